@@ -1,0 +1,80 @@
+"""What all programs share on the command line: spelling of flags, the log header, errors in one line."""
+
+import argparse
+import errno
+import os
+import sys
+
+from densedepth import runtime
+from densedepth.errors import PipelineError
+
+
+def parser(doc):
+    """An ArgumentParser described by the module docstring `doc`. Declare flags with underscores."""
+    summary, _, details = doc.strip().partition("\n")
+    return argparse.ArgumentParser(description=summary, epilog=details, formatter_class=_Formatter, allow_abbrev=False)
+
+
+class _Formatter(argparse.RawDescriptionHelpFormatter, argparse.ArgumentDefaultsHelpFormatter):
+    pass
+
+
+def boolean(word):
+    """`true`/`false` (also yes/no, 1/0, any case) as a bool."""
+    words = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+    try:
+        return words[word.lower()]
+    except KeyError:
+        raise argparse.ArgumentTypeError("{!r} is neither true nor false".format(word)) from None
+
+
+def add_boolean(arguments, flag, default, help):
+    """A flag that takes a true/false word; the bare flag means true."""
+    arguments.add_argument(flag, type=boolean, nargs="?", const=True, default=default, metavar="BOOL", help=help)
+
+
+def positive_int(word):
+    """A whole number of at least 1."""
+    value = int(word)
+    if value < 1:
+        raise argparse.ArgumentTypeError("{} is not at least 1".format(word))
+    return value
+
+
+def run(arguments, work, argv=None):
+    """Parse `argv` (`-` and `_` count alike in flag names), write the log header, call `work(args)`.
+
+    Returns the exit status: 0, or 1 after a PipelineError or a full disk, told in one line on stderr.
+    """
+    argv = sys.argv[1:] if argv is None else list(argv)
+    args = arguments.parse_args([_underscores(word) for word in argv])
+    program = os.path.basename(arguments.prog)
+    print("{}: {}".format(program, runtime.summary()))
+    for name, value in sorted(vars(args).items()):
+        print("  --{} {}".format(name, value))
+    sys.stdout.flush()
+    try:
+        work(args)
+    except PipelineError as error:
+        return _fail(program, error)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES):
+            raise
+        return _fail(program, "{}: {}".format(error.filename or "output", error.strerror))
+    except KeyboardInterrupt:
+        _fail(program, "interrupted")
+        return 130
+    return 0
+
+
+def _fail(program, message):
+    sys.stdout.flush()
+    print("{}: error: {}".format(program, message), file=sys.stderr)
+    return 1
+
+
+def _underscores(word):
+    if not word.startswith("--") or word == "--":
+        return word
+    name, equals, value = word[2:].partition("=")
+    return "--" + name.replace("-", "_") + equals + value

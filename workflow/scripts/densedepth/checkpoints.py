@@ -1,0 +1,110 @@
+"""Checkpoints: a folder with a TensorFlow checkpoint and `model.json`, which says all that is needed to use it.
+
+    epoch5/model.ckpt.index, model.ckpt.data-00000-of-00001, checkpoint   written by tf.train.Saver
+    epoch5/model.json                                                    written last: its presence means complete
+
+`model.json` holds at least `model` (the fields of `network.Model`), `size` ([height, width] of the network's input),
+`epoch`, `global_step`, `runtime` and `files` (SHA-256 of each file).
+"""
+
+import collections
+import os
+import re
+import shutil
+
+from . import files
+from .errors import PipelineError
+from .tf import tf
+
+PREFIX = "model.ckpt"
+SIDE_FILE = "model.json"
+FORMAT = 1
+
+Checkpoint = collections.namedtuple("Checkpoint", "folder prefix side")
+
+
+def find(path):
+    """The `Checkpoint` that `path` names.
+
+    `path` is a checkpoint folder, its file prefix (`.../model.ckpt`), or a folder of `epoch<N>` folders, of which the
+    one of the highest epoch counts. Raises PipelineError when there is none.
+    """
+    folder = path[: -len(PREFIX)] if path.endswith(PREFIX) else path
+    if not os.path.isdir(folder):
+        raise PipelineError("{}: no such checkpoint folder".format(path))
+    if not os.path.exists(os.path.join(folder, SIDE_FILE)):
+        epochs = _epoch_folders(folder)
+        if not epochs:
+            raise PipelineError(
+                "{}: neither a checkpoint (no {}) nor a folder of epoch<N> checkpoints".format(folder, SIDE_FILE)
+            )
+        folder = epochs[max(epochs)]
+    side = files.read_json(os.path.join(folder, SIDE_FILE))
+    if side.get("format") != FORMAT:
+        raise PipelineError("{}: format {} where {} is understood".format(folder, side.get("format"), FORMAT))
+    return Checkpoint(folder, os.path.join(folder, PREFIX), side)
+
+
+def _epoch_folders(folder):
+    found = {}
+    for name in os.listdir(folder):
+        match = re.match(r"epoch(\d+)$", name)
+        if match and os.path.exists(os.path.join(folder, name, SIDE_FILE)):
+            found[int(match.group(1))] = os.path.join(folder, name)
+    return found
+
+
+def write(folder, session, side, variables=None):
+    """Save `variables` (default: all global ones) of `session` and `side` to `folder`; complete or not there.
+
+    The files are written elsewhere, flushed and renamed one by one, `model.json` last. Returns the `Checkpoint`.
+    """
+    folder = os.path.abspath(folder)
+    temporary = "{}.tmp-{}".format(folder, os.getpid())
+    shutil.rmtree(temporary, ignore_errors=True)
+    os.makedirs(temporary)
+    try:
+        side = save(temporary, session, side, variables)
+        os.makedirs(folder, exist_ok=True)
+        final = os.path.join(folder, SIDE_FILE)
+        if os.path.exists(final):
+            os.remove(final)
+        for name in sorted(side["files"]) + [SIDE_FILE]:
+            files.replace(os.path.join(temporary, name), os.path.join(folder, name))
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return Checkpoint(folder, os.path.join(folder, PREFIX), side)
+
+
+def save(folder, session, side, variables=None):
+    """Save into the existing `folder`, plainly; returns `side` completed with the format and the files' checksums."""
+    saver = tf.train.Saver(variables, save_relative_paths=True, max_to_keep=None)
+    saver.save(session, os.path.join(folder, PREFIX), write_meta_graph=False)
+    side = dict(side, format=FORMAT)
+    side["files"] = {name: files.sha256(os.path.join(folder, name)) for name in sorted(os.listdir(folder))}
+    files.write_json(os.path.join(folder, SIDE_FILE), side)
+    return side
+
+
+def restore(session, checkpoint, variables=None):
+    """Load `variables` (default: all global ones) of the session's graph from `checkpoint`.
+
+    Raises PipelineError naming the variables that the checkpoint lacks or has in another shape, or the damaged file.
+    """
+    variables = tf.global_variables() if variables is None else variables
+    try:
+        stored = tf.train.load_checkpoint(checkpoint.prefix).get_variable_to_shape_map()
+        wrong = [
+            "{} {} (has {})".format(v.op.name, v.shape.as_list(), stored.get(v.op.name, "none"))
+            for v in variables
+            if stored.get(v.op.name) != v.shape.as_list()
+        ]
+        if wrong:
+            raise PipelineError("{}: {} variables do not fit, first {}".format(checkpoint.folder, len(wrong), wrong[0]))
+        tf.train.Saver(variables).restore(session, checkpoint.prefix)
+    except (tf.errors.OpError, ValueError) as error:
+        raise PipelineError("{}: damaged checkpoint ({})".format(checkpoint.folder, _first_line(error))) from None
+
+
+def _first_line(error):
+    return str(getattr(error, "message", error)).split("\n")[0]

@@ -1,0 +1,135 @@
+"""Files that are either whole or absent: atomic writes, checksums, locks."""
+
+import contextlib
+import errno
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+
+from .errors import PipelineError
+
+_CHUNK = 1 << 20
+
+
+@contextlib.contextmanager
+def atomic_path(final):
+    """Yield a temporary path beside `final`; it takes that name when the block ends well and vanishes when it does not.
+
+    The content is flushed to the disk before the rename, so a power cut leaves the old file or the new one, never a
+    half. Missing parent folders are made.
+    """
+    folder, name = os.path.split(os.path.abspath(final))
+    os.makedirs(folder, exist_ok=True)
+    temporary = os.path.join(folder, ".{}.tmp-{}".format(name, os.getpid()))
+    try:
+        yield temporary
+        replace(temporary, final)
+    except BaseException:
+        with contextlib.suppress(FileNotFoundError):
+            os.remove(temporary)
+        raise
+
+
+@contextlib.contextmanager
+def atomic_folder(final):
+    """Like `atomic_path` for a folder: `final` must not exist yet, or be one that may be replaced whole."""
+    final = os.path.abspath(final)
+    temporary = "{}.tmp-{}".format(final, os.getpid())
+    shutil.rmtree(temporary, ignore_errors=True)
+    os.makedirs(temporary)
+    try:
+        yield temporary
+        for name in os.listdir(temporary):
+            _flush(os.path.join(temporary, name))
+        shutil.rmtree(final, ignore_errors=True)
+        os.rename(temporary, final)
+        _flush(os.path.dirname(final))
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+
+
+def replace(temporary, final):
+    """Rename `temporary` to `final` after its bytes have reached the disk."""
+    _flush(temporary)
+    os.replace(temporary, final)
+    _flush(os.path.dirname(os.path.abspath(final)))
+
+
+def _flush(path):
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        # Some network file systems cannot flush a folder; the rename itself is still atomic there.
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
+            raise
+    finally:
+        os.close(descriptor)
+
+
+def write_text(path, text):
+    """Write `text` (UTF-8) to `path` atomically."""
+    with atomic_path(path) as temporary, open(temporary, "w", encoding="utf-8", newline="\n") as stream:
+        stream.write(text)
+
+
+def write_json(path, value):
+    """Write `value` to `path` atomically as indented JSON with sorted keys; NaN and infinity are refused."""
+    write_text(path, json.dumps(value, indent=2, sort_keys=True, allow_nan=False) + "\n")
+
+
+def read_json(path):
+    """The value in the JSON file `path`. Raises PipelineError when it is missing or not JSON."""
+    try:
+        with open(path, encoding="utf-8") as stream:
+            return json.load(stream)
+    except FileNotFoundError:
+        raise PipelineError("{}: no such file".format(path)) from None
+    except ValueError as error:
+        raise PipelineError("{}: not a JSON file ({})".format(path, error)) from None
+
+
+def sha256(path):
+    """Hexadecimal SHA-256 of the file's bytes, read in pieces."""
+    return _digest(path, hashlib.sha256())
+
+
+def md5(path):
+    """Hexadecimal MD5 of the file's bytes, for comparison with published sums."""
+    return _digest(path, hashlib.md5())
+
+
+def _digest(path, state):
+    with open(path, "rb") as stream:
+        for piece in iter(lambda: stream.read(_CHUNK), b""):
+            state.update(piece)
+    return state.hexdigest()
+
+
+@contextlib.contextmanager
+def lock(path, purpose):
+    """Hold an exclusive lock on the file `path` during the block.
+
+    The system releases it when the process ends, however it ends. Raises PipelineError, naming the holder's process,
+    when another process holds it.
+    """
+    os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
+    with open(path, "a+") as stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            if error.errno not in (errno.EAGAIN, errno.EACCES):
+                raise
+            stream.seek(0)
+            holder = stream.read().strip() or "unknown"
+            raise PipelineError(
+                "{}: process {} is already {}; wait for it or stop it".format(path, holder, purpose)
+            ) from None
+        stream.seek(0)
+        stream.truncate()
+        stream.write(str(os.getpid()))
+        stream.flush()
+        yield
