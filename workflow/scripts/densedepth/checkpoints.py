@@ -54,17 +54,23 @@ def _epoch_folders(folder):
     return found
 
 
-def write(folder, session, side, variables=None):
-    """Save `variables` (default: all global ones) of `session` and `side` to `folder`; complete or not there.
+def saver():
+    """A tf.train.Saver of all global variables of the default graph; make it once, before the graph is finalized."""
+    return tf.train.Saver(save_relative_paths=True, max_to_keep=None)
 
-    The files are written elsewhere, flushed and renamed one by one, `model.json` last. Returns the `Checkpoint`.
+
+def write(folder, session, side, with_saver=None):
+    """Save all global variables of `session` and `side` to `folder`: complete, or not there.
+
+    The files are written elsewhere, flushed and renamed one by one, `model.json` last. A loop that saves often passes
+    its own `saver()`, since each new one adds operations to the graph. Returns the `Checkpoint`.
     """
     folder = os.path.abspath(folder)
     temporary = "{}.tmp-{}".format(folder, os.getpid())
     shutil.rmtree(temporary, ignore_errors=True)
     os.makedirs(temporary)
     try:
-        side = save(temporary, session, side, variables)
+        side = save(temporary, session, side, with_saver)
         os.makedirs(folder, exist_ok=True)
         final = os.path.join(folder, SIDE_FILE)
         if os.path.exists(final):
@@ -76,32 +82,30 @@ def write(folder, session, side, variables=None):
     return Checkpoint(folder, os.path.join(folder, PREFIX), side)
 
 
-def save(folder, session, side, variables=None):
+def save(folder, session, side, with_saver=None):
     """Save into the existing `folder`, plainly; returns `side` completed with the format and the files' checksums."""
-    saver = tf.train.Saver(variables, save_relative_paths=True, max_to_keep=None)
-    saver.save(session, os.path.join(folder, PREFIX), write_meta_graph=False)
+    (with_saver or saver()).save(session, os.path.join(folder, PREFIX), write_meta_graph=False)
     side = dict(side, format=FORMAT)
     side["files"] = {name: files.sha256(os.path.join(folder, name)) for name in sorted(os.listdir(folder))}
     files.write_json(os.path.join(folder, SIDE_FILE), side)
     return side
 
 
-def restore(session, checkpoint, variables=None):
-    """Load `variables` (default: all global ones) of the session's graph from `checkpoint`.
+def restore(session, checkpoint, with_saver=None):
+    """Load all global variables of the session's graph from `checkpoint`.
 
     Raises PipelineError naming the variables that the checkpoint lacks or has in another shape, or the damaged file.
     """
-    variables = tf.global_variables() if variables is None else variables
     try:
         stored = tf.train.load_checkpoint(checkpoint.prefix).get_variable_to_shape_map()
         wrong = [
             "{} {} (has {})".format(v.op.name, v.shape.as_list(), stored.get(v.op.name, "none"))
-            for v in variables
+            for v in tf.global_variables()
             if stored.get(v.op.name) != v.shape.as_list()
         ]
         if wrong:
             raise PipelineError("{}: {} variables do not fit, first {}".format(checkpoint.folder, len(wrong), wrong[0]))
-        tf.train.Saver(variables).restore(session, checkpoint.prefix)
+        (with_saver or saver()).restore(session, checkpoint.prefix)
     except (tf.errors.OpError, ValueError) as error:
         raise PipelineError("{}: damaged checkpoint ({})".format(checkpoint.folder, _first_line(error))) from None
 
