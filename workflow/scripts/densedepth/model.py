@@ -1,0 +1,61 @@
+"""What distinguishes one DenseDepth network from another, as plain data (no TensorFlow needed)."""
+
+import dataclasses
+
+from .errors import PipelineError
+
+# Dense layers in each of the four dense blocks (Huang et al. 2017, table 1).
+BLOCKS = {
+    "densenet121": (6, 12, 24, 16),
+    "densenet169": (6, 12, 32, 32),
+    "densenet201": (6, 12, 48, 32),
+}
+
+_LEGAL = {
+    "encoder": tuple(sorted(BLOCKS)),
+    "width": ("half", "full"),
+    "upsampling": ("half_pixel", "align_corners"),
+    "mid_activation": (True, False),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Model:
+    """The choices that fix a network's variables and its arithmetic; the defaults are those of the reference port.
+
+    encoder: densenet121, densenet169 or densenet201.
+    width: filters of the decoder's first layer, as many as the encoder's features (`full`) or `half` of them.
+    upsampling: sample positions of the x2 bilinear resize, `half_pixel` (Keras' UpSampling2D) or `align_corners`.
+    mid_activation: leaky ReLU between the two convolutions of each up block.
+
+    The network of the paper (arXiv 1812.11941) has width full, align_corners and no mid_activation. Raises
+    PipelineError for any other value.
+    """
+
+    encoder: str = "densenet169"
+    width: str = "half"
+    upsampling: str = "half_pixel"
+    mid_activation: bool = True
+
+    def __post_init__(self):
+        for key, legal in _LEGAL.items():
+            value = getattr(self, key)
+            if not any(value is choice or (isinstance(value, str) and value == choice) for choice in legal):
+                raise PipelineError(
+                    "model: {} is {!r}, legal are {}".format(key, value, ", ".join(str(choice) for choice in legal))
+                )
+
+    def as_dict(self):
+        """The fields as a plain dict, for JSON; `model_from_dict` reads it back."""
+        return dataclasses.asdict(self)
+
+
+def model_from_dict(fields):
+    """The `Model` with the given fields; those left out take their defaults.
+
+    Raises PipelineError for an unknown key or value, naming what is legal.
+    """
+    unknown = sorted(set(fields) - set(_LEGAL))
+    if unknown:
+        raise PipelineError("model: unknown key {!r}, legal are {}".format(unknown[0], ", ".join(sorted(_LEGAL))))
+    return Model(**fields)
