@@ -1,0 +1,256 @@
+"""Evaluation of a depth predictor on a test archive by the reference port's protocol; NumPy only.
+
+For each image: the network's output for the image and for its mirror image becomes depth (clip(1000 / output, 10,
+1000) cm), the mirrored depth is mirrored back, both are averaged with equal weights and enlarged bilinearly, in depth,
+to the size of the truth; the crop of the archive is compared with the true depth, without mask or further cap.
+Un-mirroring comes before cropping, so a crop need not lie symmetrically. Mirroring and bilinear enlarging are linear
+and commute, so the average is enlarged, once, and only within the crop; that is the port's arithmetic in another order.
+
+A network whose input has another size than the test images gets resized images (see `depth.fit`); its depth is still
+enlarged to the size of the truth, so scores of networks of different sizes compare.
+
+Every image counts once, whatever the batch size: a short last batch is filled up for the network, since accelerators
+want fixed shapes, and the filling is dropped from its output.
+"""
+
+import collections
+import concurrent.futures
+import os
+import time
+
+import numpy as np
+
+from . import depth, metrics, runtime
+from .errors import PipelineError
+
+FORMAT = 1
+
+# Results waiting for their metrics: enough to keep the network busy, few enough to bound memory.
+_PENDING = 4
+
+# Bins of the histogram in which the median is looked for: 0.1 mm up to 100 m.
+_BINS_PER_METRE = 10000
+_FARTHEST_BIN = 100 * _BINS_PER_METRE
+
+
+def evaluate(predictor, test_set, batch_size, limits=depth.LIMITS_M, progress=None):
+    """Evaluate `predictor` (see `inference.Predictor`) on `test_set` (see `testset.TestSet`).
+
+    `limits` are the nearest and farthest predicted depth in metres; `progress(done, count)` is called after each batch.
+    Returns the evaluation as JSON-like values: `format`, `source` (what was evaluated), `protocol`, `metrics` (see
+    `metrics`), `per_image`, `speed` (see `Speed.as_dict`), `test_data` and `runtime`. Memory does not grow with the
+    number of images. Raises PipelineError for an output of unusable shape or value, naming the image.
+    """
+    check_batch_size(predictor, batch_size)
+    speed = Speed(predictor, batch_size)
+    scores = metrics.Accumulator()
+    indices = []
+
+    def drain(limit):
+        while len(pending) > limit:
+            numbers, result = pending.popleft()
+            for sums in result.result():
+                scores.add_sums(sums)
+            indices.extend(numbers)
+            if progress:
+                progress(len(indices), test_set.count)
+
+    def prepared(batch):
+        rgb, truth, numbers = batch
+        return depth.fit(rgb, predictor.size), truth, numbers
+
+    # The archive is read, and the metrics are computed, beside the network.
+    pending = collections.deque()
+    with concurrent.futures.ThreadPoolExecutor(max(1, min(_PENDING, os.cpu_count() or 1))) as workers:
+        for images, truth, numbers in _ahead(map(prepared, test_set.batches(batch_size))):
+            output = speed.run(images)
+            mirrored = speed.run(images[:, :, ::-1])
+            _check_output(output, mirrored, numbers)
+            job = workers.submit(_measure, output, mirrored, truth, test_set.crop, limits)
+            pending.append((numbers, job))
+            drain(_PENDING)
+        drain(0)
+    return _document(predictor.describe(), test_set, limits, scores, indices, speed.as_dict())
+
+
+def evaluate_constant(test_set, progress=None):
+    """Evaluate one constant depth: the median of all true depths inside the crop of this very test set.
+
+    It is an oracle among constants: no training set was asked, so a network that learned nothing about the images can
+    at best come near it. Two passes over the archive; the median is exact to 0.1 mm. The result has the keys of
+    `evaluate`; `source` has `kind` "constant" and `depth_m`, and `speed` is None.
+    """
+    constant = _median(test_set)
+    scores = metrics.Accumulator()
+    indices = []
+    for _, truth, numbers in test_set.batches(1):
+        cropped = _crop(truth, test_set.crop)[0]
+        scores.add(truth=cropped, prediction=np.full(cropped.shape, constant))
+        indices.extend(numbers)
+        if progress:
+            progress(len(indices), test_set.count)
+    source = {
+        "kind": "constant",
+        "depth_m": constant,
+        "chosen_by": "median of the true depths of the test set itself, inside the crop (an oracle among constants)",
+    }
+    return _document(source, test_set, depth.LIMITS_M, scores, indices, None)
+
+
+def predict(predictor, images, batch_size):
+    """The network's output for float `images` (n, H, W, 3) of its size, any n, in batches of `batch_size`: (n, h, w).
+
+    The last batch is filled up with copies of its last image, which are dropped again.
+    """
+    outputs = []
+    for first in range(0, len(images), batch_size):
+        batch = images[first : first + batch_size]
+        outputs.append(_forward(predictor, batch, batch_size))
+    return np.concatenate(outputs)
+
+
+def predict_depth(predictor, rgb, batch_size, crop, limits=depth.LIMITS_M):
+    """Flip-averaged depth in metres of uint8 `rgb` (n, H, W, 3) inside `crop`: what `evaluate` compares with the truth.
+
+    Returns float64 (n, bottom - top + 1, right - left + 1).
+    """
+    images = depth.fit(rgb, predictor.size)
+    output = predict(predictor, images, batch_size)
+    mirrored = predict(predictor, images[:, :, ::-1], batch_size)
+    return _average(output, mirrored, rgb.shape[1:3], crop, limits)
+
+
+def check_batch_size(predictor, batch_size):
+    """Raises PipelineError when the network takes another batch size only."""
+    if predictor.batch not in (None, batch_size):
+        raise PipelineError(
+            "{}: frozen for batches of {}, not {}; ask for --bs {}".format(
+                predictor.describe()["path"], predictor.batch, batch_size, predictor.batch
+            )
+        )
+
+
+class Speed:
+    """Runs the network and takes the time.
+
+    A forward pass of one image or of one mirrored image counts as one image, so flip-averaged depth costs two. The
+    first batch runs once more before, uncounted: memory, kernels and caches are settled then. Filling images of a short
+    last batch are computed but not counted.
+    """
+
+    def __init__(self, predictor, batch_size):
+        self._predictor = predictor
+        self._batch_size = batch_size
+        self._started = time.perf_counter()
+        self._network = 0.0
+        self._images = 0
+
+    def run(self, images):
+        """The network's output for up to a batch of images: (n, h, w)."""
+        if not self._images:
+            _forward(self._predictor, images, self._batch_size)
+        before = time.perf_counter()
+        output = _forward(self._predictor, images, self._batch_size)
+        self._network += time.perf_counter() - before
+        self._images += len(images)
+        return output
+
+    def as_dict(self):
+        """The figures so far.
+
+        images: forward passes, mirrored ones included. network_seconds: time in them, copies to and from the device
+        included. images_per_second = images / network_seconds, ms_per_image its inverse.
+        flip_averaged_images_per_second: half of that, finished depth maps. seconds: everything since the beginning
+        (warm-up, reading, resizing and metrics as well).
+        """
+        rate = self._images / self._network
+        return {
+            "batch_size": self._batch_size,
+            "images": self._images,
+            "seconds": time.perf_counter() - self._started,
+            "network_seconds": self._network,
+            "images_per_second": rate,
+            "flip_averaged_images_per_second": rate / 2,
+            "ms_per_image": 1000 / rate,
+            "warmup_batches": 1,
+        }
+
+
+def _ahead(iterator):
+    """The items of `iterator`, the next one being made in a thread while this one is in use."""
+    end = object()
+    with concurrent.futures.ThreadPoolExecutor(1) as reader:
+        coming = reader.submit(next, iterator, end)
+        while True:
+            item = coming.result()
+            if item is end:
+                return
+            coming = reader.submit(next, iterator, end)
+            yield item
+
+
+def _forward(predictor, images, batch_size):
+    missing = batch_size - len(images)
+    batch = np.concatenate([images] + [images[-1:]] * missing) if missing else images
+    output = predictor.run(batch)
+    if output.ndim != 4 or output.shape[0] != batch_size or output.shape[3] != 1:
+        raise PipelineError(
+            "{}: the output has shape {}, where ({}, height, width, 1) belongs; name another output tensor".format(
+                predictor.describe()["path"], output.shape, batch_size
+            )
+        )
+    return output[: len(images), :, :, 0]
+
+
+def _check_output(output, mirrored, numbers):
+    for position, number in enumerate(numbers):
+        if np.isnan(output[position]).any() or np.isnan(mirrored[position]).any():
+            raise PipelineError(
+                "image {}: the network's output is not a number; its weights are not finite or too large".format(number)
+            )
+
+
+def _average(output, mirrored, size, crop, limits):
+    average = (depth.metres(output, limits) + depth.metres(mirrored, limits)[:, :, ::-1]) / 2
+    return depth.enlarge(average, size, crop)
+
+
+def _measure(output, mirrored, truth, crop, limits):
+    predicted = _average(output, mirrored, truth.shape[1:3], crop, limits)
+    return [metrics.measure(truth=t, prediction=p) for t, p in zip(_crop(truth, crop), predicted)]
+
+
+def _crop(maps, crop):
+    top, bottom, left, right = crop
+    return maps[:, top : bottom + 1, left : right + 1]
+
+
+def _median(test_set):
+    histogram = np.zeros(_FARTHEST_BIN + 1, np.int64)
+    for _, truth, _ in test_set.batches(1):
+        values = _crop(truth, test_set.crop).astype(np.float64) * _BINS_PER_METRE
+        bins = np.minimum(values, _FARTHEST_BIN).astype(np.int64)
+        histogram += np.bincount(bins.ravel(), minlength=len(histogram))
+    middle = np.searchsorted(np.cumsum(histogram), (histogram.sum() + 1) // 2)
+    return (int(middle) + 0.5) / _BINS_PER_METRE
+
+
+def _document(source, test_set, limits, scores, indices, speed):
+    top, bottom, left, right = test_set.crop
+    return {
+        "format": FORMAT,
+        "source": source,
+        "protocol": {
+            "name": "port",
+            "crop": [top, bottom, left, right],
+            "flip_average": True,
+            "depth_limits_m": list(limits),
+            "images": len(indices),
+            "pixels_per_image": (bottom - top + 1) * (right - left + 1),
+        },
+        "metrics": scores.result(),
+        "per_image": [dict(image, index=index) for index, image in zip(indices, scores.images)],
+        "speed": speed,
+        "test_data": {"path": test_set.path, "size_bytes": os.path.getsize(test_set.path)},
+        "runtime": runtime.describe(),
+    }

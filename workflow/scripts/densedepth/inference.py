@@ -1,0 +1,169 @@
+"""Networks that are ready to run: from a checkpoint of ours or from a frozen graph of anyone's."""
+
+import os
+
+import numpy as np
+
+from . import checkpoints, files, network
+from .errors import PipelineError
+from .tf import tf
+
+INPUT_TENSOR = network.INPUT + ":0"
+OUTPUT_TENSOR = network.OUTPUT + ":0"
+
+
+class Predictor:
+    """A network in a session of its own; a context manager that closes the session.
+
+    size: (height, width) of its input, or None when any will do. batch: its one batch size, or None when any will do.
+    """
+
+    def __init__(self, graph, input_tensor, output_tensor, source):
+        self._session = tf.Session(graph=graph, config=_session_config())
+        self._input = input_tensor
+        self._output = output_tensor
+        self._source = source
+        shape = input_tensor.shape.as_list()
+        self.batch = shape[0]
+        self.size = tuple(shape[1:3]) if None not in shape[1:3] else None
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self._session.close()
+
+    def run(self, images):
+        """The output, as it is, for float32 `images` (n, height, width, 3), RGB in 0..1.
+
+        For the networks of this package that is (n, height / 2, width / 2, 1), 1000 / depth in centimetres. Raises
+        PipelineError for images of another shape than the network takes.
+        """
+        images = np.asarray(images, np.float32)
+        if not self._input.shape.is_compatible_with(images.shape):
+            raise PipelineError(
+                "{}: images of shape {} for an input of shape {}".format(
+                    self._source["path"], images.shape, tuple(self._input.shape.as_list())
+                )
+            )
+        return self._session.run(self._output, {self._input: images})
+
+    def describe(self):
+        """What this is: kind ("checkpoint" or "frozen"), path, epoch, global_step, model, size and sha256.
+
+        What a frozen graph does not tell is None. `sha256` is that of the frozen file or of the checkpoint's weights.
+        """
+        return dict(self._source)
+
+
+def load(path):
+    """The `Predictor` for `path`: a frozen graph (a file) or a checkpoint (see `checkpoints.find`)."""
+    return load_frozen(path) if os.path.isfile(path) else load_checkpoint(path)
+
+
+def load_checkpoint(path):
+    """The `Predictor` of the checkpoint that `path` names, of the input size it was trained with."""
+    checkpoint = checkpoints.find(path)
+    with tf.Graph().as_default() as graph:
+        images, output = inference_graph(checkpoint)
+        predictor = Predictor(graph, images, output, _checkpoint_source(checkpoint))
+        checkpoints.restore(predictor._session, checkpoint)
+    return predictor
+
+
+def inference_graph(checkpoint, batch=None):
+    """Build the network of `checkpoint` in the current graph, for inference: its input and output tensor."""
+    model = network.model_from_dict(checkpoint.side["model"])
+    images = network.image_placeholder(tuple(checkpoint.side["size"]), batch)
+    return images, network.predict(images, model)
+
+
+def _checkpoint_source(checkpoint):
+    side = checkpoint.side
+    weights = [name for name in sorted(side["files"]) if ".data-" in name]
+    return {
+        "kind": "checkpoint",
+        "path": checkpoint.folder,
+        "epoch": side["epoch"],
+        "global_step": side["global_step"],
+        "model": side["model"],
+        "size": side["size"],
+        "sha256": side["files"][weights[0]] if weights else None,
+    }
+
+
+def load_frozen(path, input_tensor_name=INPUT_TENSOR, output_tensor_name=OUTPUT_TENSOR):
+    """The `Predictor` of the frozen graph in file `path`.
+
+    The tensor names may lack the `:0`. Model and epoch are taken from `path`.json where that belongs to the file.
+    Raises PipelineError when the file is no frozen graph, or has no such tensor: then with the likely names.
+    """
+    definition = _read_graph(path)
+    with tf.Graph().as_default() as graph:
+        try:
+            tf.import_graph_def(definition, name="")
+        except ValueError as error:
+            reason = str(error).split("\n")[0]
+            raise PipelineError("{}: TensorFlow {} cannot load it ({})".format(path, tf.__version__, reason)) from None
+    inputs = [op for op in graph.get_operations() if op.type == "Placeholder"]
+    read = {tensor.op.name for op in graph.get_operations() for tensor in op.inputs}
+    ends = [op for op in graph.get_operations() if op.outputs and op.inputs and op.name not in read]
+    images = _tensor(graph, path, "input", input_tensor_name, inputs)
+    output = _tensor(graph, path, "output", output_tensor_name, ends)
+    if images.shape.ndims != 4 or images.shape.as_list()[3] != 3 or images.dtype != tf.float32:
+        raise PipelineError(
+            "{}: input {} is {} of shape {}, where float32 (images, height, width, 3) belongs".format(
+                path, images.name, images.dtype.name, images.shape
+            )
+        )
+    source = _frozen_source(path)
+    if None not in images.shape.as_list()[1:3]:
+        source["size"] = images.shape.as_list()[1:3]
+    return Predictor(graph, images, output, source)
+
+
+def _read_graph(path):
+    if not os.path.isfile(path):
+        raise PipelineError("{}: no such file".format(path))
+    definition = tf.GraphDef()
+    try:
+        with open(path, "rb") as stream:
+            definition.ParseFromString(stream.read())
+    except Exception as error:
+        # The class of a parse error differs between releases of protobuf.
+        if type(error).__name__ != "DecodeError":
+            raise
+        definition.Clear()
+    if not definition.node:
+        raise PipelineError("{}: not a frozen graph (no GraphDef with nodes); make one with ckpt2pb.py".format(path))
+    return definition
+
+
+def _tensor(graph, path, role, name, likely):
+    full = name if ":" in name else name + ":0"
+    try:
+        return graph.get_tensor_by_name(full)
+    except (KeyError, ValueError):
+        names = ", ".join(op.outputs[0].name for op in likely[:5]) or "none"
+        raise PipelineError(
+            "{}: no {} tensor {}; by the graph's shape it may be: {}".format(path, role, full, names)
+        ) from None
+
+
+def _frozen_source(path):
+    source = {"kind": "frozen", "path": path, "epoch": None, "global_step": None, "model": None, "size": None}
+    source["sha256"] = files.sha256(path)
+    if os.path.exists(path + ".json"):
+        side = files.read_json(path + ".json")
+        if side.get("sha256") == source["sha256"]:
+            source["model"] = side["model"]
+            source["epoch"] = side["source"]["epoch"]
+            source["global_step"] = side["source"]["global_step"]
+    return source
+
+
+def _session_config():
+    config = tf.ConfigProto(allow_soft_placement=True)
+    # Otherwise TensorFlow takes all memory of every GPU for itself, also from a training run beside it.
+    config.gpu_options.allow_growth = True
+    return config
