@@ -1,0 +1,38 @@
+"""Write the training pairs of nyu_data.zip as TFRecord files.
+
+    python workflow/scripts/dataset_tool_tf.py --input_dir dataset/nyu_data.zip --out dataset/nyu_data.tfrecords
+
+With --shards 4 the files are nyu_data-00000-of-00004.tfrecords and so on. The archive is read member by member; a
+side file nyu_data.json tells what was written.
+"""
+
+import sys
+
+import cli
+from densedepth import records
+
+
+def build_parser():
+    arguments = cli.parser(__doc__)
+    arguments.add_argument("--input_dir", default="./dataset/nyu_data.zip", help="the archive nyu_data.zip")
+    arguments.add_argument("--out", default="./dataset/nyu_data.tfrecords", help="record file, or base name of shards")
+    arguments.add_argument(
+        "--shards", type=cli.positive_int, default=1, help="number of files to spread the pairs over"
+    )
+    arguments.add_argument("--seed", type=int, default=0, help="seed of the shuffle")
+    arguments.add_argument("--workers", type=cli.positive_int, default=1, help="processes; each writes whole shards")
+    return arguments
+
+
+def work(args):
+    side = records.convert(args.input_dir, args.out, args.shards, args.seed, args.workers)
+    height, width = side["rgb_size"]
+    print("{} pairs of {}x{} in {}".format(side["records"], width, height, ", ".join(side["shards"])))
+
+
+def main(argv=None):
+    return cli.run(build_parser(), work, argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

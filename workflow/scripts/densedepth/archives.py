@@ -1,0 +1,189 @@
+"""The training archive `nyu_data.zip`, read member by member and never unpacked.
+
+data/nyu2_train.csv                 no header, `rgb member,depth member` a line
+data/nyu2_train/<scene>_out/1.jpg   640x480 JPEG, 8 bit, three components
+data/nyu2_train/<scene>_out/1.png   640x480 PNG, 8 bit, one channel, metres = value / 255 * 10
+"""
+
+import collections
+import io
+import os
+import struct
+import zipfile
+import zlib
+
+from PIL import Image
+
+from .errors import PipelineError
+
+TRAIN_CSV = "data/nyu2_train.csv"
+
+Row = collections.namedtuple("Row", "number rgb depth")
+Row.__doc__ = "One pair of the csv: its line number (from 1) and the member names of its two images."
+
+# What zipfile and zlib raise on damaged, encrypted or unsupported members.
+DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, struct.error, OSError)
+
+
+def open_zip(path):
+    """`path` as an open ZipFile. Raises PipelineError when it is missing, cut off or not a zip."""
+    if not os.path.isfile(path):
+        raise PipelineError("{}: no such file; download the archive or put it there by hand".format(path))
+    try:
+        return zipfile.ZipFile(path)
+    except DAMAGE + (ValueError,) as error:
+        raise PipelineError(
+            "{}: truncated, or not a zip file ({}; {} bytes); get the archive again".format(
+                path, error, os.path.getsize(path)
+            )
+        ) from None
+
+
+class Archive:
+    """`nyu_data.zip`, open. A context manager."""
+
+    def __init__(self, path):
+        self.path = path
+        self._zip = open_zip(path)
+        self._members = set(self._zip.namelist())
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self._zip.close()
+
+    def rows(self, csv=TRAIN_CSV):
+        """The `Row`s of the member `csv`: any line ends, blank lines skipped, spaces around fields dropped.
+
+        Raises PipelineError for a missing or empty csv, a line without two fields, and a member that is not there.
+        """
+        if csv not in self._members:
+            raise PipelineError("{}: has no {}{}".format(self.path, csv, self._csv_hint(csv)))
+        try:
+            text = self._zip.read(csv).decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            raise PipelineError("{}: {} is not text in UTF-8 ({})".format(self.path, csv, error)) from None
+        except DAMAGE as error:
+            raise PipelineError("{}: {} cannot be read ({}); get the archive again".format(self.path, csv, error))
+        found = []
+        for number, line in enumerate(text.splitlines(), 1):
+            if line.strip():
+                found.append(self._row(csv, number, line))
+        if not found:
+            raise PipelineError("{}: {} has no rows".format(self.path, csv))
+        return found
+
+    def _row(self, csv, number, line):
+        fields = [field.strip() for field in line.split(",")]
+        if len(fields) != 2 or not all(fields):
+            raise PipelineError(
+                "{}: row {} of {} is not `rgb member,depth member`: {!r}".format(self.path, number, csv, line[:80])
+            )
+        for member in fields:
+            if member not in self._members:
+                raise PipelineError(
+                    "{}: row {} of {} names {}, which the archive does not have{}".format(
+                        self.path, number, csv, member, self._member_hint(member)
+                    )
+                )
+        return Row(number, *fields)
+
+    def _csv_hint(self, csv):
+        elsewhere = sorted(name for name in self._members if name.endswith(os.path.basename(csv)))
+        if elsewhere:
+            return (
+                "; it has {}: was it zipped again without its folder, or within another? Names start with data/".format(
+                    elsewhere[0]
+                )
+            )
+        names = sorted(self._members)
+        listed = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
+        return "; its {} members: {}".format(len(names), listed or "none")
+
+    def _member_hint(self, member):
+        inner = member.partition("/")[2]
+        if inner and inner in self._members:
+            return " (it has {}: was it zipped again without the folder {}/?)".format(inner, member.partition("/")[0])
+        tail = "/" + member
+        for name in self._members:
+            if name.endswith(tail):
+                return " (it has {}: was it zipped again within another folder?)".format(name)
+        return "; the csv and the images do not belong together, or the archive is incomplete: get it again"
+
+    def pair(self, row):
+        """(JPEG bytes, PNG bytes, (height, width)) of `row`, checked by the headers, without decoding the pixels.
+
+        Raises PipelineError with row and member for a damaged member, one that is not an image of the kind that
+        belongs there, 16-bit depth, and sizes that differ.
+        """
+        rgb = self._read(row, row.rgb)
+        depth = self._read(row, row.depth)
+        rgb_size = _jpeg_size(rgb, self._where(row, row.rgb))
+        depth_size = _png_size(depth, self._where(row, row.depth))
+        if rgb_size != depth_size:
+            raise PipelineError(
+                "{}: is {}, but its depth {} is {}; the two must have one size".format(
+                    self._where(row, row.rgb), size_text(rgb_size), row.depth, size_text(depth_size)
+                )
+            )
+        return rgb, depth, rgb_size
+
+    def _read(self, row, member):
+        try:
+            return self._zip.read(member)
+        except DAMAGE as error:
+            raise PipelineError(
+                "{}: damaged member ({}); get the archive again".format(self._where(row, member), error)
+            ) from None
+
+    def _where(self, row, member):
+        return "{}: row {}, {}".format(self.path, row.number, member)
+
+
+def size_text(size):
+    """(height, width) as `640x480`, the way pictures are described."""
+    return "{1}x{0}".format(*size)
+
+
+def _jpeg_size(data, where):
+    image = _open(data, where, "a JPEG image")
+    if image.format != "JPEG":
+        raise PipelineError("{}: is {}, where a JPEG image belongs".format(where, image.format))
+    if image.mode != "RGB":
+        raise PipelineError(
+            "{}: is a JPEG of mode {}, where three components of 8 bit (RGB) belong".format(where, image.mode)
+        )
+    # Entropy-coded data never holds this pair of bytes, so its absence means that the end is missing.
+    if b"\xff\xd9" not in data:
+        raise PipelineError("{}: the JPEG ends early (no end marker); get the archive again".format(where))
+    return image.size[::-1]
+
+
+def _png_size(data, where):
+    image = _open(data, where, "a PNG image")
+    if image.format != "PNG":
+        raise PipelineError("{}: is {}, where an 8-bit PNG of depth belongs".format(where, image.format))
+    bits, colour = data[24], data[25]
+    if bits == 16:
+        raise PipelineError(
+            "{}: 16-bit depth where 8-bit belongs (metres = value / 255 * 10); the 16-bit millimetres of "
+            "data/nyu2_test are not training data".format(where)
+        )
+    if colour != 0 or bits != 8:
+        raise PipelineError(
+            "{}: is a PNG of mode {} with {} bit, where one channel of 8 bit belongs".format(where, image.mode, bits)
+        )
+    if b"IEND" not in data[-64:]:
+        raise PipelineError("{}: the PNG ends early (no end chunk); get the archive again".format(where))
+    return image.size[::-1]
+
+
+def _open(data, where, kind):
+    """The image in `data` with its header read; Pillow decodes pixels only when asked."""
+    try:
+        return Image.open(io.BytesIO(data))
+    except (OSError, SyntaxError, ValueError, struct.error, EOFError):
+        raise PipelineError(
+            "{}: not an image ({} bytes, starting {!r}), where {} belongs".format(where, len(data), data[:8], kind)
+        ) from None

@@ -1,0 +1,122 @@
+"""Work spread over processes: results in order, errors and interruptions as if there were one process."""
+
+import collections
+import concurrent.futures
+import concurrent.futures.process
+import multiprocessing
+import os
+import signal
+import threading
+import time
+
+from .errors import PipelineError
+
+_done = None
+_stop = None
+
+
+def ordered(function, tasks, workers, progress=None):
+    """Yield `function(task, tick)` for each of `tasks`, in their order, computed by `workers` processes.
+
+    `tick(n)` is for `function` to call as it gets on; `progress(total)` hears the sum of the ticks so far. Not more
+    than two tasks a worker are in flight, so results do not pile up. Processes are started afresh (spawn): `function`
+    and tasks must be picklable, and calling programs need their `__name__` guard. An exception of a worker is raised
+    here, after the others have stopped; PipelineError when a worker dies.
+    """
+    if workers == 1:
+        return _alone(function, tasks, progress)
+    return _spread(function, tasks, workers, progress)
+
+
+def _alone(function, tasks, progress):
+    total = 0
+
+    def tick(count):
+        nonlocal total
+        total += count
+        if progress:
+            progress(total)
+
+    for task in tasks:
+        yield function(task, tick)
+
+
+def _spread(function, tasks, workers, progress):
+    context = multiprocessing.get_context("spawn")
+    done, stop = context.Value("q", 0), context.Value("b", 0)
+    executor = concurrent.futures.ProcessPoolExecutor(
+        workers, mp_context=context, initializer=_start, initargs=(done, stop, os.getpid())
+    )
+    waiting = collections.deque()
+    tasks = iter(tasks)
+    try:
+        exhausted = False
+        while True:
+            while not exhausted and len(waiting) < 2 * workers:
+                try:
+                    waiting.append(executor.submit(_work, function, next(tasks)))
+                except StopIteration:
+                    exhausted = True
+            if not waiting:
+                return
+            # An error counts as soon as it happens, not when its turn comes.
+            concurrent.futures.wait([waiting[0]], timeout=0.2)
+            if progress:
+                progress(done.value)
+            for future in waiting:
+                if future.done() and future.exception() is not None:
+                    raise future.exception()
+            if waiting[0].done():
+                yield waiting.popleft().result()
+    except concurrent.futures.process.BrokenProcessPool:
+        raise PipelineError(
+            "a worker process died (killed for want of memory?); try again with fewer workers"
+        ) from None
+    finally:
+        stop.value = 1
+        for future in waiting:
+            future.cancel()
+        executor.shutdown(wait=True)
+
+
+def _start(done, stop, parent):
+    global _done, _stop
+    _done, _stop = done, stop
+    # Ctrl-C reaches the whole group: the parent alone decides, and tells through `stop`.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+
+
+def _end_with(parent):
+    """End this process soon after its parent, which may be killed without a chance to say so."""
+    while os.getppid() == parent:
+        time.sleep(1)
+    os._exit(1)
+
+
+def _work(function, task):
+    return function(task, _tick)
+
+
+def _tick(count):
+    with _done.get_lock():
+        _done.value += count
+    if _stop.value:
+        raise PipelineError("stopped")
+
+
+class Progress:
+    """Prints a line at the start of each tenth of the work: `4096/50688 pairs, 812/s`."""
+
+    def __init__(self, total, unit):
+        self._total = total
+        self._unit = unit
+        self._next = 1
+        self._begin = time.time()
+
+    def __call__(self, count):
+        tenth = 10 * count // self._total
+        if tenth >= self._next:
+            self._next = tenth + 1
+            rate = count / max(time.time() - self._begin, 1e-9)
+            print("{}/{} {}, {:.3g}/s".format(count, self._total, self._unit, rate), flush=True)
