@@ -60,13 +60,13 @@ def _spread(function, tasks, workers, progress):
             if not waiting:
                 return
             # An error counts as soon as it happens, not when its turn comes.
-            concurrent.futures.wait([waiting[0]], timeout=0.2)
+            finished = concurrent.futures.wait([waiting[0]], timeout=0.2).done
             if progress:
                 progress(done.value)
             for future in waiting:
                 if future.done() and future.exception() is not None:
                     raise future.exception()
-            if waiting[0].done():
+            if finished:
                 yield waiting.popleft().result()
     except concurrent.futures.process.BrokenProcessPool:
         raise PipelineError(
