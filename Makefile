@@ -1,0 +1,63 @@
+# make all     set up what is missing, run the pipeline on the embedded sample to results/report.md
+# make test    set up what is missing, run every check and test
+# make help    the other targets and the settings
+
+RUNTIME ?= auto
+CORES ?= all
+CONFIG ?=
+
+SNAKEMAKE := .venv/workflow/bin/snakemake
+TOOLS := .venv/workflow/bin
+# The first command that really is a Python; a name on PATH may be a placeholder that only prints an error.
+SETUP := for python in python3 python3.13 python3.12 python3.11 python; do \
+	  "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 6))' >/dev/null 2>&1 && break; python=; \
+	done; \
+	test -n "$$python" || { echo "setup: error: no working python3 found; install Python 3.11 or newer" >&2; exit 1; }; \
+	"$$python" envs/setup.py
+
+.DEFAULT_GOAL := all
+.PHONY: all setup test lint unit workflow-tests clean help
+
+all:
+	@$(SETUP) --runtime $(RUNTIME) workflow runtime
+	@$(SNAKEMAKE) --cores $(CORES) $(if $(CONFIG),--configfile $(CONFIG)) --config runtime=$(RUNTIME) -- all
+
+setup:
+	@$(SETUP) --runtime $(RUNTIME) workflow runtime
+
+test: lint unit workflow-tests
+
+lint:
+	@$(SETUP) workflow dev
+	$(TOOLS)/ruff check .
+	$(TOOLS)/ruff format --check .
+	PATH=$(CURDIR)/$(TOOLS):$$PATH snakefmt --check Snakefile workflow/rules
+	$(SNAKEMAKE) --lint
+
+unit:
+	@$(SETUP) tf1? tf2
+	@for name in tf1 tf2; do \
+	  test -x .venv/$$name/bin/python || continue; \
+	  echo ".venv/$$name/bin/python -m pytest tests/unit tests/graph"; \
+	  .venv/$$name/bin/python -m pytest tests/unit tests/graph || exit 1; \
+	done
+
+workflow-tests:
+	@$(SETUP) workflow dev runtime
+	$(TOOLS)/python -m pytest tests/workflow
+
+clean:
+	rm -rf results .snakemake
+
+help:
+	@echo "make all             set up what is missing, run the pipeline to results/report.md"
+	@echo "make setup           only set up"
+	@echo "make test            all checks and tests: lint, unit and graph tests on each runtime, workflow tests"
+	@echo "make lint            ruff, snakefmt, snakemake --lint"
+	@echo "make unit            unit and graph tests on each runtime"
+	@echo "make workflow-tests  tests that run Snakemake"
+	@echo "make clean           remove results (the environments in .venv and the files in dataset stay)"
+	@echo
+	@echo "RUNTIME=tf1|tf2      TensorFlow 1.15.0 on Python 3.7, or the current one (default: tf1 where there is a Python 3.7)"
+	@echo "CORES=N              processor cores that Snakemake may use (default: all)"
+	@echo "CONFIG=FILE          settings laid over config/config.yaml, for example config/nyu.yaml"

@@ -1,0 +1,37 @@
+"""DenseDepth from archives to a report: see README.md for targets, config/README.md for settings."""
+
+from snakemake.utils import min_version
+
+min_version("9.0")
+
+
+configfile: "config/config.yaml"
+
+
+include: "workflow/rules/common.smk"
+
+
+check_config()
+
+
+report: "workflow/report/workflow.rst"
+
+
+wildcard_constraints:
+    run=one_of(config["runs"]),
+    epoch=r"[1-9][0-9]*",
+
+
+include: "workflow/rules/data.smk"
+include: "workflow/rules/weights.smk"
+include: "workflow/rules/train.smk"
+include: "workflow/rules/evaluate.smk"
+include: "workflow/rules/export.smk"
+include: "workflow/rules/report.smk"
+
+
+rule all:
+    """The report and all that it shows, and the panel of example pictures of each run."""
+    input:
+        report="results/report.md",
+        panels=example_panels(),

@@ -1,0 +1,289 @@
+"""Create the environments under .venv that are missing or out of date; say in one line what was done or what is wrong.
+
+    python3 envs/setup.py workflow runtime          what `make all` needs
+    python3 envs/setup.py --runtime tf2 runtime     the current TensorFlow, whatever Python 3.7 is there
+    python3 envs/setup.py workflow dev tf1? tf2     what `make test` needs; tf1? means: only where a Python 3.7 is found
+
+Only the standard library is used, and any Python from 3.6 on runs this file.
+"""
+
+import argparse
+import contextlib
+import errno
+import fcntl
+import glob
+import hashlib
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+
+FOLDER = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(FOLDER)
+VENVS = os.path.join(ROOT, ".venv")
+
+# Versions of Python that the pinned packages are published for, best first; megabytes needed while installing.
+NEWER = ((3, 11), (3, 12), (3, 13))
+PYTHONS = {"workflow": NEWER, "tf1": ((3, 7),), "tf2": NEWER}
+MEGABYTES = {"workflow": 700, "tf1": 2200, "tf2": 2400}
+# The environment that a requirement file goes into, where it is not one of the same name.
+LAYERS = {"dev": "workflow"}
+
+
+class SetupError(Exception):
+    """A problem told to the user in one line."""
+
+
+def say(message):
+    print("setup: {}".format(message), flush=True)
+
+
+def probe(command):
+    """(major, minor) of the Python that `command` really starts, or None."""
+    code = "import sys; print(*sys.version_info[:2])"
+    try:
+        answer = subprocess.run(
+            [command, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd=ROOT, timeout=60
+        )
+        major, minor = answer.stdout.split()
+    except (OSError, ValueError, subprocess.SubprocessError):
+        return None
+    return int(major), int(minor)
+
+
+def candidates(versions):
+    """Commands that may be a Python of one of `versions`, likeliest first."""
+    names = ["{}.{}".format(*version) for version in versions]
+    yield "python3"
+    for name in names:
+        yield "python" + name
+    roots = [os.environ.get("PYENV_ROOT"), "~/.pyenv", os.environ.get("CONDA_ROOT"), "~/miniconda3", "~/miniforge3"]
+    roots += ["~/mambaforge", "~/anaconda3", "/opt/conda", os.environ.get("CONDA_PREFIX")]
+    roots = [os.path.expanduser(root) for root in roots if root]
+    for name in names:
+        for root in roots:
+            for pattern in ("versions/{}.*/bin/python", "envs/*/bin/python{}", "bin/python{}"):
+                yield from sorted(glob.glob(os.path.join(root, pattern.format(name))), reverse=True)
+    for name in names:
+        yield uv_python(name)
+
+
+def uv_python(name):
+    """The interpreter that uv knows for this version, without downloading one."""
+    command = ["uv", "python", "find", "--no-python-downloads", "--no-project", name]
+    try:
+        answer = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=60)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return answer.stdout.decode().strip() if answer.returncode == 0 else None
+
+
+def find_python(name):
+    """A command that runs a Python fit for environment `name`, or None."""
+    for command in candidates(PYTHONS[name]):
+        if command and probe(command) in PYTHONS[name]:
+            return command
+    return None
+
+
+def choose_runtime(wanted):
+    """`tf1` or `tf2` for `wanted` (tf1, tf2 or auto); says so where auto has to take tf2."""
+    if wanted != "auto":
+        return wanted
+    if usable("tf1"):
+        return "tf1"
+    say("tf2 is the runtime: {}".format(why_no_tf1()))
+    return "tf2"
+
+
+def usable(name):
+    if name == "tf1" and platform.machine().lower() not in ("x86_64", "amd64"):
+        return False
+    return sound(name) or find_python(name) is not None
+
+
+def why_no_tf1():
+    if platform.machine().lower() not in ("x86_64", "amd64"):
+        return "TensorFlow 1.15.0 is published for x86-64 only and this machine is {}".format(platform.machine())
+    return "no Python 3.7 found (python3.7 on PATH, pyenv, conda, uv), which TensorFlow 1.15.0 needs"
+
+
+def requirements(layer):
+    return os.path.join(FOLDER, layer + ".txt")
+
+
+def stamp(layer):
+    """The file that says that `layer` is installed completely: it holds the sum of the requirements."""
+    return os.path.join(VENVS, LAYERS.get(layer, layer), ".installed-" + layer)
+
+
+def fingerprint(layer):
+    """What an installed layer was made from, and where: programs in an environment hold its path."""
+    with open(requirements(layer), "rb") as stream:
+        return "{} {}\n".format(hashlib.sha256(stream.read()).hexdigest(), VENVS)
+
+
+def sound(layer):
+    """Whether `layer` is installed as its requirement file says and its interpreter still starts."""
+    name = LAYERS.get(layer, layer)
+    try:
+        with open(stamp(layer)) as stream:
+            if stream.read() != fingerprint(layer):
+                return False
+    except OSError:
+        return False
+    return probe(interpreter(name)) in PYTHONS[name]
+
+
+def interpreter(name):
+    return os.path.join(VENVS, name, "bin", "python")
+
+
+def ensure(layer):
+    """Install `layer` unless it is there."""
+    name = LAYERS.get(layer, layer)
+    if sound(layer):
+        say("{} is up to date".format(layer))
+        return
+    if layer == name:
+        create(name)
+    elif not sound(name):
+        ensure(name)
+    say("{}: installing {}".format(layer, os.path.relpath(requirements(layer), ROOT)))
+    install(layer, interpreter(name))
+    with open(stamp(layer), "w") as stream:
+        stream.write(fingerprint(layer))
+    say("{} is ready: {}".format(layer, os.path.relpath(os.path.join(VENVS, name), ROOT)))
+
+
+def create(name):
+    """An empty environment `name`, in place of a broken or outdated one."""
+    python = find_python(name)
+    if python is None and name == "tf1":
+        raise SetupError("tf1: " + why_no_tf1() + "; install one, or use RUNTIME=tf2")
+    if python is None:
+        found = probe("python3")
+        raise SetupError(
+            "{}: no Python {} found ({}); install one, or put it on PATH".format(
+                name,
+                ", ".join("{}.{}".format(*version) for version in PYTHONS[name]),
+                "python3 is {}.{}".format(*found) if found else "there is no working python3",
+            )
+        )
+    target = os.path.join(VENVS, name)
+    shutil.rmtree(target, ignore_errors=True)
+    need_space(name)
+    log = log_file(name)
+    with open(log, "w") as stream:
+        say("{}: creating .venv/{} with {}".format(name, name, python))
+        if call([python, "-m", "venv", target], stream) == 0:
+            return
+        # Some systems ship Python without the part of venv that brings pip; the system's pip can install one.
+        shutil.rmtree(target, ignore_errors=True)
+        steps = (
+            [python, "-m", "venv", "--without-pip", target],
+            [python, "-m", "pip", "--python", interpreter(name), "install", "--retries", "2", "pip"],
+        )
+        for step in steps:
+            if call(step, stream) != 0:
+                stream.flush()
+                raise SetupError("{}: {}".format(name, diagnosis(log, "could not create the environment")))
+
+
+def install(layer, python):
+    command = [python, "-m", "pip", "install", "--disable-pip-version-check", "--retries", "2"]
+    command += ["-r", requirements(layer)]
+    log = log_file(layer)
+    with open(log, "w") as stream:
+        status = call(command, stream)
+    if status != 0:
+        raise SetupError("{}: {}".format(layer, diagnosis(log, "pip failed")))
+
+
+def call(command, stream):
+    environment = dict(os.environ, PYTHONNOUSERSITE="1")
+    environment.pop("PYTHONPATH", None)
+    return subprocess.call(command, stdout=stream, stderr=subprocess.STDOUT, cwd=ROOT, env=environment)
+
+
+def need_space(name):
+    os.makedirs(VENVS, exist_ok=True)
+    free = shutil.disk_usage(VENVS).free // 1000000
+    if free < MEGABYTES[name]:
+        raise SetupError(
+            "{}: the disk of {} is full: {} MB free, {} MB needed".format(name, VENVS, free, MEGABYTES[name])
+        )
+
+
+def log_file(name):
+    return os.path.join(VENVS, name + ".log")
+
+
+def diagnosis(log, otherwise):
+    """One line on why the command that wrote `log` failed."""
+    with open(log, errors="replace") as stream:
+        text = stream.read()
+    where = "the whole story is in {}".format(os.path.relpath(log, ROOT))
+    if re.search(r"No space left on device|Errno 28|Disk quota exceeded", text):
+        return "the disk is full (.venv or the temporary folder); make room and start again; {}".format(where)
+    unreachable = (
+        r"Connection ?Error|connection error|NewConnection|Max retries|Temporary failure|timed out|ProxyError|SSLError"
+    )
+    if re.search(unreachable, text, re.IGNORECASE):
+        return "the package index cannot be reached; check the network and pip's settings; {}".format(where)
+    errors = [line.strip() for line in text.splitlines() if re.match(r"\s*ERROR|.*Error:", line)]
+    return "{}: {}; {}".format(otherwise, errors[-1] if errors else "no message", where)
+
+
+@contextlib.contextmanager
+def only_one():
+    """Wait until no other set-up works in this folder."""
+    os.makedirs(VENVS, exist_ok=True)
+    with open(os.path.join(VENVS, ".lock"), "w") as stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            say("waiting for another set-up in this folder")
+            fcntl.flock(stream, fcntl.LOCK_EX)
+        yield
+
+
+def set_up(parts, runtime):
+    for part in parts:
+        if part == "runtime":
+            ensure(choose_runtime(runtime))
+        elif part.endswith("?") and not usable(part[:-1]):
+            say("{} is left out: {}".format(part[:-1], why_no_tf1()))
+        else:
+            ensure(part.rstrip("?"))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("parts", nargs="+", metavar="PART", help="workflow, dev, tf1, tf2, tf1? or runtime")
+    parser.add_argument("--runtime", choices=("auto", "tf1", "tf2"), default="auto", help="what `runtime` stands for")
+    args = parser.parse_args()
+    unknown = sorted(set(args.parts) - {"workflow", "dev", "tf1", "tf2", "tf1?", "runtime"})
+    if unknown:
+        parser.error("unknown part: {}".format(" ".join(unknown)))
+    try:
+        with only_one():
+            set_up(args.parts, args.runtime)
+    except SetupError as error:
+        print("setup: error: {}".format(error), file=sys.stderr)
+        return 1
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS):
+            raise
+        print("setup: error: {}: {}".format(error.filename or VENVS, error.strerror), file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("setup: interrupted; start it again to go on", file=sys.stderr)
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

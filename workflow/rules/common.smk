@@ -1,0 +1,208 @@
+"""Functions for the other files here. Which code a rule uses, which interpreter, which files follow from the config."""
+
+import functools
+import json
+import os
+import re
+import sys
+
+import yaml
+from snakemake.exceptions import WorkflowError
+from snakemake.settings.types import DeploymentMethod
+
+sys.path.insert(0, os.path.join(workflow.basedir, "workflow", "scripts"))
+
+from densedepth import configuration, imports
+
+
+def check_config():
+    """Stop before any job, with one line for each thing that is wrong with the settings."""
+    with open(
+        os.path.join(workflow.basedir, "workflow", "schemas", "config.schema.yaml")
+    ) as stream:
+        schema = yaml.safe_load(stream)
+    problems = configuration.problems(config, schema)
+    if problems:
+        raise WorkflowError("\n".join(["the settings cannot be used:", *problems]))
+
+
+def one_of(names):
+    """A pattern for exactly these names."""
+    return "|".join(re.escape(name) for name in names)
+
+
+def code(program):
+    """Input function: the program and all modules of the project that it imports, so that an edit of one counts."""
+    return lambda wildcards: sources(program)
+
+
+@functools.lru_cache(maxsize=None)
+def sources(program):
+    return imports.sources(os.path.join("workflow", "scripts", program))
+
+
+@functools.lru_cache(maxsize=None)
+def runtime():
+    """`tf1` or `tf2`."""
+    if config["runtime"] != "auto":
+        return config["runtime"]
+    return "tf1" if os.path.exists(environment_python("tf1")) else "tf2"
+
+
+def environment_python(name):
+    return os.path.join(workflow.basedir, ".venv", name, "bin", "python")
+
+
+def packaged():
+    """Whether Snakemake brings the software itself, so that `python` is the right interpreter in every job."""
+    methods = workflow.deployment_settings.deployment_method
+    return bool({DeploymentMethod.CONDA, DeploymentMethod.APPTAINER} & set(methods))
+
+
+@functools.lru_cache(maxsize=None)
+def tensorflow_python():
+    """The interpreter of the stages that need TensorFlow."""
+    if config["python"]:
+        return config["python"]
+    made = environment_python(runtime())
+    return made if os.path.exists(made) and not packaged() else "python"
+
+
+def plain_python():
+    """The interpreter of the stages that need no TensorFlow: that of Snakemake, whichever runtime there is."""
+    return "python" if packaged() else sys.executable
+
+
+def environment():
+    """The conda environment of every stage, relative to the rule files."""
+    return "../../envs/{}.yaml".format(runtime())
+
+
+def missing_downloads():
+    """Names below dataset/ that the config lists and that are not there.
+
+    Only these are made by a rule: Snakemake removes the outputs of a job before it starts, and what was put there by
+    hand must never be touched.
+    """
+    return [
+        os.path.basename(path)
+        for path in config["downloads"]
+        if not os.path.exists(path)
+    ]
+
+
+def sums(wildcards):
+    """Flags for the published sum of a download, if there is one."""
+    entry = config["downloads"]["dataset/{}".format(wildcards.name)]
+    return [
+        word
+        for kind in ("sha256", "md5")
+        if kind in entry
+        for word in ("--{}".format(kind), entry[kind])
+    ]
+
+
+def record_shards():
+    """The record files of the training set."""
+    shards = config["data"]["shards"]
+    if shards == 1:
+        return ["results/data/nyu_train.tfrecords"]
+    return [
+        "results/data/nyu_train-{:05d}-of-{:05d}.tfrecords".format(shard, shards)
+        for shard in range(shards)
+    ]
+
+
+def kept_epochs():
+    """Epochs with a checkpoint, ascending; the last epoch is always one."""
+    epochs = config["train"]["epochs"]
+    return sorted(
+        {epoch for epoch in config["train"]["keep_epochs"] if epoch < epochs} | {epochs}
+    )
+
+
+def epoch_before(wildcards):
+    """The kept epoch before that of the wildcards; 0 at the beginning of the run."""
+    return max(
+        [epoch for epoch in kept_epochs() if epoch < int(wildcards.epoch)], default=0
+    )
+
+
+def start_folder(wildcards):
+    """The checkpoint or the weights that a segment of training starts from; None for random weights."""
+    epoch = epoch_before(wildcards)
+    if epoch:
+        return "results/{}/checkpoints/epoch{}".format(wildcards.run, epoch)
+    return (
+        "results/weights/{}".format(config["model"]["encoder"])
+        if config["train"]["weights"]
+        else None
+    )
+
+
+def start_files(wildcards):
+    """Input function: the files of `start_folder`."""
+    side = "model.json" if epoch_before(wildcards) else "weights.json"
+    names = ["model.ckpt.index", "model.ckpt.data-00000-of-00001", side]
+    folder = start_folder(wildcards)
+    return [os.path.join(folder, name) for name in names] if folder else []
+
+
+def start_flags(wildcards):
+    """Flags of train.py for where a segment starts."""
+    folder = start_folder(wildcards)
+    flag = "--checkpoint" if epoch_before(wildcards) else "--weights"
+    return [flag, folder] if folder else []
+
+
+def last_checkpoint(name):
+    """Input function: file `name` of the last checkpoint of the run of the wildcards."""
+    return lambda wildcards: "results/{}/checkpoints/epoch{}/{}".format(
+        wildcards.run, kept_epochs()[-1], name
+    )
+
+
+def of_runs(pattern):
+    """The paths that `pattern`, with the fields run and perhaps epoch, stands for."""
+    return [
+        path
+        for run in config["runs"]
+        for path in dict.fromkeys(
+            pattern.format(run=run, epoch=epoch) for epoch in kept_epochs()
+        )
+    ]
+
+
+def gallery_scenes():
+    """Numbers of the pictures in a gallery, from 1."""
+    return range(1, config["report"]["gallery"] + 1)
+
+
+def example_panels():
+    """The panel of each run, where the config names pictures for it."""
+    return (
+        of_runs("results/{run}/inference/examples.png")
+        if config["data"]["examples"]
+        else []
+    )
+
+
+def weights_side():
+    """The side file of the imported weights, if training starts from some."""
+    encoder = config["model"]["encoder"]
+    return (
+        ["results/weights/{}/weights.json".format(encoder)]
+        if config["train"]["weights"]
+        else []
+    )
+
+
+def reported_settings():
+    """The settings that decide the results, as JSON text: not those that choose interpreters and addresses."""
+    return json.dumps(
+        {
+            key: config[key]
+            for key in config
+            if key not in ("runtime", "python", "downloads")
+        }
+    )

@@ -1,0 +1,71 @@
+"""From checkpoints and the test archive to precision figures.
+
+Needs a checkpoint and the test archive; makes results/<run>/evaluation/epoch<e>.json (and lines in evaluate.log beside
+it) and results/baseline.json.
+"""
+
+
+rule evaluate_checkpoint:
+    """Measure the precision of a checkpoint on the test archive."""
+    input:
+        code=code("evaluate.py"),
+        index="results/{run}/checkpoints/epoch{epoch}/model.ckpt.index",
+        data="results/{run}/checkpoints/epoch{epoch}/model.ckpt.data-00000-of-00001",
+        side="results/{run}/checkpoints/epoch{epoch}/model.json",
+        test=lookup(dpath="data/test_archive", within=config),
+    output:
+        figures="results/{run}/evaluation/epoch{epoch}.json",
+    log:
+        "results/logs/{run}/evaluate_epoch{epoch}.log",
+    benchmark:
+        "results/benchmarks/{run}/evaluate_epoch{epoch}.tsv"
+    conda:
+        environment()
+    threads: 2
+    resources:
+        python=tensorflow_python(),
+        mem_mb=6000,
+        runtime=240,
+    params:
+        folder=subpath(input.side, parent=True),
+        batch_size=lookup(dpath="evaluate/batch_size", within=config),
+    message:
+        "evaluating {params.folder}"
+    shell:
+        """
+        {resources.python:q} workflow/scripts/evaluate.py \
+            --ckptdir {params.folder:q} \
+            --test_data {input.test:q} \
+            --logdir results/{wildcards.run}/evaluation \
+            --bs {params.batch_size} \
+            --json {output.figures:q} \
+            >{log:q} 2>&1
+        """
+
+
+rule evaluate_baseline:
+    """Measure what a constant prediction, the median depth, reaches on the test archive."""
+    input:
+        code=code("evaluate_baseline.py"),
+        test=lookup(dpath="data/test_archive", within=config),
+    output:
+        figures="results/baseline.json",
+    log:
+        "results/logs/evaluate_baseline.log",
+    benchmark:
+        "results/benchmarks/evaluate_baseline.tsv"
+    conda:
+        environment()
+    resources:
+        python=plain_python(),
+        mem_mb=4000,
+        runtime=60,
+    message:
+        "evaluating a constant depth"
+    shell:
+        """
+        {resources.python:q} workflow/scripts/evaluate_baseline.py \
+            --test_data {input.test:q} \
+            --json {output.figures:q} \
+            >{log:q} 2>&1
+        """

@@ -1,0 +1,151 @@
+"""From the last checkpoint of a run to a frozen graph, and what the frozen graph gives.
+
+Needs the last checkpoint, the test archive and the example pictures; makes results/<run>/export/model.pb, and in
+results/<run>/inference and results/<run>/gallery the figures and pictures that the frozen graph gives.
+"""
+
+
+rule freeze_graph:
+    """Freeze the last checkpoint of a run into one file that needs no code of this project."""
+    input:
+        code=code("ckpt2pb.py"),
+        index=last_checkpoint("model.ckpt.index"),
+        data=last_checkpoint("model.ckpt.data-00000-of-00001"),
+        side=last_checkpoint("model.json"),
+    output:
+        graph="results/{run}/export/model.pb",
+        side="results/{run}/export/model.pb.json",
+    log:
+        "results/logs/{run}/freeze_graph.log",
+    conda:
+        environment()
+    resources:
+        python=tensorflow_python(),
+        mem_mb=4000,
+        runtime=30,
+    params:
+        folder=subpath(input.side, parent=True),
+        node="conv3/BiasAdd",
+    message:
+        "freezing {params.folder}"
+    shell:
+        """
+        {resources.python:q} workflow/scripts/ckpt2pb.py \
+            --ckptdir {params.folder:q} \
+            --pbdir results/{wildcards.run}/export \
+            --output_node_names {params.node} \
+            --pb_name model \
+            >{log:q} 2>&1
+        """
+
+
+rule infer_frozen_graph:
+    """Measure precision and speed of the frozen graph on the test archive."""
+    input:
+        code=code("infer_from_pb.py"),
+        graph="results/{run}/export/model.pb",
+        side="results/{run}/export/model.pb.json",
+        test=lookup(dpath="data/test_archive", within=config),
+    output:
+        figures="results/{run}/inference/frozen.json",
+    log:
+        "results/logs/{run}/infer_frozen_graph.log",
+    benchmark:
+        "results/benchmarks/{run}/infer_frozen_graph.tsv"
+    conda:
+        environment()
+    threads: 2
+    resources:
+        python=tensorflow_python(),
+        mem_mb=6000,
+        runtime=240,
+    params:
+        batch_size=lookup(dpath="inference/batch_size", within=config),
+    message:
+        "evaluating {input.graph}"
+    shell:
+        """
+        {resources.python:q} workflow/scripts/infer_from_pb.py \
+            --bs {params.batch_size} \
+            --model_path {input.graph:q} \
+            --image_path {input.test:q} \
+            --input_tensor_name input_1:0 \
+            --output_tensor_name conv3/BiasAdd:0 \
+            --minDepth 10 \
+            --maxDepth 1000 \
+            --json {output.figures:q} \
+            >{log:q} 2>&1
+        """
+
+
+rule predict_examples:
+    """Draw the panel of the example pictures: input, predicted depth in colour, scale."""
+    input:
+        code=code("test.py"),
+        examples=lookup(dpath="data/examples", within=config),
+        graph="results/{run}/export/model.pb",
+        side="results/{run}/export/model.pb.json",
+    output:
+        panel=report(
+            "results/{run}/inference/examples.png",
+            caption="../report/examples.rst",
+            category="Pictures",
+            labels={"run": "{run}", "picture": "examples"},
+        ),
+    log:
+        "results/logs/{run}/predict_examples.log",
+    conda:
+        environment()
+    resources:
+        python=tensorflow_python(),
+        mem_mb=4000,
+        runtime=30,
+    message:
+        "predicting the examples with {input.graph}"
+    shell:
+        """
+        {resources.python:q} workflow/scripts/test.py \
+            --ckptdir {input.graph:q} \
+            --input {input.examples:q} \
+            --output {output.panel:q} \
+            >{log:q} 2>&1
+        """
+
+
+rule draw_gallery:
+    """Draw held-out scenes: input, truth, prediction and error."""
+    input:
+        code=code("draw_gallery.py"),
+        graph="results/{run}/export/model.pb",
+        side="results/{run}/export/model.pb.json",
+        test=lookup(dpath="data/test_archive", within=config),
+    output:
+        scenes=report(
+            expand("results/{{run}}/gallery/scene_{i}.png", i=gallery_scenes()),
+            caption="../report/gallery.rst",
+            category="Pictures",
+            labels={"run": "{run}", "picture": "gallery"},
+        ),
+        side="results/{run}/gallery/gallery.json",
+    log:
+        "results/logs/{run}/draw_gallery.log",
+    conda:
+        environment()
+    resources:
+        python=tensorflow_python(),
+        mem_mb=4000,
+        runtime=60,
+    params:
+        pictures=lookup(dpath="report/gallery", within=config),
+    message:
+        "drawing {params.pictures} held-out scenes of {wildcards.run}"
+    shell:
+        """
+        {resources.python:q} workflow/scripts/draw_gallery.py \
+            --model_path {input.graph:q} \
+            --test_data {input.test:q} \
+            --count {params.pictures} \
+            --out results/{wildcards.run}/gallery \
+            --name {wildcards.run} \
+            >{log:q} 2>&1
+        """

@@ -1,0 +1,63 @@
+"""From the JSON files of all stages before to the report.
+
+Needs the figures of the baseline, of every kept checkpoint and frozen graph of every run, and the galleries; makes
+results/report.md and the curves in results/report/.
+"""
+
+
+rule write_report:
+    """Write the report of all runs: precision, speed, curves, held-out scenes, settings and versions."""
+    input:
+        baseline=rules.evaluate_baseline.output.figures,
+        checkpoints=of_runs(rules.train_model.output.side),
+        code=code("report.py"),
+        data=rules.convert_records.output.side,
+        evaluations=of_runs(rules.evaluate_checkpoint.output.figures),
+        frozen=of_runs(rules.infer_frozen_graph.output.figures),
+        galleries=of_runs(rules.draw_gallery.output.side),
+        histories=of_runs(rules.train_model.output.history),
+        weights=weights_side(),
+    output:
+        curves=report(
+            of_runs("results/report/loss_{run}.png"),
+            caption="../report/curves.rst",
+            category="Curves",
+        ),
+        metrics=report(
+            of_runs("results/report/metrics_{run}.png"),
+            caption="../report/metrics.rst",
+            category="Curves",
+        ),
+        text=report(
+            "results/report.md",
+            caption="../report/report.rst",
+            category="Report",
+        ),
+    log:
+        "results/logs/write_report.log",
+    conda:
+        environment()
+    resources:
+        python=plain_python(),
+        mem_mb=1000,
+        runtime=10,
+    params:
+        settings=reported_settings(),
+    message:
+        "writing {output.text}"
+    shell:
+        """
+        {resources.python:q} workflow/scripts/report.py \
+            --out {output.text:q} \
+            --figures results/report \
+            --baseline {input.baseline:q} \
+            --evaluation {input.evaluations:q} \
+            --checkpoint {input.checkpoints:q} \
+            --history {input.histories:q} \
+            --frozen {input.frozen:q} \
+            --gallery {input.galleries:q} \
+            --data {input.data:q} \
+            --weights {input.weights:q} \
+            --settings {params.settings:q} \
+            >{log:q} 2>&1
+        """

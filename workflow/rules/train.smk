@@ -1,0 +1,90 @@
+"""From records, and weights or the checkpoint before, to the next checkpoint.
+
+Needs results/data/; makes results/<run>/checkpoints/epoch<e>/. The state that an interrupted segment goes on from lies
+undeclared in results/<run>/checkpoints/state/, so that Snakemake leaves it alone.
+"""
+
+
+rule train_model:
+    """Train a run from the kept epoch before this one to this one."""
+    input:
+        code=code("train.py"),
+        records=rules.convert_records.output.records,
+        side=rules.convert_records.output.side,
+        start=start_files,
+    output:
+        index="results/{run}/checkpoints/epoch{epoch}/model.ckpt.index",
+        data="results/{run}/checkpoints/epoch{epoch}/model.ckpt.data-00000-of-00001",
+        pointer="results/{run}/checkpoints/epoch{epoch}/checkpoint",
+        side="results/{run}/checkpoints/epoch{epoch}/model.json",
+        history="results/{run}/checkpoints/epoch{epoch}/history.jsonl",
+    log:
+        "results/logs/{run}/train_epoch{epoch}.log",
+    benchmark:
+        "results/benchmarks/{run}/train_epoch{epoch}.tsv"
+    conda:
+        environment()
+    threads: 8
+    resources:
+        python=tensorflow_python(),
+        # Not among the params: how often the state is saved changes no result.
+        state_minutes=lookup(dpath="train/state_minutes", within=config),
+        mem_mb=16000,
+        runtime=1440,
+    params:
+        initial_epoch=epoch_before,
+        start=start_flags,
+        learning_rate=lookup(dpath="train/learning_rate", within=config),
+        lr_decay=lookup(dpath="train/lr_decay", within=config),
+        batch_size=lookup(dpath="train/batch_size", within=config),
+        steps=lookup(dpath="train/steps", within=config),
+        height=lookup(dpath="data/height", within=config),
+        width=lookup(dpath="data/width", within=config),
+        halving=lookup(dpath="data/halving", within=config),
+        mirror_probability=lookup(dpath="train/mirror_probability", within=config),
+        swap_probability=lookup(dpath="train/swap_probability", within=config),
+        encoder=lookup(dpath="model/encoder", within=config),
+        decoder=lookup(dpath="model/decoder", within=config),
+        upsampling=lookup(dpath="model/upsampling", within=config),
+        mid_activation=lookup(dpath="model/mid_activation", within=config),
+        batch_norm_momentum=lookup(dpath="train/batch_norm_momentum", within=config),
+        seed=lookup(dpath="seed", within=config),
+        log_every=lookup(dpath="train/log_every", within=config),
+        precision_mode=lookup(dpath="train/precision_mode", within=config),
+        op_select_implmode=lookup(dpath="train/op_select_implmode", within=config),
+        is_loss_scale=lookup(dpath="train/is_loss_scale", within=config),
+        hcom_parallel=lookup(dpath="train/hcom_parallel", within=config),
+    message:
+        "training {wildcards.run} from epoch {params.initial_epoch} to {wildcards.epoch}; progress in {log}"
+    shell:
+        """
+        {resources.python:q} workflow/scripts/train.py \
+            --name {wildcards.run} \
+            --train_tfrecords {input.records:q} \
+            --ckptdir results/{wildcards.run}/checkpoints \
+            --initial_epoch {params.initial_epoch} \
+            --epochs {wildcards.epoch} \
+            --keep_epochs {wildcards.epoch} \
+            {params.start:q} \
+            --lr {params.learning_rate} \
+            --lr_decay {params.lr_decay} \
+            --bs {params.batch_size} \
+            --steps {params.steps} \
+            --size {params.height} {params.width} \
+            --halving {params.halving} \
+            --mirror_probability {params.mirror_probability} \
+            --swap_probability {params.swap_probability} \
+            --encoder {params.encoder} \
+            --decoder {params.decoder} \
+            --upsampling {params.upsampling} \
+            --mid_activation {params.mid_activation} \
+            --batch_norm_momentum {params.batch_norm_momentum} \
+            --seed {params.seed} \
+            --log_every {params.log_every} \
+            --state_minutes {resources.state_minutes} \
+            --precision_mode {params.precision_mode} \
+            --op_select_implmode {params.op_select_implmode} \
+            --is_loss_scale {params.is_loss_scale} \
+            --hcom_parallel {params.hcom_parallel} \
+            >{log:q} 2>&1
+        """

@@ -1,0 +1,57 @@
+"""Check settings as the pipeline does before it starts.
+
+    python workflow/scripts/check_config.py config/config.yaml config/nyu.yaml
+
+Later files are laid over earlier ones. Needs the interpreter of Snakemake (.venv/workflow/bin/python).
+"""
+
+import os
+import sys
+
+import yaml
+
+import cli
+from densedepth import configuration
+from densedepth.errors import PipelineError
+
+_SCHEMA = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "schemas", "config.schema.yaml")
+
+
+def build_parser():
+    arguments = cli.parser(__doc__)
+    arguments.add_argument("files", nargs="+", metavar="FILE", help="config files, the base first")
+    arguments.add_argument("--schema", default=os.path.normpath(_SCHEMA), help="the schema")
+    return arguments
+
+
+def work(args):
+    config = {}
+    for path in args.files:
+        config = configuration.merge(config, _read(path))
+    found = configuration.problems(config, _read(args.schema))
+    for line in found:
+        print(line, file=sys.stderr)
+    if found:
+        raise PipelineError("{} problems in {}".format(len(found), ", ".join(args.files)))
+    print("the settings can be used")
+
+
+def _read(path):
+    try:
+        with open(path, encoding="utf-8") as stream:
+            content = yaml.safe_load(stream)
+    except OSError as error:
+        raise PipelineError("{}: {}".format(path, error.strerror)) from None
+    except yaml.YAMLError as error:
+        raise PipelineError("{}: not YAML ({})".format(path, " ".join(str(error).split()))) from None
+    if not isinstance(content, dict):
+        raise PipelineError("{}: not a mapping of keys to values".format(path))
+    return content
+
+
+def main(argv=None):
+    return cli.run(build_parser(), work, argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

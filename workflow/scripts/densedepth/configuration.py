@@ -1,0 +1,152 @@
+"""Check of the settings: all that is wrong at once, each in one line with the key, the value and what is legal."""
+
+import difflib
+import json
+import math
+import re
+
+import jsonschema
+
+# The archives that the pipeline draws itself.
+SAMPLE_FOLDER = "results/sample/"
+
+
+def merge(base, overlay):
+    """`base` with the keys of `overlay` laid over it, mappings key by key, everything else as a whole."""
+    merged = dict(base)
+    for key, value in overlay.items():
+        both = isinstance(value, dict) and isinstance(merged.get(key), dict)
+        merged[key] = merge(merged[key], value) if both else value
+    return merged
+
+
+def problems(config, schema):
+    """Lines such as `config: train.batch_size = 0: must be at least 1`; none for a config that can be used.
+
+    `schema` is a JSON schema, draft 2020-12; a key `legal` beside a `pattern` says in words what the pattern allows.
+    """
+    validator = _validator()(schema)
+    errors = sorted(validator.iter_errors(config), key=lambda error: [str(part) for part in error.absolute_path])
+    found = [line for error in errors for line in _lines(error)]
+    return found or _contradictions(config)
+
+
+def _validator():
+    """Draft 2020-12 with the numbers of the programs: 4.0 is no whole number, infinity and nan are no numbers."""
+    checker = jsonschema.Draft202012Validator.TYPE_CHECKER.redefine_many(
+        {
+            "integer": lambda _, value: isinstance(value, int) and not isinstance(value, bool),
+            "number": lambda _, value: (
+                isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+            ),
+        }
+    )
+    return jsonschema.validators.extend(jsonschema.Draft202012Validator, type_checker=checker)
+
+
+def _lines(error):
+    """The lines for one error of the schema."""
+    path = list(error.absolute_path)
+    keyword, limit = error.validator, error.validator_value
+    if keyword == "additionalProperties":
+        known = error.schema.get("properties", {})
+        return [_unknown(path + [key], key, known) for key in sorted(map(str, error.instance)) if key not in known]
+    if keyword == "required":
+        # One error a missing key, which only its message names.
+        return ["{}: missing".format(_name(path + [key])) for key in limit if repr(key) in error.message]
+    if "propertyNames" in error.absolute_schema_path:
+        return ["{}: not a legal name; {}".format(_name(path + [error.instance]), _names_allowed(error))]
+    return ["{} = {}: {}".format(_name(path), _show(error.instance), _legal(error, keyword, limit))]
+
+
+def _unknown(path, key, known):
+    near = difflib.get_close_matches(key, known, 1)
+    advice = "did you mean {}?".format(near[0]) if near else "legal here: {}".format(", ".join(sorted(known)))
+    return "{}: unknown key; {}".format(_name(path), advice)
+
+
+def _names_allowed(error):
+    if error.validator == "not" or error.validator == "enum":
+        return "the pipeline uses that name itself"
+    return error.schema.get("legal", "must match {}".format(error.schema.get("pattern")))
+
+
+def _legal(error, keyword, limit):
+    """What the value must be, in words."""
+    phrases = {
+        "enum": lambda: "must be one of {}".format(", ".join(str(value) for value in limit)),
+        "minimum": lambda: "must be at least {}".format(limit),
+        "maximum": lambda: "must be at most {}".format(limit),
+        "exclusiveMinimum": lambda: "must be more than {}".format(limit),
+        "exclusiveMaximum": lambda: "must be less than {}".format(limit),
+        "multipleOf": lambda: "must be a multiple of {}".format(limit),
+        "uniqueItems": lambda: "must hold each value once",
+        "minItems": lambda: "must have at least {} item".format(limit),
+        "minProperties": lambda: "must have at least {} entry".format(limit),
+        "pattern": lambda: "must be {}".format(error.schema.get("legal", "of the form {}".format(limit))),
+        "type": lambda: "must be {}{}".format(_TYPES[limit], _hint(error.instance, limit)),
+    }
+    return phrases[keyword]() if keyword in phrases else error.message
+
+
+_TYPES = {
+    "integer": "a whole number",
+    "number": "a number",
+    "string": "text",
+    "boolean": "true or false",
+    "array": "a list",
+    "object": "a mapping of keys to values",
+}
+
+
+def _hint(value, expected):
+    if expected == "number" and isinstance(value, str) and re.match(r"\d+e[-+]?\d+$", value, re.IGNORECASE):
+        mantissa, _, exponent = value.lower().partition("e")
+        return "; YAML reads {} as text, write {}.0e{}".format(value, mantissa, exponent)
+    return ""
+
+
+def _name(path):
+    """`config: train.keep_epochs[2]` for the keys and indices in `path`."""
+    words = ["[{}]".format(part) if isinstance(part, int) else ".{}".format(part) for part in path]
+    return "config: {}".format("".join(words).lstrip(".") or "the whole")
+
+
+def _show(value):
+    text = json.dumps(value, default=str)
+    return text if len(text) <= 80 else text[:77] + "..."
+
+
+def _contradictions(config):
+    """Problems between keys, looked for once each key is right by itself."""
+    data, train, sample = config["data"], config["train"], config["sample"]
+    found = []
+    for index, epoch in enumerate(train["keep_epochs"]):
+        if epoch > train["epochs"]:
+            found.append(
+                "{} = {}: must be at most train.epochs = {}".format(
+                    _name(["train", "keep_epochs", index]), epoch, train["epochs"]
+                )
+            )
+    if data["train_archive"] == data["test_archive"]:
+        found.append(
+            "{} = {}: is data.train_archive as well".format(
+                _name(["data", "test_archive"]), _show(data["test_archive"])
+            )
+        )
+    for name, entry in sorted(config["downloads"].items()):
+        if "sha256" in entry and "md5" in entry:
+            found.append("{}: give sha256 or md5, not both".format(_name(["downloads", name])))
+    if data["test_archive"].startswith(SAMPLE_FOLDER) and config["report"]["gallery"] > sample["test_scenes"]:
+        found.append(
+            "{} = {}: must be at most sample.test_scenes = {}".format(
+                _name(["report", "gallery"]), config["report"]["gallery"], sample["test_scenes"]
+            )
+        )
+    if data["train_archive"].startswith(SAMPLE_FOLDER) and data["shards"] > sample["train_scenes"]:
+        found.append(
+            "{} = {}: must be at most sample.train_scenes = {}".format(
+                _name(["data", "shards"]), data["shards"], sample["train_scenes"]
+            )
+        )
+    return found

@@ -1,0 +1,58 @@
+"""Which files of the project a program is made of, found by walking its imports without running it."""
+
+import ast
+import os
+
+
+def sources(program):
+    """`program` and every module of its folder that it imports, directly or through others, sorted, `program` first.
+
+    Counted are `import a.b`, `from a import b` and relative imports at any depth of the code, functions included,
+    where the module is a file or a package below the program's folder. The `__init__.py` of each package passed on
+    the way counts as well, since Python runs it. A program that does not exist stands alone.
+    """
+    root = os.path.dirname(program)
+    found = set()
+    waiting = [program]
+    while waiting:
+        path = waiting.pop()
+        if path in found or not os.path.isfile(path):
+            continue
+        found.add(path)
+        for name in _imported(path, _package(path, root)):
+            waiting.extend(_files(name, root))
+    return [program] + sorted(found - {program})
+
+
+def _package(path, root):
+    """Dotted name of the package that relative imports in `path` start from."""
+    folder = os.path.relpath(os.path.dirname(path) or ".", root or ".")
+    return "" if folder == "." else folder.replace(os.sep, ".")
+
+
+def _imported(path, package):
+    """Absolute dotted names that the file may import; `from a import b` gives a and a.b, whichever b is."""
+    with open(path, encoding="utf-8") as stream:
+        tree = ast.parse(stream.read(), path)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield alias.name
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:
+                above = package.split(".")[: len(package.split(".")) - node.level + 1]
+                base = ".".join([part for part in above if part] + ([base] if base else []))
+            yield base
+            for alias in node.names:
+                yield "{}.{}".format(base, alias.name) if base else alias.name
+
+
+def _files(name, root):
+    """The files below `root` that importing the dotted `name` runs."""
+    parts = name.split(".") if name else []
+    for end in range(1, len(parts) + 1):
+        stem = os.path.join(root, *parts[:end])
+        for path in (stem + ".py", os.path.join(stem, "__init__.py")):
+            if os.path.isfile(path):
+                yield path
