@@ -1,0 +1,512 @@
+"""The report from generated JSON files: complete, honest about comparability, the same bytes every time."""
+
+import hashlib
+import json
+import os
+import re
+
+import pytest
+import report as program
+from densedepth import curves, markdown, published, report, report_inputs
+from densedepth.errors import PipelineError
+
+# The smallest PNG there is: one pixel.
+PNG = bytes.fromhex(
+    "89504e470d0a1a0a0000000d494844520000000100000001080600000"
+    "01f15c4890000000d49444154789c6360000002000001e221bc330000000049454e44ae426082"
+)
+RUNTIME = {"runtime": "tf1", "python": "3.7.16", "machine": "x86_64", "tensorflow": "1.15.0", "numpy": "1.21.6"}
+PORT = {
+    "delta1": 0.848,
+    "delta2": 0.9721,
+    "delta3": 0.9937,
+    "rel_truth": 0.1226,
+    "rel_prediction": 0.1265,
+    "rms_pooled": 0.5445,
+    "rms_image": 0.4632,
+    "log10": 0.0536,
+}
+CONSTANT = {
+    "delta1": 0.31,
+    "delta2": 0.59,
+    "delta3": 0.79,
+    "rel_truth": 0.42,
+    "rel_prediction": 0.45,
+    "rms_pooled": 1.21,
+    "rms_image": 1.1,
+    "log10": 0.16,
+}
+
+
+class Results:
+    """A results folder with the files of a finished pipeline, and the command line for them."""
+
+    def __init__(self, root, runs=("1p",), epochs=(1, 2, 3), images=48, archive="results/sample/nyu_data.zip"):
+        self.root = str(root)
+        self.images = images
+        self.epochs = epochs
+        self.flags = {"evaluation": [], "checkpoint": [], "history": [], "frozen": [], "gallery": []}
+        self.baseline = self.write("results/baseline.json", self.evaluation(CONSTANT, {"kind": "constant"}))
+        shards = ["nyu_train-0000{}-of-00002.tfrecords".format(i) for i in range(2)]
+        self.data = self.write(
+            "results/data/nyu_train.json",
+            {
+                "format": 1,
+                "records": 240,
+                "shards": shards,
+                "shard_records": [120, 120],
+                "sha256": {name: digest(name) for name in shards},
+                "archive": {"path": archive, "size_bytes": 123456789, "rows": 240},
+                "runtime": RUNTIME,
+            },
+        )
+        for run in runs:
+            self.add_run(run)
+
+    def add_run(self, run):
+        folder = "results/{}/".format(run)
+        for epoch in self.epochs:
+            path = "{}checkpoints/epoch{}".format(folder, epoch)
+            weights = digest("{} {}".format(run, epoch))
+            side = self.checkpoint(epoch, weights)
+            self.add("checkpoint", path + "/model.json", side)
+            scores = self.scores(epoch)
+            source = {"kind": "checkpoint", "path": path, "epoch": epoch, "global_step": 60 * epoch, "sha256": weights}
+            self.add("evaluation", "{}evaluation/epoch{}.json".format(folder, epoch), self.evaluation(scores, source))
+            lines = [json.dumps(self.entry(epoch, step)) for step in range(10, 61, 10)]
+            self.flags["history"].append(self.write_text(path + "/history.jsonl", "\n".join(lines) + "\n"))
+        last = self.epochs[-1]
+        source = {"kind": "frozen", "path": folder + "export/model.pb", "epoch": last, "global_step": 60 * last}
+        source.update(size=[96, 128], sha256=digest("pb"))
+        frozen = self.evaluation({key: value + 4e-9 for key, value in self.scores(last).items()}, source)
+        frozen["speed"] = {"batch_size": 1, "images": 96, "images_per_second": 20.0, "ms_per_image": 50.0}
+        self.add("frozen", folder + "inference/frozen.json", frozen)
+        scenes = []
+        for index in range(2):
+            self.write_bytes("{}gallery/scene_{}.png".format(folder, index + 1), PNG)
+            picture = "scene_{}.png".format(index + 1)
+            scenes.append({"picture": picture, "index": 7 * index, "rms": 0.4123, "delta1": 0.7})
+        self.add("gallery", folder + "gallery/gallery.json", {"format": 1, "run": run, "scenes": scenes})
+
+    @staticmethod
+    def scores(epoch):
+        worse = 0.05 * abs(epoch - 2)
+        return {key: value - worse if key.startswith("delta") else value + worse for key, value in PORT.items()}
+
+    @staticmethod
+    def entry(epoch, step):
+        done = 60 * (epoch - 1) + step
+        loss = {"loss": 60.0 / done, "l1": 90.0 / done, "gradient": 30.0 / done, "ssim": 15.0 / done}
+        return dict(loss, epoch=epoch, step=step, global_step=done, steps=10, learning_rate=1e-4 * 0.9 ** (epoch - 1))
+
+    @staticmethod
+    def checkpoint(epoch, weights):
+        model = {"encoder": "densenet169", "width": "half", "upsampling": "half_pixel", "mid_activation": True}
+        speed = {"batch_size": 4, "world_size": 1, "step_ms": 1500.0 + epoch, "images_per_second": 2.66}
+        return {
+            "format": 1,
+            "epoch": epoch,
+            "global_step": 60 * epoch,
+            "model": model,
+            "size": [96, 128],
+            "training": {"learning_rate": 1e-4, "batch_size": 4, "seed": 0},
+            "weights": None,
+            "performance": speed,
+            "runtime": RUNTIME,
+            "files": {
+                "model.ckpt.data-00000-of-00001": weights,
+                "model.ckpt.index": digest("index"),
+                "checkpoint": "0",
+            },
+        }
+
+    def evaluation(self, metrics, source):
+        return {
+            "format": 1,
+            "source": source,
+            "protocol": {
+                "name": "port",
+                "crop": [20, 459, 24, 615],
+                "flip_average": True,
+                "depth_limits_m": [0.1, 10.0],
+                "images": self.images,
+                "pixels_per_image": 260480,
+            },
+            "metrics": dict(metrics),
+            "per_image": [],
+            "speed": None,
+            "test_data": {"path": "results/sample/nyu_test.zip", "size_bytes": 5555},
+            "runtime": RUNTIME,
+        }
+
+    def add(self, flag, name, value):
+        self.flags[flag].append(self.write(name, value))
+
+    def write(self, name, value):
+        return self.write_text(name, json.dumps(value))
+
+    def write_text(self, name, text):
+        return self.write_bytes(name, text.encode("utf-8"))
+
+    def write_bytes(self, name, content):
+        path = os.path.join(self.root, name)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "wb") as stream:
+            stream.write(content)
+        return path
+
+    def edit(self, path, change):
+        """Rewrite a JSON file after `change(content)`."""
+        with open(path, encoding="utf-8") as stream:
+            content = json.load(stream)
+        change(content)
+        self.write(path, content)
+
+    @property
+    def out(self):
+        return os.path.join(self.root, "results", "report.md")
+
+    @property
+    def figures(self):
+        return os.path.join(self.root, "results", "report")
+
+    def command(self):
+        words = ["--out", self.out, "--figures", self.figures, "--baseline", self.baseline, "--data", self.data]
+        words += ["--settings", json.dumps({"train": {"size": [96, 128], "seed": 0}, "runs": {"1p": {"devices": 1}}})]
+        for flag, paths in sorted(self.flags.items()):
+            if paths:
+                words += ["--" + flag] + paths
+        return words
+
+    def gather(self):
+        args = program.build_parser().parse_args(self.command())
+        return report_inputs.gather(
+            *(args.baseline, args.evaluation, args.checkpoint, args.history, args.frozen, args.gallery, args.data),
+            **{"weights": args.weights, "settings": args.settings},
+        )
+
+    def make(self):
+        assert program.main(self.command()) == 0
+        with open(self.out, encoding="utf-8") as stream:
+            return stream.read()
+
+
+def digest(text):
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def rows_of(text, heading):
+    """The rows of all tables in the part under `heading`, as lists of cells."""
+    part = re.split(r"^## ", text, flags=re.M)
+    lines = next(p for p in part if p.startswith(heading)).splitlines()
+    return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines if line.startswith("|")]
+
+
+def row_of(text, heading, name):
+    found = [row for row in rows_of(text, heading) if row[0].strip("* ").startswith(name)]
+    assert len(found) == 1, (name, found)
+    return found[0]
+
+
+@pytest.fixture
+def sample(tmp_path):
+    return Results(tmp_path)
+
+
+@pytest.fixture
+def nyu(tmp_path):
+    return Results(tmp_path, runs=("8p", "1p"), images=654, archive="dataset/nyu_data.zip")
+
+
+def test_precision_table_has_every_row_under_its_convention(sample):
+    text = sample.make()
+    header = rows_of(text, "Precision")[0]
+    assert [cell.rstrip(" ↑↓") for cell in header[1:]] == [metric.title for metric in published.METRICS]
+    assert row_of(text, "Precision", "paper [1]")[1:] == [
+        "0.846",
+        "0.974",
+        "0.994",
+        "0.123",
+        "-",
+        "-",
+        "0.465",
+        "0.053",
+    ]
+    gpu = ["0.8480", "0.9721", "0.9937", "-", "0.1265", "0.5445", "-", "0.0536"]
+    assert row_of(text, "Precision", "reference port, GPU")[1:] == gpu
+    ascend = ["0.8465", "0.9699", "0.9926", "-", "0.1273", "0.5595", "-", "0.0539"]
+    assert row_of(text, "Precision", "reference port, Ascend 910")[1:] == ascend
+    assert row_of(text, "Precision", "nyu.h5")[4:8] == ["0.1234", "0.1274", "0.5485", "-"]
+    assert row_of(text, "Precision", "constant median depth")[1] == "0.3100"
+    assert row_of(text, "Precision", "1p, epoch 1")[1] == "0.7980"
+    assert row_of(text, "Precision", "1p, frozen graph of epoch 3")[1] == "0.7980"
+
+
+def test_best_checkpoint_is_the_highest_delta1_and_alone_marked(sample):
+    text = sample.make()
+    marked = [row for row in rows_of(text, "Precision") if "(best)" in row[0]]
+    assert [row[0] for row in marked] == ["**1p, epoch 2 (best)**"]
+    assert all(cell.startswith("**") for cell in marked[0])
+    assert "**Best checkpoint: run 1p, epoch 2, with delta1 0.8480 against 0.3100 of one constant depth**" in text
+
+
+def test_all_links_are_relative_and_lead_to_pictures(sample):
+    text = sample.make()
+    links = re.findall(r"!\[[^]]*\]\(([^)]*)\)", text)
+    expected = ["report/loss_1p.png", "report/metrics_1p.png", "1p/gallery/scene_1.png", "1p/gallery/scene_2.png"]
+    assert links == expected
+    for link in links:
+        with open(os.path.join(os.path.dirname(sample.out), link), "rb") as stream:
+            assert stream.read(8) == PNG[:8]
+    assert "Test image 7: rms 0.412 m, delta1 0.700" in text
+
+
+def test_equal_inputs_in_any_order_give_equal_bytes(tmp_path):
+    results = Results(tmp_path, runs=("2p", "10p"))
+
+    def contents():
+        names = [os.path.join(results.figures, name) for name in sorted(os.listdir(results.figures))] + [results.out]
+        found = {}
+        for name in names:
+            with open(name, "rb") as stream:
+                found[name] = stream.read()
+        return found
+
+    results.make()
+    first = contents()
+    for paths in results.flags.values():
+        paths.reverse()
+    results.make()
+    assert contents() == first
+    assert len(first) == 5
+    assert all(b"Software" not in content for content in first.values())
+    names = [row[0].split(",")[0] for row in rows_of(first[results.out].decode("utf-8"), "Precision")]
+    assert names.index("**2p") < names.index("10p")
+
+
+def test_sample_is_declared_not_comparable_and_judged_by_the_constant_depth(sample):
+    text = sample.make()
+    assert "**not comparable** with the published figures" in text
+    assert row_of(text, "Verdicts", "1p, epoch 3 (last)")[1:] == ["+0.4880", "at least 0.15", "reached"]
+    assert "reproduced" not in " ".join(" ".join(row) for row in rows_of(text, "Verdicts"))
+    assert row_of(text, "Verdicts", "1p: frozen graph")[1:] == ["4.0e-09", "at most 1e-06", "equal"]
+
+
+def test_a_network_near_the_constant_depth_is_said_to_fail(sample):
+    sample.edit(sample.flags["evaluation"][-1], lambda e: e["metrics"].update(delta1=0.45))
+    sample.edit(sample.flags["frozen"][0], lambda e: e["metrics"].update(delta1=0.46))
+    text = sample.make()
+    assert row_of(text, "Verdicts", "1p, epoch 3 (last)")[1:] == ["+0.1400", "at least 0.15", "not reached"]
+    assert row_of(text, "Verdicts", "1p: frozen graph")[3] == "not equal"
+
+
+def test_nyu_figures_have_a_verdict_for_each_metric_and_run(nyu):
+    best = [path for path in nyu.flags["evaluation"] if os.path.join("8p", "evaluation", "epoch2") in path]
+    nyu.edit(best[0], lambda e: e["metrics"].update(delta1=0.8431, delta2=0.98, rms_pooled=0.5652))
+    text = nyu.make()
+    assert "not comparable" not in text
+    verdicts = {(row[0], row[1]): row[2:] for row in rows_of(text, "Verdicts") if len(row) == 6}
+    # Two rows are the head and the line below it.
+    assert len(verdicts) == 2 + 2 * len(published.METRICS)
+    assert verdicts["1p, epoch 2", "delta1"] == ["0.8480", "0.8480 (reference port, GPU)", "± 0.005", "reproduced"]
+    assert verdicts["8p, epoch 2", "delta1"][3] == "reproduced"
+    assert verdicts["8p, epoch 2", "delta2"][3] == "better"
+    assert verdicts["8p, epoch 2", "rms (pooled)"][3] == "not reproduced"
+    assert verdicts["8p, epoch 2", "rms (per image)"][1] == "0.465 (paper)"
+
+
+def test_own_archives_are_not_judged_by_published_figures(tmp_path):
+    text = Results(tmp_path, archive="dataset/mine.zip").make()
+    assert "not the 654 of NYU Depth v2" in text
+    assert "± 0.005" not in text
+
+
+@pytest.mark.parametrize(
+    "key, value, expected",
+    [
+        ("delta1", 0.8430, "reproduced"),
+        ("delta1", 0.8428, "not reproduced"),
+        ("delta1", 0.8535, "better"),
+        ("rms_image", 0.485, "reproduced"),
+        ("rms_image", 0.486, "not reproduced"),
+        ("rms_image", 0.44, "better"),
+        ("log10", 0.0546, "reproduced"),
+        ("log10", 0.0548, "not reproduced"),
+    ],
+)
+def test_verdict(key, value, expected):
+    metric = next(m for m in published.METRICS if m.key == key)
+    assert report.verdict(metric, value) == expected
+
+
+def test_performance_stands_beside_the_port_with_what_makes_it_comparable(sample):
+    text = sample.make()
+    v100 = row_of(text, "Performance", "reference port, GPU")
+    assert v100[1:] == ["V100-SXM2", "densenet169, half", "480x640", "4", "1", "not stated", "235", "17.0", "reference"]
+    assert row_of(text, "Performance", "reference port, Ascend 910")[7:9] == ["185", "21.6"]
+    own = [row for row in rows_of(text, "Performance") if row[0] == "1p"]
+    network = "densenet169, half"
+    assert own[0] == ["1p", "x86_64 machine", network, "96x128", "4", "1", "float32", "1502", "2.66", "no"]
+    assert own[1] == ["1p", "x86_64 machine", "96x128", "1", "96", "50.0", "20.00", "10.00"]
+
+
+def test_run_of_the_reference_shape_is_comparable_and_one_without_timing_is_not(sample):
+    for path in sample.flags["checkpoint"]:
+        sample.edit(path, lambda side: side.update(size=[480, 640]))
+    assert next(row for row in rows_of(sample.make(), "Performance") if row[0] == "1p")[-1] == "yes"
+    for path in sample.flags["checkpoint"]:
+        sample.edit(path, lambda side: side.update(performance={"batch_size": 4, "world_size": 1, "timed_steps": 0}))
+    assert next(row for row in rows_of(sample.make(), "Performance") if row[0] == "1p")[-3:] == ["-", "-", "no"]
+
+
+def test_settings_versions_and_checksums_are_there(sample):
+    text = sample.make()
+    assert ["`train.size`", "`[96, 128]`"] in rows_of(text, "Settings")
+    assert ["`runs.1p.devices`", "`1`"] in rows_of(text, "Settings")
+    assert ["1p", "`learning_rate`", "`0.0001`"] in rows_of(text, "Settings")
+    assert ["tf1", "3.7.16", "1.15.0", "1.21.6", "x86_64"] in rows_of(text, "Versions")
+    assert "training of 1p epoch 1" in text
+    sums = rows_of(text, "Inputs and checkpoints")
+    shard = "nyu_train-00001-of-00002.tfrecords"
+    assert ["`{}`".format(shard), "120 records", "`{}`".format(digest(shard))] in sums
+    assert ["`results/sample/nyu_data.zip`", "123,456,789 bytes", "-"] in sums
+    weights = ["1p", "2", "120", "`model.ckpt.data-00000-of-00001`", "`{}`".format(digest("1p 2"))]
+    assert weights in sums
+
+
+def test_weights_of_the_encoder_are_listed(sample):
+    source = {"path": "dataset/densenet169.h5", "sha256": digest("h5")}
+    path = sample.write("results/weights/densenet169/weights.json", {"format": 1, "source": source})
+    folder = "results/weights/densenet169"
+    sample.edit(sample.flags["checkpoint"][0], lambda side: side.update(weights=folder))
+    assert program.main(sample.command() + ["--weights", path]) == 0
+    with open(sample.out, encoding="utf-8") as stream:
+        text = stream.read()
+    expected = ["`dataset/densenet169.h5`", "-", "`{}`".format(digest("h5"))]
+    assert expected in rows_of(text, "Inputs and checkpoints")
+    assert "1p from `results/weights/densenet169`" in text
+
+
+def test_pictures_and_history_may_be_missing_together(sample):
+    for flag in ("history", "frozen", "gallery"):
+        sample.flags[flag] = []
+    text = sample.make()
+    assert "loss_1p.png" not in text
+    assert "## Gallery" not in text
+    assert "metrics_1p.png" in text
+
+
+def _drop(*keys):
+    def change(content):
+        for key in keys[:-1]:
+            content = content[key]
+        del content[keys[-1]]
+
+    return change
+
+
+def _put(value, *keys):
+    def change(content):
+        for key in keys[:-1]:
+            content = content[key]
+        content[keys[-1]] = value
+
+    return change
+
+
+@pytest.mark.parametrize(
+    "flag, change, words",
+    [
+        ("evaluation", _put(float("nan"), "metrics", "rms_image"), ["epoch1.json: metrics.rms_image is nan"]),
+        ("evaluation", _put("0.8", "metrics", "delta1"), ["metrics.delta1 is '0.8', not a number"]),
+        ("evaluation", _drop("metrics", "log10"), ["epoch1.json: no key metrics.log10"]),
+        ("evaluation", _drop("metrics"), ["epoch1.json: no key metrics;"]),
+        ("evaluation", _put(2, "format"), ["epoch1.json: format 2 where 1"]),
+        ("evaluation", _put(47, "protocol", "images"), ["protocol.images is 47, but 48", "baseline.json"]),
+        ("evaluation", _put(5, "test_data", "size_bytes"), ["test_data.size_bytes is 5, but 5555"]),
+        ("evaluation", _put("f" * 64, "source", "sha256"), ["epoch1.json: source.sha256", "evaluate again"]),
+        ("evaluation", _put(61, "source", "global_step"), ["source.global_step is 61", "step 60"]),
+        ("evaluation", _put(2, "source", "epoch"), ["epoch 2 again"]),
+        ("evaluation", _put(9, "source", "epoch"), ["no model.json of run 1p epoch 9"]),
+        ("checkpoint", _drop("performance", "batch_size"), ["epoch1/model.json: no key performance.batch_size"]),
+        ("checkpoint", _drop("runtime"), ["epoch1/model.json: no key runtime"]),
+        ("frozen", _put(1, "source", "global_step"), ["frozen.json: source.global_step is 1"]),
+        ("frozen", _put(None, "speed"), ["frozen.json: no key speed"]),
+        ("gallery", _put("scene_9.png", "scenes", 0, "picture"), ["scene_9.png: no such picture"]),
+        ("gallery", _put(float("inf"), "scenes", 1, "rms"), ["scenes[1]: rms is inf"]),
+    ],
+)
+def test_faulty_files_are_refused_by_file_and_key(sample, capsys, flag, change, words):
+    # One epoch, so that the first file is also the one the report takes its last figures from.
+    sample = Results(sample.root, epochs=(1, 2)) if "again" in str(words) else Results(sample.root, epochs=(1,))
+    sample.edit(sample.flags[flag][0], change)
+    assert program.main(sample.command()) == 1
+    message = capsys.readouterr().err
+    assert message.count("\n") == 1
+    for word in words:
+        assert word in message
+    assert not os.path.exists(sample.out)
+
+
+def test_faulty_data_and_settings_are_refused(sample):
+    sample.edit(sample.data, _drop("archive", "path"))
+    with pytest.raises(PipelineError, match=r"nyu_train.json: no key archive.path"):
+        report.write(sample.gather(), sample.out, sample.figures)
+    with pytest.raises(PipelineError, match="--settings: not JSON"):
+        report_inputs.gather(sample.baseline, [], [], [], [], [], sample.data, [], "{")
+
+
+@pytest.mark.parametrize(
+    "line, words",
+    [
+        ('{"epoch": 1', "line 1: not JSON"),
+        ('{"epoch": 1, "global_step": 1}', "line 1: no key steps"),
+        (json.dumps(dict(Results.entry(1, 10), loss=float("nan"))), "line 1: loss is nan"),
+        (json.dumps(Results.entry(2, 10)), "global_step 70 occurs twice in the history of run 1p"),
+    ],
+)
+def test_faulty_history_is_refused(sample, line, words):
+    sample.write_text(sample.flags["history"][0], line + "\n")
+    with pytest.raises(PipelineError, match=words):
+        sample.gather()
+
+
+def test_missing_files_are_named(sample):
+    os.remove(sample.flags["history"][1])
+    with pytest.raises(PipelineError, match=r"epoch2.history.jsonl: no such file"):
+        sample.gather()
+    os.remove(sample.flags["evaluation"][1])
+    with pytest.raises(PipelineError, match=r"epoch2.json: no such file"):
+        sample.gather()
+
+
+def test_run_name_is_the_folder_after_the_last_results():
+    assert report_inputs.run_name("results/1p/evaluation/epoch5.json") == "1p"
+    assert report_inputs.run_name("/data/results/densedepth/results/8p/export/x.json") == "8p"
+    with pytest.raises(PipelineError, match=r"evaluation.epoch5.json: is of no known run"):
+        report_inputs.run_name("evaluation/epoch5.json")
+
+
+def test_table_cells_cannot_break_the_table():
+    frame = report_inputs.pandas.DataFrame([("a|b", "c\nd")], columns=["x", "y"])
+    assert markdown.table(frame, numbers=("y",)) == "| x | y |\n| --- | ---: |\n| a\\|b | c d |"
+
+
+def test_long_history_is_thinned_by_weighted_means():
+    frame = report_inputs.pandas.DataFrame(
+        {"global_step": [10, 20, 25, 35], "steps": [10, 10, 5, 10], "loss": [4.0, 2.0, 9.0, 3.0]}
+    )
+    assert curves.thin(frame, 4) is frame
+    thinned = curves.thin(frame, 2)
+    assert thinned["global_step"].tolist() == [20, 35]
+    assert thinned["loss"].tolist() == [3.0, 5.0]
+
+
+def test_no_tensorflow_is_imported():
+    """Reports are written where no TensorFlow is installed."""
+    import subprocess
+    import sys
+
+    code = "import sys; sys.path.insert(0, {!r}); import report; sys.exit('tensorflow' in sys.modules)"
+    folder = os.path.dirname(os.path.abspath(program.__file__))
+    assert subprocess.call([sys.executable, "-c", code.format(folder)]) == 0

@@ -1,0 +1,116 @@
+"""The report's curves: loss and learning rate over the steps, metrics over the epochs, as PNG files.
+
+Drawn with matplotlib's own defaults whatever the user's settings, without metadata: equal data give equal bytes (with
+one release of matplotlib).
+"""
+
+import matplotlib
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from . import files
+
+# Above this many history entries, neighbours are averaged: a longer curve is a band of ink.
+POINTS = 400
+
+# Okabe and Ito's colours: told apart by colour-blind readers too.
+_BLUE, _ORANGE, _GREEN, _RED, _GREY = "#0072b2", "#e69f00", "#009e73", "#d55e00", "#808080"
+
+
+def draw_loss(path, history, epoch_ends):
+    """Draw the loss, its weighted terms and the learning rate over the optimiser steps to `path`.
+
+    history: DataFrame with the columns global_step, steps, loss, l1, gradient, ssim, learning_rate, in the order of
+    the steps. `l1` is drawn with its weight of 0.1, so that the terms add up to the loss. epoch_ends: the steps at
+    which checkpoints were kept, marked by vertical lines.
+    """
+    data = thin(history)
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()
+        figure, (upper, lower) = _figure((8, 5.6), 2, 1, height_ratios=(3, 1), sharex=True)
+        marker = _marker(len(data))
+        steps = data["global_step"]
+        upper.plot(steps, data["loss"], color=_BLUE, linewidth=2, marker=marker, label="loss")
+        upper.plot(steps, 0.1 * data["l1"], color=_ORANGE, marker=marker, label="0.1 x absolute error")
+        upper.plot(steps, data["gradient"], color=_GREEN, marker=marker, label="gradient error")
+        upper.plot(steps, data["ssim"], color=_RED, marker=marker, label="structural dissimilarity")
+        upper.set_yscale("log")
+        upper.set_ylabel("loss (log scale)")
+        _legend(upper)
+        lower.plot(steps, data["learning_rate"], color=_BLUE, marker=marker, drawstyle="steps-pre")
+        lower.set_ylim(0, 1.15 * data["learning_rate"].max())
+        lower.ticklabel_format(axis="y", style="sci", scilimits=(0, 0))
+        lower.set_ylabel("learning rate")
+        lower.set_xlabel("optimiser step (dotted: checkpoints)")
+        for axes in (upper, lower):
+            for step in epoch_ends:
+                axes.axvline(step, color=_GREY, linewidth=0.8, linestyle=":", zorder=0)
+        _save(figure, path)
+
+
+def draw_metrics(path, scores, baseline):
+    """Draw delta1, delta2, delta3 and both rms over the epochs to `path`, the constant depth's as dashed lines.
+
+    scores: DataFrame with the column epoch and the metrics, in the order of the epochs. baseline: {metric: value}.
+    """
+    panels = (
+        ("share of pixels (higher is better)", (("delta1", _BLUE), ("delta2", _ORANGE), ("delta3", _GREEN))),
+        ("metres (lower is better)", (("rms_pooled", _BLUE), ("rms_image", _ORANGE))),
+    )
+    names = {"rms_pooled": "rms, pooled", "rms_image": "rms, per image"}
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()
+        figure, all_axes = _figure((10, 4.2), 1, 2)
+        for axes, (title, lines) in zip(all_axes, panels):
+            for key, color in lines:
+                axes.plot(scores["epoch"], scores[key], color=color, marker="o", label=names.get(key, key))
+                axes.axhline(baseline[key], color=color, linestyle="--", linewidth=1)
+            axes.plot([], [], color=_GREY, linestyle="--", linewidth=1, label="constant depth")
+            axes.set_ylabel(title)
+            axes.set_xlabel("epoch")
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+            _legend(axes)
+        all_axes[0].set_ylim(0, 1)
+        all_axes[1].set_ylim(bottom=0)
+        _save(figure, path)
+
+
+def thin(history, points=POINTS):
+    """At most `points` rows: means of neighbouring rows weighted by `steps`; their last `global_step`."""
+    if len(history) <= points:
+        return history
+    groups = [index * points // len(history) for index in range(len(history))]
+    weights = history["steps"]
+    weighted = history.drop(columns=["steps", "global_step"]).multiply(weights, axis=0)
+    means = weighted.groupby(groups).sum().divide(weights.groupby(groups).sum(), axis=0)
+    means["global_step"] = history["global_step"].groupby(groups).last()
+    return means
+
+
+def _marker(count):
+    return "o" if count < 12 else None
+
+
+def _figure(size, rows, columns, **layout):
+    figure = Figure(figsize=size, dpi=110, facecolor="white")
+    FigureCanvasAgg(figure)
+    ratios = {"height_ratios": layout.pop("height_ratios")} if "height_ratios" in layout else {}
+    all_axes = figure.subplots(rows, columns, gridspec_kw=ratios, **layout)
+    for axes in all_axes:
+        axes.grid(color="#e4e4e4", linewidth=0.8)
+        axes.set_axisbelow(True)
+        for side in ("top", "right"):
+            axes.spines[side].set_visible(False)
+    return figure, all_axes
+
+
+def _legend(axes):
+    # Above the axes: nowhere inside is sure to be free of lines.
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncol=4, frameon=False, fontsize=9, borderaxespad=0.2)
+
+
+def _save(figure, path):
+    figure.tight_layout()
+    with files.atomic_path(path) as temporary:
+        figure.savefig(temporary, format="png", metadata={"Software": None})

@@ -1,0 +1,422 @@
+"""The report: all results of the pipeline on one Markdown page with pictures, complete on a code-hosting page.
+
+Links are relative to the page's folder. Nothing in it depends on the time or the machine it is written on.
+"""
+
+import json
+import os
+import statistics
+
+from . import curves, files, published
+from .errors import PipelineError
+from .markdown import BLANK, Page, leaves
+from .report_inputs import NYU, SAMPLE, data_kind, natural
+
+
+def write(findings, out, figures):
+    """Write the page to `out` and its curves to the folder `figures`; `findings` as made by `report_inputs.gather`."""
+    page = Page(os.path.dirname(os.path.abspath(out)))
+    best = best_checkpoint(findings)
+    _introduction(page, findings, best)
+    _precision(page, findings, best)
+    _verdicts(page, findings)
+    _performance(page, findings)
+    _curves(page, findings, figures)
+    _gallery(page, findings)
+    _settings(page, findings)
+    _versions(page, findings)
+    _checksums(page, findings)
+    files.write_text(out, page.text())
+
+
+def best_checkpoint(findings):
+    """(run name, epoch) of the checkpoint with the highest delta1; the first in the table among equals."""
+    best, best_score = None, -1.0
+    for run in findings.runs:
+        for epoch, evaluation in sorted(run.evaluations.items()):
+            score = evaluation.number("metrics", published.DECIDING)
+            if score > best_score:
+                best, best_score = (run.name, epoch), score
+    return best
+
+
+def verdict(metric, value):
+    """How `value` of the published.Metric `metric` stands to its published reference, in words."""
+    reference = published.REFERENCES[metric.key]
+    excess = value - float(reference.row.scores[metric.key])
+    excess = -excess if metric.higher_is_better else excess
+    # Half of the last digit shown more: what is printed as equal to the tolerance is within it.
+    tolerance = float(reference.tolerance) + 5e-5
+    if excess > tolerance:
+        return "not reproduced"
+    return "better" if excess < -tolerance else "reproduced"
+
+
+def _introduction(page, findings, best):
+    data, baseline = findings.data, findings.baseline
+    kind = data_kind(findings)
+    page.add("# DenseDepth: results")
+    page.add(
+        "Monocular depth networks trained on {} image and depth pairs of {} and evaluated on the {} images of `{}`.",
+        data.get("records"),
+        "the embedded sample, drawn rooms in `{}`".format(data.get("archive", "path"))
+        if kind == SAMPLE
+        else "`{}`".format(data.get("archive", "path")),
+        baseline.get("protocol", "images"),
+        baseline.get("test_data", "path"),
+    )
+    run, epoch = best
+    score = next(r for r in findings.runs if r.name == run).evaluations[epoch].number("metrics", "delta1")
+    page.add(
+        "**Best checkpoint: run {}, epoch {}, with delta1 {} against {} of one constant depth** (the share of pixels "
+        "whose depth is within 25 % of the truth).",
+        run,
+        epoch,
+        _score(score),
+        _score(baseline.number("metrics", "delta1")),
+    )
+    if kind == SAMPLE:
+        page.add(
+            "> The figures of the embedded sample are **not comparable** with the published figures for NYU Depth v2: "
+            "other pictures, other training, usually a smaller network input. They show that the pipeline works."
+        )
+    elif kind != NYU:
+        page.add(
+            "> The test images are not the {} of NYU Depth v2 with their crop, so the figures here are **not "
+            "comparable** with the published ones.",
+            published.TEST_IMAGES,
+        )
+    rows = []
+    for run in findings.runs:
+        side = _last_checkpoint(run)
+        rows.append(
+            (
+                run.name,
+                _network(side.get("model")),
+                _size(side.get("size")),
+                side.get("performance", "batch_size"),
+                side.get("performance", "world_size"),
+                _numbers(run.evaluations),
+                side.get("global_step"),
+                _runtime(side.get("runtime")),
+            )
+        )
+    columns = ("run", "network", "input", "batch per device", "devices", "evaluated epochs", "steps", "trained with")
+    page.add_table(rows, columns, numbers=("batch per device", "devices", "steps"))
+
+
+def _precision(page, findings, best):
+    page.add("## Precision")
+    rows = [
+        ("{} [{}]".format(row.name, number),) + tuple(row.scores.get(m.key, BLANK) for m in published.METRICS)
+        for number, row in enumerate(published.ROWS, 1)
+    ]
+    rows.append(("constant median depth",) + _scores(findings.baseline))
+    for run in findings.runs:
+        for epoch, evaluation in sorted(run.evaluations.items()):
+            row = ("{}, epoch {}".format(run.name, epoch),) + _scores(evaluation)
+            if (run.name, epoch) == best:
+                row = ("{} (best)".format(row[0]),) + row[1:]
+                row = tuple("**{}**".format(cell) for cell in row)
+            rows.append(row)
+        if run.frozen is not None:
+            rows.append(("{}, frozen graph{}".format(run.name, _of_epoch(run.frozen)),) + _scores(run.frozen))
+    titles = tuple(m.title + (" ↑" if m.higher_is_better else " ↓") for m in published.METRICS)
+    page.add_table(rows, ("",) + titles, numbers=titles)
+    page.add(
+        "↑ higher is better, ↓ lower is better; rms in metres. **Best** is the checkpoint with the highest delta1 on "
+        "these test images; being chosen by them, it flatters a little. {} marks what a source does not publish.",
+        BLANK,
+    )
+    page.add("Sources: " + "; ".join("[{}] {}".format(n, row.source) for n, row in enumerate(published.ROWS, 1)) + ".")
+    page.add(
+        "Why rms 0.465 and 0.5445 are not one measure: the paper takes the root for each image and averages these;\n"
+        "the port takes one root over all pixels of all images, which is never smaller. The paper's own weights give\n"
+        "0.5485 when pooled, so 0.5445 and 0.5595 compare with 0.5485, and 0.465 with the per-image column."
+    )
+    page.add(
+        "In the same way `rel` divides the absolute error by the truth in the paper, by the prediction in the port."
+    )
+
+
+def _verdicts(page, findings):
+    page.add("## Verdicts")
+    nyu = data_kind(findings) == NYU
+    if nyu:
+        page.add(
+            "Each run's best checkpoint beside the published figure. *Reproduced* means no further than the tolerance "
+            "from it, *better* more than that on the good side."
+        )
+        rows = []
+        for run in findings.runs:
+            epoch = int(run.scores().set_index("epoch")[published.DECIDING].idxmax())
+            for metric in published.METRICS:
+                reference = published.REFERENCES[metric.key]
+                value = run.evaluations[epoch].number("metrics", metric.key)
+                source = "{} ({})".format(reference.row.scores[metric.key], reference.row.name)
+                verdict_ = verdict(metric, value)
+                name = "{}, epoch {}".format(run.name, epoch)
+                rows.append((name, metric.title, _score(value), source, "± " + reference.tolerance, verdict_))
+        columns = ("checkpoint", "metric", "value", "reference", "tolerance", "verdict")
+        page.add_table(rows, columns, numbers=("value", "tolerance"))
+    rows = []
+    constant = findings.baseline.number("metrics", "delta1")
+    for run in findings.runs:
+        last = max(run.evaluations)
+        margin = run.evaluations[last].number("metrics", "delta1") - constant
+        rows.append(
+            (
+                "{}, epoch {} (last): delta1 above the constant depth".format(run.name, last),
+                "{:+.4f}".format(margin),
+                "at least {:.2f}".format(published.BASELINE_MARGIN),
+                "reached" if margin >= published.BASELINE_MARGIN else "not reached",
+            )
+        )
+    for run in findings.runs:
+        epoch = run.frozen and run.frozen.get("source", "epoch", default=None)
+        if epoch in run.evaluations:
+            apart = max(
+                abs(run.frozen.number("metrics", m.key) - run.evaluations[epoch].number("metrics", m.key))
+                for m in published.METRICS
+            )
+            rows.append(
+                (
+                    "{}: frozen graph against its checkpoint of epoch {}, largest difference".format(run.name, epoch),
+                    "{:.1e}".format(apart),
+                    "at most {:.0e}".format(published.FROZEN_TOLERANCE),
+                    "equal" if apart <= published.FROZEN_TOLERANCE else "not equal",
+                )
+            )
+    page.add_table(rows, ("check", "value", "wanted", "verdict"), numbers=("value",))
+
+
+def _performance(page, findings):
+    page.add("## Performance")
+    rows = [
+        (
+            speed.name,
+            speed.device,
+            speed.network,
+            _size(speed.size),
+            speed.batch,
+            speed.devices,
+            speed.precision,
+            "{:.0f}".format(speed.step_ms),
+            "{:.1f}".format(speed.images_per_second),
+            "reference",
+        )
+        for speed in published.SPEEDS
+    ]
+    for run in findings.runs:
+        rows.append(_training_speed(run))
+    columns = ("training", "device", "network", "input", "batch per device", "devices", "arithmetic")
+    columns += ("ms/step", "images/s", "comparable")
+    page.add_table(rows, columns, numbers=("batch per device", "devices", "ms/step", "images/s"))
+    page.add(
+        "The figures of a run are the medians of its checkpoints' segments, each the median step after warm-up. Only "
+        "rows equal in network, input, batch and devices compare, and then they compare machines as well as programs. "
+        "Reference: the README of the port [3]; images/s = batch / step time."
+    )
+    rows = []
+    for run in findings.runs:
+        if run.frozen is not None:
+            speed = run.frozen.number
+            rows.append(
+                (
+                    run.name,
+                    _device(run.frozen),
+                    _size(run.frozen.get("source", "size", default=None)),
+                    run.frozen.get("speed", "batch_size"),
+                    run.frozen.get("speed", "images"),
+                    "{:.1f}".format(speed("speed", "ms_per_image")),
+                    "{:.2f}".format(speed("speed", "images_per_second")),
+                    "{:.2f}".format(speed("speed", "images_per_second") / 2),
+                )
+            )
+    if rows:
+        columns = ("frozen graph", "device", "input", "batch", "forward passes", "ms/image", "images/s")
+        columns += ("flip-averaged images/s",)
+        page.add_table(rows, columns, numbers=columns[3:])
+        page.add(
+            "One forward pass of one image, after warm-up, without reading, resizing and metrics. A flip-averaged "
+            "depth map, as the precision table uses it, takes two."
+        )
+
+
+def _training_speed(run):
+    timed = [side for side in run.checkpoints.values() if side.get("performance", "step_ms", default=None) is not None]
+    side = _last_checkpoint(run)
+    network, size = _network(side.get("model")), side.get("size")
+    batch, devices = side.get("performance", "batch_size"), side.get("performance", "world_size")
+    step = images = BLANK
+    if timed:
+        step = "{:.0f}".format(statistics.median(t.number("performance", "step_ms") for t in timed))
+        images = "{:.2f}".format(statistics.median(t.number("performance", "images_per_second") for t in timed))
+    alike = [
+        s
+        for s in published.SPEEDS
+        if network.startswith(s.network) and (tuple(size), batch, devices) == (s.size, s.batch, s.devices)
+    ]
+    precision = side.get("performance", "precision", default="float32")
+    comparable = "yes" if alike and timed else "no"
+    return (run.name, _device(side), network, _size(size), batch, devices, precision, step, images, comparable)
+
+
+def _curves(page, findings, figures):
+    page.add("## Curves")
+    for run in findings.runs:
+        if len(run.history):
+            path = os.path.join(figures, "loss_{}.png".format(run.name))
+            curves.draw_loss(path, run.history, sorted(side.get("global_step") for side in run.checkpoints.values()))
+            thinned = " Each point is the mean of neighbouring log entries." if len(run.history) > curves.POINTS else ""
+            page.add_picture(
+                path, "Run {}: training loss, its terms, and the learning rate.{}".format(run.name, thinned)
+            )
+        path = os.path.join(figures, "metrics_{}.png".format(run.name))
+        baseline = {m.key: findings.baseline.number("metrics", m.key) for m in published.METRICS}
+        curves.draw_metrics(path, run.scores(), baseline)
+        page.add_picture(path, "Run {}: metrics on the test images after each kept epoch.".format(run.name))
+
+
+def _gallery(page, findings):
+    runs = [run for run in findings.runs if run.scenes]
+    if not runs:
+        return
+    page.add("## Gallery")
+    page.add("Test images the network has not seen in training: input, true depth, predicted depth, error.")
+    for run in runs:
+        page.add("### Run {}", run.name)
+        for picture, scene in run.scenes:
+            caption = "Test image {}: rms {:.3f} m, delta1 {:.3f}".format(scene["index"], scene["rms"], scene["delta1"])
+            page.add_picture(picture, caption)
+
+
+def _settings(page, findings):
+    page.add("## Settings")
+    rows = [("`{}`".format(key), "`{}`".format(value)) for key, value in leaves(findings.settings)]
+    page.add_folded("{} settings of the pipeline".format(len(rows)), rows, ("key", "value"))
+    rows = []
+    for run in findings.runs:
+        side = _last_checkpoint(run)
+        rows += [(run.name, "`{}`".format(key), "`{}`".format(value)) for key, value in leaves(side.get("training"))]
+    page.add_folded("Training settings stored in the last checkpoint of each run", rows, ("run", "key", "value"))
+
+
+def _versions(page, findings):
+    page.add("## Versions")
+    uses = [("records", findings.data), ("constant depth", findings.baseline)]
+    for run in findings.runs:
+        uses += [
+            ("training of {} epoch {}".format(run.name, epoch), side) for epoch, side in sorted(run.checkpoints.items())
+        ]
+        uses += [
+            ("evaluation of {} epoch {}".format(run.name, epoch), evaluation)
+            for epoch, evaluation in sorted(run.evaluations.items())
+        ]
+        if run.frozen is not None:
+            uses.append(("frozen graph of {}".format(run.name), run.frozen))
+    groups = {}
+    for use, document in uses:
+        groups.setdefault(json.dumps(document.get("runtime"), sort_keys=True), []).append(use)
+    first = ["runtime", "python", "tensorflow", "numpy"]
+    for facts, made in groups.items():
+        facts = json.loads(facts)
+        names = first + sorted(set(facts) - set(first))
+        page.add_table([tuple(facts.get(name, "none") for name in names)], names)
+        page.add("made with this: {}.", ", ".join(made))
+
+
+def _checksums(page, findings):
+    page.add("## Inputs and checkpoints")
+    data = findings.data
+    archive = data.get("archive")
+    sums = data.get("sha256")
+    test = findings.baseline.get("test_data")
+    rows = [_input(archive), _input(test)]
+    counts = data.get("shard_records", default=[])
+    for number, shard in enumerate(data.get("shards")):
+        if shard not in sums:
+            raise PipelineError("{}: no key sha256.{}".format(data.path, shard))
+        records = "{} records".format(counts[number]) if number < len(counts) else BLANK
+        rows.append(("`{}`".format(shard), records, "`{}`".format(sums[shard])))
+    for weights in findings.weights:
+        rows.append(
+            ("`{}`".format(weights.get("source", "path")), BLANK, "`{}`".format(weights.get("source", "sha256")))
+        )
+    page.add_table(rows, ("input", "size", "SHA-256"), numbers=("size",))
+    started = [
+        "{} from `{}`".format(run.name, side.get("weights"))
+        for run in findings.runs
+        for side in run.checkpoints.values()
+        if side.get("weights", default=None) is not None
+    ]
+    if started:
+        page.add("Encoder weights at the start: {}.", ", ".join(sorted(started, key=natural)))
+    rows = [
+        (run.name, epoch, side.get("global_step"), "`{}`".format(name), "`{}`".format(checksum))
+        for run in findings.runs
+        for epoch, side in sorted(run.checkpoints.items())
+        for name, checksum in sorted(side.get("files").items())
+        if name.startswith("model.ckpt")
+    ]
+    title = "Checksums of {} checkpoint files".format(len(rows))
+    page.add_folded(title, rows, ("run", "epoch", "step", "file", "SHA-256"))
+    frozen = [run for run in findings.runs if run.frozen is not None]
+    if frozen:
+        rows = [
+            ("`{}`".format(r.frozen.get("source", "path")), "`{}`".format(r.frozen.get("source", "sha256")))
+            for r in frozen
+        ]
+        page.add_table(rows, ("frozen graph", "SHA-256"))
+
+
+def _input(facts):
+    checksum = "`{}`".format(facts["sha256"]) if facts.get("sha256") else BLANK
+    return "`{}`".format(facts["path"]), "{:,} bytes".format(facts["size_bytes"]), checksum
+
+
+def _last_checkpoint(run):
+    return run.checkpoints[max(run.checkpoints)]
+
+
+def _scores(evaluation):
+    return tuple(_score(evaluation.number("metrics", metric.key)) for metric in published.METRICS)
+
+
+def _score(value):
+    return "{:.4f}".format(value)
+
+
+def _of_epoch(document):
+    epoch = document.get("source", "epoch", default=None)
+    return "" if epoch is None else " of epoch {}".format(epoch)
+
+
+def _network(model):
+    """`densenet169, half` and what differs from the reference port."""
+    words = [model["encoder"], model["width"]]
+    if model["upsampling"] != "half_pixel":
+        words.append(model["upsampling"])
+    if not model["mid_activation"]:
+        words.append("no mid activation")
+    return ", ".join(words)
+
+
+def _size(size):
+    return "any" if size is None else "{}x{}".format(*size)
+
+
+def _numbers(values):
+    return ", ".join(str(value) for value in sorted(values))
+
+
+def _runtime(facts):
+    return "{}: Python {}, TensorFlow {}".format(
+        facts.get("runtime", "none"), facts.get("python", "?"), facts.get("tensorflow", "none")
+    )
+
+
+def _device(document):
+    """The device where it is recorded, else the kind of machine."""
+    recorded = document.get("performance", "device", default=None)
+    return recorded or "{} machine".format(document.get("runtime").get("machine", "unknown"))

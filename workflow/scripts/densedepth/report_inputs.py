@@ -1,0 +1,281 @@
+"""What the report is made from: the JSON files of the other stages, read, checked and put together by run."""
+
+import collections
+import json
+import math
+import os
+import re
+
+import pandas
+
+from . import files, published
+from .errors import PipelineError
+
+FORMAT = 1
+
+_HISTORY_KEYS = ("epoch", "global_step", "steps", "loss", "l1", "gradient", "ssim", "learning_rate")
+
+# What two evaluations must have in common to stand in one table.
+_COMMON = (
+    ("protocol", "crop"),
+    ("protocol", "depth_limits_m"),
+    ("protocol", "images"),
+    ("protocol", "pixels_per_image"),
+    ("test_data", "size_bytes"),
+)
+
+SAMPLE, NYU, OWN = "sample", "nyu", "own"
+
+
+class Document:
+    """The content of one JSON file that knows the file's name, for messages."""
+
+    def __init__(self, path, content):
+        self.path = path
+        if not isinstance(content, dict):
+            raise PipelineError("{}: holds no JSON object".format(path))
+        self.content = content
+
+    def get(self, *keys, **default):
+        """The value below `keys`; PipelineError without it, unless a `default` is given (also taken for null)."""
+        value = self.content
+        for depth, key in enumerate(keys):
+            if not isinstance(value, dict) or value.get(key) is None:
+                if "default" in default:
+                    return default["default"]
+                name = ".".join(keys[: depth + 1])
+                raise PipelineError("{}: no key {}; make the file again with its program".format(self.path, name))
+            value = value[key]
+        return value
+
+    def number(self, *keys):
+        """The finite number below `keys`."""
+        return _finite(self.path, ".".join(keys), self.get(*keys))
+
+
+class Run:
+    """The files of one run. checkpoints, evaluations: {epoch: Document}; history: DataFrame, maybe empty;
+    frozen: Document or None; scenes: [(path of the picture, scene as in gallery.json)]."""
+
+    def __init__(self, name):
+        self.name = name
+        self.checkpoints = {}
+        self.evaluations = {}
+        self.history = pandas.DataFrame(columns=list(_HISTORY_KEYS))
+        self.frozen = None
+        self.scenes = []
+
+    def scores(self):
+        """A row for each evaluated epoch, in order: `epoch` and the metrics."""
+        rows = [
+            dict(((m.key, document.number("metrics", m.key)) for m in published.METRICS), epoch=epoch)
+            for epoch, document in sorted(self.evaluations.items())
+        ]
+        return pandas.DataFrame(rows)
+
+
+# runs: [Run] in natural order of their names. baseline, data: Document. weights: [Document]. settings: dict.
+Findings = collections.namedtuple("Findings", "runs baseline data weights settings")
+
+
+def gather(baseline, evaluations, checkpoints, histories, frozen, galleries, data, weights, settings):
+    """Read all files into `Findings`. Paths, lists of paths, and `settings` as JSON text.
+
+    Raises PipelineError, with file and key, for a file that is missing, lacks a key or holds a number that is not
+    finite; for evaluations of different test sets or protocols; and for files of one run that do not belong together.
+    """
+    runs = {}
+
+    def run(path):
+        name = run_name(path)
+        return runs.setdefault(name, Run(name))
+
+    for path in checkpoints:
+        document = _read(path)
+        _once(run(path).checkpoints, document.get("epoch"), document)
+    for path in evaluations:
+        document = _evaluation(path)
+        _once(run(path).evaluations, document.get("source", "epoch"), document)
+    for path in frozen:
+        if run(path).frozen is not None:
+            raise PipelineError("{}: second frozen graph of run {}".format(path, run_name(path)))
+        run(path).frozen = _evaluation(path)
+    for path in galleries:
+        run(path).scenes.extend(_scenes(_read(path)))
+    for name, paths in _by_run(histories).items():
+        run(paths[0]).history = _history(paths)
+        _check_history(runs[name], paths)
+
+    findings = Findings(
+        runs=[runs[name] for name in sorted(runs, key=natural)],
+        baseline=_evaluation(baseline),
+        data=_read(data),
+        weights=[Document(path, files.read_json(path)) for path in sorted(weights)],
+        settings=_settings(settings),
+    )
+    for one in findings.runs:
+        _check_run(one)
+    _check_protocols(findings)
+    return findings
+
+
+def run_name(path):
+    """The run a file belongs to: the folder after the last `results` in its path."""
+    parts = os.path.normpath(path).split(os.sep)
+    places = [i for i, part in enumerate(parts[:-2]) if part == "results"]
+    if not places:
+        raise PipelineError("{}: is of no known run; the path must go through results/<run>/".format(path))
+    return parts[places[-1] + 1]
+
+
+def natural(text):
+    """A sort key that puts 2p before 10p."""
+    return [(int(part), "") if part.isdigit() else (0, part) for part in re.split(r"(\d+)", text) if part]
+
+
+def data_kind(findings):
+    """SAMPLE for the embedded sample, NYU for the official test split with its crop, OWN for anything else."""
+    parts = os.path.normpath(findings.data.get("archive", "path")).split(os.sep)
+    if ("results", "sample") in zip(parts, parts[1:]):
+        return SAMPLE
+    protocol = findings.baseline.get("protocol")
+    official = protocol["images"] == published.TEST_IMAGES and tuple(protocol["crop"]) == published.CROP
+    return NYU if official else OWN
+
+
+def _read(path):
+    document = Document(path, files.read_json(path))
+    if document.get("format") != FORMAT:
+        raise PipelineError("{}: format {} where {} is understood".format(path, document.get("format"), FORMAT))
+    return document
+
+
+def _evaluation(path):
+    document = _read(path)
+    for keys in _COMMON:
+        document.get(*keys)
+    for metric in published.METRICS:
+        document.number("metrics", metric.key)
+    return document
+
+
+def _finite(path, name, value):
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise PipelineError("{}: {} is {!r}, not a number".format(path, name, value))
+    if not math.isfinite(value):
+        raise PipelineError("{}: {} is {}; a figure that is not finite is not reported".format(path, name, value))
+    return value
+
+
+def _once(documents, epoch, document):
+    if epoch in documents:
+        raise PipelineError("{}: epoch {} again, it is in {}".format(document.path, epoch, documents[epoch].path))
+    documents[epoch] = document
+
+
+def _by_run(paths):
+    groups = {}
+    for path in paths:
+        groups.setdefault(run_name(path), []).append(path)
+    return groups
+
+
+def _history(paths):
+    entries = []
+    for path in paths:
+        try:
+            with open(path, encoding="utf-8") as stream:
+                lines = stream.read().splitlines()
+        except FileNotFoundError:
+            raise PipelineError("{}: no such file".format(path)) from None
+        for number, line in enumerate(lines, 1):
+            where = "{}: line {}".format(path, number)
+            try:
+                entry = Document(where, json.loads(line))
+            except ValueError as error:
+                raise PipelineError("{}: not JSON ({})".format(where, error)) from None
+            entries.append({key: entry.number(key) for key in _HISTORY_KEYS})
+    frame = pandas.DataFrame(entries, columns=list(_HISTORY_KEYS))
+    return frame.sort_values("global_step", kind="mergesort").reset_index(drop=True)
+
+
+def _check_history(run, paths):
+    twice = run.history["global_step"][run.history["global_step"].duplicated()]
+    if len(twice):
+        raise PipelineError(
+            "{}: global_step {} occurs twice in the history of run {}; its files are of different trainings".format(
+                paths[0], int(twice.iloc[0]), run.name
+            )
+        )
+
+
+def _scenes(gallery):
+    folder = os.path.dirname(gallery.path)
+    scenes = []
+    for number, content in enumerate(gallery.get("scenes")):
+        scene = Document("{}: scenes[{}]".format(gallery.path, number), content)
+        picture = os.path.join(folder, scene.get("picture"))
+        if not os.path.isfile(picture):
+            raise PipelineError("{}: no such picture, though {} lists it".format(picture, gallery.path))
+        figures = {key: scene.number(key) for key in ("index", "rms", "delta1")}
+        scenes.append((picture, figures))
+    return scenes
+
+
+def _settings(text):
+    try:
+        settings = json.loads(text)
+    except ValueError as error:
+        raise PipelineError("--settings: not JSON ({})".format(error)) from None
+    if not isinstance(settings, dict):
+        raise PipelineError("--settings: holds no JSON object")
+    return settings
+
+
+def _check_run(run):
+    if not run.evaluations:
+        raise PipelineError(
+            "run {}: has no evaluation among the files given; add it or leave the run out".format(run.name)
+        )
+    for epoch, evaluation in sorted(run.evaluations.items()):
+        checkpoint = run.checkpoints.get(epoch)
+        if checkpoint is None:
+            raise PipelineError("{}: no model.json of run {} epoch {} given".format(evaluation.path, run.name, epoch))
+        _same_weights(evaluation, checkpoint)
+    if run.frozen is not None and run.frozen.get("source", "epoch", default=None) in run.evaluations:
+        epoch = run.frozen.get("source", "epoch")
+        _same_step(run.frozen, run.checkpoints[epoch])
+
+
+def _same_weights(evaluation, checkpoint):
+    _same_step(evaluation, checkpoint)
+    checksum = evaluation.get("source", "sha256", default=None)
+    if checksum is not None and checksum not in checkpoint.get("files").values():
+        raise PipelineError(
+            "{}: source.sha256 is of other weights than those of {}; evaluate again".format(
+                evaluation.path, checkpoint.path
+            )
+        )
+
+
+def _same_step(evaluation, checkpoint):
+    step, trained = evaluation.get("source", "global_step"), checkpoint.get("global_step")
+    if step != trained:
+        raise PipelineError(
+            "{}: source.global_step is {}, but {} is of step {}; evaluate again".format(
+                evaluation.path, step, checkpoint.path, trained
+            )
+        )
+
+
+def _check_protocols(findings):
+    baseline = findings.baseline
+    for run in findings.runs:
+        for document in list(run.evaluations.values()) + [run.frozen] * (run.frozen is not None):
+            for keys in _COMMON:
+                if document.get(*keys) != baseline.get(*keys):
+                    raise PipelineError(
+                        "{}: {} is {}, but {} in {}; figures of different tests do not compare".format(
+                            document.path, ".".join(keys), document.get(*keys), baseline.get(*keys), baseline.path
+                        )
+                    )
