@@ -20,7 +20,7 @@ SETUP := for python in python3 python3.13 python3.12 python3.11 python; do \
 
 all:
 	@$(SETUP) --runtime $(RUNTIME) workflow runtime
-	@$(SNAKEMAKE) --cores $(CORES) $(if $(CONFIG),--configfile $(CONFIG)) --config runtime=$(RUNTIME) -- all
+	@$(SNAKEMAKE) --cores $(CORES) $(if $(CONFIG),--configfile $(CONFIG)) $(if $(filter-out auto,$(RUNTIME)),--config runtime=$(RUNTIME)) -- all
 
 setup:
 	@$(SETUP) --runtime $(RUNTIME) workflow runtime

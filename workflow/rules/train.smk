@@ -55,7 +55,7 @@ rule train_model:
         is_loss_scale=lookup(dpath="train/is_loss_scale", within=config),
         hcom_parallel=lookup(dpath="train/hcom_parallel", within=config),
     message:
-        "training {wildcards.run} from epoch {params.initial_epoch} to {wildcards.epoch}; progress in {log}"
+        "training {wildcards.run} from epoch {params.initial_epoch} to {wildcards.epoch}"
     shell:
         """
         {resources.python:q} workflow/scripts/train.py \
@@ -86,5 +86,5 @@ rule train_model:
             --op_select_implmode {params.op_select_implmode} \
             --is_loss_scale {params.is_loss_scale} \
             --hcom_parallel {params.hcom_parallel} \
-            >{log:q} 2>&1
+            2>&1 | tee {log:q}
         """
