@@ -97,6 +97,51 @@ def evaluate_constant(test_set, progress=None):
     return _document(source, test_set, depth.LIMITS_M, scores, indices, None)
 
 
+def figures(document):
+    """The six figures of the reference port as two lines of text: names and values.
+
+    As there, rel divides by the prediction and rms is pooled over all pixels.
+    """
+    names = ("delta1", "delta2", "delta3", "rel", "rms", "log_10")
+    keys = ("delta1", "delta2", "delta3", "rel_prediction", "rms_pooled", "log10")
+    values = ["{:.4f}".format(document["metrics"][key]) for key in keys]
+    return "\n".join(", ".join("{:>10}".format(word) for word in words) for words in (names, values))
+
+
+def append_log(path, document):
+    """Append what was evaluated and its `figures` to the text file `path`, in one write.
+
+    So evaluations that end at the same time cannot mix their lines.
+    """
+    source = document["source"]
+    block = "{} (epoch {}, step {}) on {} images of {}\n{}\n".format(
+        source["path"],
+        source["epoch"],
+        source["global_step"],
+        document["protocol"]["images"],
+        document["test_data"]["path"],
+        figures(document),
+    )
+    os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
+    try:
+        os.write(descriptor, block.encode("utf-8"))
+    finally:
+        os.close(descriptor)
+
+
+class Progress:
+    """Prints about twenty lines over a whole test set, and always the last one; hand it in as `progress`."""
+
+    def __init__(self):
+        self._printed = 0
+
+    def __call__(self, done, count):
+        if done == count or done - self._printed >= count / 20:
+            print("{} of {} images".format(done, count), flush=True)
+            self._printed = done
+
+
 def predict(predictor, images, batch_size):
     """The network's output for float `images` (n, H, W, 3) of its size, any n, in batches of `batch_size`: (n, h, w).
 

@@ -9,6 +9,11 @@ from .tf import tf
 
 FORMAT = 1
 
+# Attributes that TensorFlow 1.15 does not know. They have their default values in our networks; without them a file
+# frozen by a current release loads in 1.15, which the Ascend runtime needs. All other defaults stay written out, since
+# converters that are not TensorFlow may not know them.
+_NEWER_ATTRIBUTES = {"FusedBatchNormV3": ["exponential_avg_factor"], "MaxPool": ["explicit_paddings"]}
+
 
 def freeze(checkpoint_path, output_name, path, batch=None):
     """Write the network of the checkpoint to the GraphDef file `path` and what is known of it to `path`.json.
@@ -61,15 +66,16 @@ def freeze(checkpoint_path, output_name, path, batch=None):
 
 
 def _constants_only(session, graph, output_name):
+    original = graph.as_graph_def()
     with warnings.catch_warnings():
         # Deprecated in favour of SavedModel, which the programs that read frozen files do not know.
         warnings.simplefilter("ignore")
-        definition = tf.graph_util.convert_variables_to_constants(
-            session, graph.as_graph_def(add_shapes=False), [output_name]
-        )
+        definition = tf.graph_util.convert_variables_to_constants(session, original, [output_name])
         definition = tf.graph_util.remove_training_nodes(definition, protected_nodes=[output_name])
     for node in definition.node:
-        # Colocation with variables that are no more.
+        # Names of variables that are no more, to be placed beside.
         node.attr.pop("_class", None)
-        node.device = ""
+        for name in _NEWER_ATTRIBUTES.get(node.op, ()):
+            node.attr.pop(name, None)
+    definition.versions.CopyFrom(original.versions)
     return definition

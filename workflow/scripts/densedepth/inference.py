@@ -37,7 +37,7 @@ class Predictor:
         """The output, as it is, for float32 `images` (n, height, width, 3), RGB in 0..1.
 
         For the networks of this package that is (n, height / 2, width / 2, 1), 1000 / depth in centimetres. Raises
-        PipelineError for images of another shape than the network takes.
+        PipelineError for images of another shape than the network takes, and when the device's memory does not suffice.
         """
         images = np.asarray(images, np.float32)
         if not self._input.shape.is_compatible_with(images.shape):
@@ -46,7 +46,14 @@ class Predictor:
                     self._source["path"], images.shape, tuple(self._input.shape.as_list())
                 )
             )
-        return self._session.run(self._output, {self._input: images})
+        try:
+            return self._session.run(self._output, {self._input: images})
+        except tf.errors.ResourceExhaustedError:
+            raise PipelineError(
+                "{}: no memory for {} images of {}x{} at once; take a smaller --bs".format(
+                    self._source["path"], *images.shape[:3]
+                )
+            ) from None
 
     def describe(self):
         """What this is: kind ("checkpoint" or "frozen"), path, epoch, global_step, model, size and sha256.

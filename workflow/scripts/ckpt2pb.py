@@ -1,0 +1,48 @@
+"""Freeze a checkpoint into one file, a GraphDef with the weights inside.
+
+    python workflow/scripts/ckpt2pb.py --ckptdir results/1p/checkpoints --pbdir results/1p/export --pb_name model
+
+freezes the last epoch there to results/1p/export/model.pb and writes model.pb.json, which tells its tensors, its source and its checksum. The graph
+reads `input_1:0` (images, height, width, 3), RGB in 0..1, and gives `conv3/BiasAdd:0` (images, height/2, width/2, 1),
+1000 / depth in centimetres.
+"""
+
+import os
+import sys
+
+import cli
+from densedepth import freeze
+
+
+def batch(word):
+    """A whole number of at least 0."""
+    value = int(word)
+    if value < 0:
+        raise ValueError(word)
+    return value
+
+
+def build_parser():
+    arguments = cli.parser(__doc__)
+    arguments.add_argument("--ckptdir", default="./results/1p/checkpoints", help="checkpoint folder")
+    arguments.add_argument("--pbdir", default="./results/1p/export", help="folder of the frozen file")
+    arguments.add_argument("--output_node_names", default="conv3/BiasAdd", help="operation to end at")
+    arguments.add_argument("--pb_name", default="test", help="name of the frozen file without .pb")
+    arguments.add_argument("--bs", type=batch, default=0, help="fixed number of images in a batch; 0: any")
+    return arguments
+
+
+def work(args):
+    path = os.path.join(args.pbdir, args.pb_name + ".pb")
+    side = freeze.freeze(args.ckptdir, args.output_node_names, path, args.bs or None)
+    print("{}: {} nodes, {} bytes, sha256 {}".format(path, side["nodes"], side["bytes"], side["sha256"]))
+    for role in ("input", "output"):
+        print("{} {} {}".format(role, side[role]["name"], side[role]["shape"]))
+
+
+def main(argv=None):
+    return cli.run(build_parser(), work, argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

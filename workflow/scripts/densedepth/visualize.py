@@ -1,0 +1,184 @@
+"""Pictures of depth: a panel of predictions, and held-out scenes beside their truth. PNG files, same bytes every time.
+
+Matplotlib is imported when a picture is drawn, so that a missing or slow one troubles nobody else.
+"""
+
+import contextlib
+import glob
+import math
+import os
+
+import numpy as np
+
+from . import depth, files
+from .errors import PipelineError
+
+_DPI = 100
+_DEPTH_COLOURS = "viridis_r"
+_ERROR_COLOURS = "Reds"
+
+# Longest side, in pixels, at which the panel keeps a picture: large ones need not stay in memory whole.
+_TILE_PIXELS = 640
+
+
+def find_pictures(patterns):
+    """The files that the glob patterns and names match, each once, sorted within a pattern.
+
+    Raises PipelineError, naming the pattern and the folder, for one that matches no file.
+    """
+    found = []
+    for pattern in patterns:
+        # A name that exists is taken as it is, even with brackets in it.
+        paths = [pattern] if os.path.isfile(pattern) else sorted(filter(os.path.isfile, glob.glob(pattern)))
+        if not paths:
+            raise PipelineError(
+                "--input {}: matches no file (working folder {}); quote the pattern or check the path".format(
+                    pattern, os.getcwd()
+                )
+            )
+        found += [path for path in paths if path not in found]
+    return found
+
+
+def read_picture(path):
+    """The picture file as uint8 RGB (H, W, 3), turned upright. Raises PipelineError when it is not a whole picture."""
+    from PIL import Image, ImageOps
+
+    try:
+        with Image.open(path) as picture:
+            return np.asarray(ImageOps.exif_transpose(picture).convert("RGB"))
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise PipelineError("{}: not a picture that can be read ({})".format(path, error)) from None
+
+
+def tile(name, rgb, metres):
+    """A picture as `draw_panel` wants it: reduced to display size, with its depth (h, w) enlarged to the same shape."""
+    height, width = rgb.shape[:2]
+    scale = min(1.0, _TILE_PIXELS / max(height, width))
+    size = (max(1, round(height * scale)), max(1, round(width * scale)))
+    return name, depth.fit(rgb[np.newaxis], size)[0], depth.enlarge(metres, size).astype(np.float32)
+
+
+def draw_panel(path, tiles):
+    """Draw the `tiles` (see `tile`), any number, as pairs of input and depth over one colour scale, to the PNG `path`.
+
+    All pictures share the scale. It holds 99 in 100 pixels at either end of the picture that needs most, to the next
+    half metre; what lies beyond takes the end's colour, and the scale then ends in an arrow.
+    """
+    near, far = _half_metres(
+        min(np.percentile(metres, 1) for _, _, metres in tiles),
+        max(np.percentile(metres, 99) for _, _, metres in tiles),
+    )
+    extend = _arrows(
+        min(metres.min() for _, _, metres in tiles) < near, max(metres.max() for _, _, metres in tiles) > far
+    )
+    across = max(1, math.ceil(math.sqrt(len(tiles) / 3)))
+    down = math.ceil(len(tiles) / across)
+    side, gap, heading, foot = 3.2, 0.08, 0.34, 0.85  # inches
+    # A row is as high as its highest picture, a cell as wide as `side`.
+    rows = [tiles[row * across : (row + 1) * across] for row in range(down)]
+    heights = [max(_tile_height(rgb, side) for _, rgb, _ in row) for row in rows]
+    width = across * (2 * side + 3 * gap)
+    height = sum(heights) + down * (heading + gap) + foot
+    with _figure(width, height) as figure:
+        top = height
+        for row, row_height in zip(rows, heights):
+            top -= heading + row_height
+            for column, (name, rgb, metres) in enumerate(row):
+                left = column * (2 * side + 3 * gap) + gap
+                box = (left, top, side, row_height)
+                _place(figure, box, name).imshow(rgb)
+                box = (left + side + gap, top, side, row_height)
+                image = _place(figure, box, "").imshow(metres, cmap=_DEPTH_COLOURS, vmin=near, vmax=far)
+            top -= gap
+        length = min(width - 1, 9.0)
+        axes = _axes(figure, ((width - length) / 2, 0.55, length, 0.16))
+        bar = figure.colorbar(image, cax=axes, orientation="horizontal", extend=extend)
+        bar.set_label("predicted depth in metres")
+        _save(figure, path)
+
+
+def draw_scene(path, title, rgb, truth, prediction):
+    """Draw input, true depth, predicted depth and absolute error of one scene side by side to the PNG `path`.
+
+    `rgb` uint8 (H, W, 3), `truth` and `prediction` (H, W) in metres. Both depths share one scale, that of the truth
+    to the next half metre; a prediction beyond it takes the end's colour, and the scale then ends in an arrow.
+    """
+    near, far = _half_metres(truth.min(), truth.max())
+    error = np.abs(truth - prediction)
+    worst = max(0.5, math.ceil(2 * float(np.percentile(error, 99))) / 2)
+    side, gap, heading, bar = 3.6, 0.1, 0.75, 0.85  # inches
+    high = side * rgb.shape[0] / rgb.shape[1]
+    with _figure(4 * side + 5 * gap, high + heading + bar) as figure:
+        figure.text(0.5, 1 - 0.12 / (high + heading + bar), title, ha="center", va="top", weight="bold")
+        lefts = [gap + (side + gap) * column for column in range(4)]
+        _place(figure, (lefts[0], bar, side, high), "input").imshow(rgb)
+        scale = {"cmap": _DEPTH_COLOURS, "vmin": near, "vmax": far}
+        _place(figure, (lefts[1], bar, side, high), "true depth").imshow(truth, **scale)
+        depths = _place(figure, (lefts[2], bar, side, high), "predicted depth").imshow(prediction, **scale)
+        axes = _place(figure, (lefts[3], bar, side, high), "absolute error")
+        errors = axes.imshow(error, cmap=_ERROR_COLOURS, vmin=0, vmax=worst)
+
+        extend = _arrows(prediction.min() < near, prediction.max() > far)
+        axes = _axes(figure, (lefts[1] + 0.2, bar - 0.25, 2 * side + gap - 0.4, 0.16))
+        figure.colorbar(depths, cax=axes, orientation="horizontal", extend=extend).set_label("depth in metres")
+        extend = _arrows(False, error.max() > worst)
+        axes = _axes(figure, (lefts[3] + 0.2, bar - 0.25, side - 0.4, 0.16))
+        figure.colorbar(errors, cax=axes, orientation="horizontal", extend=extend).set_label("error in metres")
+        _save(figure, path)
+
+
+def _half_metres(nearest, farthest):
+    near = math.floor(2 * float(nearest)) / 2
+    return near, max(math.ceil(2 * float(farthest)) / 2, near + 0.5)
+
+
+def _arrows(below, above):
+    return {(False, False): "neither", (True, False): "min", (False, True): "max", (True, True): "both"}[
+        bool(below), bool(above)
+    ]
+
+
+def _tile_height(rgb, width):
+    # Upright pictures are kept within a square.
+    return min(width, width * rgb.shape[0] / rgb.shape[1])
+
+
+@contextlib.contextmanager
+def _figure(width, height):
+    """A figure of so many inches, independent of the user's own Matplotlib settings."""
+    import matplotlib
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()
+        matplotlib.rcParams["font.size"] = 13
+        figure = Figure(figsize=(width, height), dpi=_DPI, facecolor="white")
+        FigureCanvasAgg(figure)
+        yield figure
+
+
+def _axes(figure, box):
+    """Axes at (left, bottom, width, height) in inches."""
+    width, height = figure.get_size_inches()
+    return figure.add_axes([box[0] / width, box[1] / height, box[2] / width, box[3] / height])
+
+
+def _place(figure, box, heading):
+    axes = _axes(figure, box)
+    axes.set_axis_off()
+    axes.set_title(_shortened(heading), fontsize=12, pad=4)
+    return axes
+
+
+def _shortened(name, length=40):
+    # A dollar sign would start a formula.
+    name = name.replace("$", r"\$")
+    return name if len(name) <= length else "..." + name[3 - length :]
+
+
+def _save(figure, path):
+    with files.atomic_path(path) as temporary:
+        # The name of the drawing program and its release would be the only bytes that differ between equal pictures.
+        figure.savefig(temporary, format="png", metadata={"Software": None})

@@ -1,0 +1,44 @@
+"""Measure the precision of a checkpoint on nyu_test.zip.
+
+    python workflow/scripts/evaluate.py --ckptdir results/1p/checkpoints/epoch20 --test_data dataset/nyu_test.zip
+
+Of a folder of epoch<N> checkpoints the last one is taken. The six figures of the reference port are appended to
+evaluate.log in --logdir (rel divided by the prediction, rms pooled over all pixels); --json gets all figures, by other
+conventions too, those of each image, and the speed.
+"""
+
+import os
+import sys
+
+import cli
+from densedepth import evaluation, files, inference
+from densedepth.testset import open_test_set
+
+
+def build_parser():
+    arguments = cli.parser(__doc__)
+    arguments.add_argument("--ckptdir", default="./results/1p/checkpoints", help="checkpoint folder")
+    arguments.add_argument("--test_data", default="./dataset/nyu_test.zip", help="the archive nyu_test.zip")
+    arguments.add_argument("--logdir", default="./results", help="folder of evaluate.log")
+    arguments.add_argument("--bs", type=cli.positive_int, default=2, help="images in a batch")
+    arguments.add_argument("--json", help="file for all figures")
+    return arguments
+
+
+def work(args):
+    with open_test_set(args.test_data) as test_set, inference.load_checkpoint(args.ckptdir) as predictor:
+        source = predictor.describe()
+        print("evaluating {} (epoch {}) on {} images".format(source["path"], source["epoch"], test_set.count))
+        document = evaluation.evaluate(predictor, test_set, args.bs, progress=evaluation.Progress())
+    if args.json:
+        files.write_json(args.json, document)
+    evaluation.append_log(os.path.join(args.logdir, "evaluate.log"), document)
+    print(evaluation.figures(document))
+
+
+def main(argv=None):
+    return cli.run(build_parser(), work, argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,35 @@
+"""Measure what one constant depth reaches on nyu_test.zip: the floor that any network must beat.
+
+    python workflow/scripts/evaluate_baseline.py --test_data dataset/nyu_test.zip --json results/baseline.json
+
+The constant is the median of the true depths of this very test set, inside the crop: an oracle among constants.
+"""
+
+import sys
+
+import cli
+from densedepth import evaluation, files
+from densedepth.testset import open_test_set
+
+
+def build_parser():
+    arguments = cli.parser(__doc__)
+    arguments.add_argument("--test_data", default="./dataset/nyu_test.zip", help="the archive nyu_test.zip")
+    arguments.add_argument("--json", default="./results/baseline.json", help="file for the figures")
+    return arguments
+
+
+def work(args):
+    with open_test_set(args.test_data) as test_set:
+        document = evaluation.evaluate_constant(test_set, progress=evaluation.Progress())
+    files.write_json(args.json, document)
+    print("constant depth {:.3f} m".format(document["source"]["depth_m"]))
+    print(evaluation.figures(document))
+
+
+def main(argv=None):
+    return cli.run(build_parser(), work, argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,56 @@
+"""Measure the precision and the speed of a frozen graph on nyu_test.zip.
+
+    python workflow/scripts/infer_from_pb.py --model_path results/1p/export/model.pb --image_path dataset/nyu_test.zip
+
+Precision by the same protocol as evaluate.py. Speed: the first batch runs once before, uncounted; a forward pass of an
+image or of a mirrored image counts as one image.
+"""
+
+import sys
+
+import cli
+from densedepth import evaluation, files, inference
+from densedepth.errors import PipelineError
+from densedepth.testset import open_test_set
+
+
+def build_parser():
+    arguments = cli.parser(__doc__)
+    arguments.add_argument("--bs", type=cli.positive_int, default=1, help="images in a batch")
+    arguments.add_argument("--model_path", default="./results/1p/export/test.pb", help="the frozen graph")
+    arguments.add_argument("--image_path", default="./dataset/nyu_test.zip", help="the archive nyu_test.zip")
+    arguments.add_argument("--input_tensor_name", default=inference.INPUT_TENSOR, help="tensor that takes the images")
+    arguments.add_argument("--output_tensor_name", default=inference.OUTPUT_TENSOR, help="tensor of the inverse depth")
+    arguments.add_argument("--minDepth", type=float, default=10, help="nearest predicted depth, in centimetres")
+    arguments.add_argument("--maxDepth", type=float, default=1000, help="farthest predicted depth, in centimetres")
+    arguments.add_argument("--json", help="file for all figures")
+    return arguments
+
+
+def work(args):
+    if not 0 < args.minDepth < args.maxDepth:
+        raise PipelineError(
+            "--minDepth {} --maxDepth {}: depths in centimetres, 0 < nearest < farthest".format(
+                args.minDepth, args.maxDepth
+            )
+        )
+    limits = (args.minDepth / 100, args.maxDepth / 100)
+    with open_test_set(args.image_path) as test_set, inference.load_frozen(
+        args.model_path, args.input_tensor_name, args.output_tensor_name
+    ) as predictor:
+        document = evaluation.evaluate(predictor, test_set, args.bs, limits, evaluation.Progress())
+    if args.json:
+        files.write_json(args.json, document)
+    print(evaluation.figures(document))
+    print(
+        "{images_per_second:.2f} images/s, {ms_per_image:.2f} ms an image in batches of {batch_size}; "
+        "{flip_averaged_images_per_second:.2f} flip-averaged depth maps/s".format(**document["speed"])
+    )
+
+
+def main(argv=None):
+    return cli.run(build_parser(), work, argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
