@@ -365,11 +365,12 @@ def test_settings_versions_and_checksums_are_there(sample):
     assert ["`runs.1p.devices`", "`1`"] in rows_of(text, "Settings")
     assert ["1p", "`learning_rate`", "`0.0001`"] in rows_of(text, "Settings")
     assert ["tf1", "3.7.16", "1.15.0", "1.21.6", "x86_64"] in rows_of(text, "Versions")
-    assert "training of 1p epoch 1" in text
+    assert "training of 1p (3 epochs), evaluation of 1p (3 epochs)" in text
     sums = rows_of(text, "Inputs and checkpoints")
     shard = "nyu_train-00001-of-00002.tfrecords"
     assert ["`{}`".format(shard), "120 records", "`{}`".format(digest(shard))] in sums
     assert ["`results/sample/nyu_data.zip`", "123,456,789 bytes", "-"] in sums
+    assert "before the first step: 1p random." in text
     weights = ["1p", "2", "120", "`model.ckpt.data-00000-of-00001`", "`{}`".format(digest("1p 2"))]
     assert weights in sums
 
@@ -384,7 +385,7 @@ def test_weights_of_the_encoder_are_listed(sample):
         text = stream.read()
     expected = ["`dataset/densenet169.h5`", "-", "`{}`".format(digest("h5"))]
     assert expected in rows_of(text, "Inputs and checkpoints")
-    assert "1p from `results/weights/densenet169`" in text
+    assert "before the first step: 1p from `results/weights/densenet169`." in text
 
 
 def test_pictures_and_history_may_be_missing_together(sample):

@@ -70,7 +70,7 @@ def draw_metrics(path, scores, baseline):
             axes.set_ylabel(title)
             axes.set_xlabel("epoch")
             axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-            _legend(axes)
+            _legend(axes, columns=2)
         all_axes[0].set_ylim(0, 1)
         all_axes[1].set_ylim(bottom=0)
         _save(figure, path)
@@ -105,12 +105,13 @@ def _figure(size, rows, columns, **layout):
     return figure, all_axes
 
 
-def _legend(axes):
+def _legend(axes, columns=4):
     # Above the axes: nowhere inside is sure to be free of lines.
-    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncol=4, frameon=False, fontsize=9, borderaxespad=0.2)
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncol=columns, frameon=False, fontsize=9, borderaxespad=0.2)
 
 
 def _save(figure, path):
+    figure.align_ylabels()
     figure.tight_layout()
     with files.atomic_path(path) as temporary:
         figure.savefig(temporary, format="png", metadata={"Software": None})

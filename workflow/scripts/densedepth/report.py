@@ -10,7 +10,7 @@ import statistics
 from . import curves, files, published
 from .errors import PipelineError
 from .markdown import BLANK, Page, leaves
-from .report_inputs import NYU, SAMPLE, data_kind, natural
+from .report_inputs import NYU, SAMPLE, data_kind
 
 
 def write(findings, out, figures):
@@ -125,8 +125,8 @@ def _precision(page, findings, best):
     page.add_table(rows, ("",) + titles, numbers=titles)
     page.add(
         "↑ higher is better, ↓ lower is better; rms in metres. **Best** is the checkpoint with the highest delta1 on "
-        "these test images; being chosen by them, it flatters a little. {} marks what a source does not publish.",
-        BLANK,
+        "these test images; being chosen by them, it flatters a little. A dash: "
+        "not published."
     )
     page.add("Sources: " + "; ".join("[{}] {}".format(n, row.source) for n, row in enumerate(published.ROWS, 1)) + ".")
     page.add(
@@ -306,15 +306,10 @@ def _versions(page, findings):
     page.add("## Versions")
     uses = [("records", findings.data), ("constant depth", findings.baseline)]
     for run in findings.runs:
-        uses += [
-            ("training of {} epoch {}".format(run.name, epoch), side) for epoch, side in sorted(run.checkpoints.items())
-        ]
-        uses += [
-            ("evaluation of {} epoch {}".format(run.name, epoch), evaluation)
-            for epoch, evaluation in sorted(run.evaluations.items())
-        ]
+        uses += [("training of " + run.name, side) for _, side in sorted(run.checkpoints.items())]
+        uses += [("evaluation of " + run.name, evaluation) for _, evaluation in sorted(run.evaluations.items())]
         if run.frozen is not None:
-            uses.append(("frozen graph of {}".format(run.name), run.frozen))
+            uses.append(("frozen graph of " + run.name, run.frozen))
     groups = {}
     for use, document in uses:
         groups.setdefault(json.dumps(document.get("runtime"), sort_keys=True), []).append(use)
@@ -323,7 +318,8 @@ def _versions(page, findings):
         facts = json.loads(facts)
         names = first + sorted(set(facts) - set(first))
         page.add_table([tuple(facts.get(name, "none") for name in names)], names)
-        page.add("made with this: {}.", ", ".join(made))
+        times = ["{} ({} epochs)".format(use, made.count(use)) if made.count(use) > 1 else use for use in made]
+        page.add("Made with this: {}.", ", ".join(dict.fromkeys(times)))
 
 
 def _checksums(page, findings):
@@ -344,14 +340,7 @@ def _checksums(page, findings):
             ("`{}`".format(weights.get("source", "path")), BLANK, "`{}`".format(weights.get("source", "sha256")))
         )
     page.add_table(rows, ("input", "size", "SHA-256"), numbers=("size",))
-    started = [
-        "{} from `{}`".format(run.name, side.get("weights"))
-        for run in findings.runs
-        for side in run.checkpoints.values()
-        if side.get("weights", default=None) is not None
-    ]
-    if started:
-        page.add("Encoder weights at the start: {}.", ", ".join(sorted(started, key=natural)))
+    page.add("Weights before the first step: {}.", "; ".join(_beginning(run) for run in findings.runs))
     rows = [
         (run.name, epoch, side.get("global_step"), "`{}`".format(name), "`{}`".format(checksum))
         for run in findings.runs
@@ -373,6 +362,14 @@ def _checksums(page, findings):
 def _input(facts):
     checksum = "`{}`".format(facts["sha256"]) if facts.get("sha256") else BLANK
     return "`{}`".format(facts["path"]), "{:,} bytes".format(facts["size_bytes"]), checksum
+
+
+def _beginning(run):
+    first = run.checkpoints[min(run.checkpoints)]
+    weights, start = first.get("weights", default=None), first.get("start", default=None)
+    if weights is None and start is None:
+        return "{} random".format(run.name)
+    return "{} from `{}`".format(run.name, weights or start)
 
 
 def _last_checkpoint(run):
