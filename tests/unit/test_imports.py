@@ -1,0 +1,73 @@
+"""Which files a program is made of."""
+
+import os
+
+import pytest
+from densedepth.imports import sources
+
+
+@pytest.fixture
+def tree(tmp_path):
+    """Write files from {path: text}; returns the relative names that `sources` finds for a program."""
+
+    def build(program, **texts):
+        for name, text in texts.items():
+            path = tmp_path / (name.replace("__", "/") + ".py")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+        for folder in ("house", "house/attic"):
+            if (tmp_path / folder).is_dir():
+                (tmp_path / folder / "__init__.py").touch()
+        found = sources(str(tmp_path / program))
+        return [os.path.relpath(path, str(tmp_path)) for path in found]
+
+    return build
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "import house.room",
+        "import house.room as r",
+        "from house import room",
+        "from house.room import door",
+        "def later():\n    from house import room",
+        "try:\n    import house.room\nexcept ImportError:\n    pass",
+    ],
+)
+def test_ways_to_import(tree, statement):
+    found = tree("run.py", run=statement, house__room="door = 1", house__cellar="")
+    assert found == ["run.py", "house/__init__.py", "house/room.py"]
+
+
+def test_modules_are_followed_and_each_counts_once(tree):
+    found = tree(
+        "run.py",
+        run="import help\nfrom house import room",
+        help="import os, json",
+        house__room="from . import hall\nfrom .attic import box",
+        house__hall="from .room import door",
+        house__attic__box="from ..stairs import up\nfrom ... import nothing",
+        house__stairs="up = 1",
+        house__cellar="",
+    )
+    assert found == [
+        "run.py",
+        "help.py",
+        "house/__init__.py",
+        "house/attic/__init__.py",
+        "house/attic/box.py",
+        "house/hall.py",
+        "house/room.py",
+        "house/stairs.py",
+    ]
+
+
+def test_a_package_brings_what_its_init_imports(tree, tmp_path):
+    tree("run.py", run="import house", house__room="", house__hall="")
+    (tmp_path / "house" / "__init__.py").write_text("from .hall import x")
+    assert tree("run.py") == ["run.py", "house/__init__.py", "house/hall.py"]
+
+
+def test_a_missing_program_stands_alone(tree):
+    assert tree("gone.py") == ["gone.py"]

@@ -1,0 +1,124 @@
+"""The rules that all files below workflow/scripts obey, read from their text."""
+
+import ast
+import os
+import sys
+
+import pytest
+from densedepth.imports import sources
+
+SCRIPTS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "workflow", "scripts")
+FILES = sorted(
+    os.path.relpath(os.path.join(folder, name), SCRIPTS)
+    for folder, _, names in os.walk(SCRIPTS)
+    for name in names
+    if name.endswith(".py")
+)
+PACKAGE = [name for name in FILES if name.startswith("densedepth" + os.sep)]
+PROGRAMS = [name for name in FILES if os.sep not in name and name != "cli.py"]
+
+
+def read(name):
+    with open(os.path.join(SCRIPTS, name), encoding="utf-8") as stream:
+        return stream.read()
+
+
+def tree(name):
+    # Under Python 3.7 itself, what parses is Python 3.7.
+    options = {} if sys.version_info < (3, 8) else {"feature_version": (3, 7)}
+    return ast.parse(read(name), name, **options)
+
+
+def imported(name):
+    """First words of the absolute imports, and the relative ones with their dots, e.g. `.network`."""
+    for node in ast.walk(tree(name)):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield alias.name.split(".")[0]
+        elif isinstance(node, ast.ImportFrom) and node.level:
+            for word in [node.module] if node.module else [alias.name for alias in node.names]:
+                yield "." * node.level + word
+        elif isinstance(node, ast.ImportFrom):
+            yield node.module.split(".")[0]
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_is_python_37(name):
+    compile(tree(name), name, "exec")
+
+
+# What `feature_version` lets through, by the version of Python that brought it.
+NEWER = {"removeprefix": "3.9", "removesuffix": "3.9", "cached_property": "3.8"}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_uses_nothing_newer_from_the_standard_library(name):
+    nodes = [node for node in ast.walk(tree(name)) if isinstance(node, ast.Attribute)]
+    found = [
+        "line {}: {} needs Python {}".format(node.lineno, node.attr, NEWER[node.attr])
+        for node in nodes
+        if node.attr in NEWER
+    ]
+    assert found == []
+
+
+@pytest.mark.parametrize("name", PACKAGE)
+def test_the_package_knows_neither_flags_nor_snakemake(name):
+    assert not {"argparse", "snakemake", "cli"} & set(imported(name))
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_only_one_module_knows_the_ascend_bridge(name):
+    if name != os.path.join("densedepth", "platforms", "ascend.py"):
+        assert "npu_bridge" not in set(imported(name))
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_tensorflow_comes_through_one_module(name):
+    if name != os.path.join("densedepth", "tf.py"):
+        assert not {"tensorflow", "keras"} & set(imported(name))
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_programs_have_one_shape(name):
+    module = tree(name)
+    functions = {node.name for node in module.body if isinstance(node, ast.FunctionDef)}
+    assert {"build_parser", "work", "main"} <= functions
+    summary, _, details = ast.get_docstring(module).partition("\n")
+    assert summary.endswith(".")
+    assert "python workflow/scripts/{}".format(name) in details
+    assert not set(PROGRAMS) & {word + ".py" for word in imported(name)}, "a program imports a program"
+
+
+def test_dependencies_point_one_way():
+    below = {}
+    for name in PACKAGE:
+        module = name[len("densedepth") + 1 : -3].split(os.sep)[0]
+        depth = name.count(os.sep)
+        uses = {word.lstrip(".").split(".")[0] for word in imported(name) if word.startswith("." * depth)}
+        below.setdefault(module, set()).update(uses - {module})
+    while below:
+        ready = sorted(module for module, uses in below.items() if not uses & set(below))
+        assert ready, "these modules import each other: {}".format(", ".join(sorted(below)))
+        for module in ready:
+            del below[module]
+
+
+@pytest.mark.parametrize(
+    "program, foreign",
+    [
+        # An edit of how figures are measured or shown must not train again, and the other way round.
+        ("train.py", "metrics evaluation report curves visualize freeze"),
+        ("evaluate.py", "loss training optim report curves"),
+        ("dataset_tool_tf.py", "network loss training metrics"),
+        # These run in the interpreter of Snakemake, which has no TensorFlow.
+        ("make_sample.py", "tf network"),
+        ("download.py", "tf network"),
+        ("evaluate_baseline.py", "tf network"),
+        ("report.py", "tf network"),
+    ],
+)
+def test_programs_rest_on_no_foreign_room(program, foreign):
+    used = {os.path.basename(path)[:-3] for path in sources(os.path.join(SCRIPTS, program))}
+    assert len(used) > 3
+    assert not used & set(foreign.split())

@@ -1,0 +1,83 @@
+"""A copy of the workflow in a folder of its own, and a way to call Snakemake there."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+PARTS = ("Snakefile", "config", "envs", "profiles", "workflow")
+
+# The whole pipeline in the smallest form that still uses all of it.
+TINY = {
+    "sample": {"train_scenes": 12, "test_scenes": 4},
+    "data": {"shards": 2, "height": 64, "width": 96},
+    "train": {"batch_size": 2, "steps": 2, "epochs": 2, "keep_epochs": [1, 2], "log_every": 1},
+    "report": {"gallery": 2},
+}
+
+
+class Project:
+    """A folder with a copy of the workflow."""
+
+    def __init__(self, folder):
+        self.folder = folder
+
+    def path(self, name):
+        return self.folder / name
+
+    def configure(self, settings, name="mine.yaml"):
+        """Write `settings` as an overlay; returns the arguments for Snakemake that use it."""
+        self.path(name).write_text(yaml.safe_dump(settings))
+        return ["--configfile", name]
+
+    def command(self, *arguments):
+        return [sys.executable, "-m", "snakemake", *arguments]
+
+    def snakemake(self, *arguments, fails=False):
+        """Run Snakemake; returns its output. The test fails when it ends otherwise than expected."""
+        run = subprocess.run(
+            self.command(*arguments), cwd=self.folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+        assert (run.returncode != 0) == fails, run.stdout
+        return run.stdout
+
+    def planned(self, *arguments):
+        """The jobs that a dry run lists: {rule: how many}."""
+        output = self.snakemake("--dry-run", *arguments)
+        if "Job stats:" not in output:
+            assert "Nothing to be done" in output, output
+            return {}
+        table = output.split("Job stats:")[1].splitlines()[3:]
+        rows = [line.split() for line in table[: table.index("")]]
+        return {rule: int(count) for rule, count in rows if rule != "total"}
+
+
+def copy(source, target):
+    target.mkdir(parents=True)
+    ignore = shutil.ignore_patterns("__pycache__", ".ruff_cache")
+    for name in PARTS:
+        if (source / name).is_dir():
+            shutil.copytree(source / name, target / name, ignore=ignore)
+        else:
+            shutil.copy2(source / name, target / name)
+    return Project(target)
+
+
+@pytest.fixture
+def project(tmp_path):
+    """A fresh copy of the workflow, in a folder whose name has a blank."""
+    return copy(REPOSITORY, tmp_path / "a project")
+
+
+@pytest.fixture(scope="session")
+def tensorflow_python():
+    """The interpreter of a runtime of this repository."""
+    for name in ("tf1", "tf2"):
+        python = REPOSITORY / ".venv" / name / "bin" / "python"
+        if python.exists():
+            return str(python)
+    pytest.fail("no runtime in .venv; `make setup` creates one")

@@ -1,0 +1,176 @@
+"""The settings: what is accepted, what is refused and in which words, and that all of it is explained."""
+
+import copy
+import subprocess
+import sys
+
+import pytest
+import yaml
+from conftest import REPOSITORY
+from densedepth import configuration
+
+SCHEMA = yaml.safe_load((REPOSITORY / "workflow/schemas/config.schema.yaml").read_text())
+CONFIG = yaml.safe_load((REPOSITORY / "config/config.yaml").read_text())
+NYU = yaml.safe_load((REPOSITORY / "config/nyu.yaml").read_text())
+
+
+def leaves(schema, path=()):
+    """(path, schema) of every key that holds a value; a name the user chooses is `*`."""
+    for key, below in schema.get("properties", {}).items():
+        yield from leaves(below, (*path, key)) if below.get("type") == "object" else [((*path, key), below)]
+    if isinstance(schema.get("additionalProperties"), dict):
+        yield from leaves(schema["additionalProperties"], (*path, "*"))
+
+
+LEAVES = dict(leaves(SCHEMA))
+
+
+def changed(path, value, base=CONFIG):
+    """A copy of `base` with the value at the dotted `path` replaced, or removed for None."""
+    config = copy.deepcopy(base)
+    *above, last = path.split(".")
+    place = config
+    for key in above:
+        place = place[key]
+    if value is None:
+        del place[last]
+    else:
+        place[last] = value
+    return config
+
+
+def refusal(config):
+    """The one line that refuses `config`."""
+    lines = configuration.problems(config, SCHEMA)
+    assert len(lines) == 1, lines
+    return lines[0]
+
+
+@pytest.mark.parametrize("overlay", [{}, NYU], ids=["sample", "nyu"])
+def test_our_own_settings_are_accepted(overlay):
+    assert configuration.problems(configuration.merge(CONFIG, overlay), SCHEMA) == []
+
+
+@pytest.mark.parametrize(
+    "path, value, expected",
+    [
+        ("data.height", 100, "config: data.height = 100: must be a multiple of 32"),
+        ("data.width", 0, "config: data.width = 0: must be at least 32"),
+        ("train.batch_size", 0, "config: train.batch_size = 0: must be at least 1"),
+        ("train.batch_size", 4.0, "config: train.batch_size = 4.0: must be a whole number"),
+        ("train.batch_size", True, "config: train.batch_size = true: must be a whole number"),
+        ("train.steps", "60", 'config: train.steps = "60": must be a whole number'),
+        ("train.learning_rate", "1e-4", "YAML reads 1e-4 as text, write 1.0e-4"),
+        ("train.learning_rate", 0, "config: train.learning_rate = 0: must be more than 0"),
+        ("train.learning_rate", float("nan"), "config: train.learning_rate = NaN: must be a number"),
+        ("train.lr_decay", 1.5, "config: train.lr_decay = 1.5: must be at most 1"),
+        ("train.batch_norm_momentum", 1, "config: train.batch_norm_momentum = 1: must be less than 1"),
+        ("train.mirror_probability", -0.1, "config: train.mirror_probability = -0.1: must be at least 0"),
+        ("train.swap_probability", 2, "config: train.swap_probability = 2: must be at most 1"),
+        ("train.keep_epochs", [1, 1], "config: train.keep_epochs = [1, 1]: must hold each value once"),
+        ("train.keep_epochs", [2, 0], "config: train.keep_epochs[1] = 0: must be at least 1"),
+        ("train.keep_epochs", [2, 9], "config: train.keep_epochs[1] = 9: must be at most train.epochs = 4"),
+        ("train.weights", "weights.pth", 'config: train.weights = "weights.pth": must be the path of an .h5 file'),
+        ("train.is_loss_scale", "yes", 'config: train.is_loss_scale = "yes": must be true or false'),
+        ("train.precision_mode", "fp16", "must be one of allow_mix_precision,"),
+        ("train.learnig_rate", 1, "config: train.learnig_rate: unknown key; did you mean learning_rate?"),
+        ("train.xyz", 1, "config: train.xyz: unknown key; legal here: batch_norm_momentum,"),
+        ("trian", {}, "config: trian: unknown key; did you mean train?"),
+        ("train.steps", None, "config: train.steps: missing"),
+        ("model", None, "config: model: missing"),
+        ("model", "densenet169", 'config: model = "densenet169": must be a mapping of keys to values'),
+        ("model.encoder", "resnet50", "must be one of densenet121, densenet169, densenet201"),
+        ("model.decoder", 1, "config: model.decoder = 1: must be one of half, full"),
+        ("runtime", "tf3", 'config: runtime = "tf3": must be one of auto, tf1, tf2'),
+        ("data.train_archive", "nyu_data", 'config: data.train_archive = "nyu_data": must be a path that ends in .zip'),
+        ("data.test_archive", CONFIG["data"]["train_archive"], "is data.train_archive as well"),
+        ("data.examples", ["a.gif"], 'config: data.examples[0] = "a.gif": must be the path of a .png or .jpg file'),
+        ("data.shards", 300, "config: data.shards = 300: must be at most sample.train_scenes = 240"),
+        ("report.gallery", 60, "config: report.gallery = 60: must be at most sample.test_scenes = 48"),
+        ("runs", {}, "config: runs = {}: must have at least 1 entry"),
+        ("runs.1p", {"devices": 8}, "config: runs.1p.devices = 8: must be at most 1"),
+        ("runs.report", {"devices": 1}, "config: runs.report: not a legal name; the pipeline uses that name itself"),
+        ("runs.a/b", {"devices": 1}, "config: runs.a/b: not a legal name; letters, digits,"),
+        ("downloads.here", {"urls": ["https://a.b/c"]}, "config: downloads.here: not a legal name; a file name right"),
+    ],
+)
+def test_a_bad_value_is_refused_with_key_value_and_what_is_legal(path, value, expected):
+    assert expected in refusal(changed(path, value))
+
+
+@pytest.mark.parametrize(
+    "entry, expected",
+    [
+        ({"urls": []}, "config: downloads.dataset/a.zip.urls = []: must have at least 1 item"),
+        ({"urls": ["a.zip"]}, "must be an address that begins with https://"),
+        ({"urls": ["https://a.b/c"], "md5": "x"}, "must be 32 hexadecimal digits"),
+        ({"urls": ["https://a.b/c"], "md5": "0" * 32, "sha256": "0" * 64}, "give sha256 or md5, not both"),
+        ({"sha256": "0" * 64}, "config: downloads.dataset/a.zip.urls: missing"),
+    ],
+)
+def test_a_bad_download_is_refused(entry, expected):
+    assert expected in refusal(dict(CONFIG, downloads={"dataset/a.zip": entry}))
+
+
+def test_all_problems_are_told_at_once():
+    config = changed("train.steps", 0, changed("data.height", 33, changed("sed", 1)))
+    assert configuration.problems(config, SCHEMA) == [
+        "config: sed: unknown key; did you mean seed?",
+        "config: data.height = 33: must be a multiple of 32",
+        "config: train.steps = 0: must be at least 1",
+    ]
+
+
+def wrong(schema):
+    """A value of a type that `schema` does not take."""
+    return 7 if schema.get("type") in ("string", "array", "boolean") or "enum" in schema else "seven"
+
+
+@pytest.mark.parametrize("path", [".".join(path) for path in LEAVES if "*" not in path])
+def test_every_key_is_checked(path):
+    schema = LEAVES[tuple(path.split("."))]
+    assert "config: {} = ".format(path) in refusal(changed(path, wrong(schema)))
+    assert refusal(changed(path, None)) == "config: {}: missing".format(path)
+
+
+def test_every_mapping_is_closed_and_every_key_described():
+    def walk(schema, path):
+        if schema.get("type") == "object":
+            assert "additionalProperties" in schema, path
+            named = list(schema.get("properties", {}).items())
+            if isinstance(schema["additionalProperties"], dict):
+                walk(schema["additionalProperties"], path + "*")
+            for key, below in named:
+                assert below.get("description"), path + key
+                walk(below, path + key + ".")
+
+    walk(SCHEMA, "")
+
+
+def test_every_key_is_explained_in_the_readme():
+    text = (REPOSITORY / "config/README.md").read_text()
+    missing = [".".join(path) for path in LEAVES if "`{}`".format(".".join(path).replace("*", "<name>")) not in text]
+    assert missing == []
+
+
+def test_the_program_checks_files_laid_over_each_other(tmp_path):
+    program = [sys.executable, str(REPOSITORY / "workflow/scripts/check_config.py")]
+    base = str(REPOSITORY / "config/config.yaml")
+    (tmp_path / "bad.yaml").write_text("train:\n  epochs: 3\n  steps: 0\n")
+
+    good = subprocess.run([*program, base], capture_output=True, text=True)
+    assert good.returncode == 0 and "can be used" in good.stdout
+    bad = subprocess.run([*program, base, str(tmp_path / "bad.yaml")], capture_output=True, text=True)
+    assert bad.returncode == 1
+    assert "config: train.steps = 0: must be at least 1\n" in bad.stderr
+    gone = subprocess.run([*program, str(tmp_path / "gone.yaml")], capture_output=True, text=True)
+    assert gone.returncode == 1 and "gone.yaml: No such file" in gone.stderr
+
+
+def test_snakemake_refuses_bad_settings_before_any_job(project):
+    settings = project.configure({"train": {"steps": 0, "keep_epoch": [1]}})
+    output = project.snakemake(*settings, fails=True)
+    assert "config: train.keep_epoch: unknown key; did you mean keep_epochs?" in output
+    assert "config: train.steps = 0: must be at least 1" in output
+    assert "Traceback" not in output
+    assert not project.path("results").exists()

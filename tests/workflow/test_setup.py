@@ -1,0 +1,127 @@
+"""envs/setup.py with environments that hold nothing, and that the environment files agree with each other."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+
+import pytest
+import yaml
+from conftest import REPOSITORY
+
+CLOSED_PORT = "http://127.0.0.1:9/simple"
+
+
+@pytest.fixture
+def place(tmp_path):
+    """A folder with setup.py and requirement files that ask for nothing."""
+    (tmp_path / "envs").mkdir()
+    shutil.copy(REPOSITORY / "envs/setup.py", tmp_path / "envs")
+    for name in ("workflow", "dev", "tf1", "tf2"):
+        (tmp_path / "envs" / (name + ".txt")).write_text("# nothing\n")
+    return tmp_path
+
+
+def setup(place, *arguments, **environment):
+    """Run setup.py; returns (exit status, its words)."""
+    run = subprocess.run(
+        [sys.executable, str(place / "envs/setup.py"), *arguments],
+        env=dict(os.environ, **environment),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    return run.returncode, run.stdout
+
+
+def test_a_second_run_installs_nothing_and_a_damaged_environment_is_made_again(place):
+    status, words = setup(place, "workflow", "dev")
+    assert status == 0 and "workflow is ready: .venv/workflow" in words and "dev is ready" in words
+    assert setup(place, "workflow", "dev") == (0, "setup: workflow is up to date\nsetup: dev is up to date\n")
+
+    (place / "envs/dev.txt").write_text("# nothing else\n")
+    status, words = setup(place, "workflow", "dev")
+    assert status == 0 and "workflow is up to date" in words and "dev: installing" in words
+
+    # An interpreter that has gone, as after an upgrade of the system.
+    (place / ".venv/workflow/bin/python").unlink()
+    status, words = setup(place, "dev")
+    assert status == 0 and "workflow: creating" in words and "dev is ready" in words
+
+
+def test_a_half_made_environment_is_made_again(place):
+    half = place / ".venv/workflow"
+    (half / "bin").mkdir(parents=True)
+    (half / "rest").write_text("of an interrupted installation")
+    status, words = setup(place, "workflow")
+    assert status == 0 and "workflow: creating" in words
+    assert not (half / "rest").exists()
+
+
+def test_without_a_network_one_line_says_so(place):
+    (place / "envs/workflow.txt").write_text("no-such-package==1.0\n")
+    status, words = setup(
+        place,
+        "workflow",
+        PIP_CONFIG_FILE=os.devnull,
+        PIP_FIND_LINKS="",
+        PIP_EXTRA_INDEX_URL="",
+        PIP_INDEX_URL=CLOSED_PORT,
+    )
+    assert status == 1
+    assert words.splitlines()[-1].startswith("setup: error: workflow: the package index cannot be reached;")
+    assert "Traceback" not in words
+
+
+def bare(tmp_path, **programs):
+    """Environment variables under which only `programs` (name -> script) are found."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    for name, script in programs.items():
+        (folder / name.replace("_", ".")).write_text("#!/bin/sh\n" + script)
+        (folder / name.replace("_", ".")).chmod(0o755)
+    return {"PATH": str(folder), "HOME": str(tmp_path), "PYENV_ROOT": "", "CONDA_ROOT": "", "CONDA_PREFIX": ""}
+
+
+def test_without_a_fit_python_one_line_says_which_is_needed(place, tmp_path):
+    status, words = setup(place, "workflow", **bare(tmp_path, python3="echo 3 8"))
+    assert status == 1
+    assert words == (
+        "setup: error: workflow: no Python 3.11, 3.12, 3.13 found (python3 is 3.8); install one, or put it on PATH\n"
+    )
+
+
+def test_a_placeholder_is_no_python_and_tf2_is_taken(place, tmp_path):
+    real = 'exec "{}" "$@"\n'.format(sys.executable)
+    environment = bare(tmp_path, python3=real, python3_7="echo no such version >&2; exit 127\n")
+    if os.path.isdir("/opt/conda"):
+        pytest.skip("a conda installation in /opt may bring a Python 3.7")
+    status, words = setup(place, "runtime", **environment)
+    assert status == 0
+    assert words.splitlines()[0].startswith("setup: tf2 is the runtime: ")
+    assert "tf2 is ready" in words
+    status, words = setup(place, "--runtime", "tf1", "runtime", **environment)
+    assert status == 1 and words.startswith("setup: error: tf1: ")
+
+
+def pins(name):
+    lines = (REPOSITORY / "envs" / name).read_text().splitlines()
+    return [line for line in lines if line and not line.startswith("#")]
+
+
+@pytest.mark.parametrize("name", ["workflow.txt", "dev.txt", "tf1.txt", "tf2.txt"])
+def test_every_requirement_is_pinned_exactly_and_by_name_only(name):
+    assert [line for line in pins(name) if not re.match(r"[A-Za-z0-9_.-]+==[0-9][A-Za-z0-9.]*( ; .+)?$", line)] == []
+
+
+def test_dev_repeats_nothing_of_workflow():
+    both = {line.split("==")[0].lower() for line in pins("workflow.txt")}
+    assert both.isdisjoint(line.split("==")[0].lower() for line in pins("dev.txt"))
+
+
+@pytest.mark.parametrize("name, python", [("tf1", "3.7"), ("tf2", "3.11")])
+def test_conda_gets_the_same_pins(name, python):
+    environment = yaml.safe_load((REPOSITORY / "envs" / (name + ".yaml")).read_text())
+    assert environment["dependencies"][:2] == ["python=" + python, "pip"]
+    assert environment["dependencies"][2] == {"pip": pins(name + ".txt")}
