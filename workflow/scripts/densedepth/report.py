@@ -126,7 +126,7 @@ def _precision(page, findings, best):
     page.add(
         "↑ higher is better, ↓ lower is better; rms in metres. **Best** is the checkpoint with the highest delta1 on "
         "these test images; being chosen by them, it flatters a little. A dash: "
-        "not published."
+        "not published. The constant depth is the median depth of these very test images."
     )
     page.add("Sources: " + "; ".join("[{}] {}".format(n, row.source) for n, row in enumerate(published.ROWS, 1)) + ".")
     page.add(
