@@ -91,6 +91,16 @@ def save(folder, session, side, with_saver=None):
     return side
 
 
+def verify(checkpoint):
+    """Compare the files of `checkpoint` with the sums in its side file. Raises PipelineError naming the damaged one."""
+    for name, expected in checkpoint.side["files"].items():
+        path = os.path.join(checkpoint.folder, name)
+        if not os.path.exists(path):
+            raise PipelineError("{}: missing from the checkpoint".format(path))
+        if files.sha256(path) != expected:
+            raise PipelineError("{}: damaged, its SHA-256 is not the one in {}".format(path, SIDE_FILE))
+
+
 def restore(session, checkpoint, with_saver=None):
     """Load all global variables of the session's graph from `checkpoint`.
 

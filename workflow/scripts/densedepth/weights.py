@@ -42,6 +42,13 @@ def load(path, encoder):
     return keras_encoder(path, encoder)
 
 
+def identity(path):
+    """What tells these weights from others: the SHA-256 of the Keras file that `path` is, or was imported from."""
+    if os.path.isdir(path):
+        return files.read_json(os.path.join(path, SIDE_FILE))["source"]["sha256"]
+    return files.sha256(path)
+
+
 def assign(session, values):
     """Give the variables of the session's graph that `values` names their values; the others stay as they are.
 

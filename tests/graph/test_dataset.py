@@ -1,0 +1,121 @@
+"""Batches are what the records hold, brought to size and augmented as the order says."""
+
+import io
+
+import numpy as np
+import pytest
+from densedepth import dataset
+from densedepth.errors import PipelineError
+from densedepth.order import CHANNEL_ORDERS, Order
+from densedepth.records import RecordIndex
+from densedepth.tf import tf
+from PIL import Image
+from scenes import example, write_records
+
+SIZE = (64, 96)
+
+
+@pytest.fixture(scope="module")
+def index(tmp_path_factory):
+    path = tmp_path_factory.mktemp("records") / "x.tfrecords"
+    write_records(path, 6, SIZE)
+    with RecordIndex([str(path)]) as index:
+        yield index
+
+
+def read(index, order, steps, size=SIZE, halving="pick", first=0):
+    with tf.Graph().as_default(), tf.Session() as session:
+        batches = dataset.batches(index, order, first, first + steps, size, halving)
+        element = tf.data.make_one_shot_iterator(batches).get_next()
+        assert [t.shape.as_list() for t in element] == [
+            [order.batch_size, size[0], size[1], 3],
+            [order.batch_size, size[0] // 2, size[1] // 2, 1],
+            [order.batch_size],
+        ]
+        return [session.run(element) for _ in range(steps)]
+
+
+def plain(records=6, batch_size=2, mirror=0.0, swap=0.0):
+    return Order(records, batch_size, 7, mirror, swap)
+
+
+def decoded(index, record):
+    """The record's image in 0..1 and its target at full resolution, by Pillow and NumPy."""
+    features = tf.train.Example.FromString(index.read(record)).features.feature
+    rgb = np.asarray(Image.open(io.BytesIO(features["data_x"].bytes_list.value[0])))
+    depth = np.asarray(Image.open(io.BytesIO(features["data_y"].bytes_list.value[0])))
+    return rgb / 255.0, 1000 / np.clip(depth / 255.0 * 1000, 10, 1000)
+
+
+def halved(target, halving):
+    if halving == "pick":
+        return target[::2, ::2]
+    return target.reshape(target.shape[0] // 2, 2, target.shape[1] // 2, 2).mean(axis=(1, 3))
+
+
+@pytest.mark.parametrize("halving", dataset.HALVINGS)
+def test_values_of_a_batch(index, halving):
+    for images, targets, records in read(index, plain(), 3, halving=halving):
+        for image, target, record in zip(images, targets, records):
+            rgb, inverse = decoded(index, record)
+            # JPEG decoders may differ by a grey level.
+            np.testing.assert_allclose(image, rgb, atol=1.5 / 255)
+            np.testing.assert_allclose(target[:, :, 0], halved(inverse, halving), rtol=1e-5)
+
+
+def test_every_sample_is_mirrored_and_its_channels_exchanged_as_ordered(index):
+    order = plain(mirror=0.5, swap=1.0)
+    seen = set()
+    for step, (images, targets, records) in enumerate(read(index, order, 12)):
+        for sample, image, target, record in zip(order.batch(step), images, targets, records):
+            assert sample.record == record
+            rgb, inverse = decoded(index, record)
+            rgb, inverse = rgb[:, :, CHANNEL_ORDERS[sample.channels]], halved(inverse, "pick")
+            if sample.mirror:
+                rgb, inverse = rgb[:, ::-1], inverse[:, ::-1]
+            np.testing.assert_allclose(image, rgb, atol=1.5 / 255)
+            np.testing.assert_allclose(target[:, :, 0], inverse, rtol=1e-5)
+            seen.add((sample.mirror, sample.channels))
+    assert len(seen) > 8
+
+
+@pytest.mark.parametrize("halving", dataset.HALVINGS)
+def test_a_smaller_input_averages_images_and_keeps_the_rule_for_targets(index, halving):
+    (images, targets, records), _ = read(index, plain(), 2, size=(32, 32), halving=halving)
+    rgb, inverse = decoded(index, records[0])
+    np.testing.assert_allclose(images[0], rgb.reshape(32, 2, 32, 3, 3).mean(axis=(1, 3)), atol=1.5 / 255)
+    expected = inverse[::4, ::6] if halving == "pick" else inverse.reshape(16, 4, 16, 6).mean(axis=(1, 3))
+    np.testing.assert_allclose(targets[0, :, :, 0], expected, rtol=1e-5)
+
+
+def test_a_later_start_sees_the_same_stream(index):
+    order = plain(mirror=0.5, swap=0.5)
+    for whole, later in zip(read(index, order, 9)[6:], read(index, order, 3, first=6)):
+        for one, other in zip(whole, later):
+            np.testing.assert_array_equal(one, other)
+
+
+def test_depth_zero_does_not_become_infinite():
+    table = dataset.target_table(10, 1000)
+    assert table.dtype == np.float32
+    assert table[0] == 100 and table[255] == 1 and table.min() == 1
+    assert table[51] == np.float32(1000 / 200.0)
+
+
+def test_unknown_halving_is_refused(index):
+    with pytest.raises(PipelineError, match=r"halving = 'half'.*pick, mean"):
+        dataset.batches(index, plain(), 0, 1, SIZE, "half")
+
+
+def test_samples_are_named_as_in_the_archive(index):
+    assert dataset.sample_name(index, 3) == "data/scene_3.jpg (x.tfrecords record 3)"
+
+
+def test_records_of_the_port_without_names_are_named_by_place(tmp_path):
+    path = str(tmp_path / "y.tfrecords")
+    with tf.python_io.TFRecordWriter(path) as writer:
+        writer.write(example({"data_x": b"", "data_y": b""}))
+    with RecordIndex([path]) as index:
+        assert dataset.sample_name(index, 0) == "y.tfrecords record 0"
+        with pytest.raises(PipelineError, match=r"y.tfrecords record 0: no feature data_x with an image"):
+            dataset.batches(index, plain(1, 1), 0, 1, SIZE, "pick")

@@ -1,0 +1,78 @@
+"""Files are whole or absent; locks are exclusive."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+from densedepth import files
+from densedepth.errors import PipelineError
+
+
+def test_atomic_path_appears_with_its_whole_content(tmp_path):
+    final = tmp_path / "new" / "x.bin"
+    with files.atomic_path(str(final)) as temporary:
+        with open(temporary, "wb") as stream:
+            stream.write(b"whole")
+        assert not final.exists()
+    assert final.read_bytes() == b"whole"
+    assert os.listdir(str(final.parent)) == ["x.bin"]
+
+
+def test_atomic_path_leaves_the_old_file_after_an_error(tmp_path):
+    final = tmp_path / "x.txt"
+    final.write_text("old")
+    with pytest.raises(ValueError), files.atomic_path(str(final)) as temporary:
+        with open(temporary, "w") as stream:
+            stream.write("half")
+        raise ValueError
+    assert final.read_text() == "old"
+    assert os.listdir(str(tmp_path)) == ["x.txt"]
+
+
+def test_atomic_folder_replaces_whole(tmp_path):
+    final = tmp_path / "state"
+    for content in ("one", "two"):
+        with files.atomic_folder(str(final)) as folder, open(os.path.join(folder, content), "w"):
+            pass
+    assert os.listdir(str(final)) == ["two"]
+    assert os.listdir(str(tmp_path)) == ["state"]
+
+
+def test_json_is_sorted_and_refuses_nan(tmp_path):
+    path = str(tmp_path / "x.json")
+    files.write_json(path, {"b": 1, "a": [1.5, None]})
+    assert files.read_json(path) == {"a": [1.5, None], "b": 1}
+    with open(path) as stream:
+        assert stream.read().index('"a"') < 10
+    with pytest.raises(ValueError):
+        files.write_json(path, {"a": float("nan")})
+    assert files.read_json(path)["b"] == 1
+
+
+@pytest.mark.parametrize("content, message", [(None, "no such file"), ("{", "not a JSON file")])
+def test_unreadable_json_is_named(tmp_path, content, message):
+    path = tmp_path / "x.json"
+    if content is not None:
+        path.write_text(content)
+    with pytest.raises(PipelineError, match="x.json: " + message):
+        files.read_json(str(path))
+
+
+def test_sums_of_known_bytes(tmp_path):
+    path = tmp_path / "abc"
+    path.write_bytes(b"abc")
+    assert files.md5(str(path)) == "900150983cd24fb0d6963f7d28e17f72"
+    assert files.sha256(str(path)) == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+
+
+def test_a_lock_is_exclusive_and_names_its_holder(tmp_path):
+    path = str(tmp_path / "lock")
+    program = "import sys; from densedepth import files\nwith files.lock(sys.argv[1], 'training'): pass"
+    environment = dict(os.environ, PYTHONPATH=os.pathsep.join(sys.path))
+    command = [sys.executable, "-c", program, path]
+    with files.lock(path, "training"):
+        run = subprocess.run(command, env=environment, stderr=subprocess.PIPE, text=True)
+        assert run.returncode != 0
+        assert "process {} is already training".format(os.getpid()) in run.stderr
+    assert subprocess.run(command, env=environment).returncode == 0

@@ -1,0 +1,398 @@
+"""The training loop: from one checkpoint to the next, or through many of them, with nothing lost on the way.
+
+Where a run is cut does not matter: the order of the samples, their augmentation and the learning rate are functions of
+the seed and the epoch, and all other state is in the checkpoint.
+"""
+
+import collections
+import dataclasses
+import json
+import os
+import signal
+import statistics
+import time
+
+import numpy as np
+
+from . import checkpoints, dataset, files, network, optim, order, progress, runtime, state, weights
+from .errors import PipelineError
+from .loss import depth_loss
+from .model import Model
+from .tf import tf
+
+# Steps after a start that are not timed: TensorFlow plans memory and threads in them.
+_WARM_UP = 3
+
+HISTORY = "history.jsonl"
+
+_LOSS_PARTS = ("loss", "l1", "gradient", "ssim", "gradient_norm")
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """Everything that shapes the trained weights besides the data and the start.
+
+    size: (height, width) of the network's input. steps: steps in an epoch. learning_rate, lr_decay: rate of the first
+    epoch and the factor for each later one. halving: see `dataset.batches`. depth_range: nearest and farthest depth of
+    the targets in centimetres. mirror_probability, swap_probability: see `order.Order`.
+    """
+
+    model: Model
+    size: tuple
+    batch_size: int
+    steps: int
+    learning_rate: float
+    lr_decay: float
+    halving: str
+    mirror_probability: float
+    swap_probability: float
+    batch_norm_momentum: float
+    seed: int
+    depth_range: tuple
+
+    def as_dict(self):
+        """The settings as JSON-like values, without the model and size, which a side file holds by themselves."""
+        fields = dataclasses.asdict(self)
+        del fields["model"], fields["size"]
+        return dict(fields, depth_range=list(self.depth_range))
+
+
+@dataclasses.dataclass(frozen=True)
+class Segment:
+    """What one call trains: epochs first + 1 to last, keeping checkpoints after those in `kept` (and the last).
+
+    start: checkpoint folder (of epoch `first`) or None. weights: encoder weights, see `weights.load`, or None; only
+    without a start. folder: where epoch<N> checkpoints and the resume state go. events: TensorBoard folder.
+    """
+
+    first: int
+    last: int
+    kept: tuple
+    start: str
+    weights: str
+    folder: str
+    events: str
+    log_every: int
+    state_seconds: float
+
+
+class Interrupted(Exception):
+    """The process was asked to end by `signal_number`; the state has been saved."""
+
+    def __init__(self, signal_number):
+        super().__init__("interrupted by {}; the state is saved".format(signal.Signals(signal_number).name))
+        self.signal_number = signal_number
+
+
+def train(settings, segment, index, platform, after_checkpoint=lambda checkpoint: None):
+    """Train `segment` on the records of `index` (records.RecordIndex); `after_checkpoint` is called with each new one.
+
+    Continues from the newest snapshot of an interrupted call with the same settings, data and start, or from the
+    newest checkpoint that such a call has kept. Raises PipelineError when the loss or a gradient is not finite (nothing
+    is overwritten) and `Interrupted` after SIGTERM or SIGINT.
+    """
+    _check(settings, segment, index)
+    with state.State(os.path.join(segment.folder, "state"), _fingerprint(settings, segment, index)) as saved:
+        with _Loop(settings, segment, index, platform, saved) as loop:
+            loop.run(after_checkpoint)
+        saved.clear()
+
+
+def _check(settings, segment, index):
+    if not 0 <= segment.first < segment.last:
+        raise PipelineError(
+            "initial_epoch {} and epochs {}: nothing to train between them".format(segment.first, segment.last)
+        )
+    if segment.first > 0 and segment.start is None:
+        raise PipelineError("initial_epoch {} needs the checkpoint of that epoch".format(segment.first))
+    if segment.start is not None and segment.weights is not None:
+        raise PipelineError("weights {}: a start from a checkpoint brings its own weights".format(segment.weights))
+    if len(index) < settings.batch_size:
+        raise PipelineError("{} records are fewer than a batch of {}".format(len(index), settings.batch_size))
+
+
+def _fingerprint(settings, segment, index):
+    start = None
+    if segment.start is not None:
+        start = checkpoints.find(segment.start).side["files"]
+    elif segment.weights is not None:
+        start = weights.identity(segment.weights)
+    facts = [settings.model.as_dict(), list(settings.size), settings.as_dict(), segment.first, start, index.identity()]
+    return state.fingerprint(facts)
+
+
+class _Loop:
+    """The graph, the session and the position of one call of `train`."""
+
+    def __init__(self, settings, segment, index, platform, saved):
+        self._settings = settings
+        self._segment = segment
+        self._index = index
+        self._platform = platform
+        self._saved = saved
+        self._fingerprint = _fingerprint(settings, segment, index)
+        self._signal = None
+        self._history = []
+        self._pending = []
+        self._times = collections.deque(maxlen=10000)
+
+    def __enter__(self):
+        self._handlers = {s: signal.signal(s, self._on_signal) for s in (signal.SIGTERM, signal.SIGINT)}
+        self._graph = tf.Graph()
+        with self._graph.as_default():
+            self._build()
+            self._session = tf.Session(graph=self._graph, config=self._platform.session_config())
+            self._position = self._start()
+            self._session.run(self._rewind(self._position))
+            self._graph.finalize()
+        self._events = tf.summary.FileWriter(self._segment.events)
+        start = tf.SessionLog(status=tf.SessionLog.START)
+        self._events.add_session_log(start, global_step=self._position + 1)
+        return self
+
+    def __exit__(self, *error):
+        self._events.close()
+        self._session.close()
+        for number, handler in self._handlers.items():
+            signal.signal(number, handler)
+
+    def _on_signal(self, number, frame):
+        self._signal = number
+
+    def _build(self):
+        s = self._settings
+        batch = s.batch_size * self._platform.size
+        image_shape = (s.batch_size,) + tuple(s.size) + (3,)
+        target_shape = (s.batch_size, s.size[0] // 2, s.size[1] // 2, 1)
+        self._iterator = tf.data.Iterator.from_structure(
+            (tf.float32, tf.float32, tf.int64),
+            (tf.TensorShape(image_shape), tf.TensorShape(target_shape), tf.TensorShape((s.batch_size,))),
+        )
+        images, targets, records = self._iterator.get_next()
+        output = network.predict(images, s.model, training=True, momentum=s.batch_norm_momentum)
+        losses = depth_loss(output, targets)
+        self._rate = tf.placeholder(tf.float32, (), name="learning_rate")
+        train, norm = optim.training_step(losses["total"], self._rate, self._platform)
+        self._fetches = {
+            "train": train,
+            "records": records,
+            "loss": losses["total"],
+            "l1": losses["l1"],
+            "gradient": losses["gradient"],
+            "ssim": losses["ssim"],
+            "gradient_norm": norm,
+        }
+        self._saver = checkpoints.saver()
+        self._initialize = tf.global_variables_initializer()
+        trainable = sum(int(np.prod(v.shape.as_list())) for v in tf.trainable_variables())
+        progress.line(
+            "{} records, batch {} on {} device(s), {} steps an epoch; {} {} with {:,} trainable parameters".format(
+                len(self._index),
+                s.batch_size,
+                self._platform.size,
+                s.steps,
+                s.model.width,
+                s.model.encoder,
+                trainable,
+            )
+        )
+        passes = s.steps * batch / len(self._index)
+        progress.line("an epoch sees {} samples, {:.3g} times the records".format(s.steps * batch, passes))
+
+    def _rewind(self, position):
+        """The operation that sets the input to `position`, the number of steps since the first epoch."""
+        s = self._settings
+        samples = order.Order(
+            len(self._index),
+            s.batch_size,
+            s.seed,
+            s.mirror_probability,
+            s.swap_probability,
+            self._platform.rank,
+            self._platform.size,
+        )
+        last = self._segment.last * s.steps
+        batches = dataset.batches(self._index, samples, position, last, s.size, s.halving, s.depth_range)
+        return self._iterator.make_initializer(batches)
+
+    def _start(self):
+        """Fill the variables; returns the position to go on from."""
+        segment = self._segment
+        side = self._saved.restore(self._session, self._saver, progress.line)
+        if side is not None:
+            self._history = side["history"]
+            progress.line("going on from the saved state after step {}".format(side["position"]))
+            return side["position"]
+        kept = self._newest_kept()
+        if kept is not None:
+            checkpoints.restore(self._session, kept, self._saver)
+            progress.line("going on from {}, kept by an earlier call".format(kept.folder))
+            return kept.side["epoch"] * self._settings.steps
+        if segment.start is not None:
+            checkpoint = checkpoints.find(segment.start)
+            if checkpoint.side["epoch"] != segment.first:
+                raise PipelineError(
+                    "{}: is of epoch {}, not {}".format(checkpoint.folder, checkpoint.side["epoch"], segment.first)
+                )
+            checkpoints.restore(self._session, checkpoint, self._saver)
+            progress.line("starting from {}".format(checkpoint.folder))
+        else:
+            self._initial_values()
+        return segment.first * self._settings.steps
+
+    def _newest_kept(self):
+        """The newest checkpoint that an earlier call of the same segment has left in the folder, or None."""
+        for epoch in range(self._segment.last, self._segment.first, -1):
+            folder = os.path.join(self._segment.folder, "epoch{}".format(epoch))
+            if os.path.exists(os.path.join(folder, checkpoints.SIDE_FILE)):
+                checkpoint = checkpoints.find(folder)
+                if checkpoint.side.get("fingerprint") == self._fingerprint:
+                    return checkpoint
+        return None
+
+    def _initial_values(self):
+        s = self._settings
+        self._session.run(self._initialize)
+        moving = [v for v in tf.global_variables() if "/moving_" in v.op.name]
+        values = network.initial_values(tf.trainable_variables() + moving, s.seed)
+        if self._segment.weights is None:
+            progress.line("starting from random weights, seed {}".format(s.seed))
+        else:
+            encoder = weights.load(self._segment.weights, s.model.encoder)
+            values.update(encoder)
+            progress.line("{}: {} encoder variables loaded".format(self._segment.weights, len(encoder)))
+        weights.assign(self._session, values)
+
+    def run(self, after_checkpoint):
+        settings, segment = self._settings, self._segment
+        kept = set(segment.kept) | {segment.last}
+        last = segment.last * settings.steps
+        self._saved_at = self._started_at = time.monotonic()
+        self._started_from = self._position
+        while self._position < last:
+            self._step()
+            epoch, step = divmod(self._position, settings.steps)
+            if step == 0 or step % segment.log_every == 0:
+                self._log()
+            if step == 0 and epoch in kept:
+                after_checkpoint(self._publish(epoch))
+            elif self._signal or time.monotonic() - self._saved_at >= segment.state_seconds:
+                self._save_state()
+            if self._signal and self._position < last:
+                raise Interrupted(self._signal)
+
+    def _step(self):
+        """One training step; its figures join `_pending`."""
+        epoch = self._position // self._settings.steps + 1
+        rate = optim.learning_rate(self._settings.learning_rate, self._settings.lr_decay, epoch)
+        begun = time.monotonic()
+        values = self._session.run(self._fetches, {self._rate: rate})
+        seconds = time.monotonic() - begun
+        self._position += 1
+        if self._position - self._started_from > _WARM_UP:
+            self._times.append(seconds)
+        self._refuse_non_finite(values)
+        figures = {name: float(values[name]) for name in _LOSS_PARTS}
+        self._pending.append(dict(figures, learning_rate=rate, step_ms=1000 * seconds))
+        progress.bar(
+            self._position,
+            self._segment.last * self._settings.steps,
+            "loss {loss:.4f} {step_ms:.0f} ms/step".format(**self._pending[-1]),
+        )
+
+    def _refuse_non_finite(self, values):
+        for name in _LOSS_PARTS:
+            if not np.isfinite(values[name]):
+                epoch, step = divmod(self._position - 1, self._settings.steps)
+                names = ", ".join(dataset.sample_name(self._index, record) for record in values["records"])
+                raise PipelineError(
+                    "epoch {} step {}: {} is {}; samples {}. Nothing was overwritten; look at these samples, or lower "
+                    "the learning rate".format(epoch + 1, step + 1, name, values[name], names)
+                )
+
+    def _log(self):
+        """Close the interval: one history entry, one line, one TensorBoard point."""
+        steps = self._settings.steps
+        epoch, step = (self._position - 1) // steps + 1, (self._position - 1) % steps + 1
+        entry = {name: sum(p[name] for p in self._pending) / len(self._pending) for name in _LOSS_PARTS}
+        step_ms = statistics.median(p["step_ms"] for p in self._pending)
+        samples = self._settings.batch_size * self._platform.size
+        entry.update(
+            epoch=epoch,
+            step=step,
+            global_step=self._position,
+            steps=len(self._pending),
+            learning_rate=self._pending[-1]["learning_rate"],
+            step_ms=step_ms,
+            images_per_second=1000 * samples / step_ms,
+        )
+        self._pending = []
+        self._history.append(entry)
+        elapsed = time.monotonic() - self._started_at
+        left = elapsed / (self._position - self._started_from) * (self._segment.last * steps - self._position)
+        progress.line(
+            "epoch {epoch}/{} step {step}/{} loss {loss:.4f} (l1 {l1:.4f} gradient {gradient:.4f} ssim {ssim:.4f}) "
+            "rate {learning_rate:.3g} {step_ms:.0f} ms/step {images_per_second:.2f} images/s, {} left".format(
+                self._segment.last, steps, progress.duration(left), **entry
+            )
+        )
+        points = [tf.Summary.Value(tag="train/" + n, simple_value=entry[n]) for n in _LOSS_PARTS + ("learning_rate",)]
+        self._events.add_summary(tf.Summary(value=points), self._position)
+        self._events.flush()
+
+    def _save_state(self):
+        # The interval is closed first, so that an interrupted run's history has its entries at other steps but counts
+        # every step once.
+        if self._pending:
+            self._log()
+        side = dict(self._side(), position=self._position, history=self._history)
+        self._saved.save(self._session, side, self._saver)
+        self._saved_at = time.monotonic()
+
+    def _publish(self, epoch):
+        folder = os.path.join(self._segment.folder, "epoch{}".format(epoch))
+        files.write_text(
+            os.path.join(folder, HISTORY), "".join(json.dumps(e, sort_keys=True) + "\n" for e in self._history)
+        )
+        checkpoint = checkpoints.write(folder, self._session, self._side(), self._saver)
+        progress.line("{}: checkpoint of epoch {}".format(folder, epoch))
+        self._history = []
+        self._saved_at = time.monotonic()
+        return checkpoint
+
+    def _side(self):
+        last = self._history[-1] if self._history else None
+        return {
+            "epoch": self._position // self._settings.steps,
+            "global_step": self._position,
+            "model": self._settings.model.as_dict(),
+            "size": list(self._settings.size),
+            "training": self._settings.as_dict(),
+            "fingerprint": self._fingerprint,
+            "weights": self._segment.weights,
+            "start": self._segment.start,
+            "data": self._index.identity(),
+            "loss": last and last["loss"],
+            "performance": self._performance(),
+            "runtime": runtime.describe(),
+        }
+
+    def _device(self):
+        """What the session computes on, for the tables: `GPU`, or the kind of processor."""
+        kinds = {device.device_type for device in self._session.list_devices()}
+        return "GPU" if "GPU" in kinds else "{} CPU".format(os.uname().machine)
+
+    def _performance(self):
+        samples = self._settings.batch_size * self._platform.size
+        facts = {
+            "device": self._device(),
+            "precision": "float32",
+            "batch_size": self._settings.batch_size,
+            "world_size": self._platform.size,
+            "warmup_steps": _WARM_UP,
+            "timed_steps": len(self._times),
+        }
+        if self._times:
+            facts["step_ms"] = 1000 * statistics.median(self._times)
+            facts["images_per_second"] = 1000 * samples / facts["step_ms"]
+        return facts

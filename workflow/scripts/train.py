@@ -1,0 +1,141 @@
+"""Train the network from one checkpoint to the next, or through a whole run.
+
+    python workflow/scripts/train.py --lr 1e-4 --bs 4 --steps 12672 --epochs 20 --full \\
+        --train_tfrecords results/data/nyu_train.tfrecords --ckptdir results/1p/checkpoints
+
+The flags of the reference port keep their meaning. A call that was interrupted goes on where it was when it is
+repeated. With --full the checkpoints after epochs 5, 10 and 11 to 20 are kept (--keep_epochs names others) and each
+is evaluated on --test_data.
+"""
+
+import os
+import subprocess
+import sys
+
+import cli
+from densedepth import dataset, model, platforms, progress, records, training
+from densedepth.errors import PipelineError
+from densedepth.platforms.base import Options
+
+# The epochs that the reference port evaluates.
+_FULL_EPOCHS = (5,) + tuple(range(10, 21))
+
+
+def build_parser():
+    arguments = cli.parser(__doc__)
+    add = arguments.add_argument
+    add("--name", default="densedepth", help="name of the run, for messages")
+    add("--train_tfrecords", nargs="+", required=True, help="record files, a pattern, or the name before sharding")
+    add("--train_data", help="nyu_data.zip of the port's command line; records are made by dataset_tool_tf.py")
+    add("--test_data", default="dataset/nyu_test.zip", help="test archive, used with --full")
+    add("--ckptdir", default="./ckpt", help="folder for epoch<N> checkpoints and the resume state")
+    add("--result", help="folder for TensorBoard and evaluations; default: beside the checkpoints")
+    add("--checkpoint", help="checkpoint of --initial_epoch to start from")
+    add("--weights", help="encoder weights to start from: a Keras notop .h5 or a folder made by import_weights.py")
+    add("--initial_epoch", type=int, default=0, help="epochs already trained")
+    add("--epochs", type=cli.positive_int, default=20, help="last epoch, counted from the beginning of the run")
+    add("--keep_epochs", type=cli.positive_int, nargs="*", default=[], help="epochs whose checkpoints are kept")
+    cli.add_boolean(arguments, "--full", False, "keep and evaluate the checkpoints that the port evaluates")
+    add("--lr", type=float, default=1e-4, help="learning rate of the first epoch")
+    add("--lr_decay", type=float, default=0.9, help="factor on the learning rate for each later epoch")
+    add("--bs", type=cli.positive_int, default=4, help="images in a batch")
+    add("--steps", type=cli.positive_int, default=12672, help="steps in an epoch")
+    add("--mindepth", type=float, default=10, help="nearest depth of the targets, centimetres")
+    add("--maxdepth", type=float, default=1000, help="farthest depth of the targets, centimetres")
+    add("--size", type=cli.positive_int, nargs=2, default=[480, 640], help="height and width of the network's input")
+    add("--halving", choices=dataset.HALVINGS, default="pick", help="how the target comes to half size")
+    add("--mirror_probability", type=float, default=0.5, help="share of samples mirrored left to right")
+    add("--swap_probability", type=float, default=0.5, help="share of samples with a drawn order of colour channels")
+    add("--encoder", default="densenet169", help="densenet121, densenet169 or densenet201")
+    add("--decoder", default="half", help="width of the decoder: half or full")
+    add("--upsampling", default="half_pixel", help="half_pixel or align_corners")
+    cli.add_boolean(arguments, "--mid_activation", True, "leaky ReLU between the convolutions of an up block")
+    add("--batch_norm_momentum", type=float, default=0.99, help="weight of the old moving average")
+    add("--seed", type=int, default=0, help="seed of order, augmentation and random weights")
+    add("--log_every", type=cli.positive_int, default=10, help="steps between log lines")
+    add("--state_minutes", type=float, default=5, help="minutes between snapshots to resume from")
+    add("--platform", default="cpu_gpu", help="cpu_gpu")
+    add("--precision_mode", default="must_keep_origin_dtype", help="as on Ascend")
+    add("--op_select_implmode", default="high_precision", help="as on Ascend")
+    cli.add_boolean(arguments, "--is_loss_scale", False, "dynamic loss scale, with mixed precision")
+    cli.add_boolean(arguments, "--is_distributed", False, "train on several devices")
+    cli.add_boolean(arguments, "--hcom_parallel", False, "exchange gradients during the backward pass, on Ascend")
+    return arguments
+
+
+def work(args):
+    if args.is_distributed:
+        raise PipelineError("--is_distributed true: this version trains on one device; leave the flag out")
+    settings = _settings(args)
+    segment = _segment(args)
+    index = records.RecordIndex(records.expand(args.train_tfrecords))
+    options = Options(args.precision_mode, args.op_select_implmode, args.is_loss_scale, args.hcom_parallel)
+    platform = platforms.create(args.platform, options)
+    for note in platform.notes():
+        progress.line(note)
+    evaluate = _evaluation(args) if args.full else lambda checkpoint: None
+    try:
+        training.train(settings, segment, index, platform, evaluate)
+    except training.Interrupted as error:
+        print("{}: {}".format(args.name, error), file=sys.stderr)
+        sys.exit(128 + error.signal_number)
+
+
+def _settings(args):
+    return training.Settings(
+        model=model.Model(args.encoder, args.decoder, args.upsampling, args.mid_activation),
+        size=tuple(args.size),
+        batch_size=args.bs,
+        steps=args.steps,
+        learning_rate=args.lr,
+        lr_decay=args.lr_decay,
+        halving=args.halving,
+        mirror_probability=args.mirror_probability,
+        swap_probability=args.swap_probability,
+        batch_norm_momentum=args.batch_norm_momentum,
+        seed=args.seed,
+        depth_range=(args.mindepth, args.maxdepth),
+    )
+
+
+def _segment(args):
+    kept = args.keep_epochs or [e for e in _FULL_EPOCHS if args.full and e <= args.epochs]
+    return training.Segment(
+        first=args.initial_epoch,
+        last=args.epochs,
+        kept=tuple(kept),
+        start=args.checkpoint,
+        weights=args.weights,
+        folder=args.ckptdir,
+        events=os.path.join(_results(args), "tensorboard"),
+        log_every=args.log_every,
+        state_seconds=60 * args.state_minutes,
+    )
+
+
+def _results(args):
+    return args.result or os.path.dirname(os.path.abspath(args.ckptdir))
+
+
+def _evaluation(args):
+    """Evaluates a checkpoint in a process of its own, so that training depends on no code of the evaluation."""
+    program = os.path.join(os.path.dirname(os.path.abspath(__file__)), "evaluate.py")
+    logs = os.path.join(_results(args), "evaluation")
+
+    def evaluate(checkpoint):
+        name = os.path.basename(checkpoint.folder)
+        command = [sys.executable, program, "--ckptdir", checkpoint.folder, "--test_data", args.test_data]
+        command += ["--logdir", logs, "--json", os.path.join(logs, name + ".json")]
+        sys.stdout.flush()
+        if subprocess.call(command) != 0:
+            raise PipelineError("{}: its evaluation failed, see above; repeat the command to go on".format(name))
+
+    return evaluate
+
+
+def main(argv=None):
+    return cli.run(build_parser(), work, argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
