@@ -17,9 +17,7 @@ from densedepth import configuration, imports
 
 def check_config():
     """Stop before any job, with one line for each thing that is wrong with the settings."""
-    with open(
-        os.path.join(workflow.basedir, "workflow", "schemas", "config.schema.yaml")
-    ) as stream:
+    with open(os.path.join(workflow.basedir, "workflow", "schemas", "config.schema.yaml")) as stream:
         schema = yaml.safe_load(stream)
     problems = configuration.problems(config, schema)
     if problems:
@@ -84,22 +82,13 @@ def missing_downloads():
     Only these are made by a rule: Snakemake removes the outputs of a job before it starts, and what was put there by
     hand must never be touched.
     """
-    return [
-        os.path.basename(path)
-        for path in config["downloads"]
-        if not os.path.exists(path)
-    ]
+    return [os.path.basename(path) for path in config["downloads"] if not os.path.exists(path)]
 
 
 def sums(wildcards):
     """Flags for the published sum of a download, if there is one."""
     entry = config["downloads"]["dataset/{}".format(wildcards.name)]
-    return [
-        word
-        for kind in ("sha256", "md5")
-        if kind in entry
-        for word in ("--{}".format(kind), entry[kind])
-    ]
+    return [word for kind in ("sha256", "md5") if kind in entry for word in ("--{}".format(kind), entry[kind])]
 
 
 def record_shards():
@@ -107,25 +96,18 @@ def record_shards():
     shards = config["data"]["shards"]
     if shards == 1:
         return ["results/data/nyu_train.tfrecords"]
-    return [
-        "results/data/nyu_train-{:05d}-of-{:05d}.tfrecords".format(shard, shards)
-        for shard in range(shards)
-    ]
+    return ["results/data/nyu_train-{:05d}-of-{:05d}.tfrecords".format(shard, shards) for shard in range(shards)]
 
 
 def kept_epochs():
     """Epochs with a checkpoint, ascending; the last epoch is always one."""
     epochs = config["train"]["epochs"]
-    return sorted(
-        {epoch for epoch in config["train"]["keep_epochs"] if epoch < epochs} | {epochs}
-    )
+    return sorted({epoch for epoch in config["train"]["keep_epochs"] if epoch < epochs} | {epochs})
 
 
 def epoch_before(wildcards):
     """The kept epoch before that of the wildcards; 0 at the beginning of the run."""
-    return max(
-        [epoch for epoch in kept_epochs() if epoch < int(wildcards.epoch)], default=0
-    )
+    return max([epoch for epoch in kept_epochs() if epoch < int(wildcards.epoch)], default=0)
 
 
 def start_folder(wildcards):
@@ -133,11 +115,7 @@ def start_folder(wildcards):
     epoch = epoch_before(wildcards)
     if epoch:
         return "results/{}/checkpoints/epoch{}".format(wildcards.run, epoch)
-    return (
-        "results/weights/{}".format(config["model"]["encoder"])
-        if config["train"]["weights"]
-        else None
-    )
+    return "results/weights/{}".format(config["model"]["encoder"]) if config["train"]["weights"] else None
 
 
 def start_files(wildcards):
@@ -157,9 +135,7 @@ def start_flags(wildcards):
 
 def last_checkpoint(name):
     """Input function: file `name` of the last checkpoint of the run of the wildcards."""
-    return lambda wildcards: "results/{}/checkpoints/epoch{}/{}".format(
-        wildcards.run, kept_epochs()[-1], name
-    )
+    return lambda wildcards: "results/{}/checkpoints/epoch{}/{}".format(wildcards.run, kept_epochs()[-1], name)
 
 
 def of_runs(pattern):
@@ -167,9 +143,7 @@ def of_runs(pattern):
     return [
         path
         for run in config["runs"]
-        for path in dict.fromkeys(
-            pattern.format(run=run, epoch=epoch) for epoch in kept_epochs()
-        )
+        for path in dict.fromkeys(pattern.format(run=run, epoch=epoch) for epoch in kept_epochs())
     ]
 
 
@@ -180,29 +154,17 @@ def gallery_scenes():
 
 def example_panels():
     """The panel of each run, where the config names pictures for it."""
-    return (
-        of_runs("results/{run}/inference/examples.png")
-        if config["data"]["examples"]
-        else []
-    )
+    return of_runs("results/{run}/inference/examples.png") if config["data"]["examples"] else []
 
 
 def weights_side():
     """The side file of the imported weights, if training starts from some."""
     encoder = config["model"]["encoder"]
-    return (
-        ["results/weights/{}/weights.json".format(encoder)]
-        if config["train"]["weights"]
-        else []
-    )
+    return ["results/weights/{}/weights.json".format(encoder)] if config["train"]["weights"] else []
 
 
 def reported_settings():
-    """The settings that decide the results, as JSON text: not those that choose interpreters and addresses."""
-    return json.dumps(
-        {
-            key: config[key]
-            for key in config
-            if key not in ("runtime", "python", "downloads")
-        }
-    )
+    """The settings that decide the results, as JSON text: not those of the machine and addresses."""
+    settings = {key: value for key, value in config.items() if key not in ("runtime", "python", "downloads")}
+    settings["train"] = {key: value for key, value in config["train"].items() if key != "state_minutes"}
+    return json.dumps(settings, sort_keys=True)

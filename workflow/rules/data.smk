@@ -61,9 +61,7 @@ rule download_file:
         mem_mb=500,
         runtime=720,
     params:
-        urls=lambda wildcards: config["downloads"][
-            "dataset/{}".format(wildcards.name)
-        ]["urls"],
+        urls=lambda wildcards: config["downloads"]["dataset/{}".format(wildcards.name)]["urls"],
         sums=sums,
     message:
         "downloading {output.file}"
