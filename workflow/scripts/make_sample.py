@@ -1,0 +1,33 @@
+"""Draw the sample data: furnished rooms with exact depth, as nyu_data.zip, nyu_test.zip and example pictures.
+
+    python workflow/scripts/make_sample.py --out results/sample --train_scenes 240 --test_scenes 48
+
+The same seed gives the same data on every machine, whatever the number of workers.
+"""
+
+import sys
+
+import cli
+from densedepth import sample
+
+
+def build_parser():
+    arguments = cli.parser(__doc__)
+    arguments.add_argument("--out", default="results/sample", help="folder for the archives and examples/")
+    arguments.add_argument("--train_scenes", type=cli.positive_int, default=240, help="training pictures, 4 a room")
+    arguments.add_argument("--test_scenes", type=cli.positive_int, default=48, help="held-out pictures, other rooms")
+    arguments.add_argument("--seed", type=int, default=0, help="other seeds give other rooms")
+    arguments.add_argument("--workers", type=cli.positive_int, default=1, help="processes that draw")
+    return arguments
+
+
+def work(args):
+    sample.write(args.out, args.train_scenes, args.test_scenes, args.seed, args.workers)
+
+
+def main(argv=None):
+    return cli.run(build_parser(), work, argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
