@@ -1,0 +1,36 @@
+"""Download a file: several sources in turn, resumed after a break, checked before it takes its name.
+
+    python workflow/scripts/download.py --url https://first/nyu_data.zip --url https://second/nyu_data.zip \\
+        --out dataset/nyu_data.zip --sha256 SUM
+
+A file that is there already, put by hand or downloaded before, is checked and kept; nothing is contacted then.
+"""
+
+import sys
+
+import cli
+from densedepth import download
+
+
+def build_parser():
+    arguments = cli.parser(__doc__)
+    arguments.add_argument(
+        "--url", nargs="+", action="append", required=True, help="sources, tried in turn: http(s), file: or a path"
+    )
+    arguments.add_argument("--out", required=True, help="the file to make")
+    sums = arguments.add_mutually_exclusive_group()
+    sums.add_argument("--sha256", help="SHA-256 that the file must have")
+    sums.add_argument("--md5", help="MD5 that the file must have")
+    return arguments
+
+
+def work(args):
+    download.fetch([url for group in args.url for url in group], args.out, args.sha256, args.md5)
+
+
+def main(argv=None):
+    return cli.run(build_parser(), work, argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
