@@ -1,0 +1,124 @@
+"""What Snakemake would do, seen in dry runs; nothing is made here."""
+
+import os
+
+import pytest
+from conftest import TINY
+
+SEGMENTS = [5, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20]
+
+
+def test_lint(project):
+    assert "good condition" in project.snakemake("--lint")
+
+
+def test_the_sample_goes_through_every_stage(project):
+    assert project.planned() == {
+        "make_sample": 1,
+        "convert_records": 1,
+        "train_model": 3,
+        "evaluate_baseline": 1,
+        "evaluate_checkpoint": 3,
+        "freeze_graph": 1,
+        "infer_frozen_graph": 1,
+        "predict_examples": 1,
+        "draw_gallery": 1,
+        "write_report": 1,
+        "all": 1,
+    }
+
+
+def test_the_recipe_of_the_port_is_a_chain_of_twelve_segments(project):
+    output = project.snakemake("--dry-run", "--configfile", "config/nyu.yaml")
+    starts = [0, *SEGMENTS[:-1]]
+    for start, end in zip(starts, SEGMENTS):
+        assert "training 1p from epoch {} to {}".format(start, end) in output
+    assert output.count("training 1p from") == len(SEGMENTS)
+    plan = project.planned("--configfile", "config/nyu.yaml")
+    assert plan["download_file"] == 3
+    assert plan["import_weights"] == 1
+    assert "make_sample" not in plan
+
+
+def test_one_target_needs_no_cores_and_no_more_than_its_stages(project):
+    assert project.planned("results/baseline.json") == {"make_sample": 1, "evaluate_baseline": 1}
+    plan = project.planned("results/report.md")
+    assert plan["write_report"] == 1 and "predict_examples" not in plan
+
+
+def test_a_checkpoint_can_be_asked_for_by_its_name(project):
+    assert project.planned("results/1p/checkpoints/epoch3/model.json")["train_model"] == 2
+
+
+def test_files_put_there_by_hand_are_not_fetched(project):
+    project.path("dataset").mkdir()
+    for name in ("nyu_data.zip", "nyu_test.zip"):
+        project.path("dataset").joinpath(name).write_text("by hand")
+    plan = project.planned("--configfile", "config/nyu.yaml", "--forceall")
+    assert plan["download_file"] == 1
+    assert plan["train_model"] == len(SEGMENTS)
+
+
+def test_a_run_of_another_name_has_results_of_its_own(project):
+    settings = project.configure({"runs": {"second": {"devices": 1}}})
+    plan = project.planned(*settings)
+    assert (plan["train_model"], plan["convert_records"]) == (6, 1)
+
+
+def test_without_example_pictures_there_is_no_panel(project):
+    assert "predict_examples" not in project.planned(*project.configure({"data": {"examples": []}}))
+
+
+def commands(output):
+    """The shell commands that a dry run prints: {program: words}."""
+    lines = [line.split() for line in output.splitlines() if "workflow/scripts/" in line and "--" in line]
+    return {os.path.basename(next(word for word in line if "workflow/scripts/" in word)): line for line in lines}
+
+
+def test_the_interpreter_of_the_settings_runs_tensorflow_only(project):
+    printed = commands(project.snakemake("--dry-run", "--printshellcmds", "--config", "python=/opt/tf/bin/python"))
+    assert printed["train.py"][0] == "/opt/tf/bin/python"
+    assert printed["ckpt2pb.py"][0] == "/opt/tf/bin/python"
+    assert printed["report.py"][0] != "/opt/tf/bin/python"
+
+
+def test_the_runtime_decides_which_environment_is_used(project):
+    for name in ("tf1", "tf2"):
+        python = project.path(".venv") / name / "bin" / "python"
+        python.parent.mkdir(parents=True)
+        python.touch()
+    for arguments, name in ((), "tf1"), (("--config", "runtime=tf2"), "tf2"):
+        printed = commands(project.snakemake("--dry-run", "--printshellcmds", *arguments))
+        assert "{}/bin/python".format(name) in " ".join(printed["train.py"][:3])
+
+
+@pytest.mark.parametrize("profile", ["slurm", "cluster-generic"])
+def test_profiles_are_understood(project, profile):
+    assert project.planned("--workflow-profile", "profiles/" + profile)["train_model"] == 3
+
+
+CONDA = """#!/bin/sh
+case "$1" in
+  info) echo '{{"conda_version": "24.7.1", "conda_prefix": "{0}", "root_prefix": "{0}", "platform": "linux-64"}}' ;;
+  config) echo '{{"get": {{"channel_priority": "strict"}}}}' ;;
+  *) echo "conda 24.7.1" ;;
+esac
+"""
+
+
+def test_conda_environments_are_those_of_the_runtime(project, tmp_path, monkeypatch):
+    # Conda itself is not needed to see which environment a job would get, and that its command is plain `python`.
+    folder = tmp_path / "programs"
+    folder.mkdir()
+    (folder / "conda").write_text(CONDA.format(tmp_path))
+    (folder / "conda").chmod(0o755)
+    monkeypatch.setenv("PATH", str(folder), prepend=os.pathsep)
+    for runtime in ("tf1", "tf2"):
+        arguments = ("--sdm", "conda", "--config", "runtime=" + runtime)
+        assert "envs/{}.yaml".format(runtime) in project.snakemake("--list-conda-envs", *arguments)
+        printed = commands(project.snakemake("--dry-run", "--printshellcmds", *arguments))
+        assert {words[0] for words in printed.values()} == {"python"}
+
+
+def test_settings_of_the_tests_are_legal(project):
+    assert project.planned(*project.configure(TINY))["train_model"] == 2
