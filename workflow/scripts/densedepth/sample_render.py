@@ -72,10 +72,10 @@ def _tiles_of(height, width):
 
 
 def glance(scene, camera, height, width):
-    """(depth float32 (height,width), brightness, furnished) of a small, quick picture.
+    """(depth float32 (height,width), brightness, furnished, things) of a small, quick picture.
 
     `brightness` is the mean of its 8-bit values, 0..255; `furnished` the share of pixels, 0..1, that show more than the
-    empty room.
+    empty room; `things` the number of groups in sight.
     """
     view = _View(scene, camera, height, width)
     u, v = _grid(height, width)
@@ -83,7 +83,12 @@ def glance(scene, camera, height, width):
     # A sum of integers is exact in any order.
     total = int(_develop(colour, u, v, 0, height, width).astype(numpy.int64).sum())
     furnished = int(numpy.count_nonzero(ids >= _ROOM_FACES))
-    return depth.reshape(height, width), total / float(3 * height * width), furnished / float(height * width)
+    things = sum(
+        int(numpy.count_nonzero((ids >= first) & (ids < first + len(group.parts)))) > 2
+        for group, _, _, first in view.groups
+    )
+    count = float(height * width)
+    return depth.reshape(height, width), total / (3.0 * count), furnished / count, things
 
 
 def _grid(height, width):
@@ -392,12 +397,13 @@ class _View:
             visible[chosen] = visible[chosen] * numpy.maximum(1.0 - dark, 0.0)
 
     def _tone(self, colour):
-        """Display values: exposure, white balance, soft shoulder, and a square root as the display's gamma."""
+        """Display values: exposure, white balance, soft shoulder, a square root as the display's gamma, contrast."""
         shown = []
         for c in range(3):
             x = colour[c] * (self.scene.exposure * self.scene.balance[c])
-            x = x * (1.0 + x * 0.18) / (1.0 + x * 0.62)
-            shown.append(numpy.sqrt(numpy.clip(x, 0.0, 1.0)))
+            x = x * (1.0 + x * 0.25) / (1.0 + x * 0.48)
+            y = numpy.sqrt(numpy.clip(x, 0.0, 1.0))
+            shown.append(y + 0.45 * y * (1.0 - y) * (y - 0.42))
         return shown
 
 

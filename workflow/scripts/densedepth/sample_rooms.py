@@ -64,7 +64,7 @@ WOODS = (
     ((0.76, 0.58, 0.38), (0.66, 0.47, 0.29)),
     ((0.52, 0.35, 0.22), (0.40, 0.25, 0.15)),
     ((0.86, 0.74, 0.56), (0.79, 0.65, 0.46)),
-    ((0.60, 0.33, 0.20), (0.48, 0.24, 0.14)),
+    ((0.60, 0.38, 0.26), (0.50, 0.30, 0.20)),
     ((0.34, 0.25, 0.20), (0.25, 0.18, 0.14)),
     ((0.70, 0.56, 0.43), (0.60, 0.46, 0.34)),
 )
@@ -1016,7 +1016,7 @@ def make_views(room, count, *seed):
         wanted = lots.uniform(98.0, 142.0)
         # Display values go with the square root of the exposure.
         gain = (wanted / max(brightness, 1.0)) * (wanted / max(brightness, 1.0))
-        views.append((scene._replace(exposure=scene.exposure * min(max(gain, 0.5), 2.6)), camera))
+        views.append((scene._replace(exposure=scene.exposure * min(max(gain, 0.5), 2.0)), camera))
     return views
 
 
@@ -1027,13 +1027,13 @@ def _best_camera(lots, scene, taken, tries=14):
         camera = _camera(lots, scene, taken)
         if camera is None:
             continue
-        depth, brightness, furnished = sample_render.glance(scene, camera, 24, 32)
+        depth, brightness, furnished, things = sample_render.glance(scene, camera, 24, 32)
         middle = float(numpy.sort(depth.ravel())[depth.size // 2])
         # The glance may miss what is thin, so it asks for more distance than is promised.
         near_enough = float(depth.min()) >= NEAREST + 0.12 and float(depth.max()) <= FARTHEST
-        score = min(furnished, 0.45) - 0.25 * max(0.0, 1.8 - middle, middle - 3.6)
+        score = min(furnished, 0.45) + 0.06 * min(things, 8) - 0.25 * max(0.0, 1.8 - middle, middle - 3.6)
         found.append((near_enough, score, camera, brightness))
-        if near_enough and furnished >= 0.3 and 1.8 <= middle <= 3.6:
+        if near_enough and furnished >= 0.3 and things >= 5 and 1.8 <= middle <= 3.6:
             break
     _, _, camera, brightness = max(found, key=lambda item: item[:2])
     return camera, brightness
