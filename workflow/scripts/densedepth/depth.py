@@ -39,7 +39,7 @@ def fit(images, size):
             values = np.tensordot(rows, values, (1, 0))
         if columns is not None:
             values = np.moveaxis(np.tensordot(columns, values, (1, 1)), 0, 1)
-        np.multiply(values, np.float32(1 / 255), out=out)
+        np.divide(values, np.float32(255), out=out)
     return fitted
 
 

@@ -1,6 +1,7 @@
 """Networks that are ready to run: from a checkpoint of ours or from a frozen graph of anyone's."""
 
 import os
+import warnings
 
 import numpy as np
 
@@ -134,7 +135,9 @@ def _read_graph(path):
         raise PipelineError("{}: no such file".format(path))
     definition = tf.GraphDef()
     try:
-        with open(path, "rb") as stream:
+        with open(path, "rb") as stream, warnings.catch_warnings():
+            # Some releases of protobuf warn of what others refuse.
+            warnings.simplefilter("ignore")
             definition.ParseFromString(stream.read())
     except Exception as error:
         # The class of a parse error differs between releases of protobuf.

@@ -1,0 +1,35 @@
+import pytest
+import tiny
+
+
+@pytest.fixture(scope="session")
+def checkpoint(tmp_path_factory):
+    """A checkpoint of DenseNet-121 with random weights for pictures of 32x64."""
+    return tiny.write_checkpoint(tmp_path_factory.mktemp("run") / "checkpoints" / "epoch3")
+
+
+@pytest.fixture(scope="session")
+def frozen(checkpoint, tmp_path_factory):
+    """The path of that checkpoint's frozen graph."""
+    from densedepth import freeze
+
+    path = str(tmp_path_factory.mktemp("export") / "model.pb")
+    freeze.freeze(checkpoint.folder, "conv3/BiasAdd", path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def predictor(checkpoint):
+    """That checkpoint, ready to run."""
+    from densedepth import inference
+
+    with inference.load(checkpoint.folder) as predictor:
+        yield predictor
+
+
+@pytest.fixture(scope="session")
+def test_archive(tmp_path_factory):
+    """The path of a test archive of five pictures of 64x96."""
+    path = tmp_path_factory.mktemp("archive") / "nyu_test.zip"
+    tiny.write_test_set(path)
+    return str(path)

@@ -1,0 +1,135 @@
+import importlib.util
+import json
+import os
+import shutil
+
+import draw_gallery
+import numpy as np
+import pytest
+from densedepth import evaluation, files, inference
+from densedepth.errors import PipelineError
+from densedepth.testset import open_test_set
+from PIL import Image
+
+SCRIPTS = os.path.dirname(draw_gallery.__file__)
+
+
+def program_test():
+    """The program test.py, whose name Python's own package `test` has already."""
+    spec = importlib.util.spec_from_file_location("program_test", os.path.join(SCRIPTS, "test.py"))
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_predictors_describe_themselves(predictor, checkpoint, frozen):
+    assert (predictor.size, predictor.batch) == ((32, 64), None)
+    source = predictor.describe()
+    assert (source["kind"], source["path"], source["epoch"]) == ("checkpoint", checkpoint.folder, 3)
+    assert source["sha256"] == checkpoint.side["files"]["model.ckpt.data-00000-of-00001"]
+    with inference.load(frozen) as other:
+        assert (other.size, other.batch) == ((32, 64), None)
+        assert other.describe()["kind"] == "frozen"
+
+
+def test_frozen_graph_without_its_side_file_still_loads(frozen, tmp_path):
+    path = str(tmp_path / "lonely.pb")
+    shutil.copyfile(frozen, path)
+    with inference.load_frozen(path, "input_1", "conv3/BiasAdd") as predictor:
+        assert predictor.describe() == {
+            "kind": "frozen",
+            "path": path,
+            "epoch": None,
+            "global_step": None,
+            "model": None,
+            "size": [32, 64],
+            "sha256": files.sha256(frozen),
+        }
+    # A side file of another frozen graph says nothing about this one.
+    files.write_json(path + ".json", dict(files.read_json(frozen + ".json"), sha256="0" * 64))
+    with inference.load_frozen(path) as predictor:
+        assert predictor.describe()["epoch"] is None
+
+
+def test_missing_tensors_are_refused_with_likely_names(frozen):
+    with pytest.raises(PipelineError, match=r"no input tensor image:0; .* may be: input_1:0$"):
+        inference.load_frozen(frozen, "image:0")
+    with pytest.raises(PipelineError, match=r"no output tensor depth:0; .* may be: conv3/BiasAdd:0$"):
+        inference.load_frozen(frozen, output_tensor_name="depth")
+    with pytest.raises(PipelineError, match="input conv3/BiasAdd:0 is float32 of shape"):
+        inference.load_frozen(frozen, "conv3/BiasAdd:0")
+
+
+@pytest.mark.parametrize("content", [b"", b"no graph at all", b"\x00" * 64])
+def test_files_that_are_no_frozen_graph_are_refused(tmp_path, content):
+    path = tmp_path / "model.pb"
+    path.write_bytes(content)
+    with pytest.raises(PipelineError, match=r"model\.pb: not a frozen graph"):
+        inference.load_frozen(str(path))
+
+
+def test_cut_frozen_graph_and_missing_file_are_refused(frozen, tmp_path):
+    path = tmp_path / "model.pb"
+    with open(frozen, "rb") as stream:
+        path.write_bytes(stream.read(1000000))
+    with pytest.raises(PipelineError, match=r"model\.pb"):
+        inference.load_frozen(str(path))
+    with pytest.raises(PipelineError, match=r"none\.pb: no such file"):
+        inference.load_frozen(str(tmp_path / "none.pb"))
+
+
+def test_images_of_a_wrong_size_are_refused(frozen):
+    with inference.load(frozen) as predictor:
+        with pytest.raises(PipelineError, match=r"shape \(1, 32, 32, 3\) for an input of shape \(None, 32, 64, 3\)"):
+            predictor.run(np.zeros((1, 32, 32, 3), np.float32))
+
+
+def test_wrong_output_tensor_is_told_at_the_first_batch(frozen):
+    with inference.load_frozen(frozen, output_tensor_name="conv2/BiasAdd:0") as predictor:
+        with pytest.raises(PipelineError, match=r"output has shape \(1, 1, 2, 512\)"):
+            evaluation.predict(predictor, np.zeros((1, 32, 64, 3), np.float32), 1)
+
+
+def test_panel_of_pictures_of_several_sizes(frozen, tmp_path, capsys):
+    program = program_test()
+    random = np.random.RandomState(0)
+    for name, size in (("a.png", (32, 64)), ("b.png", (90, 50)), ("c.jpg", (48, 64))):
+        Image.fromarray(random.randint(0, 256, size + (3,)).astype(np.uint8)).save(str(tmp_path / name))
+    pattern = str(tmp_path / "*.png")
+    out = str(tmp_path / "out" / "panel.png")
+    assert program.main(["--ckptdir", frozen, "--input", pattern, str(tmp_path / "c.jpg"), "--output", out]) == 0
+    assert "3 pictures" in capsys.readouterr().out
+    with Image.open(out) as panel:
+        assert panel.format == "PNG" and panel.size[0] > 600
+    os.remove(out)
+    assert program.main(["--ckptdir", frozen, "--input", str(tmp_path / "*.gif"), "--output", out]) == 1
+    assert "*.gif: matches no file" in capsys.readouterr().err
+    assert not os.path.exists(out)
+
+
+def test_gallery_spreads_over_the_test_set_and_scores_as_the_evaluation(
+    predictor, frozen, test_archive, tmp_path, capsys
+):
+    arguments = ["--model_path", frozen, "--test_data", test_archive, "--out", str(tmp_path), "--name", "1p"]
+    assert draw_gallery.main(arguments + ["--count", "2"]) == 0
+    gallery = json.loads((tmp_path / "gallery.json").read_text())
+    assert gallery["run"] == "1p"
+    assert [(scene["picture"], scene["index"]) for scene in gallery["scenes"]] == [
+        ("scene_1.png", 1),
+        ("scene_2.png", 3),
+    ]
+    with open_test_set(test_archive) as test_set:
+        expected = evaluation.evaluate(predictor, test_set, 1)["per_image"]
+    for scene in gallery["scenes"]:
+        with Image.open(str(tmp_path / scene["picture"])) as picture:
+            assert picture.size[0] > 1000
+        for key in ("rms", "delta1"):
+            assert scene[key] == pytest.approx(expected[scene["index"]][key], abs=1e-6)
+    assert draw_gallery.main(arguments + ["--count", "6"]) == 1
+    assert "has 5 images" in capsys.readouterr().err
+
+
+def test_measuring_programs_do_not_load_the_drawing_module():
+    for name in ("evaluate.py", "infer_from_pb.py", "evaluate_baseline.py", "ckpt2pb.py"):
+        with open(os.path.join(SCRIPTS, name)) as stream:
+            assert "visualize" not in stream.read(), name

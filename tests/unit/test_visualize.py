@@ -1,0 +1,94 @@
+import numpy as np
+import pytest
+from densedepth import visualize
+from densedepth.errors import PipelineError
+from PIL import Image
+
+
+def scene(height=40, width=60):
+    rows, columns = np.mgrid[:height, :width]
+    metres = 1.0 + columns / 20.0 + rows / 40.0
+    rgb = np.stack([columns * 4, rows * 6, 100 + 0 * rows], axis=2).astype(np.uint8)
+    return rgb, metres
+
+
+def colours(path):
+    with Image.open(str(path)) as picture:
+        assert picture.format == "PNG"
+        return np.asarray(picture.convert("RGB"))
+
+
+@pytest.mark.parametrize("count", [1, 4, 11])
+def test_panel_holds_any_number_of_pictures_of_any_shape(tmp_path, count):
+    rgb, metres = scene()
+    upright = np.ascontiguousarray(rgb.transpose(1, 0, 2)), metres.T
+    tiles = [visualize.tile("{}$.png".format(i), *(upright if i % 3 == 1 else (rgb, metres))) for i in range(count)]
+    visualize.draw_panel(str(tmp_path / "new" / "panel.png"), tiles)
+    pixels = colours(tmp_path / "new" / "panel.png")
+    assert pixels.shape[0] > 200 and pixels.shape[1] > 600
+    assert len(np.unique(pixels.reshape(-1, 3), axis=0)) > 500
+
+
+def test_equal_depth_has_equal_colour_in_all_tiles(tmp_path):
+    rgb = np.zeros((40, 60, 3), np.uint8)
+    near, far = np.full((20, 30), 2.0), np.full((20, 30), 6.0)
+    visualize.draw_panel(str(tmp_path / "a.png"), [visualize.tile("a", rgb, near), visualize.tile("b", rgb, far)])
+    visualize.draw_panel(str(tmp_path / "b.png"), [visualize.tile("a", rgb, near), visualize.tile("b", rgb, near)])
+    both, same = colours(tmp_path / "a.png"), colours(tmp_path / "b.png")
+    # The depths are right of the inputs, one picture below the other.
+    height, width = same.shape[:2]
+    points = (height // 4, 3 * width // 4), (height * 5 // 8, 3 * width // 4)
+    assert (same[points[0]] == same[points[1]]).all()
+    assert (both[points[0]] != both[points[1]]).any()
+
+
+def test_pictures_are_the_same_bytes_each_time(tmp_path):
+    rgb, metres = scene()
+    for name in ("a", "b"):
+        visualize.draw_panel(str(tmp_path / (name + "_panel.png")), [visualize.tile("x.png", rgb, metres)])
+        visualize.draw_scene(str(tmp_path / (name + "_scene.png")), "title", rgb, metres, metres * 1.2)
+    for kind in ("panel", "scene"):
+        first, second = ((tmp_path / "{}_{}.png".format(name, kind)).read_bytes() for name in "ab")
+        assert first == second
+        assert b"Software" not in first
+
+
+def test_scene_shows_an_error_where_there_is_one(tmp_path):
+    rgb, metres = scene()
+    visualize.draw_scene(str(tmp_path / "right.png"), "title", rgb, metres, metres)
+    wrong = metres.copy()
+    wrong[:, 30:] += 5.0
+    visualize.draw_scene(str(tmp_path / "wrong.png"), "title", rgb, metres, wrong)
+    right, wrong = colours(tmp_path / "right.png"), colours(tmp_path / "wrong.png")
+    # The last quarter of the picture is the error: white where nothing is wrong.
+    height, width = right.shape[:2]
+    row, left, right_side = height // 2, int(width * 0.8), int(width * 0.95)
+    assert right[row, left].min() > 230 and right[row, right_side].min() > 230
+    assert wrong[row, left].min() > 230 and wrong[row, right_side].min() < 60
+
+
+def test_big_pictures_are_kept_small():
+    rgb = np.zeros((1000, 2000, 3), np.uint8)
+    name, small, metres = visualize.tile("big.png", rgb, np.ones((32, 64)))
+    assert (name, small.shape, metres.shape) == ("big.png", (320, 640, 3), (320, 640))
+
+
+def test_patterns_find_each_picture_once_in_order(tmp_path, monkeypatch):
+    for name in ("b.png", "a.png", "c.jpg", "d[1].png"):
+        (tmp_path / name).write_bytes(b"")
+    monkeypatch.chdir(tmp_path)
+    assert visualize.find_pictures(["*.jpg", "*.png", "a.png"]) == ["c.jpg", "a.png", "b.png", "d[1].png"]
+    assert visualize.find_pictures(["d[1].png"]) == ["d[1].png"]
+    with pytest.raises(PipelineError, match=r"none/\*\.png: matches no file"):
+        visualize.find_pictures(["*.png", "none/*.png"])
+
+
+def test_pictures_are_read_as_rgb_and_damaged_ones_named(tmp_path):
+    Image.fromarray(np.full((4, 6), 7, np.uint8)).save(str(tmp_path / "grey.png"))
+    picture = visualize.read_picture(str(tmp_path / "grey.png"))
+    assert picture.shape == (4, 6, 3) and picture.dtype == np.uint8 and (picture == 7).all()
+    whole = (tmp_path / "grey.png").read_bytes()
+    for name, content in (("cut.png", whole[:50]), ("text.png", b"no picture"), ("empty.png", b"")):
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(PipelineError, match=name):
+            visualize.read_picture(str(tmp_path / name))
