@@ -107,9 +107,7 @@ def test_panel_of_pictures_of_several_sizes(frozen, tmp_path, capsys):
     assert not os.path.exists(out)
 
 
-def test_gallery_spreads_over_the_test_set_and_scores_as_the_evaluation(
-    predictor, frozen, test_archive, tmp_path, capsys
-):
+def test_gallery_spreads_out_and_scores_as_the_evaluation(predictor, frozen, test_archive, tmp_path, capsys):
     arguments = ["--model_path", frozen, "--test_data", test_archive, "--out", str(tmp_path), "--name", "1p"]
     assert draw_gallery.main(arguments + ["--count", "2"]) == 0
     gallery = json.loads((tmp_path / "gallery.json").read_text())
