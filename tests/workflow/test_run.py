@@ -1,5 +1,6 @@
 """The whole pipeline, really run on a tiny sample; then what an edit, a setting or a kill makes happen again."""
 
+import contextlib
 import json
 import os
 import re
@@ -164,39 +165,47 @@ def test_a_report_in_one_file_can_be_made(finished):
 LONG = {"train": {"steps": 100000, "epochs": 1, "keep_epochs": []}}
 
 
-def start_training(project, *settings):
-    """Start a training that would take for ever; returns the process of Snakemake once steps are being made."""
-    log = project.path("results/logs/1p/train_epoch1.log")
-    log.unlink(missing_ok=True)
-    target = "results/1p/checkpoints/epoch1/model.json"
-    process = subprocess.Popen(
-        project.command(target, *settings), cwd=project.folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    while not (log.exists() and "step 2/" in log.read_text()):
-        assert process.poll() is None, log.read_text() if log.exists() else "no log"
-        time.sleep(0.2)
-    return process, log
+@pytest.fixture
+def start_training(finished):
+    """A function that starts a training without end; returns Snakemake's process and the log, once steps are made."""
+    started = []
+
+    def start():
+        log = finished.path("results/logs/1p/train_epoch1.log")
+        log.unlink(missing_ok=True)
+        command = finished.command("results/1p/checkpoints/epoch1/model.json", *overlay(finished, **LONG))
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        process = subprocess.Popen(command, cwd=finished.folder, start_new_session=True, **quiet)
+        started.append(process)
+        while not (log.exists() and re.search(r"step \d+/", log.read_text())):
+            assert process.poll() is None, log.read_text() if log.exists() else "no log"
+            time.sleep(0.2)
+        return process, log
+
+    yield start
+    for process in started:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
 
 
 def training_process(project):
     return int(project.path("results/1p/checkpoints/state/lock").read_text())
 
 
-def test_a_terminated_training_goes_on_where_it_was(finished):
-    settings = overlay(finished, **LONG)
-    process, log = start_training(finished, *settings)
+def test_a_terminated_training_goes_on_where_it_was(finished, start_training):
+    process, _ = start_training()
     os.kill(training_process(finished), signal.SIGTERM)
     assert process.wait() != 0
     assert not finished.path("results/1p/checkpoints/epoch1/model.json").exists()
 
-    process, log = start_training(finished, *settings)
+    process, log = start_training()
     os.kill(training_process(finished), signal.SIGKILL)
     assert process.wait() != 0
     assert "going on from the saved state after step" in log.read_text()
 
 
-def test_after_a_kill_the_same_command_ends_well(finished):
-    process, _ = start_training(finished, *overlay(finished, **LONG))
+def test_after_a_kill_the_same_command_ends_well(finished, start_training):
+    process, _ = start_training()
     os.kill(training_process(finished), signal.SIGKILL)
     assert process.wait() != 0
     assert finished.planned(*SETTINGS)["train_model"] == 2

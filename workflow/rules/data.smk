@@ -52,7 +52,6 @@ rule download_file:
         "results/logs/download/{name}.log",
     wildcard_constraints:
         name=one_of(missing_downloads()) or "(?!)",
-    retries: 2
     localrule: True
     conda:
         environment()
@@ -73,6 +72,13 @@ rule download_file:
             {params.sums:q} \
             >{log:q} 2>&1
         """
+
+
+rule downloads:
+    """Target for all files that the config lists: `snakemake downloads` fetches what is not there."""
+    input:
+        files=list(config["downloads"]),
+    localrule: True
 
 
 rule convert_records:
