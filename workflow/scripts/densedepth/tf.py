@@ -6,8 +6,8 @@ Use it as `from .tf import tf`.
 import os
 import warnings
 
-# TensorFlow's own chatter hides the pipeline's messages; errors still show.
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+# TensorFlow reports every missing GPU library as an error; what really fails is raised as an exception anyway.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 # On current versions the default order of float operations varies with oneDNN; results are compared across versions.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 
