@@ -16,7 +16,7 @@ from .errors import PipelineError
 from .model import BLOCKS, Model, model_from_dict
 from .tf import tf
 
-__all__ = ["Model", "encode", "image_placeholder", "initial_values", "model_from_dict", "predict"]
+__all__ = ["Model", "decode", "encode", "image_placeholder", "initial_values", "model_from_dict", "predict"]
 
 INPUT = "input_1"
 OUTPUT = "conv3/BiasAdd"
@@ -50,16 +50,14 @@ def predict(images, model, training=False, momentum=0.99):
     A second call in a graph shares the first one's variables. The output is named `conv3/BiasAdd` (in the first call).
     Raises PipelineError when the image size is known and not a multiple of 32.
     """
-    features = encode(images, model.encoder, training, momentum)
-    with _shared_variables():
-        return _decode(features, model)
+    return decode(encode(images, model.encoder, training, momentum), model)
 
 
 def encode(images, encoder, training=False, momentum=0.99):
     """The encoder's features for `images` (N, H, W, 3), RGB in 0..1, without ImageNet mean or deviation.
 
     Returns a dict by Keras layer name: `conv1/relu` (N, H/2, W/2, 64), `pool1` (H/4, 64), `pool2_pool` (H/8, 128),
-    `pool3_pool` (H/16, 256) and `relu` (H/32, 1024, 1664 or 1920 for DenseNet-121, 169, 201).
+    `pool3_pool` (H/16, 256), `pool4_pool` (H/32) and `relu` (H/32, 1024, 1664 or 1920 for DenseNet-121, 169, 201).
     """
     _check_size(*images.shape.as_list()[1:3])
 
@@ -92,21 +90,23 @@ def encode(images, encoder, training=False, momentum=0.99):
     return features
 
 
-def _decode(features, model):
+def decode(features, model):
+    """The network's output, as `predict`, from the features that `encode` gives."""
     x = features["relu"]
     filters = _channels(x) // (2 if model.width == "half" else 1)
-    x = _conv(x, "conv2", filters, size=1)
-    for level, skip in enumerate(_SKIPS, start=1):
-        up = "up{}".format(level)
-        filters //= 2
-        x = _upsample(x, model.upsampling == "align_corners", up + "_upsampling2d")
-        x = tf.concat([x, features[skip]], axis=3, name=up + "_concat")
-        x = _conv(x, up + "_convA", filters, size=3)
-        if model.mid_activation:
-            x = tf.nn.leaky_relu(x, _LEAK, name=up + "_convA/LeakyRelu")
-        x = _conv(x, up + "_convB", filters, size=3)
-        x = tf.nn.leaky_relu(x, _LEAK, name=up + "_convB/LeakyRelu")
-    return _conv(x, "conv3", 1, size=3)
+    with _shared_variables():
+        x = _conv(x, "conv2", filters, size=1)
+        for level, skip in enumerate(_SKIPS, start=1):
+            up = "up{}".format(level)
+            filters //= 2
+            x = _upsample(x, model.upsampling == "align_corners", up + "_upsampling2d")
+            x = tf.concat([x, features[skip]], axis=3, name=up + "_concat")
+            x = _conv(x, up + "_convA", filters, size=3)
+            if model.mid_activation:
+                x = tf.nn.leaky_relu(x, _LEAK, name=up + "_convA/LeakyRelu")
+            x = _conv(x, up + "_convB", filters, size=3)
+            x = tf.nn.leaky_relu(x, _LEAK, name=up + "_convB/LeakyRelu")
+        return _conv(x, "conv3", 1, size=3)
 
 
 def initial_values(variables, seed):
