@@ -162,6 +162,17 @@ def test_a_report_in_one_file_can_be_made(finished):
     assert finished.path("report.html").stat().st_size > 100000
 
 
+def test_a_cluster_job_gets_interpreter_and_settings(finished):
+    # A scheduler in one line: the job script starts in the background, its process id is the job's.
+    finished.path("submit").write_text('#!/bin/sh\nsh "$1" > submitted.log 2>&1 &\necho $!\n')
+    finished.path("submit").chmod(0o755)
+    finished.path("results/1p/export/model.pb").unlink()
+    cluster = ("--executor", "cluster-generic", "--cluster-generic-submit-cmd", "./submit", "--jobs", "1")
+    finished.snakemake("results/1p/export/model.pb", *SETTINGS, *cluster)
+    assert finished.path("results/1p/export/model.pb").stat().st_size > 1000000
+    assert "rule freeze_graph" in finished.path("submitted.log").read_text()
+
+
 LONG = {"train": {"steps": 100000, "epochs": 1, "keep_epochs": []}}
 
 

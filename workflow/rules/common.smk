@@ -53,8 +53,7 @@ def environment_python(name):
 
 def packaged():
     """Whether Snakemake brings the software itself, so that `python` is the right interpreter in every job."""
-    methods = workflow.deployment_settings.deployment_method
-    return bool({DeploymentMethod.CONDA, DeploymentMethod.APPTAINER} & set(methods))
+    return DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method
 
 
 @functools.lru_cache(maxsize=None)
