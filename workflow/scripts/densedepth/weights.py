@@ -223,7 +223,7 @@ def _imported(folder, encoder):
     try:
         reader = tf.train.load_checkpoint(os.path.join(folder, PREFIX))
         values = {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()}
-    except (tf.errors.OpError, ValueError) as error:
+    except (tf.errors.OpError, IndexError, RuntimeError, ValueError) as error:
         message = str(getattr(error, "message", error)).split("\n")[0]
         raise PipelineError("{}: damaged checkpoint ({}); import the weights again".format(folder, message)) from None
     _check(folder, shapes, values, complete=True)
