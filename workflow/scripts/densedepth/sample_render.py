@@ -29,11 +29,13 @@ Scene = collections.namedtuple("Scene", "size walls floor ceiling groups lights 
 _ROOM_FACES = 6
 _FLOOR, _CEILING = 2, 3
 # Positions of the four samples of a smoothed pixel, in pixels from its centre: a rotated grid.
-_TILE = (80, 128)
+_TILE = (160, 214)
 _SUBSAMPLES = ((-0.125, -0.375), (0.375, -0.125), (0.125, 0.375), (-0.375, 0.125))
 
 # How far from furniture light is missing, and how far beside it a soft shadow may fall, in metres.
 _REACH, _MARGIN = 0.35, 0.04
+# Parts with two half widths below this throw no shadow.
+_SLIGHT = 0.0125
 # Keeps directions from being zero; far below what float32 resolves in them otherwise.
 _TINY = 1e-9
 
@@ -71,24 +73,28 @@ def _tiles_of(height, width):
     ]
 
 
-def glance(scene, camera, height, width):
-    """(depth float32 (height,width), brightness, furnished, things) of a small, quick picture.
+def survey(scene, camera, height, width):
+    """(depth float32 (height,width), furnished, things) of a small view, without colours.
 
-    `brightness` is the mean of its 8-bit values, 0..255; `furnished` the share of pixels, 0..1, that show more than the
-    empty room; `things` the number of groups in sight.
+    `furnished` is the share of pixels, 0..1, that show more than the empty room; `things` the number of groups in sight.
     """
     view = _View(scene, camera, height, width)
-    u, v = _grid(height, width)
-    colour, depth, ids = view.shade(u, v)
-    # A sum of integers is exact in any order.
-    total = int(_develop(colour, u, v, 0, height, width).astype(numpy.int64).sum())
+    depth, ids, _ = view.cast(*_grid(height, width))
     furnished = int(numpy.count_nonzero(ids >= _ROOM_FACES))
     things = sum(
         int(numpy.count_nonzero((ids >= first) & (ids < first + len(group.parts)))) > 2
         for group, _, _, first in view.groups
     )
-    count = float(height * width)
-    return depth.reshape(height, width), total / (3.0 * count), furnished / count, things
+    return depth.reshape(height, width), furnished / float(height * width), things
+
+
+def brightness(scene, camera, height, width):
+    """Mean of the 8-bit values, 0..255, of a small picture."""
+    u, v = _grid(height, width)
+    colour, _, _ = _View(scene, camera, height, width).shade(u, v)
+    # A sum of integers is exact in any order.
+    total = int(_develop(colour, u, v, 0, height, width).astype(numpy.int64).sum())
+    return total / float(3 * height * width)
 
 
 def _grid(height, width):
@@ -379,7 +385,8 @@ class _View:
             chosen_ids = ids[chosen]
             dark = numpy.zeros(len(chosen), numpy.float32)
             for number, part in enumerate(group.parts):
-                if part.material.glow > 0.0:
+                # Lamp shades let light through; handles and the like throw no shadow worth its time.
+                if part.material.glow > 0.0 or sorted(part.half)[1] < _SLIGHT:
                     continue
                 shrink = 1.0 if part.shape == BOX else 0.85
                 inside, entry = _overlap_inside(

@@ -697,10 +697,12 @@ def make_room(*seed):
     lots = Lots(*seed)
     style = Style(lots)
     kind = lots.pick(_KINDS)
-    size = (lots.uniform(3.0, 5.6), lots.uniform(2.4, 2.9), lots.uniform(3.2, 6.4))
+    size = (lots.uniform(2.8, 6.2), lots.uniform(2.4, 2.9), lots.uniform(3.2, 7.4))
     plan = _Plan(size)
     windows = _openings(lots, style, plan)
     _FURNISH[kind](lots, style, plan)
+    if size[0] * size[2] > 26.0:
+        _FURNISH[lots.pick(_KINDS)](lots, style, plan)
     _decorate(lots, style, plan)
     return Room(kind, _finish(lots, style, plan, windows, kind), tuple(plan.taken))
 
@@ -1012,7 +1014,8 @@ def make_views(room, count, *seed):
     lots = Lots(*seed)
     views = []
     while len(views) < count:
-        camera, brightness = _best_camera(lots, scene, taken)
+        camera = _best_camera(lots, scene, taken)
+        brightness = sample_render.brightness(scene, camera, 24, 32)
         wanted = lots.uniform(98.0, 142.0)
         # Display values go with the square root of the exposure.
         gain = (wanted / max(brightness, 1.0)) * (wanted / max(brightness, 1.0))
@@ -1020,23 +1023,28 @@ def make_views(room, count, *seed):
     return views
 
 
-def _best_camera(lots, scene, taken, tries=14):
-    """The best of some cameras, and the brightness of what it sees."""
+def _best_camera(lots, scene, taken, tries=16):
+    """The best of some cameras.
+
+    The median depth that is looked for is drawn first, so that views of all depths are as frequent: a network must look
+    at the picture to know, a constant will not do.
+    """
+    wanted = lots.uniform(1.1, 4.8)
     found = []
-    while len(found) < tries or not any(near for near, _, _, _ in found):
+    while len(found) < tries or not any(far_enough for far_enough, _, _ in found):
         camera = _camera(lots, scene, taken)
         if camera is None:
             continue
-        depth, brightness, furnished, things = sample_render.glance(scene, camera, 24, 32)
+        depth, furnished, things = sample_render.survey(scene, camera, 24, 32)
         middle = float(numpy.sort(depth.ravel())[depth.size // 2])
-        # The glance may miss what is thin, so it asks for more distance than is promised.
-        near_enough = float(depth.min()) >= NEAREST + 0.12 and float(depth.max()) <= FARTHEST
-        score = min(furnished, 0.45) + 0.06 * min(things, 8) - 0.25 * max(0.0, 1.8 - middle, middle - 3.6)
-        found.append((near_enough, score, camera, brightness))
-        if near_enough and furnished >= 0.3 and things >= 5 and 1.8 <= middle <= 3.6:
+        # The survey may miss what is thin, so it asks for more distance than is promised.
+        far_enough = float(depth.min()) >= NEAREST + 0.12 and float(depth.max()) <= FARTHEST
+        miss = abs(middle - wanted) / wanted
+        score = min(furnished, 0.45) + 0.05 * min(things, 7) - 1.6 * max(0.0, miss - 0.08)
+        found.append((far_enough, score, camera))
+        if far_enough and furnished >= 0.3 and things >= 4 and miss < 0.12:
             break
-    _, _, camera, brightness = max(found, key=lambda item: item[:2])
-    return camera, brightness
+    return max(found, key=lambda item: item[:2])[2]
 
 
 def _camera(lots, scene, taken):
@@ -1050,9 +1058,9 @@ def _camera(lots, scene, taken):
     aim_x, aim_z = width * lots.uniform(0.1, 0.9), depth * lots.uniform(0.1, 0.9)
     dx, dz = aim_x - x, aim_z - z
     distance = math.sqrt(dx * dx + dz * dz)
-    if distance < 1.3:
+    if distance < 0.7:
         return None
-    fall = lots.uniform(-0.42, 0.06)
+    fall = lots.uniform(-0.5, 0.06)
     roll = turn(lots.uniform(-0.025, 0.025))
     length = math.sqrt(1.0 + fall * fall)
     forward = (dx / distance / length, fall / length, dz / distance / length)
