@@ -119,4 +119,5 @@ class Progress:
         if tenth >= self._next:
             self._next = tenth + 1
             rate = count / max(time.time() - self._begin, 1e-9)
-            print("{}/{} {}, {:.3g}/s".format(count, self._total, self._unit, rate), flush=True)
+            form = "{}/{} {}, {:.0f}/s" if rate >= 10 else "{}/{} {}, {:.1f}/s"
+            print(form.format(count, self._total, self._unit, rate), flush=True)

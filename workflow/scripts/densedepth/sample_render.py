@@ -76,7 +76,7 @@ def _tiles_of(height, width):
 def survey(scene, camera, height, width):
     """(depth float32 (height,width), furnished, things) of a small view, without colours.
 
-    `furnished` is the share of pixels, 0..1, that show more than the empty room; `things` the number of groups in sight.
+    `furnished` is the share of pixels, 0..1, that show more than the empty room; `things` counts the groups in sight.
     """
     view = _View(scene, camera, height, width)
     depth, ids, _ = view.cast(*_grid(height, width))
