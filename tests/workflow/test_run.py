@@ -170,7 +170,7 @@ def test_a_cluster_job_gets_interpreter_and_settings(finished):
     cluster = ("--executor", "cluster-generic", "--cluster-generic-submit-cmd", "./submit", "--jobs", "1")
     finished.snakemake("results/1p/export/model.pb", *SETTINGS, *cluster)
     assert finished.path("results/1p/export/model.pb").stat().st_size > 1000000
-    assert "rule freeze_graph" in finished.path("submitted.log").read_text()
+    assert "Rule: freeze_graph" in finished.path("submitted.log").read_text()
 
 
 LONG = {"train": {"steps": 100000, "epochs": 1, "keep_epochs": []}}
