@@ -266,9 +266,7 @@ def command(records, folder, *extra):
 
 
 def run(*arguments):
-    return subprocess.run(
-        command(*arguments), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    )
+    return subprocess.run(command(*arguments), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
 @pytest.fixture(scope="module")
@@ -300,9 +298,7 @@ def test_a_killed_program_goes_on_where_it_was(records, tmp_path, undisturbed, n
 
 
 def test_two_trainings_of_one_run_exclude_each_other(records, tmp_path):
-    with subprocess.Popen(
-        command(records, tmp_path, "--steps", "1000"), stdout=subprocess.PIPE, text=True
-    ) as process:
+    with subprocess.Popen(command(records, tmp_path, "--steps", "1000"), stdout=subprocess.PIPE, text=True) as process:
         try:
             for line in process.stdout:
                 if "step 1/1000" in line:
