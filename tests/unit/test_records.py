@@ -8,7 +8,7 @@ import zipfile
 
 import numpy
 import pytest
-from densedepth import records
+from densedepth import conversion, records
 from densedepth.errors import PipelineError
 from PIL import Image
 
@@ -58,7 +58,7 @@ def listed(folder):
 
 def test_one_file_holds_the_archives_bytes(archive, tmp_path):
     out = str(tmp_path / "x.tfrecords")
-    side = records.convert(archive, out, seed=3)
+    side = conversion.convert(archive, out, seed=3)
     assert listed(tmp_path) == ["x.json", "x.tfrecords"]
     examples = read_all([out])
     assert len(examples) == PAIRS
@@ -77,7 +77,7 @@ def test_tensorflow_reads_the_files(archive, tmp_path):
     from densedepth.tf import tf
 
     out = str(tmp_path / "x.tfrecords")
-    records.convert(archive, out)
+    conversion.convert(archive, out)
     with records.RecordIndex([out]) as index:
         ours = [index.read(i) for i in range(len(index))]
     assert ours == list(tf.python_io.tf_record_iterator(out))
@@ -86,7 +86,7 @@ def test_tensorflow_reads_the_files(archive, tmp_path):
 def test_shuffle_is_by_seed_and_shards_keep_the_sequence(archive, tmp_path):
     def names(seed, shards):
         out = str(tmp_path / "s{}n{}.tfrecords".format(seed, shards))
-        records.convert(archive, out, shards=shards, seed=seed)
+        conversion.convert(archive, out, shards=shards, seed=seed)
         return [example["name"] for example in read_all(records.expand([out]))]
 
     first = names(0, 1)
@@ -101,7 +101,7 @@ def test_same_bytes_whatever_the_number_of_workers(archive, tmp_path):
     sides = []
     for workers in (1, 2):
         out = str(tmp_path / "w{}".format(workers) / "x.tfrecords")
-        sides.append(records.convert(archive, out, shards=3, workers=workers))
+        sides.append(conversion.convert(archive, out, shards=3, workers=workers))
     assert sides[0] == sides[1]
     assert sides[0]["shards"] == ["x-0000{}-of-00003.tfrecords".format(i) for i in range(3)]
     assert sides[0]["shard_records"] == [4, 4, 3]
@@ -114,17 +114,17 @@ def test_refusal_leaves_nothing_behind(tmp_path, workers):
     path = make_archive(tmp_path / "nyu_data.zip", changed={"data/t/7.jpg": b"no image"})
     out = tmp_path / "out"
     with pytest.raises(PipelineError, match=r"row 8, data/t/7.jpg: not an image"):
-        records.convert(path, str(out / "x.tfrecords"), shards=2, workers=workers)
+        conversion.convert(path, str(out / "x.tfrecords"), shards=2, workers=workers)
     assert listed(out) == []
 
 
 def test_refusal_keeps_the_files_of_before(archive, tmp_path):
     out = tmp_path / "out"
-    records.convert(archive, str(out / "x.tfrecords"))
+    conversion.convert(archive, str(out / "x.tfrecords"))
     before = {name: (out / name).read_bytes() for name in listed(out)}
     path = make_archive(tmp_path / "nyu_data.zip", changed={"data/t/7.jpg": b"no image"})
     with pytest.raises(PipelineError):
-        records.convert(path, str(out / "x.tfrecords"))
+        conversion.convert(path, str(out / "x.tfrecords"))
     assert {name: (out / name).read_bytes() for name in listed(out)} == before
 
 
@@ -134,7 +134,7 @@ def test_images_of_more_than_one_size(tmp_path, shards):
     png = encoded(numpy.zeros((24, 32), numpy.uint8), "PNG")
     path = make_archive(tmp_path / "a.zip", changed={"data/t/5.jpg": jpg, "data/t/5.png": png})
     with pytest.raises(PipelineError, match="more than one size") as caught:
-        records.convert(path, str(tmp_path / "out" / "x.tfrecords"), shards=shards)
+        conversion.convert(path, str(tmp_path / "out" / "x.tfrecords"), shards=shards)
     assert "row 6 (data/t/5.jpg) is 32x24" in str(caught.value)
     assert "is 16x12" in str(caught.value)
     assert listed(tmp_path / "out") == []
@@ -142,18 +142,18 @@ def test_images_of_more_than_one_size(tmp_path, shards):
 
 def test_more_shards_than_pairs(archive, tmp_path):
     with pytest.raises(PipelineError, match="12 shards for the 11 pairs"):
-        records.convert(archive, str(tmp_path / "x.tfrecords"), shards=12)
+        conversion.convert(archive, str(tmp_path / "x.tfrecords"), shards=12)
 
 
 def test_seed_out_of_range(archive, tmp_path):
     with pytest.raises(PipelineError, match="seed -1"):
-        records.convert(archive, str(tmp_path / "x.tfrecords"), seed=-1)
+        conversion.convert(archive, str(tmp_path / "x.tfrecords"), seed=-1)
 
 
 def test_unwritable_place_is_one_line(archive, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises((PipelineError, OSError)):
-        records.convert(archive, str(tmp_path / "file" / "x.tfrecords"))
+        conversion.convert(archive, str(tmp_path / "file" / "x.tfrecords"))
 
 
 # Random access
@@ -161,7 +161,7 @@ def test_unwritable_place_is_one_line(archive, tmp_path):
 
 def test_names_and_order_over_shards(archive, tmp_path):
     out = str(tmp_path / "x.tfrecords")
-    records.convert(archive, out, shards=3)
+    conversion.convert(archive, out, shards=3)
     with records.RecordIndex(records.expand([out])) as index:
         assert len(index) == PAIRS
         assert index.name(0) == "x-00000-of-00003.tfrecords record 0"
@@ -177,7 +177,7 @@ def test_no_files_are_no_records():
 @pytest.fixture
 def record_file(archive, tmp_path):
     out = tmp_path / "x.tfrecords"
-    records.convert(archive, str(out))
+    conversion.convert(archive, str(out))
     return out
 
 
@@ -262,8 +262,8 @@ def test_expand_refuses_what_is_unclear(tmp_path):
 
 def test_expand_goes_by_the_side_file(archive, tmp_path):
     out = str(tmp_path / "x.tfrecords")
-    records.convert(archive, out, shards=2)
-    records.convert(archive, out, shards=3)
+    conversion.convert(archive, out, shards=2)
+    conversion.convert(archive, out, shards=3)
     assert len(records.expand([out])) == 3
     touch(tmp_path, "x.tfrecords")
     with pytest.raises(PipelineError, match="not of the conversion"):

@@ -9,7 +9,7 @@ side file nyu_data.json tells what was written.
 import sys
 
 import cli
-from densedepth import records
+from densedepth import conversion
 
 
 def build_parser():
@@ -25,7 +25,7 @@ def build_parser():
 
 
 def work(args):
-    side = records.convert(args.input_dir, args.out, args.shards, args.seed, args.workers)
+    side = conversion.convert(args.input_dir, args.out, args.shards, args.seed, args.workers)
     height, width = side["rgb_size"]
     print("{} pairs of {}x{} in {}".format(side["records"], width, height, ", ".join(side["shards"])))
 
