@@ -1,3 +1,4 @@
+import hashlib
 import json
 import math
 import os
@@ -187,6 +188,8 @@ def test_constant_is_the_median_of_the_cropped_truth(small, tmp_path):
     truth = arrays["depth"][:, 2:14, 1:20].astype(np.float64)
     constant = document["source"]["depth_m"]
     assert document["source"]["kind"] == "constant"
+    with open(path, "rb") as stream:
+        assert document["test_data"]["sha256"] == hashlib.sha256(stream.read()).hexdigest()
     assert constant == pytest.approx(np.median(truth), abs=0.01)
     # Half of the pixels lie on either side, to the width of a bin.
     assert np.mean(truth < constant - 1e-4) <= 0.5 <= np.mean(truth < constant + 1e-4)

@@ -1,5 +1,6 @@
 """TFRecord files: conversion, shards, random access, refusals."""
 
+import hashlib
 import io
 import json
 import os
@@ -71,6 +72,8 @@ def test_one_file_holds_the_archives_bytes(archive, tmp_path):
     assert side["records"] == side["archive"]["rows"] == PAIRS
     assert side["rgb_size"] == [12, 16]
     assert side["archive"]["size_bytes"] == os.path.getsize(archive)
+    with open(archive, "rb") as stream:
+        assert side["archive"]["sha256"] == hashlib.sha256(stream.read()).hexdigest()
 
 
 def test_tensorflow_reads_the_files(archive, tmp_path):

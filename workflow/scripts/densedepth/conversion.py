@@ -56,7 +56,12 @@ def convert(archive_path, out, shards=1, seed=0, workers=1):
         "sha256": {os.path.basename(name): result["sha256"] for name, result in zip(names, results)},
         "rgb_size": list(size),
         "seed": seed,
-        "archive": {"path": archive_path, "size_bytes": os.path.getsize(archive_path), "rows": len(rows)},
+        "archive": {
+            "path": archive_path,
+            "size_bytes": os.path.getsize(archive_path),
+            "rows": len(rows),
+            "sha256": files.sha256(archive_path),
+        },
         "runtime": runtime.describe(),
     }
     files.write_json(side_name(out), side)

@@ -20,7 +20,7 @@ import time
 
 import numpy as np
 
-from . import depth, metrics, runtime
+from . import depth, files, metrics, runtime
 from .errors import PipelineError
 
 FORMAT = 1
@@ -78,7 +78,8 @@ def evaluate_constant(test_set, progress=None):
 
     It is an oracle among constants: no training set was asked, so a network that learned nothing about the images can
     at best come near it. Two passes over the archive; the median is exact to 0.1 mm. The result has the keys of
-    `evaluate`; `source` has `kind` "constant" and `depth_m`, and `speed` is None.
+    `evaluate`; `source` has `kind` "constant" and `depth_m`, `speed` is None, and `test_data` also has the archive's
+    `sha256`, which is read once for all evaluations of a workflow.
     """
     constant = _median(test_set)
     scores = metrics.Accumulator()
@@ -94,7 +95,9 @@ def evaluate_constant(test_set, progress=None):
         "depth_m": constant,
         "chosen_by": "median of the true depths of the test set itself, inside the crop (an oracle among constants)",
     }
-    return _document(source, test_set, depth.LIMITS_M, scores, indices, None)
+    document = _document(source, test_set, depth.LIMITS_M, scores, indices, None)
+    document["test_data"]["sha256"] = files.sha256(test_set.path)
+    return document
 
 
 def figures(document):
