@@ -29,6 +29,8 @@ def run(command, count, timeout):
     Raises PipelineError naming the rank and the cause when one fails; by then none is left. `timeout`: see
     `ranks.Ranks`, only for the message.
     """
+    if count > 128 - peers.LOST:
+        raise PipelineError("{} devices: at most {} on one machine".format(count, 128 - peers.LOST))
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
     listener.listen(count)
