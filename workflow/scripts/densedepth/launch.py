@@ -113,7 +113,9 @@ def _fail(processes, ends, received, timeout):
     if received and all(end in (None, -signal.SIGTERM) + _ORDERLY for end in ends):
         # Asked to end before it had begun to train.
         return 128 + received[0]
-    rank, end = next((rank, end) for rank, end in enumerate(ends) if end not in (None,) + _ORDERLY)
+    failed = [(end > 0, rank, end) for rank, end in enumerate(ends) if end not in (None,) + _ORDERLY]
+    # Others may fail in the wake of a killed one.
+    _, rank, end = min(failed)
     raise PipelineError("{}; all ranks have ended. Repeat the command to go on".format(_cause(rank, end, timeout)))
 
 

@@ -17,6 +17,9 @@ from .errors import PipelineError
 # A rank that `launch` watches and that has lost rank k ends with this status plus k; the launcher tells what it means.
 LOST = 64
 
+# Starting takes longer than a sign of life, and not alike long on machines of different load.
+_START = 5
+
 _BEAT, _END = b".", b"e"
 # How long a rank under the launcher waits for it to act after a connection broke.
 _PATIENCE = 5
@@ -25,13 +28,14 @@ _PATIENCE = 5
 class Peers:
     """The other ranks. Made by all ranks, each with the `port` of its server; `addresses` are those of all servers.
 
-    Waits `ranks.timeout` seconds for the others to come and then raises PipelineError. Later the process ends with
-    status 1 and a line on stderr when another rank has gone without `finish`, or gives no sign for that time.
+    Waits five times `ranks.timeout` seconds for the others to come and then raises PipelineError. Later the process
+    ends with a line on stderr when another rank has gone without `finish`, or gives no sign for `ranks.timeout`.
     """
 
     def __init__(self, ranks, port):
         self._ranks = ranks
-        self._deadline = time.monotonic() + ranks.timeout
+        self._patience = _START * ranks.timeout
+        self._deadline = time.monotonic() + self._patience
         self._finished = threading.Event()
         self._leaving = False
         if ranks.rank == 0:
@@ -58,7 +62,7 @@ class Peers:
                         continue
                     missing = [str(rank) for rank in range(1, self._ranks.size) if rank not in links]
                     raise PipelineError(
-                        "rank {} did not come within {:g} s".format(", ".join(missing), self._ranks.timeout)
+                        "rank {} did not come within {:g} s".format(", ".join(missing), self._patience)
                     ) from None
                 rank = greeting.get("rank")
                 if greeting.get("size") != self._ranks.size or rank in links or rank not in range(1, self._ranks.size):
@@ -104,7 +108,7 @@ class Peers:
                 if time.monotonic() >= self._deadline:
                     raise PipelineError(
                         "rank 0 at {}:{} did not answer within {:g} s, last: {}".format(
-                            self._ranks.master[0], self._ranks.master[1], self._ranks.timeout, error
+                            self._ranks.master[0], self._ranks.master[1], self._patience, error
                         )
                     ) from None
                 time.sleep(0.1)

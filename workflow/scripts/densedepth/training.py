@@ -26,6 +26,9 @@ from .tf import tf
 # Steps after a start that are not timed: TensorFlow plans memory and threads in them.
 _WARM_UP = 3
 
+# Seconds until a rank speaks for itself when the exchange with the others has failed.
+_PATIENCE = 10
+
 HISTORY = "history.jsonl"
 
 # Averaged over the ranks for the log; the gradients are averaged before their norm is taken.
@@ -371,6 +374,8 @@ class _Loop:
                 self._fetches, {self._rate: rate, self._asked: 0.0 if self._signal is None else 1.0}
             )
         except (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.CancelledError) as error:
+            # Whoever watches the ranks names the one that is the cause, and ends this process meanwhile.
+            time.sleep(_PATIENCE)
             raise PipelineError(
                 "rank {}: the exchange with the other ranks failed: {}".format(
                     self._platform.rank, error.message.split("\n")[0]
