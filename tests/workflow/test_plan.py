@@ -1,6 +1,7 @@
 """What Snakemake would do, seen in dry runs; nothing is made here."""
 
 import os
+import re
 
 import pytest
 from conftest import TINY
@@ -63,6 +64,13 @@ def test_a_run_of_another_name_has_results_of_its_own(project):
     settings = project.configure({"runs": {"second": {"devices": 1}}})
     plan = project.planned(*settings)
     assert (plan["train_model"], plan["convert_records"]) == (6, 1)
+
+
+def test_each_run_has_its_number_of_devices_whatever_the_cores(project):
+    runs = {"2p": {"devices": 2}, "8p": {"devices": 8, "steps_per_device": True}}
+    output = project.snakemake("--dry-run", "--printshellcmds", "--cores", "1", *project.configure({"runs": runs}))
+    found = set(re.findall(r"--name (\w+) --devices (\d+) --steps_per_device (\w+)", " ".join(output.split())))
+    assert found == {("1p", "1", "False"), ("2p", "2", "False"), ("8p", "8", "True")}
 
 
 def test_without_example_pictures_there_is_no_panel(project):

@@ -132,6 +132,11 @@ def start_flags(wildcards):
     return [flag, folder] if folder else []
 
 
+def of_run(key, default=None):
+    """Function of the wildcards: setting `key` of their run."""
+    return lambda wildcards: config["runs"][wildcards.run].get(key, default)
+
+
 def last_checkpoint(name):
     """Input function: file `name` of the last checkpoint of the run of the wildcards."""
     return lambda wildcards: "results/{}/checkpoints/epoch{}/{}".format(wildcards.run, kept_epochs()[-1], name)

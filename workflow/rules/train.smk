@@ -32,6 +32,9 @@ rule train_model:
         mem_mb=16000,
         runtime=1440,
     params:
+        # From the settings, never from the threads, which Snakemake cuts to the cores at hand.
+        devices=of_run("devices"),
+        steps_per_device=of_run("steps_per_device", False),
         initial_epoch=epoch_before,
         start=start_flags,
         learning_rate=lookup(dpath="train/learning_rate", within=config),
@@ -60,6 +63,8 @@ rule train_model:
         """
         {resources.python:q} workflow/scripts/train.py \
             --name {wildcards.run} \
+            --devices {params.devices} \
+            --steps_per_device {params.steps_per_device} \
             --train_tfrecords {input.records:q} \
             --ckptdir results/{wildcards.run}/checkpoints \
             --initial_epoch {params.initial_epoch} \

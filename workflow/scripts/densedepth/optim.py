@@ -17,9 +17,8 @@ def training_step(loss, rate, platform):
     The operation also runs the UPDATE_OPS and adds 1 to the global step. The norm is a float32 scalar over all
     gradients, averaged over the ranks.
     """
-    optimizer = tf.train.AdamOptimizer(rate, epsilon=EPSILON)
-    variables = tf.trainable_variables()
-    gradients = platform.average([gradient for gradient, _ in optimizer.compute_gradients(loss, variables)])
-    step = tf.train.get_or_create_global_step()
-    apply = optimizer.apply_gradients(list(zip(gradients, variables)), global_step=step)
-    return tf.group(apply, *tf.get_collection(tf.GraphKeys.UPDATE_OPS)), tf.global_norm(gradients)
+    optimizer = platform.wrap_optimizer(tf.train.AdamOptimizer(rate, epsilon=EPSILON))
+    averaged = optimizer.compute_gradients(loss, tf.trainable_variables())
+    apply = optimizer.apply_gradients(averaged, global_step=tf.train.get_or_create_global_step())
+    norm = tf.global_norm([gradient for gradient, _ in averaged])
+    return tf.group(apply, *tf.get_collection(tf.GraphKeys.UPDATE_OPS)), norm
