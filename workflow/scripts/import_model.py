@@ -8,7 +8,7 @@ Example:
 object-based tf.train.Checkpoint of its tf.keras network: its folder, prefix or .index file. The result is a checkpoint
 of epoch 0 without optimizer state, which evaluate.py, ckpt2pb.py and test.py take as any other. Of a Keras file, the
 decoder's width, activation and upsampling are read from its own config. A checkpoint has none: --upsampling and
---mid_activation are then those of the port unless told otherwise. Every tensor is checked; what does not fit is refused.
+--mid_activation are then those of the port unless told otherwise. What does not fit the network is refused.
 """
 
 import sys
