@@ -93,6 +93,10 @@ def test_our_own_settings_are_accepted(overlay):
         ("runs.1p", {"devices": 2, "steps_per_device": 1}, "runs.1p.steps_per_device = 1: must be true or false"),
         ("runs.report", {"devices": 1}, "config: runs.report: not a legal name; the pipeline uses that name itself"),
         ("runs.a/b", {"devices": 1}, "config: runs.a/b: not a legal name; letters, digits,"),
+        ("evaluate.protocols", ["bts"], 'config: evaluate.protocols = ["bts"]: must hold port, which the report shows'),
+        ("evaluate.protocols", ["port", "kitti"], "must be one of port, paper, bts"),
+        ("published.a/b", "a.h5", "config: published.a/b: not a legal name; letters, digits,"),
+        ("published.nyu", "nyu.pb", 'config: published.nyu = "nyu.pb": must be a path that ends in .h5 or .index'),
         ("downloads.here", {"urls": ["https://a.b/c"]}, "config: downloads.here: not a legal name; a file name right"),
     ],
 )

@@ -73,6 +73,22 @@ def test_each_run_has_its_number_of_devices_whatever_the_cores(project):
     assert found == {("1p", "1", "False"), ("2p", "2", "False"), ("8p", "8", "True")}
 
 
+def test_a_network_trained_elsewhere_is_imported_and_evaluated_without_training(project):
+    project.path("dataset").mkdir()
+    for name in ("nyu.h5", "nyu_test.zip"):
+        project.path("dataset").joinpath(name).write_text("by hand")
+    settings = {"published": {"nyu": "dataset/nyu.h5"}, "data": {"test_archive": "dataset/nyu_test.zip"}}
+    arguments = project.configure(settings)
+    plan = project.planned("results/published/nyu/evaluation/epoch0.json", *arguments)
+    assert plan == {"import_published": 1, "evaluate_checkpoint": 1}
+    plan = project.planned("results/published/nyu/inference/frozen.json", *arguments)
+    assert plan == {"import_published": 1, "freeze_graph": 1, "infer_frozen_graph": 1}
+    # What is trained stays as it is, and no run has an epoch 0.
+    assert project.planned(*arguments)["train_model"] == 3
+    assert "import_published" not in project.planned(*arguments)
+    assert "MissingInput" in project.snakemake("-n", "results/1p/evaluation/epoch0.json", *arguments, fails=True)
+
+
 def test_without_example_pictures_there_is_no_panel(project):
     assert "predict_examples" not in project.planned(*project.configure({"data": {"examples": []}}))
 

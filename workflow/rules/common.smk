@@ -139,7 +139,14 @@ def of_run(key, default=None):
 
 def last_checkpoint(name):
     """Input function: file `name` of the last checkpoint of the run of the wildcards."""
-    return lambda wildcards: "results/{}/checkpoints/epoch{}/{}".format(wildcards.run, kept_epochs()[-1], name)
+    return lambda wildcards: "results/{}/checkpoints/epoch{}/{}".format(
+        wildcards.run, 0 if wildcards.run in published() else kept_epochs()[-1], name
+    )
+
+
+def published():
+    """{what stands for `run` in the paths of a network trained elsewhere: its file}."""
+    return {"published/{}".format(name): path for name, path in config["published"].items()}
 
 
 def of_runs(pattern):
@@ -169,6 +176,6 @@ def weights_side():
 
 def reported_settings():
     """The settings that decide the results, as JSON text: not those of the machine and addresses."""
-    settings = {key: value for key, value in config.items() if key not in ("runtime", "python", "downloads")}
+    settings = {key: value for key, value in config.items() if key not in ("runtime", "python", "downloads", "published")}
     settings["train"] = {key: value for key, value in config["train"].items() if key != "state_minutes"}
     return json.dumps(settings, sort_keys=True)

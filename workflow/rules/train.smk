@@ -22,6 +22,9 @@ rule train_model:
         "results/logs/{run}/train_epoch{epoch}.log",
     benchmark:
         "results/benchmarks/{run}/train_epoch{epoch}.tsv"
+    wildcard_constraints:
+        run=one_of(config["runs"]),
+        epoch=r"[1-9][0-9]*",
     conda:
         environment()
     threads: 8

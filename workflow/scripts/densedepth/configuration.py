@@ -128,6 +128,12 @@ def _contradictions(config):
                     _name(["train", "keep_epochs", index]), epoch, train["epochs"]
                 )
             )
+    if "port" not in config["evaluate"]["protocols"]:
+        found.append(
+            "{} = {}: must hold port, which the report shows".format(
+                _name(["evaluate", "protocols"]), _show(config["evaluate"]["protocols"])
+            )
+        )
     if data["train_archive"] == data["test_archive"]:
         found.append(
             "{} = {}: is data.train_archive as well".format(
