@@ -54,7 +54,8 @@ def build_parser():
     add("--seed", type=int, default=0, help="seed of order, augmentation and random weights")
     add("--log_every", type=cli.positive_int, default=10, help="steps between log lines")
     add("--state_minutes", type=float, default=5, help="minutes between snapshots to resume from")
-    add("--platform", default="cpu_gpu", help="cpu_gpu")
+    add("--platform", default="cpu_gpu", help="cpu_gpu or ascend")
+    add("--npu_option", nargs="+", default=[], metavar="KEY=VALUE", help="more options of the platform ascend")
     add("--precision_mode", default="must_keep_origin_dtype", help="as on Ascend")
     add("--op_select_implmode", default="high_precision", help="as on Ascend")
     cli.add_boolean(arguments, "--is_loss_scale", False, "dynamic loss scale, with mixed precision")
@@ -64,21 +65,37 @@ def build_parser():
 
 
 def work(args):
-    if args.is_distributed:
-        raise PipelineError("--is_distributed true: this version trains on one device; leave the flag out")
     settings = _settings(args)
     segment = _segment(args)
     index = records.RecordIndex(records.expand(args.train_tfrecords))
-    options = Options(args.precision_mode, args.op_select_implmode, args.is_loss_scale, args.hcom_parallel)
+    options = Options(
+        args.precision_mode,
+        args.op_select_implmode,
+        args.is_loss_scale,
+        args.hcom_parallel,
+        extra=_pairs(args.npu_option),
+    )
     platform = platforms.create(args.platform, options)
     for note in platform.notes():
         progress.line(note)
+    platform.start()
+    if args.is_distributed and platform.size == 1:
+        raise PipelineError("--is_distributed true: this process is the only one of its group; leave the flag out")
     evaluate = _evaluation(args) if args.full else lambda checkpoint: None
     try:
         training.train(settings, segment, index, platform, evaluate)
     except training.Interrupted as error:
         print("{}: {}".format(args.name, error), file=sys.stderr)
         sys.exit(128 + error.signal_number)
+    finally:
+        platform.close()
+
+
+def _pairs(words):
+    for word in words:
+        if "=" not in word:
+            raise PipelineError("--npu_option {}: must be KEY=VALUE".format(word))
+    return dict(word.split("=", 1) for word in words)
 
 
 def _settings(args):

@@ -91,14 +91,14 @@ def train(settings, segment, index, platform, after_checkpoint=lambda checkpoint
     newest checkpoint that such a call has kept. Raises PipelineError when the loss or a gradient is not finite (nothing
     is overwritten) and `Interrupted` after SIGTERM or SIGINT.
     """
-    _check(settings, segment, index)
+    _check(settings, segment, index, platform)
     with state.State(os.path.join(segment.folder, "state"), _fingerprint(settings, segment, index)) as saved:
         with _Loop(settings, segment, index, platform, saved) as loop:
             loop.run(after_checkpoint)
         saved.clear()
 
 
-def _check(settings, segment, index):
+def _check(settings, segment, index, platform):
     if not 0 <= segment.first < segment.last:
         raise PipelineError(
             "initial_epoch {} and epochs {}: nothing to train between them".format(segment.first, segment.last)
@@ -107,6 +107,13 @@ def _check(settings, segment, index):
         raise PipelineError("initial_epoch {} needs the checkpoint of that epoch".format(segment.first))
     if segment.start is not None and segment.weights is not None:
         raise PipelineError("weights {}: a start from a checkpoint brings its own weights".format(segment.weights))
+    for name, steps in (("steps", settings.steps), ("log_every", segment.log_every)):
+        if steps % platform.steps_per_run:
+            raise PipelineError(
+                "{} {}: must be a multiple of the {} steps in a run of the session".format(
+                    name, steps, platform.steps_per_run
+                )
+            )
     if len(index) < settings.batch_size:
         raise PipelineError("{} records are fewer than a batch of {}".format(len(index), settings.batch_size))
 
@@ -144,7 +151,11 @@ class _Loop:
             self._session = tf.Session(graph=self._graph, config=self._platform.session_config())
             self._position = self._start()
             self._session.run(self._rewind(self._position))
+            self._fetches["train"] = self._platform.prepare(self._session, self._fetches["train"])
+            broadcast = self._platform.broadcast(tf.global_variables())
             self._graph.finalize()
+        if broadcast is not None:
+            self._session.run(broadcast)
         self._events = tf.summary.FileWriter(self._segment.events)
         start = tf.SessionLog(status=tf.SessionLog.START)
         self._events.add_session_log(start, global_step=self._position + 1)
@@ -170,7 +181,8 @@ class _Loop:
         )
         images, targets, records = self._iterator.get_next()
         output = network.predict(images, s.model, training=True, momentum=s.batch_norm_momentum)
-        losses = depth_loss(output, targets)
+        with self._platform.loss_scope():
+            losses = depth_loss(output, targets)
         self._rate = tf.placeholder(tf.float32, (), name="learning_rate")
         train, norm = optim.training_step(losses["total"], self._rate, self._platform)
         self._fetches = {
@@ -182,6 +194,7 @@ class _Loop:
             "ssim": losses["ssim"],
             "gradient_norm": norm,
         }
+        self._fetches.update(self._platform.figures())
         self._saver = checkpoints.saver()
         self._initialize = tf.global_variables_initializer()
         trainable = sum(int(np.prod(v.shape.as_list())) for v in tf.trainable_variables())
@@ -287,8 +300,8 @@ class _Loop:
         rate = optim.learning_rate(self._settings.learning_rate, self._settings.lr_decay, epoch)
         begun = time.monotonic()
         values = self._session.run(self._fetches, {self._rate: rate})
-        seconds = time.monotonic() - begun
-        self._position += 1
+        seconds = (time.monotonic() - begun) / self._platform.steps_per_run
+        self._position += self._platform.steps_per_run
         if self._position - self._started_from > _WARM_UP:
             self._times.append(seconds)
         self._refuse_non_finite(values)
@@ -301,6 +314,9 @@ class _Loop:
         )
 
     def _refuse_non_finite(self, values):
+        if values.get("skipped"):
+            # The overflow of a step that loss scaling did not apply.
+            values["gradient_norm"] = 0.0
         for name in _LOSS_PARTS:
             if not np.isfinite(values[name]):
                 epoch, step = divmod(self._position - 1, self._settings.steps)
@@ -321,7 +337,7 @@ class _Loop:
             epoch=epoch,
             step=step,
             global_step=self._position,
-            steps=len(self._pending),
+            steps=len(self._pending) * self._platform.steps_per_run,
             learning_rate=self._pending[-1]["learning_rate"],
             step_ms=step_ms,
             images_per_second=1000 * samples / step_ms,
