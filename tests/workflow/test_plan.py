@@ -126,11 +126,10 @@ def test_settings_of_the_tests_are_legal(project):
 
 def test_ascend_is_a_matter_of_settings(project):
     """Its options reach the training alone."""
-    options = ["npu_options={'op_compiler_cache_mode': 'enable', 'enable_dump': False}", "platform=ascend"]
-    output = project.snakemake("--dry-run", "--config", *options)
+    options = {"op_compiler_cache_mode": "enable", "enable_dump": False}
+    output = project.snakemake("--dry-run", *project.configure({"platform": "ascend", "npu_options": options}))
     assert "--platform ascend" in output
-    assert "--npu_option 'enable_dump=false' 'op_compiler_cache_mode=enable'" in output
+    assert "--npu_option enable_dump=false op_compiler_cache_mode=enable" in output
     assert "--npu_option" not in project.snakemake("--dry-run")
-    assert "python3.7 workflow/scripts/train.py" in project.snakemake(
-        "--dry-run", "--workflow-profile", "profiles/ascend"
-    )
+    profile = project.snakemake("--dry-run", "--workflow-profile", "profiles/ascend")
+    assert "python3.7 workflow/scripts/train.py" in profile and "--platform ascend" in profile
