@@ -146,3 +146,14 @@ def test_conda_environments_are_those_of_the_runtime(project, tmp_path, monkeypa
 
 def test_settings_of_the_tests_are_legal(project):
     assert project.planned(*project.configure(TINY))["train_model"] == 2
+
+
+def test_ascend_is_a_matter_of_settings(project):
+    """Its options reach the training alone."""
+    options = {"op_compiler_cache_mode": "enable", "enable_dump": False}
+    output = project.snakemake("--dry-run", *project.configure({"platform": "ascend", "npu_options": options}))
+    assert "--platform ascend" in output
+    assert "--npu_option enable_dump=false op_compiler_cache_mode=enable" in output
+    assert "--npu_option" not in project.snakemake("--dry-run")
+    profile = project.snakemake("--dry-run", "--workflow-profile", "profiles/ascend")
+    assert "python3.7 workflow/scripts/train.py" in profile and "--platform ascend" in profile

@@ -137,6 +137,21 @@ def of_run(key, default=None):
     return lambda wildcards: config["runs"][wildcards.run].get(key, default)
 
 
+def npus():
+    """Input function: the Ascend devices of the run of the wildcards."""
+    return lambda wildcards: config["runs"][wildcards.run]["devices"] if config["platform"] == "ascend" else 0
+
+
+def npu_flags():
+    """Flags of train.py for the parameters of an Ascend session; booleans in the words of the command line."""
+    if config["platform"] != "ascend" or not config["npu_options"]:
+        return []
+    pairs = sorted(config["npu_options"].items())
+    return ["--npu_option"] + [
+        "{}={}".format(name, str(value).lower() if isinstance(value, bool) else value) for name, value in pairs
+    ]
+
+
 def last_checkpoint(name):
     """Input function: file `name` of the last checkpoint of the run of the wildcards."""
     return lambda wildcards: "results/{}/checkpoints/epoch{}/{}".format(
@@ -176,6 +191,7 @@ def weights_side():
 
 def reported_settings():
     """The settings that decide the results, as JSON text: not those of the machine and addresses."""
-    settings = {key: value for key, value in config.items() if key not in ("runtime", "python", "downloads", "published")}
+    machine = ("runtime", "python", "platform", "npu_options", "downloads", "published")
+    settings = {key: value for key, value in config.items() if key not in machine}
     settings["train"] = {key: value for key, value in config["train"].items() if key != "state_minutes"}
     return json.dumps(settings, sort_keys=True)

@@ -30,6 +30,9 @@ rule train_model:
     threads: 8
     resources:
         python=tensorflow_python(),
+        platform=lookup(dpath="platform", within=config),
+        # Counted only where a profile says how many there are.
+        npu=npus(),
         # Not among the params: how often the state is saved changes no result.
         state_minutes=lookup(dpath="train/state_minutes", within=config),
         mem_mb=16000,
@@ -60,6 +63,7 @@ rule train_model:
         op_select_implmode=lookup(dpath="train/op_select_implmode", within=config),
         is_loss_scale=lookup(dpath="train/is_loss_scale", within=config),
         hcom_parallel=lookup(dpath="train/hcom_parallel", within=config),
+        npu_options=npu_flags(),
     message:
         "training {wildcards.run} from epoch {params.initial_epoch} to {wildcards.epoch}"
     shell:
@@ -94,5 +98,7 @@ rule train_model:
             --op_select_implmode {params.op_select_implmode} \
             --is_loss_scale {params.is_loss_scale} \
             --hcom_parallel {params.hcom_parallel} \
+            --platform {resources.platform} \
+            {params.npu_options:q} \
             2>&1 | tee {log:q}
         """

@@ -60,7 +60,8 @@ def build_parser():
     add("--seed", type=int, default=0, help="seed of order, augmentation and random weights")
     add("--log_every", type=cli.positive_int, default=10, help="steps between log lines")
     add("--state_minutes", type=float, default=5, help="minutes between snapshots to resume from")
-    add("--platform", default="cpu_gpu", help="cpu_gpu")
+    add("--platform", default="cpu_gpu", help="cpu_gpu or ascend")
+    add("--npu_option", nargs="+", default=[], metavar="KEY=VALUE", help="more options of the platform ascend")
     add("--precision_mode", default="must_keep_origin_dtype", help="as on Ascend")
     add("--op_select_implmode", default="high_precision", help="as on Ascend")
     cli.add_boolean(arguments, "--is_loss_scale", False, "dynamic loss scale, with mixed precision")
@@ -77,6 +78,10 @@ def work(args):
         raise PipelineError("--rank_timeout {:g}: must be more than 0".format(args.rank_timeout))
     group = _ranks(args)
     if group is None and args.devices > 1:
+        if args.platform == "ascend":
+            raise PipelineError(
+                "--devices {}: start a process for each device as docs/ascend.md shows".format(args.devices)
+            )
         status = launch.run([sys.executable] + sys.argv, args.devices, args.rank_timeout)
         if status:
             sys.exit(status)
@@ -107,7 +112,14 @@ def _train(args, group):
     settings = _settings(args, size)
     segment = _segment(args)
     index = records.RecordIndex(records.expand(args.train_tfrecords))
-    options = Options(args.precision_mode, args.op_select_implmode, args.is_loss_scale, args.hcom_parallel, group)
+    options = Options(
+        args.precision_mode,
+        args.op_select_implmode,
+        args.is_loss_scale,
+        args.hcom_parallel,
+        group,
+        _pairs(args.npu_option),
+    )
     platform = platforms.create(args.platform, options)
     for note in platform.notes():
         progress.line(note)
@@ -120,6 +132,13 @@ def _train(args, group):
         if platform.rank == 0:
             print("{}: {}".format(args.name, error), file=sys.stderr)
         sys.exit(128 + error.signal_number)
+
+
+def _pairs(words):
+    for word in words:
+        if "=" not in word:
+            raise PipelineError("--npu_option {}: must be KEY=VALUE".format(word))
+    return dict(word.split("=", 1) for word in words)
 
 
 def _division(args, size, steps):

@@ -84,7 +84,7 @@ def _legal(error, keyword, limit):
         "minItems": lambda: "must have at least {} item".format(limit),
         "minProperties": lambda: "must have at least {} entry".format(limit),
         "pattern": lambda: "must be {}".format(error.schema.get("legal", "of the form {}".format(limit))),
-        "type": lambda: "must be {}{}".format(_TYPES[limit], _hint(error.instance, limit)),
+        "type": lambda: "must be {}{}".format(_types(limit), _hint(error.instance, limit)),
     }
     return phrases[keyword]() if keyword in phrases else error.message
 
@@ -97,6 +97,11 @@ _TYPES = {
     "array": "a list",
     "object": "a mapping of keys to values",
 }
+
+
+def _types(limit):
+    names = [limit] if isinstance(limit, str) else limit
+    return " or ".join(_TYPES[name] for name in names)
 
 
 def _hint(value, expected):

@@ -35,7 +35,9 @@ def find(environ, timeout):
     if not 0 <= rank < size:
         raise PipelineError("rank {} of {}: ranks count from 0 to the number of ranks less 1".format(rank, size))
     listener = _number(environ, LISTENER) if LISTENER in environ and rank == 0 else None
-    master = _master(environ) if size > 1 else None
+    # The ranks of an Ascend job meet through its rank table.
+    by_table = "RANK_TABLE_FILE" in environ and MASTER not in environ
+    master = _master(environ) if size > 1 and not by_table else None
     return Ranks(rank, size, master, listener, _threads(environ), timeout, LAUNCHER in environ)
 
 

@@ -100,7 +100,7 @@ def train(settings, segment, index, platform, after_checkpoint=lambda checkpoint
     newest checkpoint that such a call has kept. Raises PipelineError when the loss or a gradient is not finite (nothing
     is overwritten) and `Interrupted` after SIGTERM or SIGINT to any rank, at the same step on all.
     """
-    _check(settings, segment, index)
+    _check(settings, segment, index, platform)
     with contextlib.ExitStack() as stack:
         saved = None
         if platform.rank == 0:
@@ -117,7 +117,7 @@ def train(settings, segment, index, platform, after_checkpoint=lambda checkpoint
             saved.clear()
 
 
-def _check(settings, segment, index):
+def _check(settings, segment, index, platform):
     if not 0 <= segment.first < segment.last:
         raise PipelineError(
             "initial_epoch {} and epochs {}: nothing to train between them".format(segment.first, segment.last)
@@ -126,6 +126,13 @@ def _check(settings, segment, index):
         raise PipelineError("initial_epoch {} needs the checkpoint of that epoch".format(segment.first))
     if segment.start is not None and segment.weights is not None:
         raise PipelineError("weights {}: a start from a checkpoint brings its own weights".format(segment.weights))
+    for name, steps in (("steps", settings.steps), ("log_every", segment.log_every)):
+        if steps % platform.steps_per_run:
+            raise PipelineError(
+                "{} {}: must be a multiple of the {} steps in a run of the session".format(
+                    name, steps, platform.steps_per_run
+                )
+            )
     if len(index) < settings.batch_size:
         raise PipelineError("{} records are fewer than a batch of {}".format(len(index), settings.batch_size))
 
@@ -271,6 +278,9 @@ class _Loop:
         if self._platform.size > 1 and self._broadcast is not None:
             if self._writes:
                 self._session.run(self._assign_first, {self._set_first: position})
+            else:
+                # A broadcast may read the variables that it fills.
+                self._session.run([self._initialize, self._first.initializer])
             self._session.run(self._broadcast)
             position = int(self._session.run(self._first))
         return position
@@ -351,8 +361,8 @@ class _Loop:
         rate = optim.learning_rate(self._settings.learning_rate, self._settings.lr_decay, epoch)
         begun = time.monotonic()
         values = self._run(rate)
-        seconds = time.monotonic() - begun
-        self._position += 1
+        seconds = (time.monotonic() - begun) / self._platform.steps_per_run
+        self._position += self._platform.steps_per_run
         if self._position - self._started_from > _WARM_UP:
             self._times.append(seconds)
         self._refuse_non_finite(values)
@@ -389,6 +399,9 @@ class _Loop:
         return values
 
     def _refuse_non_finite(self, values):
+        if values["figures"].get("skipped"):
+            # The overflow of a step that loss scaling did not apply.
+            values["gradient_norm"] = 0.0
         for name in _LOSS_PARTS:
             if not np.isfinite(values[name]):
                 epoch, step = divmod(self._position - 1, self._settings.steps)
@@ -409,7 +422,7 @@ class _Loop:
             epoch=epoch,
             step=step,
             global_step=self._position,
-            steps=len(self._pending),
+            steps=len(self._pending) * self._platform.steps_per_run,
             learning_rate=self._pending[-1]["learning_rate"],
             step_ms=step_ms,
             images_per_second=1000 * samples / step_ms,

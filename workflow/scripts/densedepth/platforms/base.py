@@ -5,8 +5,9 @@ import contextlib
 
 # precision_mode, op_select_implmode, is_loss_scale, hcom_parallel: as in the reference port's command line.
 # ranks: a `ranks.Ranks`, this process among those that train together; None for one that trains alone.
-Options = collections.namedtuple("Options", "precision_mode op_select_implmode is_loss_scale hcom_parallel ranks")
-Options.__new__.__defaults__ = (None,)
+# extra: more options of the platform as {name: text}.
+Options = collections.namedtuple("Options", "precision_mode op_select_implmode is_loss_scale hcom_parallel ranks extra")
+Options.__new__.__defaults__ = (None, {})
 
 
 class Platform:
@@ -17,6 +18,8 @@ class Platform:
 
     rank = 0
     size = 1
+    # Training steps that one session.run does.
+    steps_per_run = 1
 
     def __init__(self, options):
         self.options = options
