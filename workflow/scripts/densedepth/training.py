@@ -92,8 +92,9 @@ def train(settings, segment, index, platform, after_checkpoint=lambda checkpoint
     is overwritten) and `Interrupted` after SIGTERM or SIGINT.
     """
     _check(settings, segment, index)
-    with state.State(os.path.join(segment.folder, "state"), _fingerprint(settings, segment, index)) as saved:
-        with _Loop(settings, segment, index, platform, saved) as loop:
+    fingerprint = _fingerprint(settings, segment, index)
+    with state.State(os.path.join(segment.folder, "state"), fingerprint) as saved:
+        with _Loop(settings, segment, index, platform, saved, fingerprint) as loop:
             loop.run(after_checkpoint)
         saved.clear()
 
@@ -124,13 +125,13 @@ def _fingerprint(settings, segment, index):
 class _Loop:
     """The graph, the session and the position of one call of `train`."""
 
-    def __init__(self, settings, segment, index, platform, saved):
+    def __init__(self, settings, segment, index, platform, saved, fingerprint):
         self._settings = settings
         self._segment = segment
         self._index = index
         self._platform = platform
         self._saved = saved
-        self._fingerprint = _fingerprint(settings, segment, index)
+        self._fingerprint = fingerprint
         self._signal = None
         self._history = []
         self._pending = []
