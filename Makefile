@@ -38,8 +38,8 @@ unit:
 	@$(SETUP) tf1? tf2
 	@for name in tf1 tf2; do \
 	  test -x .venv/$$name/bin/python || continue; \
-	  echo ".venv/$$name/bin/python -m pytest tests/unit tests/graph"; \
-	  .venv/$$name/bin/python -m pytest tests/unit tests/graph || exit 1; \
+	  echo ".venv/$$name/bin/python -m pytest tests/unit tests/graph tests/ascend"; \
+	  .venv/$$name/bin/python -m pytest tests/unit tests/graph tests/ascend || exit 1; \
 	done
 
 workflow-tests:
@@ -54,7 +54,7 @@ help:
 	@echo "make setup           only set up"
 	@echo "make test            all checks and tests: lint, unit and graph tests on each runtime, workflow tests"
 	@echo "make lint            ruff, snakefmt, snakemake --lint"
-	@echo "make unit            unit and graph tests on each runtime"
+	@echo "make unit            unit and graph tests on each runtime; Ascend tests on tf1"
 	@echo "make workflow-tests  tests that run Snakemake"
 	@echo "make clean           remove results (the environments in .venv and the files in dataset stay)"
 	@echo

@@ -18,8 +18,8 @@ report: "workflow/report/workflow.rst"
 
 
 wildcard_constraints:
-    run=one_of(config["runs"]),
-    epoch=r"[1-9][0-9]*",
+    run=one_of([*config["runs"], *published()]),
+    epoch=r"0|[1-9][0-9]*",
 
 
 include: "workflow/rules/data.smk"

@@ -14,7 +14,7 @@ def frozen(checkpoint, tmp_path_factory):
     from densedepth import freeze
 
     path = str(tmp_path_factory.mktemp("export") / "model.pb")
-    freeze.freeze(checkpoint.folder, "conv3/BiasAdd", path)
+    freeze.freeze(checkpoint.folder, "conv3/BiasAdd", path, fold=False)
     return path
 
 

@@ -20,6 +20,7 @@ ATTRIBUTES_OF_1_15 = {
     },
     "FusedBatchNormV3": {"T", "U", "data_format", "epsilon", "is_training"},
     "LeakyRelu": {"T", "alpha"},
+    "Mul": {"T"},
     "MaxPool": {"T", "data_format", "ksize", "padding", "strides"},
     "Pad": {"T", "Tpaddings"},
     "Placeholder": {"dtype", "shape"},
@@ -78,7 +79,7 @@ def test_depth_limits_of_the_program_are_used(frozen, test_archive, tmp_path, ca
 
 
 def test_same_checkpoint_gives_the_same_bytes(checkpoint, frozen, tmp_path):
-    arguments = ["--ckptdir", checkpoint.folder, "--pbdir", str(tmp_path), "--pb_name", "again"]
+    arguments = ["--ckptdir", checkpoint.folder, "--pbdir", str(tmp_path), "--pb_name", "again", "--fold", "false"]
     assert ckpt2pb.main(arguments) == 0
     with open(frozen, "rb") as one:
         assert one.read() == (tmp_path / "again.pb").read_bytes()
@@ -132,3 +133,72 @@ def test_unknown_output_is_refused_with_the_right_name(checkpoint, tmp_path, cap
     assert ckpt2pb.main(arguments) == 1
     assert "conv9/BiasAdd: no such operation in the network; its output is conv3/BiasAdd" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
+
+
+@pytest.fixture(scope="module")
+def folded(checkpoint, tmp_path_factory):
+    """The path of the checkpoint's folded graph, as the program writes it, with a SavedModel beside it."""
+    folder = tmp_path_factory.mktemp("folded")
+    arguments = ["--ckptdir", checkpoint.folder, "--pbdir", str(folder), "--pb_name", "model", "--saved_model"]
+    assert ckpt2pb.main(arguments) == 0
+    return str(folder / "model.pb")
+
+
+def test_folding_keeps_the_numbers_with_fewer_operations(predictor, frozen, folded, test_archive):
+    images = np.random.RandomState(1).uniform(0, 1, (2, 32, 64, 3)).astype(np.float32)
+    expected = predictor.run(images)
+    with inference.load_frozen(folded) as ours, open_test_set(test_archive) as test_set:
+        output = ours.run(images)
+        metrics = evaluation.evaluate(ours, test_set, 2)["metrics"]
+        unfolded = evaluation.evaluate(predictor, test_set, 2)["metrics"]
+    assert np.abs(output - expected).max() / np.abs(expected).mean() < 1e-4
+    assert metrics == pytest.approx(unfolded, abs=1e-4)
+    nodes, before = read_graph(folded).node, read_graph(frozen).node
+    assert len(nodes) < len(before)
+    operations = [node.op for node in nodes]
+    assert not [op for op in operations if op.startswith("FusedBatchNorm")]
+    # Normalisation remains where it reads joined features: before each of the 58 dense layers, in the three
+    # transitions and at the end.
+    assert operations.count("Mul") == 58 + 3 + 1
+    for node in nodes:
+        assert set(node.attr) <= ATTRIBUTES_OF_1_15[node.op], node.name
+    assert files.read_json(folded + ".json")["folded"] is True
+    assert files.read_json(frozen + ".json")["folded"] is False
+
+
+def test_saved_model_gives_what_the_frozen_graph_gives(folded):
+    side = files.read_json(folded + ".json")["saved_model"]
+    images = np.random.RandomState(2).uniform(0, 1, (2, 32, 64, 3)).astype(np.float32)
+    with tf.Graph().as_default() as graph, tf.Session(graph=graph) as session:
+        meta = tf.saved_model.loader.load(session, ["serve"], side["path"])
+        signature = meta.signature_def["serving_default"]
+        assert list(signature.inputs) == ["input_1"] and list(signature.outputs) == ["conv3"]
+        output = session.run(signature.outputs["conv3"].name, {signature.inputs["input_1"].name: images})
+    with inference.load_frozen(folded) as ours:
+        np.testing.assert_array_equal(output, ours.run(images))
+
+
+def test_folded_graph_is_the_same_each_time_and_other_folders_stay(checkpoint, folded, tmp_path):
+    arguments = [
+        "--ckptdir",
+        checkpoint.folder,
+        "--pbdir",
+        str(tmp_path),
+        "--pb_name",
+        "model",
+        "--saved_model",
+        "true",
+    ]
+    assert ckpt2pb.main(arguments) == 0
+    first, second = files.read_json(folded + ".json"), files.read_json(str(tmp_path / "model.pb.json"))
+    assert first["sha256"] == second["sha256"]
+    # TensorFlow 1.15 writes the SavedModel's maps in any order, so its bytes may differ.
+    assert first["saved_model"]["signature"] == second["saved_model"]["signature"]
+    # Again into the same folder; a folder of something else stays.
+    assert ckpt2pb.main(arguments) == 0
+    other = tmp_path / "other"
+    (other / "saved_model").mkdir(parents=True)
+    (other / "saved_model" / "mine.txt").write_text("mine")
+    arguments[3] = str(other)
+    assert ckpt2pb.main(arguments) == 1
+    assert (other / "saved_model" / "mine.txt").read_text() == "mine"

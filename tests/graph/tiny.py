@@ -10,12 +10,16 @@ from densedepth.tf import tf
 MODEL = network.Model(encoder="densenet121")
 
 
-def write_test_set(path, count=5, size=(64, 96), crop=(4, 59, 3, 88), seed=0):
-    """An archive as nyu_test.zip of random pictures and smooth depth; the crop is not symmetric. Returns its arrays."""
+def write_test_set(path, count=5, size=(64, 96), crop=(4, 59, 3, 88), seed=0, depth=None):
+    """An archive as nyu_test.zip of random pictures and smooth depth (or `depth`); the crop is not symmetric.
+
+    Returns its arrays.
+    """
     random = np.random.RandomState(seed)
     coarse = random.uniform(0, 255, (count, size[0] // 8, size[1] // 8, 3))
     rgb = coarse.repeat(8, axis=1).repeat(8, axis=2).astype(np.uint8)
-    depth = random.uniform(0.8, 6, (count, 1, 1)) + np.linspace(0, 2, size[1]) + np.linspace(1, 0, size[0])[:, None]
+    if depth is None:
+        depth = random.uniform(0.8, 6, (count, 1, 1)) + np.linspace(0, 2, size[1]) + np.linspace(1, 0, size[0])[:, None]
     arrays = {"rgb": rgb, "depth": depth.astype(np.float32), "crop": np.array(crop)}
     with zipfile.ZipFile(str(path), "w") as archive:
         for name, array in arrays.items():

@@ -3,7 +3,9 @@
 import copy
 import subprocess
 import sys
+import zipfile
 
+import numpy as np
 import pytest
 import yaml
 from conftest import REPOSITORY
@@ -82,15 +84,24 @@ def test_our_own_settings_are_accepted(overlay):
         ("model.encoder", "resnet50", "must be one of densenet121, densenet169, densenet201"),
         ("model.decoder", 1, "config: model.decoder = 1: must be one of half, full"),
         ("runtime", "tf3", 'config: runtime = "tf3": must be one of auto, tf1, tf2'),
+        ("platform", "gpu", 'config: platform = "gpu": must be one of cpu_gpu, ascend'),
+        ("npu_options.dump_path", [], "config: npu_options.dump_path = []: must be text or a whole number or true or"),
+        ("npu_options.A-b", 1, "config: npu_options.A-b: not a legal name; lower-case letters,"),
         ("data.train_archive", "nyu_data", 'config: data.train_archive = "nyu_data": must be a path that ends in .zip'),
         ("data.test_archive", CONFIG["data"]["train_archive"], "is data.train_archive as well"),
         ("data.examples", ["a.gif"], 'config: data.examples[0] = "a.gif": must be the path of a .png or .jpg file'),
         ("data.shards", 500, "config: data.shards = 500: must be at most sample.train_scenes = 400"),
         ("report.gallery", 60, "config: report.gallery = 60: must be at most sample.test_scenes = 48"),
         ("runs", {}, "config: runs = {}: must have at least 1 entry"),
-        ("runs.1p", {"devices": 8}, "config: runs.1p.devices = 8: must be at most 1"),
+        ("runs.1p", {"devices": 65}, "config: runs.1p.devices = 65: must be at most 64"),
+        ("runs.1p", {"devices": 0}, "config: runs.1p.devices = 0: must be at least 1"),
+        ("runs.1p", {"devices": 2, "steps_per_device": 1}, "runs.1p.steps_per_device = 1: must be true or false"),
         ("runs.report", {"devices": 1}, "config: runs.report: not a legal name; the pipeline uses that name itself"),
         ("runs.a/b", {"devices": 1}, "config: runs.a/b: not a legal name; letters, digits,"),
+        ("evaluate.protocols", ["bts"], 'config: evaluate.protocols = ["bts"]: must hold port, which the report shows'),
+        ("evaluate.protocols", ["port", "kitti"], "must be one of port, paper, bts"),
+        ("published.a/b", "a.h5", "config: published.a/b: not a legal name; letters, digits,"),
+        ("published.nyu", "nyu.pb", 'config: published.nyu = "nyu.pb": must be a path that ends in .h5 or .index'),
         ("downloads.here", {"urls": ["https://a.b/c"]}, "config: downloads.here: not a legal name; a file name right"),
     ],
 )
@@ -174,3 +185,28 @@ def test_snakemake_refuses_bad_settings_before_any_job(project):
     assert "config: train.steps = 0: must be at least 1" in output
     assert "Traceback" not in output
     assert not project.path("results").exists()
+
+
+def test_nested_values_of_the_command_line_have_the_types_of_the_schema():
+    words = {
+        "seed": 3,
+        "train": {"batch_size": "8", "keep_epochs": ["1", "x"], "is_loss_scale": "True", "learning_rate": "1e-4"},
+        "data": {"train_archive": "12", "height": "6.5"},
+        "runs": {"8p": {"devices": "2"}},
+    }
+    assert configuration.typed(words, SCHEMA) == {
+        "seed": 3,
+        "train": {"batch_size": 8, "keep_epochs": [1, "x"], "is_loss_scale": True, "learning_rate": 1e-4},
+        "data": {"train_archive": "12", "height": "6.5"},
+        "runs": {"8p": {"devices": 2}},
+    }
+
+
+def test_jobs_get_the_nested_values_of_the_command_line(project):
+    sample = "sample={'train_scenes': 1, 'test_scenes': 6}"
+    project.snakemake("--cores", "1", "results/sample/nyu_test.zip", "--config", sample, "data={'shards': 1}")
+    with zipfile.ZipFile(project.path("results/sample/nyu_test.zip")) as archive:
+        assert np.load(archive.open("eigen_test_depth.npy")).shape[0] == 6
+    assert 'train.steps = "x": must be a whole number' in project.snakemake(
+        "-n", "--config", "train={'steps': x}", fails=True
+    )

@@ -1,6 +1,7 @@
 """What Snakemake would do, seen in dry runs; nothing is made here."""
 
 import os
+import re
 
 import pytest
 from conftest import TINY
@@ -65,6 +66,29 @@ def test_a_run_of_another_name_has_results_of_its_own(project):
     assert (plan["train_model"], plan["convert_records"]) == (6, 1)
 
 
+def test_each_run_has_its_number_of_devices_whatever_the_cores(project):
+    runs = {"2p": {"devices": 2}, "8p": {"devices": 8, "steps_per_device": True}}
+    output = project.snakemake("--dry-run", "--printshellcmds", "--cores", "1", *project.configure({"runs": runs}))
+    found = set(re.findall(r"--name (\w+) --devices (\d+) --steps_per_device (\w+)", " ".join(output.split())))
+    assert found == {("1p", "1", "False"), ("2p", "2", "False"), ("8p", "8", "True")}
+
+
+def test_a_network_trained_elsewhere_is_imported_and_evaluated_without_training(project):
+    project.path("dataset").mkdir()
+    for name in ("nyu.h5", "nyu_test.zip"):
+        project.path("dataset").joinpath(name).write_text("by hand")
+    settings = {"published": {"nyu": "dataset/nyu.h5"}, "data": {"test_archive": "dataset/nyu_test.zip"}}
+    arguments = project.configure(settings)
+    plan = project.planned("results/published/nyu/evaluation/epoch0.json", *arguments)
+    assert plan == {"import_published": 1, "evaluate_checkpoint": 1}
+    plan = project.planned("results/published/nyu/inference/frozen.json", *arguments)
+    assert plan == {"import_published": 1, "freeze_graph": 1, "infer_frozen_graph": 1}
+    # What is trained stays as it is, and no run has an epoch 0.
+    assert project.planned(*arguments)["train_model"] == 3
+    assert "import_published" not in project.planned(*arguments)
+    assert "MissingInput" in project.snakemake("-n", "results/1p/evaluation/epoch0.json", *arguments, fails=True)
+
+
 def test_without_example_pictures_there_is_no_panel(project):
     assert "predict_examples" not in project.planned(*project.configure({"data": {"examples": []}}))
 
@@ -122,3 +146,14 @@ def test_conda_environments_are_those_of_the_runtime(project, tmp_path, monkeypa
 
 def test_settings_of_the_tests_are_legal(project):
     assert project.planned(*project.configure(TINY))["train_model"] == 2
+
+
+def test_ascend_is_a_matter_of_settings(project):
+    """Its options reach the training alone."""
+    options = {"op_compiler_cache_mode": "enable", "enable_dump": False}
+    output = project.snakemake("--dry-run", *project.configure({"platform": "ascend", "npu_options": options}))
+    assert "--platform ascend" in output
+    assert "--npu_option enable_dump=false op_compiler_cache_mode=enable" in output
+    assert "--npu_option" not in project.snakemake("--dry-run")
+    profile = project.snakemake("--dry-run", "--workflow-profile", "profiles/ascend")
+    assert "python3.7 workflow/scripts/train.py" in profile and "--platform ascend" in profile

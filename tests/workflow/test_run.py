@@ -157,6 +157,15 @@ def test_a_setting_makes_again_what_uses_it(finished):
     }
 
 
+def test_a_run_on_two_devices(finished):
+    settings = overlay(finished, runs={"2p": {"devices": 2}})
+    finished.snakemake("results/2p/checkpoints/epoch1/model.json", *settings)
+    side = json.loads(finished.path("results/2p/checkpoints/epoch1/model.json").read_text())
+    assert side["performance"]["world_size"] == 2
+    assert side["global_step"] == TINY["train"]["steps"] / 2
+    assert "train_model" not in finished.planned(*SETTINGS)
+
+
 def test_a_report_in_one_file_can_be_made(finished):
     finished.snakemake(*SETTINGS, "--report", "report.html")
     assert finished.path("report.html").stat().st_size > 100000

@@ -9,6 +9,7 @@ import sys
 import yaml
 from snakemake.exceptions import WorkflowError
 from snakemake.settings.types import DeploymentMethod
+from snakemake.utils import update_config
 
 sys.path.insert(0, os.path.join(workflow.basedir, "workflow", "scripts"))
 
@@ -19,6 +20,7 @@ def check_config():
     """Stop before any job, with one line for each thing that is wrong with the settings."""
     with open(os.path.join(workflow.basedir, "workflow", "schemas", "config.schema.yaml")) as stream:
         schema = yaml.safe_load(stream)
+    update_config(config, configuration.typed(workflow.config_settings.config, schema))
     problems = configuration.problems(config, schema)
     if problems:
         raise WorkflowError("\n".join(["the settings cannot be used:", *problems]))
@@ -132,9 +134,36 @@ def start_flags(wildcards):
     return [flag, folder] if folder else []
 
 
+def of_run(key, default=None):
+    """Function of the wildcards: setting `key` of their run."""
+    return lambda wildcards: config["runs"][wildcards.run].get(key, default)
+
+
+def npus():
+    """Input function: the Ascend devices of the run of the wildcards."""
+    return lambda wildcards: config["runs"][wildcards.run]["devices"] if config["platform"] == "ascend" else 0
+
+
+def npu_flags():
+    """Flags of train.py for the parameters of an Ascend session; booleans in the words of the command line."""
+    if config["platform"] != "ascend" or not config["npu_options"]:
+        return []
+    pairs = sorted(config["npu_options"].items())
+    return ["--npu_option"] + [
+        "{}={}".format(name, str(value).lower() if isinstance(value, bool) else value) for name, value in pairs
+    ]
+
+
 def last_checkpoint(name):
     """Input function: file `name` of the last checkpoint of the run of the wildcards."""
-    return lambda wildcards: "results/{}/checkpoints/epoch{}/{}".format(wildcards.run, kept_epochs()[-1], name)
+    return lambda wildcards: "results/{}/checkpoints/epoch{}/{}".format(
+        wildcards.run, 0 if wildcards.run in published() else kept_epochs()[-1], name
+    )
+
+
+def published():
+    """{what stands for `run` in the paths of a network trained elsewhere: its file}."""
+    return {"published/{}".format(name): path for name, path in config["published"].items()}
 
 
 def of_runs(pattern):
@@ -164,6 +193,7 @@ def weights_side():
 
 def reported_settings():
     """The settings that decide the results, as JSON text: not those of the machine and addresses."""
-    settings = {key: value for key, value in config.items() if key not in ("runtime", "python", "downloads")}
+    machine = ("runtime", "python", "platform", "npu_options", "downloads", "published")
+    settings = {key: value for key, value in config.items() if key not in machine}
     settings["train"] = {key: value for key, value in config["train"].items() if key != "state_minutes"}
     return json.dumps(settings, sort_keys=True)

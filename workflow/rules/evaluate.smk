@@ -1,7 +1,7 @@
 """From checkpoints and the test archive to precision figures.
 
-Needs a checkpoint and the test archive; makes results/<run>/evaluation/epoch<e>.json (and lines in evaluate.log beside
-it) and results/baseline.json.
+Needs a checkpoint and the test archive; makes results/<run>/evaluation/epoch<e>.json and .csv (and lines in
+evaluate.log beside them) and results/baseline.json.
 """
 
 
@@ -15,6 +15,7 @@ rule evaluate_checkpoint:
         test=lookup(dpath="data/test_archive", within=config),
     output:
         figures="results/{run}/evaluation/epoch{epoch}.json",
+        images="results/{run}/evaluation/epoch{epoch}.csv",
     log:
         "results/logs/{run}/evaluate_epoch{epoch}.log",
     benchmark:
@@ -29,6 +30,7 @@ rule evaluate_checkpoint:
     params:
         folder=subpath(input.side, parent=True),
         batch_size=lookup(dpath="evaluate/batch_size", within=config),
+        protocols=lookup(dpath="evaluate/protocols", within=config),
     message:
         "evaluating {params.folder}"
     shell:
@@ -38,7 +40,9 @@ rule evaluate_checkpoint:
             --test_data {input.test:q} \
             --logdir results/{wildcards.run}/evaluation \
             --bs {params.batch_size} \
+            --protocol {params.protocols:q} \
             --json {output.figures:q} \
+            --csv {output.images:q} \
             >{log:q} 2>&1
         """
 

@@ -26,6 +26,8 @@ rule freeze_graph:
     params:
         folder=subpath(input.side, parent=True),
         node="conv3/BiasAdd",
+        # Folding rounds differently; the frozen graph's figures are to be the checkpoint's.
+        fold="false",
     message:
         "freezing {params.folder}"
     shell:
@@ -35,6 +37,7 @@ rule freeze_graph:
             --pbdir results/{wildcards.run}/export \
             --output_node_names {params.node} \
             --pb_name model \
+            --fold {params.fold} \
             >{log:q} 2>&1
         """
 

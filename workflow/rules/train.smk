@@ -22,16 +22,25 @@ rule train_model:
         "results/logs/{run}/train_epoch{epoch}.log",
     benchmark:
         "results/benchmarks/{run}/train_epoch{epoch}.tsv"
+    wildcard_constraints:
+        run=one_of(config["runs"]),
+        epoch=r"[1-9][0-9]*",
     conda:
         environment()
     threads: 8
     resources:
         python=tensorflow_python(),
+        platform=lookup(dpath="platform", within=config),
+        # Counted only where a profile says how many there are.
+        npu=npus(),
         # Not among the params: how often the state is saved changes no result.
         state_minutes=lookup(dpath="train/state_minutes", within=config),
         mem_mb=16000,
         runtime=1440,
     params:
+        # From the settings, never from the threads, which Snakemake cuts to the cores at hand.
+        devices=of_run("devices"),
+        steps_per_device=of_run("steps_per_device", False),
         initial_epoch=epoch_before,
         start=start_flags,
         learning_rate=lookup(dpath="train/learning_rate", within=config),
@@ -54,12 +63,15 @@ rule train_model:
         op_select_implmode=lookup(dpath="train/op_select_implmode", within=config),
         is_loss_scale=lookup(dpath="train/is_loss_scale", within=config),
         hcom_parallel=lookup(dpath="train/hcom_parallel", within=config),
+        npu_options=npu_flags(),
     message:
         "training {wildcards.run} from epoch {params.initial_epoch} to {wildcards.epoch}"
     shell:
         """
         {resources.python:q} workflow/scripts/train.py \
             --name {wildcards.run} \
+            --devices {params.devices} \
+            --steps_per_device {params.steps_per_device} \
             --train_tfrecords {input.records:q} \
             --ckptdir results/{wildcards.run}/checkpoints \
             --initial_epoch {params.initial_epoch} \
@@ -86,5 +98,7 @@ rule train_model:
             --op_select_implmode {params.op_select_implmode} \
             --is_loss_scale {params.is_loss_scale} \
             --hcom_parallel {params.hcom_parallel} \
+            --platform {resources.platform} \
+            {params.npu_options:q} \
             2>&1 | tee {log:q}
         """

@@ -1,6 +1,7 @@
-"""From Keras' DenseNet weights to a checkpoint of the encoder.
+"""From weights of elsewhere to checkpoints.
 
-Needs the .h5 file that `train.weights` names; makes results/weights/<encoder>/.
+Needs the .h5 file that `train.weights` names, and makes results/weights/<encoder>/; needs the files of whole networks
+that `published` names, and makes results/published/<name>/checkpoints/epoch0/.
 """
 
 
@@ -31,5 +32,38 @@ rule import_weights:
             --input {input.weights:q} \
             --encoder {wildcards.encoder} \
             --out results/weights/{wildcards.encoder} \
+            >{log:q} 2>&1
+        """
+
+
+rule import_published:
+    """Bring a whole network that was trained elsewhere into the form of a checkpoint of epoch 0."""
+    input:
+        code=code("import_model.py"),
+        network=lambda wildcards: published()[wildcards.run],
+    output:
+        index="results/{run}/checkpoints/epoch0/model.ckpt.index",
+        data="results/{run}/checkpoints/epoch0/model.ckpt.data-00000-of-00001",
+        pointer="results/{run}/checkpoints/epoch0/checkpoint",
+        side="results/{run}/checkpoints/epoch0/model.json",
+    log:
+        "results/logs/{run}/import_published.log",
+    wildcard_constraints:
+        run=one_of(published()) or "(?!)",
+    conda:
+        environment()
+    resources:
+        python=tensorflow_python(),
+        mem_mb=4000,
+        runtime=30,
+    params:
+        folder=subpath(output.side, parent=True),
+    message:
+        "importing {input.network}"
+    shell:
+        """
+        {resources.python:q} workflow/scripts/import_model.py \
+            --input {input.network:q} \
+            --out {params.folder:q} \
             >{log:q} 2>&1
         """

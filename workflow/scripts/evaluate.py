@@ -4,14 +4,15 @@
 
 Of a folder of epoch<N> checkpoints the last one is taken. The six figures of the reference port are appended to
 evaluate.log in --logdir (rel divided by the prediction, rms pooled over all pixels); --json gets all figures, by other
-conventions too, those of each image, and the speed.
+conventions too, those of each image, and the speed. --protocol port paper bts scores the same predictions in several
+ways (docs/metrics.md); the images of the smallest and the largest rms are named at the end.
 """
 
 import os
 import sys
 
 import cli
-from densedepth import evaluation, files, inference
+from densedepth import evaluation, files, inference, protocols
 from densedepth.testset import open_test_set
 
 
@@ -22,6 +23,10 @@ def build_parser():
     arguments.add_argument("--logdir", default="./results", help="folder of evaluate.log")
     arguments.add_argument("--bs", type=cli.positive_int, default=2, help="images in a batch")
     arguments.add_argument("--json", help="file for all figures")
+    arguments.add_argument("--csv", help="file for the scores of each image")
+    arguments.add_argument(
+        "--protocol", nargs="+", default=["port"], choices=protocols.NAMES, help="ways to score (docs/metrics.md)"
+    )
     return arguments
 
 
@@ -29,11 +34,18 @@ def work(args):
     with open_test_set(args.test_data) as test_set, inference.load_checkpoint(args.ckptdir) as predictor:
         source = predictor.describe()
         print("evaluating {} (epoch {}) on {} images".format(source["path"], source["epoch"], test_set.count))
-        document = evaluation.evaluate(predictor, test_set, args.bs, progress=evaluation.Progress())
+        document = evaluation.evaluate(
+            predictor, test_set, args.bs, progress=evaluation.Progress(), names=args.protocol
+        )
     if args.json:
         files.write_json(args.json, document)
+    if args.csv:
+        evaluation.write_csv(args.csv, document)
     evaluation.append_log(os.path.join(args.logdir, "evaluate.log"), document)
-    print(evaluation.figures(document))
+    if "port" in args.protocol:
+        print(evaluation.figures(document))
+    for line in evaluation.other_figures(document) + evaluation.extremes(document):
+        print(line)
 
 
 def main(argv=None):

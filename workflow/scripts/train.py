@@ -6,6 +6,9 @@
 The flags of the reference port keep their meaning. A call that was interrupted goes on where it was when it is
 repeated. With --full the checkpoints after epochs 5, 10 and 11 to 20 are kept (--keep_epochs names others) and each
 is evaluated on --test_data.
+
+With --devices 8 it starts eight processes, one for each device of this machine. Ranks that something else starts are
+told by --is_distributed true: RANK_ID, RANK_SIZE and DENSEDEPTH_MASTER (host:port of rank 0), or srun's variables.
 """
 
 import os
@@ -13,7 +16,7 @@ import subprocess
 import sys
 
 import cli
-from densedepth import dataset, model, platforms, progress, records, training
+from densedepth import dataset, launch, model, platforms, progress, ranks, records, training
 from densedepth.errors import PipelineError
 from densedepth.platforms.base import Options
 
@@ -38,8 +41,11 @@ def build_parser():
     cli.add_boolean(arguments, "--full", False, "keep and evaluate the checkpoints that the port evaluates")
     add("--lr", type=float, default=1e-4, help="learning rate of the first epoch")
     add("--lr_decay", type=float, default=0.9, help="factor on the learning rate for each later epoch")
-    add("--bs", type=cli.positive_int, default=4, help="images in a batch")
-    add("--steps", type=cli.positive_int, default=12672, help="steps in an epoch")
+    add("--bs", type=cli.positive_int, default=4, help="images in a batch of one device")
+    add("--steps", type=cli.positive_int, default=12672, help="steps in an epoch, shared by the devices")
+    cli.add_boolean(
+        arguments, "--steps_per_device", False, "--steps on every device: an epoch sees more, as the port's"
+    )
     add("--mindepth", type=float, default=10, help="nearest depth of the targets, centimetres")
     add("--maxdepth", type=float, default=1000, help="farthest depth of the targets, centimetres")
     add("--size", type=cli.positive_int, nargs=2, default=[480, 640], help="height and width of the network's input")
@@ -54,39 +60,105 @@ def build_parser():
     add("--seed", type=int, default=0, help="seed of order, augmentation and random weights")
     add("--log_every", type=cli.positive_int, default=10, help="steps between log lines")
     add("--state_minutes", type=float, default=5, help="minutes between snapshots to resume from")
-    add("--platform", default="cpu_gpu", help="cpu_gpu")
+    add("--platform", default="cpu_gpu", help="cpu_gpu or ascend")
+    add("--npu_option", nargs="+", default=[], metavar="KEY=VALUE", help="more options of the platform ascend")
     add("--precision_mode", default="must_keep_origin_dtype", help="as on Ascend")
     add("--op_select_implmode", default="high_precision", help="as on Ascend")
     cli.add_boolean(arguments, "--is_loss_scale", False, "dynamic loss scale, with mixed precision")
-    cli.add_boolean(arguments, "--is_distributed", False, "train on several devices")
+    add("--devices", type=cli.positive_int, default=1, help="devices of this machine, a process for each")
+    add("--rank_timeout", type=float, default=60, help="seconds without a sign of life after which a rank is lost")
+    cli.add_boolean(arguments, "--is_distributed", False, "be one of several ranks, as the environment says")
     cli.add_boolean(arguments, "--hcom_parallel", False, "exchange gradients during the backward pass, on Ascend")
     return arguments
 
 
 def work(args):
-    if args.is_distributed:
-        raise PipelineError("--is_distributed true: this version trains on one device; leave the flag out")
-    settings = _settings(args)
+    launch.end_with_launcher()
+    if args.rank_timeout <= 0:
+        raise PipelineError("--rank_timeout {:g}: must be more than 0".format(args.rank_timeout))
+    group = _ranks(args)
+    if group is None and args.devices > 1:
+        if args.platform == "ascend":
+            raise PipelineError(
+                "--devices {}: start a process for each device as docs/ascend.md shows".format(args.devices)
+            )
+        status = launch.run([sys.executable] + sys.argv, args.devices, args.rank_timeout)
+        if status:
+            sys.exit(status)
+        return
+    _train(args, group)
+
+
+def _ranks(args):
+    """This process among the ranks, or None when it is to train alone or to start them."""
+    launched = ranks.LAUNCHER in os.environ
+    if not (args.is_distributed or launched):
+        return None
+    group = ranks.find(os.environ, args.rank_timeout)
+    if group is None and args.devices == 1:
+        raise PipelineError(
+            "--is_distributed true: neither RANK_ID and RANK_SIZE nor SLURM_PROCID and SLURM_NTASKS are set; give "
+            "--devices N to start N processes on this machine"
+        )
+    if group is not None and args.devices not in (1, group.size):
+        raise PipelineError("--devices {}: the environment tells of {} ranks".format(args.devices, group.size))
+    return group
+
+
+def _train(args, group):
+    size = group.size if group else 1
+    if group and group.rank > 0:
+        progress.mute()
+    settings = _settings(args, size)
     segment = _segment(args)
     index = records.RecordIndex(records.expand(args.train_tfrecords))
-    options = Options(args.precision_mode, args.op_select_implmode, args.is_loss_scale, args.hcom_parallel)
+    options = Options(
+        args.precision_mode,
+        args.op_select_implmode,
+        args.is_loss_scale,
+        args.hcom_parallel,
+        group,
+        _pairs(args.npu_option),
+    )
     platform = platforms.create(args.platform, options)
     for note in platform.notes():
         progress.line(note)
+    if size > 1:
+        progress.line(_division(args, size, settings.steps))
     evaluate = _evaluation(args) if args.full else lambda checkpoint: None
     try:
         training.train(settings, segment, index, platform, evaluate)
     except training.Interrupted as error:
-        print("{}: {}".format(args.name, error), file=sys.stderr)
+        if platform.rank == 0:
+            print("{}: {}".format(args.name, error), file=sys.stderr)
         sys.exit(128 + error.signal_number)
 
 
-def _settings(args):
+def _pairs(words):
+    for word in words:
+        if "=" not in word:
+            raise PipelineError("--npu_option {}: must be KEY=VALUE".format(word))
+    return dict(word.split("=", 1) for word in words)
+
+
+def _division(args, size, steps):
+    """A line on what --steps means on several devices."""
+    if args.steps_per_device:
+        return "steps_per_device: {} steps an epoch on each of {} devices, {} times the samples".format(
+            steps, size, size
+        )
+    return "{} steps an epoch on one device are {} on {} devices: the same number of samples".format(
+        args.steps, steps, size
+    )
+
+
+def _settings(args, size):
     return training.Settings(
         model=model.Model(args.encoder, args.decoder, args.upsampling, args.mid_activation),
         size=tuple(args.size),
         batch_size=args.bs,
-        steps=args.steps,
+        # Rounded up: an epoch sees all samples that it sees on one device.
+        steps=args.steps if args.steps_per_device else -(-args.steps // size),
         learning_rate=args.lr,
         lr_decay=args.lr_decay,
         halving=args.halving,

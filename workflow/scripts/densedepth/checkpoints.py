@@ -20,6 +20,10 @@ PREFIX = "model.ckpt"
 SIDE_FILE = "model.json"
 FORMAT = 1
 
+# The state of dynamic loss scaling, which only some platforms have. A checkpoint without it starts with the initial
+# scale; one with it is restored without it where there is no loss scaling.
+LOSS_SCALE = ("loss_scale", "good_steps", "bad_steps")
+
 Checkpoint = collections.namedtuple("Checkpoint", "folder prefix side")
 
 
@@ -102,19 +106,25 @@ def verify(checkpoint):
 
 
 def restore(session, checkpoint, with_saver=None):
-    """Load all global variables of the session's graph from `checkpoint`.
+    """Load all global variables of the session's graph from `checkpoint`; call it before the graph is finalized.
 
+    Variables of `LOSS_SCALE` that the checkpoint lacks get their initial values, and what the graph lacks is left out.
     Raises PipelineError naming the variables that the checkpoint lacks or has in another shape, or the damaged file.
     """
     try:
         stored = tf.train.load_checkpoint(checkpoint.prefix).get_variable_to_shape_map()
+        new = [v for v in tf.global_variables() if v.op.name in LOSS_SCALE and v.op.name not in stored]
+        wanted = [v for v in tf.global_variables() if v.op.name not in {n.op.name for n in new}]
         wrong = [
             "{} {} (has {})".format(v.op.name, v.shape.as_list(), stored.get(v.op.name, "none"))
-            for v in tf.global_variables()
+            for v in wanted
             if stored.get(v.op.name) != v.shape.as_list()
         ]
         if wrong:
             raise PipelineError("{}: {} variables do not fit, first {}".format(checkpoint.folder, len(wrong), wrong[0]))
+        if new:
+            session.run([v.initializer for v in new])
+            with_saver = tf.train.Saver(wanted)
         (with_saver or saver()).restore(session, checkpoint.prefix)
     except (tf.errors.OpError, ValueError) as error:
         raise PipelineError("{}: damaged checkpoint ({})".format(checkpoint.folder, _first_line(error))) from None

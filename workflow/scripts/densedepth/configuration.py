@@ -1,5 +1,6 @@
 """Check of the settings: all that is wrong at once, each in one line with the key, the value and what is legal."""
 
+import contextlib
 import difflib
 import json
 import math
@@ -18,6 +19,29 @@ def merge(base, overlay):
         both = isinstance(value, dict) and isinstance(merged.get(key), dict)
         merged[key] = merge(merged[key], value) if both else value
     return merged
+
+
+def typed(value, schema):
+    """`value` of Snakemake's --config with the numbers and truth values that `schema` wants in place of words.
+
+    Snakemake reads everything inside a mapping or a list of the command line as text. What cannot be read as the type
+    that is wanted stays as it is, for `problems` to refuse.
+    """
+    if isinstance(value, dict):
+        known, other = schema.get("properties", {}), schema.get("additionalProperties")
+        other = other if isinstance(other, dict) else {}
+        return {key: typed(item, known.get(key, other)) for key, item in value.items()}
+    if isinstance(value, list):
+        return [typed(item, schema.get("items", {})) for item in value]
+    kinds = schema.get("type", [])
+    for kind in [kinds] if isinstance(kinds, str) else kinds:
+        if isinstance(value, str) and kind in _READERS:
+            with contextlib.suppress(ValueError, KeyError):
+                return _READERS[kind](value)
+    return value
+
+
+_READERS = {"integer": int, "number": float, "boolean": lambda word: {"true": True, "false": False}[word.lower()]}
 
 
 def problems(config, schema):
@@ -84,7 +108,7 @@ def _legal(error, keyword, limit):
         "minItems": lambda: "must have at least {} item".format(limit),
         "minProperties": lambda: "must have at least {} entry".format(limit),
         "pattern": lambda: "must be {}".format(error.schema.get("legal", "of the form {}".format(limit))),
-        "type": lambda: "must be {}{}".format(_TYPES[limit], _hint(error.instance, limit)),
+        "type": lambda: "must be {}{}".format(_types(limit), _hint(error.instance, limit)),
     }
     return phrases[keyword]() if keyword in phrases else error.message
 
@@ -97,6 +121,11 @@ _TYPES = {
     "array": "a list",
     "object": "a mapping of keys to values",
 }
+
+
+def _types(limit):
+    names = [limit] if isinstance(limit, str) else limit
+    return " or ".join(_TYPES[name] for name in names)
 
 
 def _hint(value, expected):
@@ -128,6 +157,12 @@ def _contradictions(config):
                     _name(["train", "keep_epochs", index]), epoch, train["epochs"]
                 )
             )
+    if "port" not in config["evaluate"]["protocols"]:
+        found.append(
+            "{} = {}: must hold port, which the report shows".format(
+                _name(["evaluate", "protocols"]), _show(config["evaluate"]["protocols"])
+            )
+        )
     if data["train_archive"] == data["test_archive"]:
         found.append(
             "{} = {}: is data.train_archive as well".format(

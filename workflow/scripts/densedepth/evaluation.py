@@ -11,16 +11,19 @@ enlarged to the size of the truth, so scores of networks of different sizes comp
 
 Every image counts once, whatever the batch size: a short last batch is filled up for the network, since accelerators
 want fixed shapes, and the filling is dropped from its output.
+
+That is the protocol `port`; `protocols` has others, which are scored from the same forward passes by the same code.
 """
 
 import collections
 import concurrent.futures
+import csv
 import os
 import time
 
 import numpy as np
 
-from . import depth, files, metrics, runtime
+from . import depth, files, metrics, protocols, runtime
 from .errors import PipelineError
 
 FORMAT = 1
@@ -33,24 +36,29 @@ _BINS_PER_METRE = 10000
 _FARTHEST_BIN = 100 * _BINS_PER_METRE
 
 
-def evaluate(predictor, test_set, batch_size, limits=depth.LIMITS_M, progress=None):
+def evaluate(predictor, test_set, batch_size, limits=depth.LIMITS_M, progress=None, names=("port",)):
     """Evaluate `predictor` (see `inference.Predictor`) on `test_set` (see `testset.TestSet`).
 
-    `limits` are the nearest and farthest predicted depth in metres; `progress(done, count)` is called after each batch.
-    Returns the evaluation as JSON-like values: `format`, `source` (what was evaluated), `protocol`, `metrics` (see
-    `metrics`), `per_image`, `speed` (see `Speed.as_dict`), `test_data` and `runtime`. Memory does not grow with the
-    number of images. Raises PipelineError for an output of unusable shape or value, naming the image.
+    `limits` are the nearest and farthest predicted depth in metres; `progress(done, count)` is called after each batch;
+    `names` are those of the protocols. Returns the evaluation as JSON-like values: `format`, `source` (what was
+    evaluated), `protocol`, `metrics` (see `metrics`), `per_image`, `speed` (see `Speed.as_dict`), `test_data` and
+    `runtime`. Protocol, metrics and images at the top are those of `port`; those of each other protocol are in
+    `protocols` by its name. Memory does not grow with the number of images. Raises PipelineError for an output of
+    unusable shape or value, naming the image, and for a test set that a protocol cannot take.
     """
     check_batch_size(predictor, batch_size)
+    chosen = [protocols.fitted(protocol, test_set) for protocol in protocols.named(names)]
+    # Protocols that differ in nothing but the averaging share the sums.
+    views = list({_view(protocol, limits): protocol for protocol in reversed(chosen)}.items())
     speed = Speed(predictor, batch_size)
-    scores = metrics.Accumulator()
+    scores = {view: _Scores() for view, _ in views}
     indices = []
 
     def drain(limit):
         while len(pending) > limit:
             numbers, result = pending.popleft()
-            for sums in result.result():
-                scores.add_sums(sums)
+            for view, image_sums in result.result():
+                scores[view].add(numbers, image_sums)
             indices.extend(numbers)
             if progress:
                 progress(len(indices), test_set.count)
@@ -62,15 +70,18 @@ def evaluate(predictor, test_set, batch_size, limits=depth.LIMITS_M, progress=No
     # The archive is read, and the metrics are computed, beside the network.
     pending = collections.deque()
     with concurrent.futures.ThreadPoolExecutor(max(1, min(_PENDING, os.cpu_count() or 1))) as workers:
-        for images, truth, numbers in _ahead(map(prepared, test_set.batches(batch_size))):
+        for images, truth, numbers in _ahead(map(prepared, _batches(test_set, batch_size, chosen))):
             output = speed.run(images)
             mirrored = speed.run(images[:, :, ::-1])
             _check_output(output, mirrored, numbers)
-            job = workers.submit(_measure, output, mirrored, truth, test_set.crop, limits)
+            job = workers.submit(_measure, output, mirrored, truth, views)
             pending.append((numbers, job))
             drain(_PENDING)
         drain(0)
-    return _document(predictor.describe(), test_set, limits, scores, indices, speed.as_dict())
+    found = {
+        protocol.name: _block(protocol, limits, scores[_view(protocol, limits)], len(indices)) for protocol in chosen
+    }
+    return _document(predictor.describe(), test_set, found, speed.as_dict())
 
 
 def evaluate_constant(test_set, progress=None):
@@ -82,20 +93,19 @@ def evaluate_constant(test_set, progress=None):
     `sha256`, which is read once for all evaluations of a workflow.
     """
     constant = _median(test_set)
-    scores = metrics.Accumulator()
-    indices = []
+    scores = _Scores()
     for _, truth, numbers in test_set.batches(1):
         cropped = _crop(truth, test_set.crop)[0]
-        scores.add(truth=cropped, prediction=np.full(cropped.shape, constant))
-        indices.extend(numbers)
+        scores.add(numbers, [metrics.measure(truth=cropped, prediction=np.full(cropped.shape, constant))])
         if progress:
-            progress(len(indices), test_set.count)
+            progress(len(scores.indices), test_set.count)
     source = {
         "kind": "constant",
         "depth_m": constant,
         "chosen_by": "median of the true depths of the test set itself, inside the crop (an oracle among constants)",
     }
-    document = _document(source, test_set, depth.LIMITS_M, scores, indices, None)
+    port = protocols.fitted(protocols.named(["port"])[0], test_set)
+    document = _document(source, test_set, {"port": _block(port, depth.LIMITS_M, scores, test_set.count)}, None)
     document["test_data"]["sha256"] = files.sha256(test_set.path)
     return document
 
@@ -114,8 +124,10 @@ def figures(document):
 def append_log(path, document):
     """Append what was evaluated and its `figures` to the text file `path`, in one write.
 
-    So evaluations that end at the same time cannot mix their lines.
+    So evaluations that end at the same time cannot mix their lines. Without the protocol `port` nothing is written.
     """
+    if "metrics" not in document:
+        return
     source = document["source"]
     block = "{} (epoch {}, step {}) on {} images of {}\n{}\n".format(
         source["path"],
@@ -263,9 +275,120 @@ def _average(output, mirrored, size, crop, limits):
     return depth.enlarge(average, size, crop)
 
 
-def _measure(output, mirrored, truth, crop, limits):
-    predicted = _average(output, mirrored, truth.shape[1:3], crop, limits)
-    return [metrics.measure(truth=t, prediction=p) for t, p in zip(_crop(truth, crop), predicted)]
+def _view(protocol, limits):
+    """What decides the sums of a protocol: crop, range of the truth, range of the prediction."""
+    return protocol.crop, protocol.truth_m, tuple(protocol.limits_m or limits)
+
+
+def _batches(test_set, batch_size, chosen):
+    if all(protocol.masked for protocol in chosen):
+        return test_set.batches(batch_size, holes=True)
+    return test_set.batches(batch_size)
+
+
+def _measure(output, mirrored, truth, views):
+    """[(view, the sums of each image, None for an image of which no pixel counts)]."""
+    measured = []
+    for view, protocol in views:
+        crop, _, limits = view
+        predicted = _average(output, mirrored, truth.shape[1:3], crop, limits)
+        sums = []
+        for t, p in zip(_crop(truth, crop), predicted):
+            mask = protocol.mask(t)
+            empty = mask is not None and not mask.any()
+            sums.append(None if empty else metrics.measure(truth=t, prediction=p, mask=mask))
+        measured.append((view, sums))
+    return measured
+
+
+class _Scores:
+    """Sums and numbers of the images of one view."""
+
+    def __init__(self):
+        self.total = metrics.Accumulator()
+        self.indices = []
+        self.pixels = []
+        self.without_truth = []
+
+    def add(self, numbers, image_sums):
+        for number, sums in zip(numbers, image_sums):
+            if sums is None:
+                self.without_truth.append(number)
+            else:
+                self.total.add_sums(sums)
+                self.indices.append(number)
+                self.pixels.append(sums.pixels)
+
+
+def _block(protocol, limits, scores, images):
+    """What a document says of one protocol."""
+    if not scores.indices:
+        raise PipelineError("protocol {}: no image has a true depth within {}".format(protocol.name, protocol.truth_m))
+    top, bottom, left, right = protocol.crop
+    described = {
+        "name": protocol.name,
+        "crop": [top, bottom, left, right],
+        "flip_average": True,
+        "depth_limits_m": list(protocol.limits_m or limits),
+        "images": images,
+        "pixels_per_image": (bottom - top + 1) * (right - left + 1),
+    }
+    if protocol.masked:
+        described["truth_m"] = list(protocol.truth_m)
+        described["images_without_truth"] = scores.without_truth
+    per_image = [dict(image, index=index) for index, image in zip(scores.indices, scores.total.images)]
+    if protocol.name != "port":
+        described["averaging"] = protocol.averaging
+        for image, pixels in zip(per_image, scores.pixels):
+            image["pixels"] = pixels
+    pooled = protocol.averaging == "pooled"
+    figures = scores.total.result() if pooled else protocols.mean_of_images(scores.total.images)
+    return {"protocol": described, "metrics": figures, "per_image": per_image}
+
+
+def blocks(document):
+    """{name: block} of all protocols in an evaluation document, `port` first where it is there."""
+    found = {}
+    if "protocol" in document:
+        found["port"] = {key: document[key] for key in ("protocol", "metrics", "per_image")}
+    found.update(document.get("protocols", {}))
+    return found
+
+
+def write_csv(path, document):
+    """Write the scores of each image by each protocol, one row for both: protocol, index, pixels, scores."""
+    columns = ["protocol", "index", "pixels"] + list(metrics.IMAGE_NAMES)
+    with files.atomic_path(path) as temporary, open(temporary, "w", encoding="utf-8", newline="") as stream:
+        writer = csv.DictWriter(stream, columns, lineterminator="\n")
+        writer.writeheader()
+        for name, block in blocks(document).items():
+            pixels = block["protocol"]["pixels_per_image"]
+            for image in block["per_image"]:
+                writer.writerow(dict({"protocol": name, "pixels": pixels}, **image))
+
+
+def extremes(document, count=3):
+    """Lines that name the images of the smallest and the largest rms by each protocol."""
+    lines = []
+    for name, block in blocks(document).items():
+        ranked = sorted(block["per_image"], key=lambda image: (image["rms"], image["index"]))
+        for word, images in (("best", ranked[:count]), ("worst", ranked[::-1][:count])):
+            shown = ", ".join("image {} ({:.3f} m)".format(image["index"], image["rms"]) for image in images)
+            lines.append("{}, {} by rms: {}".format(name, word, shown))
+    return lines
+
+
+def other_figures(document):
+    """One line for each protocol beside `port`: its name and its figures."""
+    return [
+        "{} ({}): {}".format(
+            name,
+            "mean over images" if block["protocol"]["averaging"] == "image" else "pooled",
+            ", ".join("{} {:.4f}".format(key, value) for key, value in block["metrics"].items()),
+        )
+        for name, block in blocks(document).items()
+        if name != "port"
+    ]
 
 
 def _crop(maps, crop):
@@ -283,22 +406,14 @@ def _median(test_set):
     return (int(middle) + 0.5) / _BINS_PER_METRE
 
 
-def _document(source, test_set, limits, scores, indices, speed):
-    top, bottom, left, right = test_set.crop
-    return {
+def _document(source, test_set, found, speed):
+    document = {
         "format": FORMAT,
         "source": source,
-        "protocol": {
-            "name": "port",
-            "crop": [top, bottom, left, right],
-            "flip_average": True,
-            "depth_limits_m": list(limits),
-            "images": len(indices),
-            "pixels_per_image": (bottom - top + 1) * (right - left + 1),
-        },
-        "metrics": scores.result(),
-        "per_image": [dict(image, index=index) for index, image in zip(indices, scores.images)],
         "speed": speed,
         "test_data": {"path": test_set.path, "size_bytes": os.path.getsize(test_set.path)},
         "runtime": runtime.describe(),
     }
+    document.update(found.get("port", {}))
+    others = {name: block for name, block in found.items() if name != "port"}
+    return dict(document, protocols=others) if others else document

@@ -79,11 +79,14 @@ def load_checkpoint(path):
     return predictor
 
 
-def inference_graph(checkpoint, batch=None):
-    """Build the network of `checkpoint` in the current graph, for inference: its input and output tensor."""
+def inference_graph(checkpoint, batch=None, folded=False):
+    """Build the network of `checkpoint` in the current graph, for inference: its input and output tensor.
+
+    `folded`: with the variables that `network.fold` makes.
+    """
     model = network.model_from_dict(checkpoint.side["model"])
     images = network.image_placeholder(tuple(checkpoint.side["size"]), batch)
-    return images, network.predict(images, model)
+    return images, network.predict(images, model, folded=folded)
 
 
 def _checkpoint_source(checkpoint):

@@ -16,7 +16,7 @@ from .errors import PipelineError
 from .model import BLOCKS, Model, model_from_dict
 from .tf import tf
 
-__all__ = ["Model", "decode", "encode", "image_placeholder", "initial_values", "model_from_dict", "predict"]
+__all__ = ["Model", "decode", "encode", "fold", "image_placeholder", "initial_values", "model_from_dict", "predict"]
 
 INPUT = "input_1"
 OUTPUT = "conv3/BiasAdd"
@@ -40,20 +40,21 @@ def image_placeholder(size=None, batch=None):
     return tf.placeholder(tf.float32, (batch, height, width, 3), name=INPUT)
 
 
-def predict(images, model, training=False, momentum=0.99):
+def predict(images, model, training=False, momentum=0.99, folded=False):
     """The network's output for `images` (N, H, W, 3), RGB in 0..1: (N, H/2, W/2, 1), the inverse depth 1000 / cm.
 
     The last layer is linear: nothing keeps the output in the range 1..100 of the targets. With `training`, batch
     statistics normalise the features, and the updates of their moving averages (weight `momentum` for the old value,
-    as in Keras) join `tf.GraphKeys.UPDATE_OPS`; without, the moving averages normalise.
+    as in Keras) join `tf.GraphKeys.UPDATE_OPS`; without, the moving averages normalise. `folded` is the network for
+    inference alone whose variables are those that `fold` makes.
 
     A second call in a graph shares the first one's variables. The output is named `conv3/BiasAdd` (in the first call).
     Raises PipelineError when the image size is known and not a multiple of 32.
     """
-    return decode(encode(images, model.encoder, training, momentum), model)
+    return decode(encode(images, model.encoder, training, momentum, folded), model)
 
 
-def encode(images, encoder, training=False, momentum=0.99):
+def encode(images, encoder, training=False, momentum=0.99, folded=False):
     """The encoder's features for `images` (N, H, W, 3), RGB in 0..1, without ImageNet mean or deviation.
 
     Returns a dict by Keras layer name: `conv1/relu` (N, H/2, W/2, 64), `pool1` (H/4, 64), `pool2_pool` (H/8, 128),
@@ -62,19 +63,23 @@ def encode(images, encoder, training=False, momentum=0.99):
     _check_size(*images.shape.as_list()[1:3])
 
     def norm_relu(x, norm, relu):
-        return tf.nn.relu(_batch_norm(x, norm, training, momentum), name=relu)
+        if not folded:
+            x = _batch_norm(x, norm, training, momentum)
+        elif not _convolution_before(norm):
+            x = _scale_shift(x, norm)
+        return tf.nn.relu(x, name=relu)
 
     features = {}
     with _shared_variables():
         # Padding "SAME" of a strided window is not symmetric, that of Keras' DenseNet is.
-        x = _conv(_zero_pad(images, 3), "conv1/conv", 64, size=7, stride=2, padding="VALID", bias=False)
+        x = _conv(_zero_pad(images, 3), "conv1/conv", 64, size=7, stride=2, padding="VALID", bias=folded)
         x = features["conv1/relu"] = norm_relu(x, "conv1/bn", "conv1/relu")
         x = features["pool1"] = tf.nn.max_pool(_zero_pad(x, 1), [1, 3, 3, 1], [1, 2, 2, 1], "VALID", name="pool1")
         for stage, layers in enumerate(BLOCKS[encoder], start=2):
             for layer in range(1, layers + 1):
                 block = "conv{}_block{}".format(stage, layer)
                 y = norm_relu(x, block + "_0_bn", block + "_0_relu")
-                y = _conv(y, block + "_1_conv", 4 * _GROWTH, size=1, bias=False)
+                y = _conv(y, block + "_1_conv", 4 * _GROWTH, size=1, bias=folded)
                 y = norm_relu(y, block + "_1_bn", block + "_1_relu")
                 y = _conv(y, block + "_2_conv", _GROWTH, size=3, bias=False)
                 x = tf.concat([x, y], axis=3, name=block + "_concat")
@@ -107,6 +112,39 @@ def decode(features, model):
             x = _conv(x, up + "_convB", filters, size=3)
             x = tf.nn.leaky_relu(x, _LEAK, name=up + "_convB/LeakyRelu")
         return _conv(x, "conv3", 1, size=3)
+
+
+def fold(values):
+    """The values of the `folded` network's variables from those of the network's, {name: float32 array} both.
+
+    With its moving averages a normalisation is x * scale + shift. Where it follows a convolution, that is the same
+    convolution with other weights and a bias. The others read features that further layers read as they are, and have
+    an activation behind them: they remain, as `scale` and `shift`. Computed in float64.
+    """
+    folded = {name: value for name, value in values.items() if name.rpartition("/")[2] in ("kernel", "bias")}
+    for norm in [name.rpartition("/")[0] for name in values if name.endswith("/gamma")]:
+        gamma, beta, mean, variance = (
+            np.asarray(values["{}/{}".format(norm, kind)], np.float64)
+            for kind in ("gamma", "beta", "moving_mean", "moving_variance")
+        )
+        scale = gamma / np.sqrt(variance + _EPSILON)
+        shift = beta - mean * scale
+        convolution = _convolution_before(norm)
+        if convolution:
+            kernel = convolution + "/kernel"
+            folded[kernel] = (values[kernel] * scale).astype(np.float32)
+            folded[convolution + "/bias"] = shift.astype(np.float32)
+        else:
+            folded[norm + "/scale"] = scale.astype(np.float32)
+            folded[norm + "/shift"] = shift.astype(np.float32)
+    return folded
+
+
+def _convolution_before(norm):
+    """The convolution whose output the normalisation reads; None where it reads joined or pooled features."""
+    if norm == "conv1/bn" or norm.endswith("_1_bn"):
+        return norm[: -len("bn")] + "conv"
+    return None
 
 
 def initial_values(variables, seed):
@@ -161,6 +199,12 @@ def _conv(x, name, filters, size, stride=1, padding="SAME", bias=True):
         offset = tf.get_variable(name + "/bias", (filters,), initializer=tf.zeros_initializer())
         x = tf.nn.bias_add(x, offset, name=name + "/BiasAdd")
     return x
+
+
+def _scale_shift(x, name):
+    scale = tf.get_variable(name + "/scale", (_channels(x),), initializer=tf.ones_initializer())
+    shift = tf.get_variable(name + "/shift", (_channels(x),), initializer=tf.zeros_initializer())
+    return tf.nn.bias_add(tf.multiply(x, scale, name=name + "/Mul"), shift, name=name + "/BiasAdd")
 
 
 def _batch_norm(x, name, training, momentum):

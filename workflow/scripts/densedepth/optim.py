@@ -11,15 +11,29 @@ def learning_rate(base, decay, epoch):
     return base * decay ** (epoch - 1)
 
 
+class Adam(tf.train.AdamOptimizer):
+    """Adam whose variables can be made before it is wrapped.
+
+    TensorFlow makes them where the gradients are applied. Loss scaling does that inside a tf.cond, and the names of the
+    beta powers in the checkpoint would begin with `cond/`.
+    """
+
+    def create_variables(self, variables):
+        """Make the moments and beta powers for `variables` here, outside any scope."""
+        self._create_slots(variables)
+
+
 def training_step(loss, rate, platform):
     """(operation, gradient norm): one Adam step on `loss` with the rate tensor `rate`, and batch norm's averages.
 
-    The operation also runs the UPDATE_OPS and adds 1 to the global step. The norm is a float32 scalar over all
-    gradients, averaged over the ranks.
+    The operation also runs the UPDATE_OPS and adds 1 to the global step, unless loss scaling skips the step. The norm
+    is a float32 scalar over all gradients, averaged over the ranks.
     """
-    optimizer = tf.train.AdamOptimizer(rate, epsilon=EPSILON)
     variables = tf.trainable_variables()
-    gradients = platform.average([gradient for gradient, _ in optimizer.compute_gradients(loss, variables)])
+    adam = Adam(rate, epsilon=EPSILON)
+    adam.create_variables(variables)
+    optimizer = platform.wrap_optimizer(adam)
+    gradients = optimizer.compute_gradients(loss, var_list=variables)
     step = tf.train.get_or_create_global_step()
-    apply = optimizer.apply_gradients(list(zip(gradients, variables)), global_step=step)
-    return tf.group(apply, *tf.get_collection(tf.GraphKeys.UPDATE_OPS)), tf.global_norm(gradients)
+    apply = optimizer.apply_gradients(gradients, global_step=step)
+    return tf.group(apply, *tf.get_collection(tf.GraphKeys.UPDATE_OPS)), tf.global_norm([g for g, _ in gradients])

@@ -2,9 +2,19 @@
 
 import sys
 
+_muted = False
+
+
+def mute():
+    """Print nothing from now on, as ranks do whose work another one reports."""
+    global _muted
+    _muted = True
+
 
 def line(text):
     """Print `text` on a line of its own, over a bar that may stand there."""
+    if _muted:
+        return
     if sys.stdout.isatty():
         sys.stdout.write("\r\x1b[K")
     print(text)
@@ -13,7 +23,7 @@ def line(text):
 
 def bar(done, total, text):
     """Renew the bar; nothing at all where the output is not a terminal."""
-    if not sys.stdout.isatty():
+    if _muted or not sys.stdout.isatty():
         return
     filled = 24 * done // max(total, 1)
     sys.stdout.write("\r\x1b[K[{}{}] {}/{} {}".format("#" * filled, "." * (24 - filled), done, total, text))

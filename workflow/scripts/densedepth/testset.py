@@ -79,18 +79,19 @@ class TestSet:
             )
         return top, bottom, left, right
 
-    def batches(self, batch_size):
+    def batches(self, batch_size, holes=False):
         """Yield (rgb uint8 (n,H,W,3), depth float32 (n,H,W) in metres, [indices]); the last batch may be short.
 
         One pass over the archive; only one batch is in memory. Raises PipelineError, naming array and image, for values
-        that are not finite, depths that are not above zero, and a damaged archive.
+        that are not finite, depths that are not above zero (with `holes` such depths are passed on), and a damaged
+        archive.
         """
         with self._rgb.open() as rgb_stream, self._depth.open() as depth_stream:
             for first in range(0, self.count, batch_size):
                 indices = list(range(first, min(first + batch_size, self.count)))
                 rgb = self._rgb.read(rgb_stream, len(indices), "image {}".format(first))
                 depth = self._depth.read(depth_stream, len(indices), "image {}".format(first))
-                yield self._pixels(rgb, indices), self._metres(depth, indices), indices
+                yield self._pixels(rgb, indices), self._metres(depth, indices, holes), indices
             self._rgb.end(rgb_stream)
             self._depth.end(depth_stream)
 
@@ -105,11 +106,15 @@ class TestSet:
             raise self._rgb.error("image {}: values of 0..1, where 0..255 belong", indices[0])
         return numpy.floor(rgb + 0.5).astype(numpy.uint8)
 
-    def _metres(self, depth, indices):
+    def _metres(self, depth, indices, holes):
         depth = depth.astype(numpy.float32)
+        if holes:
+            return depth
         for image, index in zip(depth, indices):
             if not (image.min() > 0 and image.max() < numpy.inf):
-                raise self._depth.error("image {}: depths that are not finite and above zero", index)
+                raise self._depth.error(
+                    "image {}: depths that are not finite and above zero (only a masked protocol takes holes)", index
+                )
         return depth
 
 

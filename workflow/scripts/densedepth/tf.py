@@ -16,7 +16,10 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     import tensorflow.compat.v1 as tf
 
+    # No public name leads to these in graph mode.
+    from tensorflow.python.ops import collective_ops
+
 tf.logging.set_verbosity(tf.logging.ERROR)
 tf.disable_v2_behavior()
 
-__all__ = ["tf"]
+__all__ = ["collective_ops", "tf"]

@@ -2,9 +2,12 @@
 
 Where a run is cut does not matter: the order of the samples, their augmentation and the learning rate are functions of
 the seed and the epoch, and all other state is in the checkpoint.
+
+Of several ranks, rank 0 alone reads the start and writes; the others get the variables from it and take the same steps.
 """
 
 import collections
+import contextlib
 import dataclasses
 import json
 import os
@@ -23,18 +26,24 @@ from .tf import tf
 # Steps after a start that are not timed: TensorFlow plans memory and threads in them.
 _WARM_UP = 3
 
+# Seconds until a rank speaks for itself when the exchange with the others has failed.
+_PATIENCE = 10
+
 HISTORY = "history.jsonl"
 
-_LOSS_PARTS = ("loss", "l1", "gradient", "ssim", "gradient_norm")
+# Averaged over the ranks for the log; the gradients are averaged before their norm is taken.
+_SHARED_PARTS = ("loss", "l1", "gradient", "ssim")
+_LOSS_PARTS = _SHARED_PARTS + ("gradient_norm",)
 
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
     """Everything that shapes the trained weights besides the data and the start.
 
-    size: (height, width) of the network's input. steps: steps in an epoch. learning_rate, lr_decay: rate of the first
-    epoch and the factor for each later one. halving: see `dataset.batches`. depth_range: nearest and farthest depth of
-    the targets in centimetres. mirror_probability, swap_probability: see `order.Order`.
+    size: (height, width) of the network's input. batch_size: samples in a step of one rank. steps: steps in an epoch.
+    learning_rate, lr_decay: rate of the first epoch and the factor for each later one. halving: see
+    `dataset.batches`. depth_range: nearest and farthest depth of the targets in centimetres. mirror_probability,
+    swap_probability: see `order.Order`.
     """
 
     model: Model
@@ -89,17 +98,26 @@ def train(settings, segment, index, platform, after_checkpoint=lambda checkpoint
 
     Continues from the newest snapshot of an interrupted call with the same settings, data and start, or from the
     newest checkpoint that such a call has kept. Raises PipelineError when the loss or a gradient is not finite (nothing
-    is overwritten) and `Interrupted` after SIGTERM or SIGINT.
+    is overwritten) and `Interrupted` after SIGTERM or SIGINT to any rank, at the same step on all.
     """
-    _check(settings, segment, index)
-    fingerprint = _fingerprint(settings, segment, index)
-    with state.State(os.path.join(segment.folder, "state"), fingerprint) as saved:
-        with _Loop(settings, segment, index, platform, saved, fingerprint) as loop:
+    _check(settings, segment, index, platform)
+    with contextlib.ExitStack() as stack:
+        saved = None
+        fingerprint = _fingerprint(settings, segment, index, platform.size)
+        if platform.rank == 0:
+            saved = stack.enter_context(state.State(os.path.join(segment.folder, "state"), fingerprint))
+        loop = stack.enter_context(_Loop(settings, segment, index, platform, saved, fingerprint))
+        try:
             loop.run(after_checkpoint)
-        saved.clear()
+        except Interrupted:
+            platform.close()
+            raise
+        platform.close()
+        if saved:
+            saved.clear()
 
 
-def _check(settings, segment, index):
+def _check(settings, segment, index, platform):
     if not 0 <= segment.first < segment.last:
         raise PipelineError(
             "initial_epoch {} and epochs {}: nothing to train between them".format(segment.first, segment.last)
@@ -108,17 +126,26 @@ def _check(settings, segment, index):
         raise PipelineError("initial_epoch {} needs the checkpoint of that epoch".format(segment.first))
     if segment.start is not None and segment.weights is not None:
         raise PipelineError("weights {}: a start from a checkpoint brings its own weights".format(segment.weights))
+    for name, steps in (("steps", settings.steps), ("log_every", segment.log_every)):
+        if steps % platform.steps_per_run:
+            raise PipelineError(
+                "{} {}: must be a multiple of the {} steps in a run of the session".format(
+                    name, steps, platform.steps_per_run
+                )
+            )
     if len(index) < settings.batch_size:
         raise PipelineError("{} records are fewer than a batch of {}".format(len(index), settings.batch_size))
 
 
-def _fingerprint(settings, segment, index):
+def _fingerprint(settings, segment, index, ranks):
     start = None
     if segment.start is not None:
         start = checkpoints.find(segment.start).side["files"]
     elif segment.weights is not None:
         start = weights.identity(segment.weights)
     facts = [settings.model.as_dict(), list(settings.size), settings.as_dict(), segment.first, start, index.identity()]
+    if ranks > 1:
+        facts.append(ranks)
     return state.fingerprint(facts)
 
 
@@ -131,6 +158,7 @@ class _Loop:
         self._index = index
         self._platform = platform
         self._saved = saved
+        self._writes = platform.rank == 0
         self._fingerprint = fingerprint
         self._signal = None
         self._history = []
@@ -139,20 +167,27 @@ class _Loop:
 
     def __enter__(self):
         self._handlers = {s: signal.signal(s, self._on_signal) for s in (signal.SIGTERM, signal.SIGINT)}
+        self._platform.start()
         self._graph = tf.Graph()
         with self._graph.as_default():
             self._build()
-            self._session = tf.Session(graph=self._graph, config=self._platform.session_config())
-            self._position = self._start()
+            self._session = tf.Session(
+                self._platform.session_target(), graph=self._graph, config=self._platform.session_config()
+            )
+            self._position = self._start_together()
             self._session.run(self._rewind(self._position))
+            self._fetches["train"] = self._platform.prepare(self._session, self._fetches["train"])
             self._graph.finalize()
-        self._events = tf.summary.FileWriter(self._segment.events)
-        start = tf.SessionLog(status=tf.SessionLog.START)
-        self._events.add_session_log(start, global_step=self._position + 1)
+        self._events = None
+        if self._writes:
+            self._events = tf.summary.FileWriter(self._segment.events)
+            start = tf.SessionLog(status=tf.SessionLog.START)
+            self._events.add_session_log(start, global_step=self._position + 1)
         return self
 
     def __exit__(self, *error):
-        self._events.close()
+        if self._events:
+            self._events.close()
         self._session.close()
         for number, handler in self._handlers.items():
             signal.signal(number, handler)
@@ -171,7 +206,8 @@ class _Loop:
         )
         images, targets, records = self._iterator.get_next()
         output = network.predict(images, s.model, training=True, momentum=s.batch_norm_momentum)
-        losses = depth_loss(output, targets)
+        with self._platform.loss_scope():
+            losses = depth_loss(output, targets)
         self._rate = tf.placeholder(tf.float32, (), name="learning_rate")
         train, norm = optim.training_step(losses["total"], self._rate, self._platform)
         self._fetches = {
@@ -182,7 +218,10 @@ class _Loop:
             "gradient": losses["gradient"],
             "ssim": losses["ssim"],
             "gradient_norm": norm,
+            "figures": self._platform.figures(),
         }
+        if self._platform.size > 1:
+            self._share()
         self._saver = checkpoints.saver()
         self._initialize = tf.global_variables_initializer()
         trainable = sum(int(np.prod(v.shape.as_list())) for v in tf.trainable_variables())
@@ -200,6 +239,23 @@ class _Loop:
         passes = s.steps * batch / len(self._index)
         progress.line("an epoch sees {} samples, {:.3g} times the records".format(s.steps * batch, passes))
 
+    def _share(self):
+        """More to fetch: what all ranks must know of a step to do the same after it."""
+        ranks, batch = self._platform.size, self._settings.batch_size
+        self._asked = tf.placeholder(tf.float32, (), name="asked_to_end")
+        # Float32 holds record numbers exactly up to 2 ** 24; they only serve messages.
+        own = tf.cast(self._fetches["records"], tf.float32)
+        before = self._platform.rank * batch
+        places = tf.pad(own, [[before, (ranks - 1) * batch - before]])
+        parts = [self._fetches[name] / ranks for name in _SHARED_PARTS] + [self._asked]
+        self._fetches["shared"] = self._platform.total(tf.concat([tf.stack(parts), places], 0))
+        self._first = tf.get_variable(
+            "position", (), tf.int64, trainable=False, collections=[tf.GraphKeys.LOCAL_VARIABLES]
+        )
+        self._set_first = tf.placeholder(tf.int64, ())
+        self._assign_first = tf.assign(self._first, self._set_first)
+        self._broadcast = self._platform.broadcast(tf.global_variables() + [self._first])
+
     def _rewind(self, position):
         """The operation that sets the input to `position`, the number of steps since the first epoch."""
         s = self._settings
@@ -215,6 +271,19 @@ class _Loop:
         last = self._segment.last * s.steps
         batches = dataset.batches(self._index, samples, position, last, s.size, s.halving, s.depth_range)
         return self._iterator.make_initializer(batches)
+
+    def _start_together(self):
+        """`_start` by rank 0, and its variables and position on all ranks."""
+        position = self._start() if self._writes else None
+        if self._platform.size > 1 and self._broadcast is not None:
+            if self._writes:
+                self._session.run(self._assign_first, {self._set_first: position})
+            else:
+                # A broadcast may read the variables that it fills.
+                self._session.run([self._initialize, self._first.initializer])
+            self._session.run(self._broadcast)
+            position = int(self._session.run(self._first))
+        return position
 
     def _start(self):
         """Fill the variables; returns the position to go on from."""
@@ -272,28 +341,33 @@ class _Loop:
         self._started_from = self._position
         while self._position < last:
             self._step()
-            epoch, step = divmod(self._position, settings.steps)
-            if step == 0 or step % segment.log_every == 0:
-                self._log()
-            if step == 0 and epoch in kept:
-                after_checkpoint(self._publish(epoch))
-            elif self._signal or time.monotonic() - self._saved_at >= segment.state_seconds:
-                self._save_state()
-            if self._signal and self._position < last:
-                raise Interrupted(self._signal)
+            asked = self._asked_by_any if self._platform.size > 1 else self._signal
+            if self._writes:
+                epoch, step = divmod(self._position, settings.steps)
+                if step == 0 or step % segment.log_every == 0:
+                    self._log()
+                if step == 0 and epoch in kept:
+                    after_checkpoint(self._publish(epoch))
+                elif asked or time.monotonic() - self._saved_at >= segment.state_seconds:
+                    self._save_state()
+            else:
+                self._pending = []
+            if asked and self._position < last:
+                raise Interrupted(asked)
 
     def _step(self):
         """One training step; its figures join `_pending`."""
         epoch = self._position // self._settings.steps + 1
         rate = optim.learning_rate(self._settings.learning_rate, self._settings.lr_decay, epoch)
         begun = time.monotonic()
-        values = self._session.run(self._fetches, {self._rate: rate})
-        seconds = time.monotonic() - begun
-        self._position += 1
+        values = self._run(rate)
+        seconds = (time.monotonic() - begun) / self._platform.steps_per_run
+        self._position += self._platform.steps_per_run
         if self._position - self._started_from > _WARM_UP:
             self._times.append(seconds)
         self._refuse_non_finite(values)
         figures = {name: float(values[name]) for name in _LOSS_PARTS}
+        self._figures = {name: float(value) for name, value in values["figures"].items()}
         self._pending.append(dict(figures, learning_rate=rate, step_ms=1000 * seconds))
         progress.bar(
             self._position,
@@ -301,7 +375,33 @@ class _Loop:
             "loss {loss:.4f} {step_ms:.0f} ms/step".format(**self._pending[-1]),
         )
 
+    def _run(self, rate):
+        """The fetched values of one step; with several ranks, losses averaged over them and the records of all."""
+        if self._platform.size == 1:
+            return self._session.run(self._fetches, {self._rate: rate})
+        try:
+            values = self._session.run(
+                self._fetches, {self._rate: rate, self._asked: 0.0 if self._signal is None else 1.0}
+            )
+        except (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.CancelledError) as error:
+            # Whoever watches the ranks names the one that is the cause, and ends this process meanwhile.
+            time.sleep(_PATIENCE)
+            raise PipelineError(
+                "rank {}: the exchange with the other ranks failed: {}".format(
+                    self._platform.rank, error.message.split("\n")[0]
+                )
+            ) from None
+        shared = values["shared"]
+        parts = len(_SHARED_PARTS)
+        values.update(zip(_SHARED_PARTS, shared[:parts]))
+        values["records"] = shared[parts + 1 :].astype(np.int64)
+        self._asked_by_any = (self._signal or signal.SIGTERM) if shared[parts] > 0 else None
+        return values
+
     def _refuse_non_finite(self, values):
+        if values["figures"].get("skipped"):
+            # The overflow of a step that loss scaling did not apply.
+            values["gradient_norm"] = 0.0
         for name in _LOSS_PARTS:
             if not np.isfinite(values[name]):
                 epoch, step = divmod(self._position - 1, self._settings.steps)
@@ -322,10 +422,11 @@ class _Loop:
             epoch=epoch,
             step=step,
             global_step=self._position,
-            steps=len(self._pending),
+            steps=len(self._pending) * self._platform.steps_per_run,
             learning_rate=self._pending[-1]["learning_rate"],
             step_ms=step_ms,
             images_per_second=1000 * samples / step_ms,
+            **self._figures,
         )
         self._pending = []
         self._history.append(entry)

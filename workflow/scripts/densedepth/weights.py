@@ -56,7 +56,7 @@ def assign(session, values):
     a name that the graph lacks or a shape that differs.
     """
     variables = {v.op.name: v for v in session.graph.get_collection(tf.GraphKeys.GLOBAL_VARIABLES)}
-    _check("the network", {name: v.shape.as_list() for name, v in variables.items() if name in values}, values)
+    check("the network", {name: v.shape.as_list() for name, v in variables.items() if name in values}, values)
     initializers = [variables[name].initializer for name in values]
     # The initialiser's second input is the initial value.
     feeds = {op.inputs[1]: value for op, value in zip(initializers, values.values())}
@@ -114,18 +114,21 @@ def keras_encoder(path, encoder):
 
     Raises PipelineError when that is not so, saying what was found and what was expected.
     """
-    stored = _read_keras(path)
+    stored = read_keras(path)
     _check_depth(path, stored, encoder)
     with _encoder_graph(encoder):
         shapes = {v.op.name: v.shape.as_list() for v in tf.global_variables()}
-    names = {_key(*name.rsplit("/", 1)): name for name in shapes}
+    names = {key_of(*name.rsplit("/", 1)): name for name in shapes}
     values = {names.get(key, key): value for key, value in stored.items()}
-    _check(path, shapes, values, complete=True)
+    check(path, shapes, values, complete=True)
     return {name: values[name] for name in shapes}
 
 
-def _read_keras(path):
-    """{layer/kind: float32 array} of all tensors in the file, in the spelling of `_key`."""
+def read_keras(path):
+    """{layer/kind: float32 array} of all tensors in the Keras file `path`, as in `conv1_conv/kernel` (no other slash).
+
+    Raises PipelineError for a file that is not there, is damaged, or is no weights of Keras.
+    """
     if not os.path.isfile(path):
         raise PipelineError("{}: no such weight file".format(path))
     stored = {}
@@ -141,7 +144,7 @@ def _read_keras(path):
             for layer in layers:
                 for weight in _names(group[layer], "weight_names"):
                     kind = weight.rpartition("/")[2].partition(":")[0]
-                    stored[_key(layer, kind)] = np.asarray(group[layer][weight], np.float32)
+                    stored[key_of(layer, kind)] = np.asarray(group[layer][weight], np.float32)
     except (OSError, KeyError, RuntimeError, ValueError) as error:
         raise PipelineError(
             "{}: not a readable HDF5 file, or a truncated one ({} bytes: {}); fetch it again".format(
@@ -160,21 +163,27 @@ def _names(group, attribute):
     return [word.decode("utf8") if isinstance(word, bytes) else str(word) for word in words]
 
 
-def _key(layer, kind):
+def key_of(layer, kind):
+    """The key of a tensor in `read_keras`, from the name of its layer in any spelling."""
     return "{}/{}".format(layer.replace("/", "_"), kind)
 
 
-def _check_depth(path, stored, encoder):
-    """Tell the depth of the file's network first: a list of missing tensors would not explain it."""
-    found = [0, 0, 0, 0]
+def encoders(stored):
+    """(names, depths): the encoders, one or none, whose dense blocks have the depths that the keys of `stored` show."""
+    depths = [0, 0, 0, 0]
     for key in stored:
         match = re.match(r"conv([2-5])_block(\d+)_", key)
         if match:
             stage, layer = int(match.group(1)), int(match.group(2))
-            found[stage - 2] = max(found[stage - 2], layer)
-    if tuple(found) == BLOCKS[encoder]:
+            depths[stage - 2] = max(depths[stage - 2], layer)
+    return [name for name, blocks in BLOCKS.items() if blocks == tuple(depths)], depths
+
+
+def _check_depth(path, stored, encoder):
+    """Tell the depth of the file's network first: a list of missing tensors would not explain it."""
+    names, found = encoders(stored)
+    if encoder in names:
         return
-    names = [name for name, blocks in BLOCKS.items() if blocks == tuple(found)]
     raise PipelineError(
         "{}: expected the weights of {} (dense blocks of {} layers), found {} ({})".format(
             path,
@@ -186,7 +195,7 @@ def _check_depth(path, stored, encoder):
     )
 
 
-def _check(source, shapes, values, complete=False):
+def check(source, shapes, values, complete=False):
     """Compare `values` with the wanted {name: shape}; `complete` asks for every name and for finite values."""
     missing = [name for name in shapes if name not in values]
     if complete and missing:
@@ -226,7 +235,7 @@ def _imported(folder, encoder):
     except (tf.errors.OpError, IndexError, RuntimeError, ValueError) as error:
         message = str(getattr(error, "message", error)).split("\n")[0]
         raise PipelineError("{}: damaged checkpoint ({}); import the weights again".format(folder, message)) from None
-    _check(folder, shapes, values, complete=True)
+    check(folder, shapes, values, complete=True)
     return {name: values[name] for name in shapes}
 
 

@@ -1,14 +1,15 @@
 """Where training runs: one module per kind of device, all with the interface of `base.Platform`."""
 
 from ..errors import PipelineError
+from .ascend import Ascend
 from .cpu_gpu import CpuGpu
 
-_PLATFORMS = {"cpu_gpu": CpuGpu}
+# Neither class imports its device's software before it starts.
+_PLATFORMS = {"cpu_gpu": CpuGpu, "ascend": Ascend}
 
 
 def create(name, options):
     """The platform called `name` with `options` (a `base.Options`). Raises PipelineError for an unknown name."""
-    try:
-        return _PLATFORMS[name](options)
-    except KeyError:
-        raise PipelineError("platform = {!r}: must be one of {}".format(name, ", ".join(sorted(_PLATFORMS)))) from None
+    if name not in _PLATFORMS:
+        raise PipelineError("platform = {!r}: must be one of {}".format(name, ", ".join(sorted(_PLATFORMS))))
+    return _PLATFORMS[name](options)

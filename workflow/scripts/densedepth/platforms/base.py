@@ -1,28 +1,72 @@
 """What training asks of the device it runs on."""
 
 import collections
+import contextlib
 
 # precision_mode, op_select_implmode, is_loss_scale, hcom_parallel: as in the reference port's command line.
-Options = collections.namedtuple("Options", "precision_mode op_select_implmode is_loss_scale hcom_parallel")
+# ranks: a `ranks.Ranks`, this process among those that train together; None for one that trains alone.
+# extra: more options of the platform as {name: text}.
+Options = collections.namedtuple("Options", "precision_mode op_select_implmode is_loss_scale hcom_parallel ranks extra")
+Options.__new__.__defaults__ = (None, {})
 
 
 class Platform:
-    """One process among `size`, with the number `rank`; a platform of one process needs nothing more than this."""
+    """One process among `size`, with the number `rank`; a platform of one process needs little more than this.
+
+    All ranks build the same graph, call these methods in the same order and run the same steps.
+    """
 
     rank = 0
     size = 1
+    # Training steps that one session.run does.
+    steps_per_run = 1
 
     def __init__(self, options):
         self.options = options
+        if options.ranks is not None:
+            self.rank, self.size = options.ranks.rank, options.ranks.size
 
     def notes(self):
         """Lines for the log: what the options mean here."""
         return []
 
+    def start(self):
+        """Called before the graph is built: check the options and join the other ranks."""
+
+    def session_target(self):
+        """The target of the tf.Session."""
+        return ""
+
     def session_config(self):
         """The tf.ConfigProto for the training session."""
         raise NotImplementedError
 
-    def average(self, gradients):
-        """The gradients averaged over all ranks, in the same order."""
-        return gradients
+    def loss_scope(self):
+        """A context manager in which the loss is built."""
+        return contextlib.nullcontext()
+
+    def wrap_optimizer(self, optimizer):
+        """`optimizer`, or what stands for it: compute_gradients gives gradients averaged over all ranks."""
+        return optimizer
+
+    def prepare(self, session, train_op):
+        """Called before the graph is finalized; returns the operation that is run for a step."""
+        return train_op
+
+    def broadcast(self, variables):
+        """An operation that gives `variables` the values of rank 0 on every rank, or None where there is no other.
+
+        Every rank runs it once, before the first step. The variables need not be initialized on the other ranks.
+        """
+        return None
+
+    def total(self, vector):
+        """The float32 `vector` of a few elements, summed over all ranks; evaluated in every step."""
+        return vector
+
+    def figures(self):
+        """{name: scalar tensor}: more figures of each step for the history."""
+        return {}
+
+    def close(self):
+        """Called after the last step, on every rank: wait until all have come to it. Not called after an error."""

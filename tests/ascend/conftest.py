@@ -1,0 +1,48 @@
+"""The platform ascend on the stand-in for its bridge, in tests/doubles."""
+
+import os
+import sys
+
+import pytest
+from densedepth import runtime
+
+TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+DOUBLES = os.path.join(TESTS, "doubles")
+sys.path.insert(0, os.path.join(TESTS, "graph"))
+
+# The bridge exists for TensorFlow 1.15 only and rests on its tf.contrib, so there is nothing to test on another.
+if runtime.describe()["runtime"] != "tf1":
+    collect_ignore_glob = ["test_*.py"]
+
+_VARIABLES = (
+    "RANK_ID RANK_SIZE RANK_TABLE_FILE JOB_ID POD_NAME DEVICE_ID ASCEND_DEVICE_ID HCCL_CONNECT_TIMEOUT "
+    "ENABLE_FORCE_V2_CONTROL"
+)
+
+
+@pytest.fixture
+def bridge(monkeypatch):
+    """The stand-in with an empty record, in an environment of one rank."""
+    monkeypatch.syspath_prepend(DOUBLES)
+    for name in _VARIABLES.split():
+        monkeypatch.delenv(name, raising=False)
+    # What the platform sets itself is taken back as well.
+    monkeypatch.setenv("JOB_ID", "test")
+    monkeypatch.setenv("ENABLE_FORCE_V2_CONTROL", "1")
+    import npu_bridge
+
+    del npu_bridge.calls[:]
+    yield npu_bridge
+    del npu_bridge.calls[:]
+
+
+@pytest.fixture
+def eight(bridge, monkeypatch, tmp_path):
+    """The same as rank 3 of 8."""
+    from densedepth import files, rank_table
+
+    path = str(tmp_path / "table.json")
+    files.write_json(path, rank_table.build("10.0.0.1", {n: "192.168.{}.101".format(100 + n) for n in range(8)}))
+    for name, value in rank_table.ascend_environment(3, 8, path).items():
+        monkeypatch.setenv(name, value)
+    return bridge

@@ -1,0 +1,466 @@
+"""What the platform ascend asks of the bridge, in which order, and the graph that comes of it."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from densedepth import checkpoints, files, network, optim, platforms, training
+from densedepth.errors import PipelineError
+from densedepth.model import Model
+from densedepth.platforms.base import Options
+from densedepth.records import RecordIndex
+from densedepth.tf import tf
+from scenes import write_records
+
+SCRIPTS = os.path.dirname(os.path.dirname(training.__file__))
+DOUBLES = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "doubles")
+# The stages that compute on the host.
+HOST = ["evaluate", "ckpt2pb", "infer_from_pb", "test", "dataset_tool_tf", "draw_gallery", "import_weights"]
+
+
+def options(is_loss_scale=True, **extra):
+    return Options("allow_mix_precision", "high_precision", is_loss_scale, True, extra=extra)
+
+
+def started(is_loss_scale=True, **extra):
+    platform = platforms.create("ascend", options(is_loss_scale, **extra))
+    platform.start()
+    return platform
+
+
+@pytest.fixture(autouse=True)
+def shallow(monkeypatch):
+    """DenseNet-121 with one layer a block: the same code, quick to build."""
+    monkeypatch.setitem(network.BLOCKS, "densenet121", (1, 1, 1, 1))
+
+
+@pytest.fixture
+def graph():
+    with tf.Graph().as_default() as graph:
+        yield graph
+
+
+def names(bridge):
+    return [name for name, _ in bridge.calls]
+
+
+def small_step(platform, start=1.0):
+    """A training step on two variables: (operation, norm, {name: variable})."""
+    x = tf.get_variable("x", (3,), initializer=tf.constant_initializer(start))
+    y = tf.get_variable("y", (2, 2), initializer=tf.ones_initializer())
+    with platform.loss_scope():
+        loss = tf.add(tf.reduce_sum(tf.square(x)), tf.reduce_sum(tf.square(y)), name="the_loss")
+    step, norm = optim.training_step(loss, tf.constant(0.1), platform)
+    return step, norm, {v.op.name: v for v in tf.global_variables()}
+
+
+# --- start ---
+
+
+def test_nothing_is_imported_before_the_start(bridge):
+    for name in [name for name in sys.modules if name.startswith("npu_bridge.")]:
+        del sys.modules[name]
+    platform = platforms.create("ascend", options())
+    platform.notes(), platform.session_config()
+    assert not [name for name in sys.modules if name.startswith("npu_bridge.")]
+    platform.start()
+    assert "npu_bridge.hccl.hccl_ops" in sys.modules
+    assert "npu_bridge.npu_init" not in sys.modules
+    assert bridge.calls == []
+
+
+@pytest.mark.parametrize("program", ["train"] + HOST)
+def test_programs_do_not_import_the_bridge(program):
+    """In a process of its own, with a bridge on the path that could be imported."""
+    code = "import sys, {}; sys.exit(any(name.split('.')[0] in ('npu_bridge', 'hccl') for name in sys.modules))"
+    path = os.pathsep.join([SCRIPTS, DOUBLES])
+    subprocess.check_call([sys.executable, "-c", code.format(program)], env=dict(os.environ, PYTHONPATH=path))
+
+
+def test_only_training_rests_on_the_platform():
+    from densedepth.imports import sources
+
+    for program in HOST:
+        used = sources(os.path.join(SCRIPTS, program + ".py"))
+        assert not [path for path in used if os.sep + "platforms" + os.sep in path]
+
+
+def test_without_the_bridge_one_line_says_what_to_do(monkeypatch):
+    monkeypatch.setitem(sys.modules, "npu_bridge", None)
+    for name in [name for name in sys.modules if name.startswith("npu_bridge.")]:
+        monkeypatch.delitem(sys.modules, name)
+    with pytest.raises(PipelineError, match=r"npu_bridge.* cannot be imported .*set_env.sh"):
+        started()
+
+
+def test_another_tensorflow_is_refused(bridge, monkeypatch):
+    monkeypatch.setattr(tf, "VERSION", "2.21.0")
+    with pytest.raises(PipelineError, match=r"needs TensorFlow 1.15, this is 2.21.0"):
+        started()
+
+
+def test_the_rank_comes_from_the_environment(eight):
+    platform = started()
+    assert (platform.rank, platform.size) == (3, 8)
+
+
+def test_a_launcher_and_an_environment_that_disagree_are_refused(eight):
+    class Ranks:
+        rank, size = 2, 8
+
+    platform = platforms.create("ascend", options()._replace(ranks=Ranks))
+    with pytest.raises(PipelineError, match="say rank 3 of 8, the launcher says 2 of 8"):
+        platform.start()
+
+
+def test_what_the_engine_reads_is_set(bridge, monkeypatch):
+    monkeypatch.delenv("JOB_ID")
+    monkeypatch.delenv("ENABLE_FORCE_V2_CONTROL")
+    started()
+    assert (os.environ["JOB_ID"], os.environ["ENABLE_FORCE_V2_CONTROL"]) == ("densedepth", "1")
+
+
+# --- the session ---
+
+
+def test_the_whole_session_proto(bridge, tmp_path):
+    platform = started(session_device_id="3", op_compiler_cache_mode="enable", op_compiler_cache_dir=str(tmp_path))
+    expected = tf.ConfigProto(allow_soft_placement=True)
+    rewrite = expected.graph_options.rewrite_options
+    from tensorflow.core.protobuf.rewriter_config_pb2 import RewriterConfig
+
+    rewrite.remapping = RewriterConfig.OFF
+    rewrite.memory_optimization = RewriterConfig.OFF
+    optimizer = rewrite.custom_optimizers.add()
+    optimizer.name = "NpuOptimizer"
+    for name in ("use_off_line", "hcom_parallel"):
+        optimizer.parameter_map[name].b = True
+    for name in ("is_tailing_optimization", "mix_compile_mode", "enable_data_pre_proc"):
+        optimizer.parameter_map[name].b = False
+    for name, value in dict(graph_run_mode=1, iterations_per_loop=1, session_device_id=3).items():
+        optimizer.parameter_map[name].i = value
+    words = dict(
+        precision_mode=b"allow_mix_precision",
+        op_select_implmode=b"high_precision",
+        op_compiler_cache_mode=b"enable",
+        op_compiler_cache_dir=str(tmp_path).encode(),
+    )
+    for name, value in words.items():
+        optimizer.parameter_map[name].s = value
+    assert platform.session_config() == expected
+    for value in platform.session_config().graph_options.rewrite_options.custom_optimizers[0].parameter_map.values():
+        assert value.WhichOneof("value") in ("b", "i", "s")
+
+
+# --- the optimizer ---
+
+
+def test_loss_scale_outside_distributed_inside(eight, graph):
+    small_step(started())
+    assert names(eight)[:4] == [
+        "keep_dtype_scope",
+        "NPUDistributedOptimizer",
+        "ExponentialUpdateLossScaleManager",
+        "NPULossScaleOptimizer",
+    ]
+    (inner,), (outer,) = eight.called("NPUDistributedOptimizer"), eight.called("NPULossScaleOptimizer")
+    assert isinstance(inner["optimizer"], optim.Adam) and inner["is_weight_update_sharding"] is False
+    assert type(outer["opt"]).__name__ == "NPUDistributedOptimizer" and outer["is_distributed"] is True
+    assert eight.called("ExponentialUpdateLossScaleManager") == [
+        dict(init_loss_scale=65536.0, incr_every_n_steps=1000, decr_every_n_nan_or_inf=1, incr_ratio=2, decr_ratio=0.5)
+    ]
+    assert not set(names(eight)) & {"get_rank_size", "get_rank_id", "initialize_system", "import npu_init"}
+
+
+def test_one_rank_is_not_distributed(bridge, graph):
+    small_step(started())
+    (outer,) = bridge.called("NPULossScaleOptimizer")
+    assert isinstance(outer["opt"], optim.Adam) and outer["is_distributed"] is False
+    assert not bridge.called("NPUDistributedOptimizer") and not bridge.called("allreduce")
+
+
+def test_without_loss_scale_the_optimizer_is_plain(bridge, graph):
+    platform = started(is_loss_scale=False)
+    _, _, variables = small_step(platform)
+    assert names(bridge) == ["keep_dtype_scope"]
+    assert platform.figures() == {}
+    assert "loss_scale" not in variables
+
+
+def test_a_fixed_loss_scale(bridge, graph):
+    platform = started(loss_scale="1024")
+    _, _, variables = small_step(platform)
+    assert bridge.called("FixedLossScaleManager") == [dict(loss_scale=1024.0, enable_overflow_check=True)]
+    assert "loss_scale" not in variables
+    assert sorted(platform.figures()) == ["loss_scale", "skipped"]
+
+
+def test_one_allreduce_a_variable_and_one_for_the_flag(eight, graph):
+    small_step(started())
+    calls = eight.called("allreduce")
+    assert [(c["reduction"], c["fusion"], c["fusion_id"], c["group"]) for c in calls] == [
+        ("sum", 1, -1, "hccl_world_group"),
+        ("sum", 1, -1, "hccl_world_group"),
+        ("sum", 0, -1, "hccl_world_group"),
+    ]
+    found = [op.name for op in graph.get_operations() if "HcomAllReduce" in op.name]
+    assert found == ["DistributedAdam_Allreduce/HcomAllReduce", "DistributedAdam_Allreduce/HcomAllReduce_1"] + [
+        "HcomAllReduce"
+    ]
+
+
+def test_the_loss_keeps_its_type_and_the_rest_does_not(bridge, graph):
+    small_step(started())
+    kept = {op.name for op in graph.get_operations() if "_keep_dtype" in op.node_def.attr}
+    assert "the_loss" in kept and not [name for name in kept if name.startswith(("x", "y", "gradients"))]
+
+
+@pytest.mark.parametrize("scaled", [True, False])
+def test_names_of_the_state_are_the_same_with_and_without_loss_scale(eight, graph, scaled):
+    _, _, variables = small_step(started(is_loss_scale=scaled))
+    plain = {"x", "y", "x/Adam", "x/Adam_1", "y/Adam", "y/Adam_1", "beta1_power", "beta2_power", "global_step"}
+    assert set(variables) == plain | (set(checkpoints.LOSS_SCALE) if scaled else set())
+
+
+def test_scaled_steps_equal_plain_ones(eight):
+    results = []
+    for platform in (started(), platforms.create("cpu_gpu", options())):
+        with tf.Graph().as_default(), tf.Session() as session:
+            step, norm, variables = small_step(platform)
+            session.run(tf.global_variables_initializer())
+            norms = [session.run([step, norm])[1] for _ in range(5)]
+            results.append((norms, session.run({n: variables[n] for n in ("x", "y", "beta1_power", "global_step")})))
+    (norms, scaled), (plain_norms, plain) = results
+    np.testing.assert_allclose(norms, plain_norms, rtol=1e-5)
+    for name in plain:
+        np.testing.assert_allclose(scaled[name], plain[name], rtol=1e-5, err_msg=name)
+
+
+def test_an_overflow_skips_the_step_and_halves_the_scale(eight, graph):
+    platform = started(initial_loss_scale=str(3 * 10**38))
+    step, _, variables = small_step(platform, start=1e6)
+    figures = platform.figures()
+    with tf.Session() as session:
+        session.run(tf.global_variables_initializer())
+        skipped = session.run([step, figures["skipped"]])[1]
+        state = session.run({n: variables[n] for n in ("x", "beta1_power", "global_step", "loss_scale")})
+    assert skipped == 1.0
+    assert state["global_step"] == 0 and (state["x"] == 1e6).all() and state["beta1_power"] == np.float32(0.9)
+    np.testing.assert_allclose(state["loss_scale"], 1.5e38, rtol=1e-6)
+
+
+# --- state of all ranks ---
+
+
+def graph_assigns(operation):
+    return [op for op in operation.graph.get_operations() if op.type == "Assign" and op in operation.control_inputs]
+
+
+def test_broadcast_covers_the_whole_state(eight, graph):
+    platform = started()
+    small_step(platform)
+    operation = platform.broadcast(tf.global_variables())
+    calls = eight.called("broadcast")
+    sent = {call["tensor"][0].op.name for call in calls}
+    assert all(len(call["tensor"]) == 1 and call["root_rank"] == 0 for call in calls)
+    floats = {v.op.name for v in tf.global_variables() if v.dtype.base_dtype.is_floating}
+    assert floats <= sent and len(calls) == len(tf.global_variables())
+    # Whether the device broadcasts int64 is not documented.
+    assert {call["tensor"][0].dtype.base_dtype for call in calls} == {tf.float32, tf.int32}
+    assert {op.inputs[0].op.name for op in graph_assigns(operation)} == {v.op.name for v in tf.global_variables()}
+    assert {"x/Adam", "beta1_power", "loss_scale"} <= sent
+    with tf.Session() as session:
+        session.run(tf.global_variables_initializer())
+        before = session.run(tf.global_variables())
+        session.run(operation)
+        for one, other in zip(before, session.run(tf.global_variables())):
+            np.testing.assert_array_equal(one, other)
+
+
+def test_one_rank_broadcasts_nothing(bridge, graph):
+    platform = started()
+    small_step(platform)
+    assert platform.broadcast(tf.global_variables()) is None
+    assert not bridge.called("broadcast")
+
+
+def test_totals_are_summed_over_the_ranks(eight, graph):
+    with tf.Session() as session:
+        assert session.run(started().total(tf.constant([1.0, 2.0]))).tolist() == [8.0, 16.0]
+    assert [(c["reduction"], c["fusion"]) for c in eight.called("allreduce")] == [("sum", 0)]
+
+
+# --- iterations per loop ---
+
+
+def test_iterations_per_loop(bridge, graph):
+    platform = started(iterations_per_loop="4")
+    step, _, _ = small_step(platform)
+    with tf.Session() as session:
+        prepared = platform.prepare(session, step)
+        loaded = {v.op.name: session.run(v) for v in tf.local_variables()}
+    assert prepared.name == "IterationOp"
+    assert loaded["npu_runconfig/iterations_per_loop"] == 3
+    assert not [v for v in tf.global_variables() if "npu_runconfig" in v.op.name], "must not be saved"
+
+
+def test_a_loop_under_another_name_is_refused(bridge, graph):
+    platform = started(iterations_per_loop="4")
+    step, _, _ = small_step(platform)
+    with tf.Session() as session, tf.name_scope("somewhere"):
+        with pytest.raises(PipelineError, match="named somewhere/IterationOp, not IterationOp"):
+            platform.prepare(session, step)
+
+
+# --- one checkpoint format ---
+
+
+def saved(platform, folder):
+    with tf.Graph().as_default(), tf.Session() as session:
+        step, _, _ = small_step(platform)
+        session.run(tf.global_variables_initializer())
+        session.run(step)
+        checkpoint = checkpoints.write(str(folder), session, {})
+        return checkpoint, session.run({v.op.name: v for v in tf.global_variables()})
+
+
+def restored(platform, checkpoint):
+    with tf.Graph().as_default(), tf.Session() as session:
+        small_step(platform)
+        checkpoints.restore(session, checkpoint, checkpoints.saver())
+        return session.run({v.op.name: v for v in tf.global_variables()})
+
+
+def test_checkpoints_move_between_platforms(eight, tmp_path):
+    cpu, npu = platforms.create("cpu_gpu", options()), started(loss_scale_growth_steps="1")
+    checkpoint, state = saved(npu, tmp_path / "npu")
+    assert state["loss_scale"] == 2.0**17
+    np.testing.assert_equal(restored(npu, checkpoint), state)
+    without = {name: value for name, value in state.items() if name not in checkpoints.LOSS_SCALE}
+    np.testing.assert_equal(restored(cpu, checkpoint), without)
+    checkpoint, state = saved(cpu, tmp_path / "cpu")
+    np.testing.assert_equal(restored(npu, checkpoint), dict(state, loss_scale=2.0**16, good_steps=0, bad_steps=0))
+
+
+def test_nothing_else_may_be_missing(eight, graph, tmp_path):
+    tf.get_variable("x", (3,), initializer=tf.ones_initializer())
+    with tf.Session() as session:
+        session.run(tf.global_variables_initializer())
+        checkpoint = checkpoints.write(str(tmp_path / "few"), session, {})
+    with pytest.raises(PipelineError, match="variables do not fit, first"):
+        restored(started(), checkpoint)
+
+
+# --- the training itself ---
+
+
+@pytest.fixture
+def records(tmp_path):
+    path = tmp_path / "x.tfrecords"
+    write_records(path, 8)
+    return str(path)
+
+
+def train(records, folder, platform, first, last, start=None, log_every=1, steps=2):
+    segment = training.Segment(
+        first, last, (), start, None, str(folder), os.path.join(str(folder), os.pardir, "events"), log_every, 1e9
+    )
+    settings = training.Settings(
+        model=Model(encoder="densenet121"),
+        size=(64, 96),
+        batch_size=1,
+        steps=steps,
+        learning_rate=1e-4,
+        lr_decay=0.5,
+        halving="mean",
+        mirror_probability=0.5,
+        swap_probability=0.5,
+        batch_norm_momentum=0.9,
+        seed=3,
+        depth_range=(10, 1000),
+    )
+    with RecordIndex([records]) as index:
+        training.train(settings, segment, index, platform)
+    return str(folder / "epoch{}".format(last))
+
+
+def watch(monkeypatch):
+    """Records (graph, fetches, feeds) of each session.run that trains."""
+    seen = []
+    run = tf.Session.run
+
+    def watched(self, fetches, feed_dict=None, **rest):
+        if isinstance(fetches, dict) and "train" in fetches:
+            flat = dict(fetches, **fetches["figures"])
+            del flat["figures"]
+            found = tuple(sorted((name, fetch.name) for name, fetch in flat.items()))
+            seen.append((self.graph, found, tuple(sorted(feed.name for feed in feed_dict))))
+        return run(self, fetches, feed_dict=feed_dict, **rest)
+
+    monkeypatch.setattr(tf.Session, "run", watched)
+    return seen
+
+
+# Operations that stay on the host.
+_INPUT_AND_FILES = ("Iterator", "Dataset", "OneShot", "Save", "Restore", "MergeV2", "Placeholder")
+
+
+def test_a_run_of_several_ranks_from_cpu_to_ascend_and_back(eight, records, tmp_path, monkeypatch):
+    cpu = platforms.create("cpu_gpu", options())
+    one = train(records, tmp_path / "a", cpu, 0, 1)
+    seen = watch(monkeypatch)
+    platform = started()
+    # The stand-in has no other ranks, so this one saves.
+    platform.rank = 0
+    two = train(records, tmp_path / "b", platform, 1, 2, start=one)
+    assert len(seen) == 2 and len(set(seen)) == 1, "one fetch set, one graph"
+    graph, fetches, _ = seen[0]
+    assert {"loss_scale", "skipped"} <= {name for name, _ in fetches}
+    _assert_static(graph, [name for _, name in fetches])
+    sent = {call["tensor"][0].op.name for call in eight.called("broadcast")}
+    with graph.as_default():
+        floats = {v.op.name for v in tf.global_variables() if v.dtype.base_dtype.is_floating}
+    assert floats <= sent
+    stored = tf.train.load_checkpoint(os.path.join(two, "model.ckpt")).get_variable_to_shape_map()
+    assert set(checkpoints.LOSS_SCALE) | {"beta1_power", "beta2_power"} <= set(stored)
+    assert not [name for name in stored if name.startswith("cond")]
+    three = train(records, tmp_path / "c", platforms.create("cpu_gpu", options()), 2, 3, start=two)
+    assert files.read_json(os.path.join(three, "model.json"))["epoch"] == 3
+
+
+def _assert_static(graph, fetched):
+    """All shapes between the variables, the input and what is fetched are known, and no operation is foreign."""
+    waiting = [graph.as_graph_element(name) for name in fetched]
+    seen = set()
+    while waiting:
+        element = waiting.pop()
+        operation = element if isinstance(element, tf.Operation) else element.op
+        if operation in seen:
+            continue
+        seen.add(operation)
+        waiting.extend(list(operation.inputs) + list(operation.control_inputs))
+        # BroadcastGradientArgs of constant shapes is itself folded to a constant.
+        if operation.type.startswith(_INPUT_AND_FILES) or operation.type == "BroadcastGradientArgs":
+            continue
+        assert operation.type not in ("Assert", "Print", "StringFormat"), operation.name
+        # The sixth output of this one is a GPU's working space, which TensorFlow 1.15 never gives a shape.
+        outputs = operation.outputs[:5] if operation.type == "FusedBatchNormV3" else operation.outputs
+        for output in outputs:
+            assert output.shape.is_fully_defined(), "{} {}".format(output.name, output.shape)
+            assert output.dtype.base_dtype not in (tf.float64, tf.string, tf.variant), output.name
+    assert len(seen) > 500
+
+
+def test_training_in_loops_counts_their_steps(bridge, records, tmp_path, capsys):
+    folder = train(records, tmp_path / "a", started(iterations_per_loop="2"), 0, 1, steps=4, log_every=2)
+    with open(os.path.join(folder, "history.jsonl")) as stream:
+        assert stream.read().count('"steps": 2') == 2
+    assert files.read_json(os.path.join(folder, "model.json"))["global_step"] == 4
+
+
+@pytest.mark.parametrize("changes", [dict(steps=3, log_every=2), dict(steps=4, log_every=1)])
+def test_steps_and_log_lines_lie_at_ends_of_loops(bridge, records, tmp_path, changes):
+    with pytest.raises(PipelineError, match="must be a multiple of the 2 steps"):
+        train(records, tmp_path / "a", started(iterations_per_loop="2"), 0, 1, **changes)

@@ -1,0 +1,42 @@
+"""train.py with DenseNet-121 of one layer a block: the same code, quick to start. A program for the tests.
+
+With --frozen first, batch normalization uses its moving averages in training too, so that a sample's loss does not
+depend on which samples share its batch. With --bad-rank K, rank K alone sees losses that are not finite from step 3 on.
+"""
+
+import os
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "workflow", "scripts"))
+
+import train
+from densedepth import dataset, network
+
+
+def freeze():
+    predict = network.predict
+    network.predict = lambda images, model, training, momentum: predict(images, model, training=False)
+
+
+def spoil():
+    batches = dataset.batches
+
+    def spoilt(index, order, first_step, *rest):
+        data = batches(index, order, first_step, *rest)
+        parts = [data.take(2), data.skip(2).map(lambda image, target, record: (image / 0.0, target, record))]
+        return parts[0].concatenate(parts[1])
+
+    dataset.batches = spoilt
+
+
+if __name__ == "__main__":
+    network.BLOCKS["densenet121"] = (1, 1, 1, 1)
+    words = sys.argv[1:]
+    if words[0] == "--frozen":
+        freeze()
+        words = words[1:]
+    elif words[0] == "--bad-rank":
+        if os.environ.get("RANK_ID") == words[1]:
+            spoil()
+        words = words[2:]
+    sys.exit(train.main(words))

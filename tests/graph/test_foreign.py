@@ -1,0 +1,230 @@
+"""Whole networks that Keras wrote, imported, give the depth that Keras gives; what does not fit is refused."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+
+import ckpt2pb
+import evaluate
+import h5py
+import import_model
+import numpy as np
+import pytest
+import test as panel
+import tiny
+from densedepth import checkpoints, files, foreign, inference
+from densedepth.errors import PipelineError
+from PIL import Image
+
+PAPER = {"encoder": "densenet121", "width": "full", "upsampling": "align_corners", "mid_activation": False}
+PORT = {"encoder": "densenet121", "width": "half", "upsampling": "half_pixel", "mid_activation": True}
+NETWORKS = {"paper.h5": PAPER, "library.h5": PORT, "port": PORT}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    path = tmp_path_factory.mktemp("networks")
+    program = os.path.join(os.path.dirname(__file__), "keras_models.py")
+    done = subprocess.run(
+        [sys.executable, program, str(path)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=600
+    )
+    assert done.returncode == 0, done.stdout.decode(errors="replace")[-4000:]
+    return path
+
+
+@pytest.fixture(scope="module")
+def imported(folder):
+    """The folder of the checkpoint imported from a source, made on first use."""
+
+    def of(source):
+        out = str(folder / "imported" / source / "checkpoints" / "epoch0")
+        if not os.path.exists(out):
+            assert import_model.main(["--input", str(folder / source), "--out", out, "--size", "64", "96"]) == 0
+        return out
+
+    return of
+
+
+@pytest.fixture
+def changed(folder, tmp_path):
+    """A copy of paper.h5 whose attributes and datasets a function has changed."""
+
+    def make(change):
+        path = str(tmp_path / "changed.h5")
+        shutil.copy(str(folder / "paper.h5"), path)
+        with h5py.File(path, "r+") as root:
+            change(root)
+        return path
+
+    return make
+
+
+def with_config(change):
+    """For `changed`: apply `change` to {layer name: entry of model_config}."""
+
+    def apply(root):
+        text = root.attrs["model_config"]
+        config = json.loads(text.decode("utf-8") if isinstance(text, bytes) else text)
+        change({layer["name"]: layer for layer in config["config"]["layers"]})
+        root.attrs["model_config"] = json.dumps(config).encode("utf-8")
+
+    return apply
+
+
+@pytest.mark.parametrize("source", sorted(NETWORKS))
+def test_depth_equals_that_of_keras(folder, imported, source):
+    theirs = np.load(str(folder / (source.partition(".")[0] + ".npz")))
+    with inference.load(imported(source)) as predictor:
+        ours = predictor.run(theirs["images"])
+    assert ours.shape == theirs["output"].shape == (2, 32, 48, 1)
+    # Beside the mean magnitude: stricter than beside the largest value.
+    assert np.abs(ours - theirs["output"]).max() / np.abs(theirs["output"]).mean() < 1e-4
+
+
+@pytest.mark.parametrize("source", sorted(NETWORKS))
+def test_checkpoint_is_complete_and_tells_its_source(folder, imported, source):
+    checkpoint = checkpoints.find(imported(source))
+    checkpoints.verify(checkpoint)
+    side = checkpoint.side
+    assert side["model"] == NETWORKS[source]
+    assert (side["epoch"], side["global_step"], side["size"]) == (0, 0, [64, 96])
+    assert side["runtime"]["runtime"] in ("tf1", "tf2")
+    original = folder / source
+    if source == "port":
+        original = folder / "port" / "ckpt-1.data-00000-of-00001"
+    assert side["weights"]["sha256"] == files.sha256(str(original))
+    assert side["weights"]["kind"] == ("object_checkpoint" if source == "port" else "keras_model")
+
+
+def test_program_says_what_was_decided_by_what(folder, tmp_path, capsys):
+    arguments = ["--input", str(folder / "paper.h5"), "--out", str(tmp_path / "epoch0"), "--size", "64", "96"]
+    assert import_model.main(arguments) == 0
+    output = capsys.readouterr().out
+    assert "upsampling align_corners: by BilinearUpSampling2D of Keras 2.2.4" in output
+    assert "mid_activation False: by the layers of the file" in output
+    assert "parameters, all loaded" in output
+
+
+def test_programs_take_it_as_any_other(imported, test_archive, tmp_path):
+    out = imported("paper.h5")
+    figures = tmp_path / "epoch0.json"
+    arguments = ["--ckptdir", out, "--test_data", test_archive, "--logdir", str(tmp_path), "--json", str(figures)]
+    assert evaluate.main(arguments) == 0
+    document = json.loads(figures.read_text())
+    assert document["source"]["model"] == PAPER
+    assert (document["source"]["epoch"], document["protocol"]["images"]) == (0, 5)
+    assert ckpt2pb.main(["--ckptdir", out, "--pbdir", str(tmp_path), "--pb_name", "model"]) == 0
+    assert files.read_json(str(tmp_path / "model.pb.json"))["source"]["epoch"] == 0
+    picture = str(tmp_path / "picture.png")
+    Image.fromarray(tiny.write_test_set(tmp_path / "x.zip", count=1)["rgb"][0]).save(picture)
+    assert panel.main(["--ckptdir", out, "--input", picture, "--output", str(tmp_path / "panel.png")]) == 0
+
+
+def test_a_checkpoint_may_be_named_in_four_ways(folder, tmp_path):
+    moved = tmp_path / "moved"
+    shutil.copytree(str(folder / "port"), str(moved))
+    # As it comes from another machine.
+    text = (moved / "checkpoint").read_text()
+    (moved / "checkpoint").write_text(text.replace('"ckpt-1"', '"/elsewhere/ckpt-1"'))
+    for name in ("moved", "moved/ckpt-1", "moved/ckpt-1.index"):
+        values = foreign.read(str(tmp_path / name)).values
+        assert values["conv3/kernel"].shape == (3, 3, 32, 1)
+    (moved / "checkpoint").unlink()
+    with pytest.raises(PipelineError, match="without the file `checkpoint`; name the prefix"):
+        foreign.read(str(moved))
+    with pytest.raises(PipelineError, match=r"neither a Keras .h5 file nor a checkpoint"):
+        foreign.read(str(tmp_path / "nothing"))
+
+
+def test_what_a_checkpoint_does_not_tell_can_be_said(folder):
+    said = foreign.read(str(folder / "port"), "align_corners", False)
+    assert said.model.as_dict() == dict(PORT, upsampling="align_corners", mid_activation=False)
+    assert said.decided["upsampling"] == "--upsampling"
+
+
+def test_a_contradiction_is_refused(folder, tmp_path, capsys):
+    arguments = ["--input", str(folder / "paper.h5"), "--out", str(tmp_path / "out"), "--upsampling", "half_pixel"]
+    assert import_model.main(arguments) == 1
+    assert "--upsampling half_pixel contradicts the file, whose layers say align_corners" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def test_other_folders_are_not_overwritten(folder, tmp_path):
+    (tmp_path / "mine.txt").write_text("mine")
+    with pytest.raises(PipelineError, match="exists and is not an imported network"):
+        foreign.import_model(str(folder / "paper.h5"), str(tmp_path), (64, 96))
+
+
+def set_version(version):
+    def change(root):
+        root.attrs["keras_version"] = version.encode()
+
+    return change
+
+
+def test_upsampling_is_asked_for_where_the_file_leaves_it_open(changed):
+    path = changed(set_version("2.4.0"))
+    with pytest.raises(PipelineError, match=r"BilinearUpSampling2D of Keras 2.4.0 leaves open .* --upsampling"):
+        foreign.read(path)
+    assert foreign.read(path, "half_pixel").model.upsampling == "half_pixel"
+
+
+def test_a_layer_that_says_it_aligns_corners_is_believed(changed):
+    def change(root):
+        set_version("2.4.0")(root)
+        with_config(lambda layers: [v["config"].update(align_corners=True) for k, v in layers.items() if "_up" in k])(
+            root
+        )
+
+    assert foreign.read(changed(change)).model.upsampling == "align_corners"
+
+
+def nearest(layers):
+    for name, layer in layers.items():
+        if name.endswith("_upsampling2d"):
+            layer["class_name"] = "UpSampling2D"
+            layer["config"]["interpolation"] = "nearest"
+
+
+@pytest.mark.parametrize(
+    "change, expected",
+    [
+        (with_config(nearest), "UpSampling2D up4_upsampling2d does not enlarge bilinearly"),
+        (
+            with_config(lambda layers: layers["up2_convA"]["config"].update(activation="relu")),
+            "up2_convA has activation",
+        ),
+        (with_config(lambda layers: layers["bn"]["config"].update(epsilon=0.001)), "bn has epsilon 0.001"),
+        (
+            with_config(lambda layers: layers["up3_concat"]["inbound_nodes"][0].reverse()),
+            "Concatenate up3_concat does not join pool1",
+        ),
+        (with_config(lambda layers: layers["conv2"].update(inbound_nodes=[[["bn", 0, 0, {}]]])), "conv2 reads bn"),
+        (lambda root: root.attrs.pop("model_config"), "weights without model_config"),
+        (lambda root: root["model_weights/conv3/conv3"].pop("bias:0"), "not a readable HDF5 file"),
+        (
+            lambda root: root["model_weights/up1_convA/up1_convA/bias:0"].write_direct(np.full(512, np.nan, "f")),
+            "up1_convA/bias holds values that are not finite",
+        ),
+    ],
+)
+def test_another_network_is_refused(changed, change, expected):
+    with pytest.raises(PipelineError, match=expected):
+        foreign.read(changed(change))
+
+
+def test_a_wrong_shape_is_refused(changed):
+    def change(root):
+        group = root["model_weights/up4_convB/up4_convB"]
+        del group["kernel:0"]
+        group["kernel:0"] = np.zeros((3, 3, 64, 63), np.float32)
+
+    with pytest.raises(PipelineError, match=r"up4_convB/kernel has shape \[3, 3, 64, 63\], expected \[3, 3, 64, 64\]"):
+        foreign.read(changed(change))
+
+
+def test_a_checkpoint_of_ours_is_no_foreign_one(checkpoint):
+    with pytest.raises(PipelineError, match="no keys as model/layer_with_weights-0"):
+        foreign.read(checkpoint.folder)

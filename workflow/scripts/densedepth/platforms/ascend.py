@@ -1,0 +1,360 @@
+"""Ascend 910 through npu_bridge on TensorFlow 1.15; the only module that knows npu_bridge, imported when it starts.
+
+What the engine reads wrong it either ignores or answers by aborting the process without a Python exception. So every
+parameter is checked here first. No more than one platform of this kind may be used in a graph.
+"""
+
+import collections
+import importlib
+import json
+import os
+import re
+
+from .. import rank_table
+from ..errors import PipelineError
+from ..tf import tf
+from .base import Platform
+
+# A session parameter: the field of its protobuf value (b, i or s), what the text must be, and the same in words. A
+# value in the wrong field is read as zero without a word, hence the field stands beside the name.
+Parameter = collections.namedtuple("Parameter", "field pattern legal")
+
+_FLAG = Parameter("b", r"true|false", "true or false")
+_BYTES = Parameter("s", r"\d+( *\* *\d+)*", "a number of bytes")
+_SWITCH = Parameter("i", r"[01]", "0 or 1")
+_FOLDER = Parameter("s", r".+", "an existing folder")
+_COUNT = Parameter("i", r"[1-9]\d*", "a whole number of at least 1")
+
+PRECISION_MODES = (
+    "allow_mix_precision",
+    "allow_fp32_to_fp16",
+    "must_keep_origin_dtype",
+    "force_fp32",
+    # Known to newer versions of the bridge only.
+    "cube_fp16in_fp32out",
+    "allow_mix_precision_fp16",
+)
+IMPLEMENTATION_MODES = (
+    "high_precision",
+    "high_performance",
+    # Known to newer versions of the bridge only.
+    "high_precision_for_all",
+    "high_performance_for_all",
+)
+_PRECISION_MODES_V2 = ("fp16", "origin", "cube_fp16in_fp32out", "mixed_float16")
+
+
+def _words(words):
+    return Parameter("s", "|".join(words), "one of {}".format(", ".join(words)))
+
+
+# What --npu_option may set beside the flags.
+PARAMETERS = {
+    "enable_data_pre_proc": _FLAG,
+    "iterations_per_loop": _COUNT,
+    "mix_compile_mode": _FLAG,
+    "session_device_id": Parameter("i", r"[0-7]", "0 to 7"),
+    "precision_mode_v2": _words(_PRECISION_MODES_V2),
+    "modify_mixlist": Parameter("s", r".+\.json", "a JSON file"),
+    "optypelist_for_implmode": Parameter("s", r"\w+(,\w+)*", "names of operators with commas between them"),
+    "variable_memory_max_size": _BYTES,
+    "graph_memory_max_size": _BYTES,
+    "op_compiler_cache_mode": _words(("enable", "disable")),
+    "op_compiler_cache_dir": _FOLDER,
+    "deterministic": _SWITCH,
+    "profiling_mode": _FLAG,
+    "profiling_options": Parameter("s", r"\{.*\}", "a JSON object"),
+    "enable_dump": _FLAG,
+    "dump_path": _FOLDER,
+    "dump_step": Parameter("s", r"\d+(-\d+)?(\|\d+(-\d+)?)*", r"steps such as 0|5|10-20"),
+    "dump_mode": _words(("input", "output", "all")),
+    "enable_dump_debug": _FLAG,
+    "dump_debug_mode": _words(("aicore_overflow", "atomic_overflow", "all")),
+    "enable_exception_dump": _SWITCH,
+    "op_debug_level": Parameter("i", r"[012]", "0, 1 or 2"),
+}
+# Options of this module that are no session parameters.
+_OWN = {
+    "loss_scale": Parameter("s", r"dynamic|[1-9]\d*(\.\d+)?", "dynamic, or a number of at least 1"),
+    "initial_loss_scale": Parameter("s", r"[1-9]\d*(\.\d+)?", "a number of at least 1"),
+    "loss_scale_growth_steps": _COUNT,
+}
+_ELSEWHERE = {
+    "use_off_line": "is always true",
+    "graph_run_mode": "is always 1, training",
+    "precision_mode": "is set by --precision_mode",
+    "op_select_implmode": "is set by --op_select_implmode",
+    "hcom_parallel": "is set by --hcom_parallel",
+    "is_tailing_optimization": "is always false: it needs the bridge's combined optimizer, which is not used here",
+}
+
+_MEMORY = 31 << 30  # of a card with 32 GiB, variables and graph together
+
+# The loss is a mean over 240 x 320 pixels a sample, so its gradients start near 2**-18, below what float16 holds with
+# full precision (2**-14). 2**16 brings them to the middle of its range. The reference port starts at 2**32, which
+# overflows some 100 times before it has come down to where this begins.
+INITIAL_LOSS_SCALE = 2.0**16
+_GROWTH_STEPS = 1000
+
+
+def session_parameters(options):
+    """{name: (field, value)} for the NpuOptimizer from a `base.Options`; defaults that matter are spelt out.
+
+    Raises PipelineError naming the first parameter that the engine would not take.
+    """
+    given = _checked(options.extra)
+    values = {
+        "use_off_line": ("b", True),
+        "graph_run_mode": ("i", 1),
+        "precision_mode": ("s", _one_of("precision_mode", options.precision_mode, PRECISION_MODES)),
+        "op_select_implmode": ("s", _one_of("op_select_implmode", options.op_select_implmode, IMPLEMENTATION_MODES)),
+        "hcom_parallel": ("b", bool(options.hcom_parallel)),
+        "is_tailing_optimization": ("b", False),
+        "iterations_per_loop": ("i", 1),
+        "mix_compile_mode": ("b", False),
+    }
+    values.update((name, given[name]) for name in given if name in PARAMETERS)
+    if "precision_mode_v2" in given:
+        if options.precision_mode != "must_keep_origin_dtype":
+            _refuse("precision_mode_v2", given["precision_mode_v2"][1], "leave --precision_mode out then")
+        del values["precision_mode"]
+    # A loop on the device needs its input there too.
+    loops = values["iterations_per_loop"][1] > 1
+    values.setdefault("enable_data_pre_proc", ("b", loops))
+    _check_together({name: value for name, (_, value) in values.items()}, loops)
+    return values
+
+
+def _checked(extra):
+    """{name: (field, value)} of the options given as {name: text}."""
+    known = dict(PARAMETERS, **_OWN)
+    checked = {}
+    for name, value in sorted(dict(extra).items()):
+        if name in _ELSEWHERE:
+            raise PipelineError("npu_option {}: {}".format(name, _ELSEWHERE[name]))
+        if name not in known:
+            raise PipelineError("npu_option {}: unknown; known are {}".format(name, ", ".join(sorted(known))))
+        field, pattern, legal = known[name]
+        text = str(value).lower() if field == "b" else str(value)
+        if not re.match("(?:{})$".format(pattern), text):
+            _refuse(name, value, "must be {}".format(legal))
+        if known[name] is _FOLDER and not os.path.isdir(text):
+            _refuse(name, value, "no such folder")
+        checked[name] = (field, {"b": lambda t: t == "true", "i": int, "s": str}[field](text))
+    return checked
+
+
+def _check_together(values, loops):
+    if loops and values["mix_compile_mode"]:
+        _refuse("iterations_per_loop", values["iterations_per_loop"], "must be 1 with mix_compile_mode true")
+    if loops and not values["enable_data_pre_proc"]:
+        _refuse("enable_data_pre_proc", "false", "must be true with iterations_per_loop above 1")
+    if "modify_mixlist" in values:
+        if values.get("precision_mode") != "allow_mix_precision":
+            _refuse("modify_mixlist", values["modify_mixlist"], "needs --precision_mode allow_mix_precision")
+        if not os.path.isfile(values["modify_mixlist"]):
+            _refuse("modify_mixlist", values["modify_mixlist"], "no such file")
+    memory = ("variable_memory_max_size", "graph_memory_max_size")
+    if sum(_product(values.get(name, "0")) for name in memory) > _MEMORY:
+        raise PipelineError("npu_option {} and {}: together more than 31 GiB".format(*memory))
+    if values.get("profiling_mode"):
+        if "profiling_options" not in values:
+            _refuse("profiling_mode", "true", "needs profiling_options")
+        try:
+            json.loads(values["profiling_options"])
+        except ValueError as error:
+            _refuse("profiling_options", values["profiling_options"], "not JSON ({})".format(error))
+    for name in ("enable_dump", "enable_dump_debug"):
+        if values.get(name) and "dump_path" not in values:
+            _refuse(name, "true", "needs dump_path")
+    if values.get("op_compiler_cache_mode") == "disable" and "op_compiler_cache_dir" in values:
+        _refuse("op_compiler_cache_dir", values["op_compiler_cache_dir"], "the cache is disabled")
+
+
+def _product(text):
+    result = 1
+    for factor in text.split("*"):
+        result *= int(factor)
+    return result
+
+
+def _one_of(name, value, words):
+    if name == "precision_mode" and value == "force_fp16":
+        raise PipelineError("precision_mode = force_fp16: is for inference only; train with allow_mix_precision")
+    if value not in words:
+        raise PipelineError("{} = {!r}: must be one of {}".format(name, value, ", ".join(words)))
+    return value
+
+
+def _refuse(name, value, message):
+    raise PipelineError("npu_option {} = {}: {}".format(name, value, message))
+
+
+class Ascend(Platform):
+    """One process for one device; several form a group over HCCL by RANK_ID, RANK_SIZE and RANK_TABLE_FILE."""
+
+    def __init__(self, options):
+        super().__init__(options)
+        self._parameters = session_parameters(options)
+        self._own = {name: value for name, (_, value) in _checked(options.extra).items() if name in _OWN}
+        if self._own and not options.is_loss_scale:
+            name = min(self._own)
+            _refuse(name, self._own[name], "needs --is_loss_scale true")
+        self.steps_per_run = self._parameters["iterations_per_loop"][1]
+        self._bridge = None
+        self._loss_scale = None
+        self._skipped = None
+
+    def notes(self):
+        shown = ("{} {}".format(name, value) for name, (_, value) in sorted(self._parameters.items()))
+        lines = ["Ascend session: {}".format(", ".join(shown))]
+        mixed = self.options.precision_mode.startswith("allow_mix") or "precision_mode_v2" in self._parameters
+        if mixed and not self.options.is_loss_scale:
+            lines.append("mixed precision without --is_loss_scale true: small gradients become zero")
+        if self.options.is_loss_scale:
+            lines.append("loss scale {}".format(self._own.get("loss_scale", "dynamic")))
+        return lines
+
+    def start(self):
+        """Read the rank from the environment and import npu_bridge. Raises PipelineError where either cannot work."""
+        self.rank, self.size = rank_table.placement(os.environ)
+        ranks = self.options.ranks
+        if ranks is not None and (ranks.rank, ranks.size) != (self.rank, self.size):
+            raise PipelineError(
+                "RANK_ID and RANK_SIZE say rank {} of {}, the launcher says {} of {}".format(
+                    self.rank, self.size, ranks.rank, ranks.size
+                )
+            )
+        if not tf.VERSION.startswith("1.15"):
+            raise PipelineError(
+                "platform ascend needs TensorFlow 1.15, this is {}; set `python` to the interpreter of the Ascend "
+                "image".format(tf.VERSION)
+            )
+        # Without it the bridge cannot find the rank size (an AttributeError in its all-reduce).
+        os.environ.setdefault("JOB_ID", "densedepth")
+        # The device takes the branches of tf.cond as functions only.
+        os.environ.setdefault("ENABLE_FORCE_V2_CONTROL", "1")
+        self._bridge = _import_bridge()
+
+    def session_config(self):
+        config = tf.ConfigProto(allow_soft_placement=True)
+        rewrite = config.graph_options.rewrite_options
+        # These passes put in operations that the engine's parser does not know.
+        rewrite.remapping = _OFF
+        rewrite.memory_optimization = _OFF
+        optimizer = rewrite.custom_optimizers.add()
+        optimizer.name = "NpuOptimizer"
+        for name, (field, value) in self._parameters.items():
+            setattr(optimizer.parameter_map[name], field, value.encode() if field == "s" else value)
+        return config
+
+    def loss_scope(self):
+        return self._bridge.npu_scope.keep_dtype_scope()
+
+    def wrap_optimizer(self, optimizer):
+        """Gradients averaged over the ranks inside, loss scale outside: so the overflow of one rank is all ranks'.
+
+        Call it outside tf.control_dependencies: the loss scale is a variable. Clip after `compute_gradients`.
+        """
+        # Nothing happens in it where there is one rank, but the graph has one more name scope.
+        if self.size > 1:
+            optimizer = self._bridge.npu_optimizer.NPUDistributedOptimizer(optimizer)
+        if not self.options.is_loss_scale:
+            return optimizer
+        manager = self._manager()
+        self._loss_scale = tf.identity(manager.get_loss_scale(), name="current_scale")
+        return self._bridge.npu_loss_scale_optimizer.NPULossScaleOptimizer(
+            optimizer, manager, is_distributed=self.size > 1
+        )
+
+    def _manager(self):
+        kinds = self._bridge.npu_loss_scale_manager
+        scale = self._own.get("loss_scale", "dynamic")
+        if scale != "dynamic":
+            return kinds.FixedLossScaleManager(loss_scale=float(scale))
+        # The engine's own habit is two overflows and a factor of 0.8; each overflow is a lost step, so fewer of them.
+        return kinds.ExponentialUpdateLossScaleManager(
+            init_loss_scale=float(self._own.get("initial_loss_scale", INITIAL_LOSS_SCALE)),
+            incr_every_n_steps=self._own.get("loss_scale_growth_steps", _GROWTH_STEPS),
+            decr_every_n_nan_or_inf=1,
+            incr_ratio=2,
+            decr_ratio=0.5,
+        )
+
+    def prepare(self, session, train_op):
+        prepared = self._bridge.util.set_iteration_per_loop(session, train_op, self.steps_per_run)
+        # The engine finds the loop by exactly this name; under another one it would do one step and say nothing.
+        if self.steps_per_run > 1 and prepared.name != "IterationOp":
+            raise PipelineError("iterations_per_loop: the operation is named {}, not IterationOp".format(prepared.name))
+        return prepared
+
+    def broadcast(self, variables):
+        """Rank 0's values of all `variables` in every rank; None for one rank.
+
+        Whether the device broadcasts int64 is not documented: integers, which count steps, travel as int32.
+        """
+        if self.size == 1:
+            return None
+        assigned = []
+        for variable in variables:
+            dtype = variable.dtype.base_dtype
+            sent = variable if dtype.is_floating else tf.cast(variable, tf.int32)
+            received = self._bridge.hccl_ops.broadcast([sent], 0)
+            assigned += [received[0].op, tf.assign(variable, tf.cast(received[0], dtype)).op]
+        return tf.group(*assigned)
+
+    def total(self, vector):
+        if self.size == 1:
+            return vector
+        # Not fused with the gradients, so that it does not wait for them.
+        return self._bridge.hccl_ops.allreduce(vector, "sum", fusion=0)
+
+    def figures(self):
+        """`loss_scale`, and `skipped` (1.0 in a step that was not applied), where there is loss scaling.
+
+        Call it after the gradients are applied. The device computes in saturation: an overflow gives neither inf nor
+        nan, so only this tells of it.
+        """
+        if self._loss_scale is None:
+            return {}
+        found = [
+            operation.outputs[0]
+            for operation in tf.get_default_graph().get_operations()
+            if operation.name.rpartition("/")[2] == "overflow_status_reduce_all"
+        ]
+        figures = {"loss_scale": self._loss_scale}
+        if len(found) == 1:
+            if self._skipped is None:
+                self._skipped = tf.cast(tf.logical_not(found[0]), tf.float32, name="skipped_step")
+            figures["skipped"] = self._skipped
+        return figures
+
+
+# RewriterConfig.OFF of tensorflow.core.protobuf.rewriter_config_pb2.
+_OFF = 2
+
+_MODULES = (
+    "estimator.npu.npu_optimizer",
+    "estimator.npu.npu_loss_scale_optimizer",
+    "estimator.npu.npu_loss_scale_manager",
+    "estimator.npu.npu_scope",
+    "estimator.npu.util",
+    "hccl.hccl_ops",
+)
+
+
+def _import_bridge():
+    """A namespace of the bridge's modules by their last names.
+
+    Not `npu_init`, the usual single import: since 2022 it changes tf.Session for the whole process.
+    """
+    modules = {}
+    for name in _MODULES:
+        try:
+            modules[name.rpartition(".")[2]] = importlib.import_module("npu_bridge." + name)
+        except (ImportError, OSError, AttributeError) as error:
+            raise PipelineError(
+                "npu_bridge.{}: cannot be imported ({}); run `source <CANN>/ascend-toolkit/set_env.sh` and see that "
+                "<CANN>/tfplugin/.../site-packages is on PYTHONPATH".format(name, str(error).split("\n")[0])
+            ) from None
+    return collections.namedtuple("Bridge", sorted(modules))(**modules)

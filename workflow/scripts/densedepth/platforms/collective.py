@@ -1,0 +1,138 @@
+"""Several processes as one training, on TensorFlow's own collective runtime over gRPC."""
+
+import collections
+import socket
+
+from ..errors import PipelineError
+from ..peers import Peers
+from ..tf import collective_ops, tf
+
+# Bytes of gradients exchanged in one piece. Few pieces cost few round trips; the first can leave while the backward
+# pass still computes the others.
+_PIECE = 32 << 20
+
+
+class Group:
+    """All ranks of a training; made once per process, before the graph.
+
+    ranks: `ranks.Ranks`. config: the tf.ConfigProto of a process alone. Attributes: target and config for the session.
+    The tensors are exchanged through host memory, whatever device computes. Raises PipelineError when the ranks do not
+    find each other.
+    """
+
+    def __init__(self, ranks, config):
+        self._size = ranks.size
+        self._rank = ranks.rank
+        self._key = 0
+        with socket.socket() as reserved:
+            reserved.bind(("", 0))
+            port = reserved.getsockname()[1]
+            # All ranks hold their ports until all have one, so that no two on a machine choose the same.
+            self._peers = Peers(ranks, port)
+        config.intra_op_parallelism_threads = ranks.threads
+        # Two, so that the input never waits for a thread that itself waits for the input.
+        config.inter_op_parallelism_threads = max(2, ranks.threads)
+        config.experimental.collective_group_leader = "/job:worker/replica:0/task:0"
+        config.device_filters.append("/job:worker/task:{}".format(ranks.rank))
+        cluster = tf.train.ClusterSpec({"worker": self._peers.addresses})
+        try:
+            self._server = tf.train.Server(cluster, job_name="worker", task_index=ranks.rank, config=config)
+        except tf.errors.OpError:
+            address = self._peers.addresses[ranks.rank]
+            raise PipelineError("{}: no server could be started there; is the port taken?".format(address)) from None
+        self.target = self._server.target
+        self.config = config
+
+    def _sum(self, tensor, final="Id"):
+        """`tensor` summed over all ranks; with `final` "Div" their mean."""
+        # Every exchange has a number of its own, equal on all ranks because their graphs are built alike.
+        self._key += 1
+        with tf.device("/cpu:0"):
+            return collective_ops.all_reduce(tf.identity(tensor), self._size, 1, self._key, "Add", final)
+
+    def total(self, vector):
+        """`vector` summed over all ranks."""
+        return self._sum(vector)
+
+    def averaging(self, optimizer):
+        """`optimizer` with gradients averaged over all ranks."""
+        return _Averaging(optimizer, self._means)
+
+    def _means(self, tensors):
+        """The float32 `tensors`, each averaged over all ranks; exchanged in pieces, the last tensors first."""
+        means = {}
+        for piece in pieces(tensors):
+            mean = self._sum(_joined([tensors[i] for i in piece]), "Div")
+            means.update(zip(piece, _parted(mean, [tensors[i].shape.as_list() for i in piece])))
+        return [means[i] for i in range(len(tensors))]
+
+    def broadcast(self, variables):
+        """An operation that assigns rank 0's values to `variables` (float32 or integer) on all ranks."""
+        kinds = collections.OrderedDict()
+        for variable in variables:
+            kinds.setdefault(variable.dtype.base_dtype, []).append(variable)
+        assigned = []
+        for dtype, members in kinds.items():
+            for piece in pieces(members):
+                shapes = [members[i].shape.as_list() for i in piece]
+                if self._rank == 0:
+                    sent = _joined([members[i] for i in piece])
+                else:
+                    # Adding zeros to rank 0's values hands them over as they are.
+                    sent = tf.zeros([sum(_count(shape) for shape in shapes)], dtype)
+                values = _parted(self._sum(sent), shapes)
+                if self._rank == 0:
+                    assigned.extend(values)
+                else:
+                    assigned.extend(tf.assign(members[i], value) for i, value in zip(piece, values))
+        return tf.group(*assigned)
+
+    def close(self):
+        """Wait for all ranks to come here, so that none leaves while another still receives from it."""
+        self._peers.finish()
+
+
+class _Averaging:
+    def __init__(self, optimizer, means):
+        self._optimizer = optimizer
+        self._means = means
+
+    def compute_gradients(self, loss, var_list):
+        gradients, variables = zip(*self._optimizer.compute_gradients(loss, var_list))
+        return list(zip(self._means(gradients), variables))
+
+    def apply_gradients(self, grads_and_vars, global_step):
+        return self._optimizer.apply_gradients(grads_and_vars, global_step)
+
+
+def pieces(tensors, limit=_PIECE):
+    """Lists of indices of `tensors`, from the last to the first, each of up to `limit` bytes or of one tensor.
+
+    The backward pass computes the gradients of the last variables first.
+    """
+    found, size = [], limit + 1
+    for index in reversed(range(len(tensors))):
+        tensor = tensors[index]
+        own = _count(tensor.shape.as_list()) * tensor.dtype.base_dtype.size
+        if size + own > limit:
+            found.append([])
+            size = 0
+        found[-1].append(index)
+        size += own
+    return found
+
+
+def _count(shape):
+    count = 1
+    for side in shape:
+        count *= side
+    return count
+
+
+def _joined(tensors):
+    return tf.concat([tf.reshape(tensor, [-1]) for tensor in tensors], 0)
+
+
+def _parted(flat, shapes):
+    parts = tf.split(flat, [_count(shape) for shape in shapes])
+    return [tf.reshape(part, shape) for part, shape in zip(parts, shapes)]

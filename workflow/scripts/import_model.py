@@ -1,0 +1,55 @@
+"""Turn a whole network that was trained elsewhere into a checkpoint of this project.
+
+Example:
+
+    python workflow/scripts/import_model.py --input dataset/nyu.h5 --out results/published/nyu/checkpoints/epoch0
+
+--input is a Keras full-model file (.h5), as published with the paper, or a checkpoint of the reference port, an
+object-based tf.train.Checkpoint of its tf.keras network: its folder, prefix or .index file. The result is a checkpoint
+of epoch 0 without optimizer state, which evaluate.py, ckpt2pb.py and test.py take as any other. Of a Keras file, the
+decoder's width, activation and upsampling are read from its own config. A checkpoint has none: --upsampling and
+--mid_activation are then those of the port unless told otherwise. What does not fit the network is refused.
+"""
+
+import sys
+
+import cli
+from densedepth import foreign
+
+
+def build_parser():
+    arguments = cli.parser(__doc__)
+    arguments.add_argument("--input", required=True, metavar="PATH", help=".h5 file, or checkpoint")
+    arguments.add_argument("--out", required=True, metavar="FOLDER", help="checkpoint folder to write")
+    arguments.add_argument(
+        "--size",
+        type=cli.positive_int,
+        nargs=2,
+        metavar=("HEIGHT", "WIDTH"),
+        default=(480, 640),
+        help="size of the images that it is to be used with, in pixels",
+    )
+    arguments.add_argument(
+        "--upsampling", choices=("half_pixel", "align_corners"), help="where the source leaves it open"
+    )
+    cli.add_boolean(arguments, "--mid_activation", None, "where the source leaves it open")
+    return arguments
+
+
+def work(args):
+    checkpoint, source = foreign.import_model(
+        args.input, args.out, tuple(args.size), args.upsampling, args.mid_activation
+    )
+    for field, value in sorted(source.model.as_dict().items()):
+        print("{} {}: by {}".format(field, value, source.decided[field]))
+    parameters = sum(int(value.size) for value in source.values.values())
+    print("{} variables, {:,} parameters, all loaded".format(len(source.values), parameters))
+    print("{}: checkpoint of epoch 0, sha256 of the source {}".format(args.out, checkpoint.side["weights"]["sha256"]))
+
+
+def main(argv=None):
+    return cli.run(build_parser(), work, argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,68 @@
+"""Write the rank table of this Ascend host: which device is which rank.
+
+    python workflow/scripts/make_rank_table.py --count 8 --out hccl_8p.json
+
+The addresses of the devices' network ports are read from hccn.conf, or given. 2 and 4 devices must lie in one ring,
+0 1 2 3 or 4 5 6 7. With --check, a given table is checked and nothing is written.
+"""
+
+import socket
+import sys
+
+import cli
+from densedepth import files, rank_table
+from densedepth.errors import PipelineError
+
+
+def build_parser():
+    arguments = cli.parser(__doc__)
+    add = arguments.add_argument
+    add("--count", type=int, choices=[1, 2, 4, 8], default=8, help="devices 0 to count - 1, without --devices")
+    add("--devices", type=int, nargs="+", help="physical numbers of the devices, N of /dev/davinciN")
+    add("--hccn", default=rank_table.HCCN_CONF, help="file with the lines address_N=IP")
+    add("--addresses", nargs="+", help="address of each device, in place of --hccn")
+    add("--server_id", help="name of this host in the table; default: its IP address")
+    add("--out", default="rank_table.json", help="table to write")
+    add("--check", metavar="TABLE", help="only check this table")
+    return arguments
+
+
+def work(args):
+    if args.check:
+        _show(rank_table.load(args.check))
+        return
+    devices = args.devices or list(range(args.count))
+    if len(set(devices)) != len(devices):
+        raise PipelineError("--devices: a device is named twice")
+    if args.addresses:
+        if len(args.addresses) != len(devices):
+            raise PipelineError("--addresses: {} for {} devices".format(len(args.addresses), len(devices)))
+        known = dict(zip(devices, args.addresses))
+    else:
+        known = rank_table.read_hccn(args.hccn)
+    missing = [device for device in devices if device not in known]
+    if missing:
+        raise PipelineError("{}: no address_{}; it has devices {}".format(args.hccn, missing[0], sorted(known)))
+    table = rank_table.build(args.server_id or _own_address(), {device: known[device] for device in devices})
+    files.write_json(args.out, table)
+    _show(rank_table.load(args.out))
+
+
+def _show(devices):
+    for device in devices:
+        print("rank {0.rank}: device {0.device} of {0.server}, {0.address}".format(device))
+
+
+def _own_address():
+    try:
+        return socket.gethostbyname(socket.gethostname())
+    except OSError:
+        raise PipelineError("this host does not know its own address; give --server_id") from None
+
+
+def main(argv=None):
+    return cli.run(build_parser(), work, argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
