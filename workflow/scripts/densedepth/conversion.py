@@ -33,7 +33,7 @@ def convert(archive_path, out, shards=1, seed=0, workers=1):
     names = shard_names(out, shards)
     os.makedirs(os.path.dirname(os.path.abspath(out)), exist_ok=True)
     parts = [
-        (archive_path, [rows[i] for i in part], os.path.join(os.path.dirname(name), _temporary(name)))
+        (archive_path, [rows[i] for i in part], _temporary(name))
         for part, name in zip(numpy.array_split(order, shards), names)
     ]
     print("{} pairs to {} shards by {} workers".format(len(rows), shards, min(workers, shards)), flush=True)
@@ -69,7 +69,8 @@ def convert(archive_path, out, shards=1, seed=0, workers=1):
 
 
 def _temporary(name):
-    return ".{}.tmp-{}".format(os.path.basename(name), os.getpid())
+    folder, base = os.path.split(os.path.abspath(name))
+    return files.temporary(os.path.join(folder, "." + base))
 
 
 def _common_size(archive_path, results):
