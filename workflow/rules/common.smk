@@ -146,7 +146,7 @@ def npus():
 
 def gpus(count):
     """Input function: `count` GPUs where the settings say that there are some, else none is asked for."""
-    return lambda wildcards: (count(wildcards) if callable(count) else count) if config["gpus"] else None
+    return lambda wildcards: (count(wildcards) if callable(count) else count) if config["gpus"] else 0
 
 
 def nodes(wildcards):
