@@ -8,7 +8,7 @@ import sys
 
 import numpy as np
 import pytest
-from densedepth import checkpoints, model, network, platforms, training
+from densedepth import checkpoints, loss, model, network, platforms, training
 from densedepth.errors import PipelineError
 from densedepth.platforms.base import Options
 from densedepth.records import RecordIndex
@@ -220,6 +220,18 @@ def test_a_snapshot_of_other_settings_is_not_resumed(records, tmp_path, shallow,
         with pytest.raises(PowerCut):
             train(records, tmp_path / "checkpoints", 0, 1, state_seconds=0)
     train(records, tmp_path / "checkpoints", 0, 1, learning_rate=2e-3)
+    assert "going on" not in capsys.readouterr().out
+
+
+def test_a_snapshot_of_other_code_is_not_resumed(records, tmp_path, shallow, monkeypatch, capsys):
+    with monkeypatch.context() as patch:
+        interrupt(patch, after=2)
+        with pytest.raises(PowerCut):
+            train(records, tmp_path / "checkpoints", 0, 1, state_seconds=0)
+    with open(loss.__file__) as stream:
+        (tmp_path / "loss.py").write_text(stream.read().replace("0.1", "0.2"))
+    monkeypatch.setattr(loss, "__file__", str(tmp_path / "loss.py"))
+    train(records, tmp_path / "checkpoints", 0, 1)
     assert "going on" not in capsys.readouterr().out
 
 
