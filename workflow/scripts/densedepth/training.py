@@ -212,7 +212,7 @@ class _Loop:
         images, targets, records = self._iterator.get_next()
         output = network.predict(images, s.model, training=True, momentum=s.batch_norm_momentum)
         with self._platform.loss_scope():
-            losses = loss.depth_loss(output, targets)
+            losses = loss.depth_loss(output, targets, dataset.has_holes(self._index))
         self._rate = tf.placeholder(tf.float32, (), name="learning_rate")
         train, norm = optim.training_step(losses["total"], self._rate, self._platform)
         self._fetches = {
