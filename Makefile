@@ -15,6 +15,9 @@ SETUP := for python in python3 python3.13 python3.12 python3.11 python; do \
 	test -n "$$python" || { echo "setup: error: no working python3 found; install Python 3.11 or newer" >&2; exit 1; }; \
 	"$$python" envs/setup.py
 
+# Tests side by side; each worker holds a TensorFlow.
+PARALLEL := --numprocesses auto --maxprocesses 4 --dist worksteal
+
 .DEFAULT_GOAL := all
 .PHONY: all setup test lint unit workflow-tests clean help
 
@@ -38,13 +41,13 @@ unit:
 	@$(SETUP) tf1? tf2
 	@for name in tf1 tf2; do \
 	  test -x .venv/$$name/bin/python || continue; \
-	  echo ".venv/$$name/bin/python -m pytest tests/unit tests/graph tests/ascend"; \
-	  .venv/$$name/bin/python -m pytest tests/unit tests/graph tests/ascend || exit 1; \
+	  echo ".venv/$$name/bin/python -m pytest $(PARALLEL) tests/unit tests/graph tests/ascend"; \
+	  .venv/$$name/bin/python -m pytest $(PARALLEL) tests/unit tests/graph tests/ascend || exit 1; \
 	done
 
 workflow-tests:
 	@$(SETUP) workflow dev runtime
-	$(TOOLS)/python -m pytest tests/workflow
+	$(TOOLS)/python -m pytest $(PARALLEL) tests/workflow
 
 clean:
 	rm -rf results .snakemake

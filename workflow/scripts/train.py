@@ -16,7 +16,7 @@ import subprocess
 import sys
 
 import cli
-from densedepth import dataset, launch, model, platforms, progress, ranks, records, training
+from densedepth import dataset, launch, model, platforms, progress, rank_table, ranks, records, training
 from densedepth.errors import PipelineError
 from densedepth.platforms.base import Options
 
@@ -78,11 +78,8 @@ def work(args):
         raise PipelineError("--rank_timeout {:g}: must be more than 0".format(args.rank_timeout))
     group = _ranks(args)
     if group is None and args.devices > 1:
-        if args.platform == "ascend":
-            raise PipelineError(
-                "--devices {}: start a process for each device as docs/ascend.md shows".format(args.devices)
-            )
-        status = launch.run([sys.executable] + sys.argv, args.devices, args.rank_timeout)
+        environments = platforms.kind(args.platform).environments(args.devices, _results(args))
+        status = launch.run([sys.executable] + sys.argv, environments, args.rank_timeout)
         if status:
             sys.exit(status)
         return
@@ -109,6 +106,8 @@ def _train(args, group):
     size = group.size if group else 1
     if group and group.rank > 0:
         progress.mute()
+    if args.platform == "ascend" and ranks.LAUNCHER in os.environ:
+        _own_folder(args, group.rank)
     settings = _settings(args, size)
     segment = _segment(args)
     index = records.RecordIndex(records.expand(args.train_tfrecords))
@@ -132,6 +131,17 @@ def _train(args, group):
         if platform.rank == 0:
             print("{}: {}".format(args.name, error), file=sys.stderr)
         sys.exit(128 + error.signal_number)
+
+
+def _own_folder(args, rank):
+    """Go to a folder of this rank: the Ascend compiler writes files of fixed names where it is started."""
+    folder = rank_table.working_folder(os.path.join(_results(args), "ranks"), rank)
+    for name in ("ckptdir", "result", "checkpoint", "weights", "test_data"):
+        if getattr(args, name):
+            setattr(args, name, os.path.abspath(getattr(args, name)))
+    args.train_tfrecords = [os.path.abspath(path) for path in args.train_tfrecords]
+    os.makedirs(folder, exist_ok=True)
+    os.chdir(folder)
 
 
 def _pairs(words):
