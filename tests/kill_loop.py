@@ -70,20 +70,25 @@ class Run:
 
     def programs(self, name=None):
         """{process: the program it runs} of the jobs of this copy, without their helpers and ranks."""
-        found = {}
+        found, parents = {}, {}
         for entry in Path("/proc").glob("[0-9]*"):
             with contextlib.suppress(OSError):
                 words = entry.joinpath("cmdline").read_text().split("\0")
                 program = os.path.basename(words[1]) if words[1:2] and words[1].startswith("workflow/") else ""
-                here = entry.joinpath("cwd").resolve() == self.folder
-                if here and program in STAGES and name in (None, program):
+                if program in STAGES and entry.joinpath("cwd").resolve() == self.folder:
                     found[int(entry.name)] = program
-        return found
+                    parents[int(entry.name)] = int(entry.joinpath("stat").read_text().rpartition(")")[2].split()[1])
+        # A process that has just forked is there twice for a moment.
+        return {pid: found[pid] for pid in parents if parents[pid] not in found and name in (None, found[pid])}
 
     def watch(self):
         """Note, until the process ends, when two programs of one stage are alive."""
         while True:
             alive = list(self.programs().values())
+            if len(set(alive)) < len(alive):
+                # The list is not of one moment: a process may have ended while another was looked at.
+                time.sleep(0.05)
+                alive = list(self.programs().values())
             self.beside += [name for name in set(alive) if alive.count(name) > 1]
             time.sleep(0.05)
 
@@ -232,10 +237,11 @@ def main():
     arguments.add_argument("folder", help="for the two copies of the workflow; what is there is removed")
     arguments.add_argument("--python", required=True, help="interpreter with TensorFlow")
     arguments.add_argument("--kills", type=int, default=3, help="in each stage")
+    arguments.add_argument("--stages", nargs="+", default=list(STAGES), choices=STAGES, help="where to kill")
     arguments.add_argument("--seed", type=int, default=0, help="of the moments")
     args = arguments.parse_args()
     undisturbed, run = (made(Path(args.folder) / name, args.python) for name in ("undisturbed", "killed"))
-    count = torture(run, lifetimes(undisturbed), args.kills, seed=args.seed)
+    count = torture(run, lifetimes(undisturbed), args.kills, args.stages, args.seed)
     found = problems(undisturbed, run)
     print("{} kills, {} problems".format(count, len(found)))
     for line in found:

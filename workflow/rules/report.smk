@@ -35,6 +35,7 @@ rule write_report:
         ),
     log:
         "results/logs/write_report.log",
+    localrule: True
     conda:
         environment()
     resources:
