@@ -52,11 +52,8 @@ def replaced(old, new, name):
 
 
 def archive(project):
-    path = project.path("results/sample/nyu_test.zip")
-    content = path.read_bytes()
-    # Not written into: the finished project of the other tests may have a name for the same file.
-    path.unlink()
-    path.write_bytes(content)
+    with open(project.path("results/sample/nyu_test.zip"), "ab") as stream:
+        stream.write(b"x")
     return SETTINGS
 
 

@@ -94,7 +94,9 @@ def convert(source_path, out, shards=1, seed=0, workers=1, check=False, skip=0):
 def _remove_leftovers(names):
     """Remove temporary files of calls that were killed; the lock is held, so none of them is in use."""
     for name in names:
-        pattern = os.path.join(glob.escape(os.path.dirname(name)), ".{}.tmp-*".format(glob.escape(os.path.basename(name))))
+        pattern = os.path.join(
+            glob.escape(os.path.dirname(name)), ".{}.tmp-*".format(glob.escape(os.path.basename(name)))
+        )
         for path in glob.glob(pattern):
             os.remove(path)
 

@@ -201,7 +201,9 @@ class _Reader:
         if sample.channels:
             bands = rgb.split()
             rgb = Image.merge("RGB", [bands[channel] for channel in CHANNEL_ORDERS[sample.channels]])
-        np.multiply(resize.resized(np.asarray(rgb), self._size) if rgb.size[::-1] != self._size else rgb, _SCALE, out=out)
+        np.multiply(
+            resize.resized(np.asarray(rgb), self._size) if rgb.size[::-1] != self._size else rgb, _SCALE, out=out
+        )
 
     def _target(self, depth):
         """The target (height / 2, width / 2) of the depth image, not mirrored."""

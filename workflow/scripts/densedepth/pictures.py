@@ -289,7 +289,9 @@ class Pictures:
         return data if as_stored else None
 
     def _error(self, row, path, text, *values):
-        return PipelineError("{}: row {}, {}: {}".format(self._content["source"][0], row.number, path, text.format(*values)))
+        return PipelineError(
+            "{}: row {}, {}: {}".format(self._content["source"][0], row.number, path, text.format(*values))
+        )
 
 
 def fit_image(image, size):
