@@ -150,6 +150,25 @@ def npus():
     return lambda wildcards: config["runs"][wildcards.run]["devices"] if config["platform"] == "ascend" else 0
 
 
+def gpus(count):
+    """Input function: `count` GPUs where the settings say that there are some, else none is asked for."""
+    return lambda wildcards: (count(wildcards) if callable(count) else count) if config["gpus"] else 0
+
+
+def nodes(wildcards):
+    """Machines that the run of the wildcards takes; None for a single one, whichever it is."""
+    devices, each = config["runs"][wildcards.run]["devices"], config["devices_per_node"]
+    return -(-devices // each) if 0 < each < devices else None
+
+
+def launcher(wildcards, threads):
+    """What stands before the command of a training: srun with all it must be told, or nothing."""
+    if not nodes(wildcards):
+        return ""
+    words = "srun --nodes={} --ntasks={} --cpus-per-task={} --kill-on-bad-exit=1"
+    return words.format(nodes(wildcards), config["runs"][wildcards.run]["devices"], threads)
+
+
 def npu_flags():
     """Flags of train.py for the parameters of an Ascend session; booleans in the words of the command line."""
     if config["platform"] != "ascend" or not config["npu_options"]:
@@ -204,7 +223,7 @@ def weights_side():
 
 def reported_settings():
     """The settings that decide the results, as JSON text: not those of the machine and addresses."""
-    machine = ("runtime", "python", "platform", "npu_options", "downloads", "published")
+    machine = ("runtime", "python", "platform", "gpus", "devices_per_node", "npu_options", "downloads", "published")
     settings = {key: value for key, value in config.items() if key not in machine}
     apart = ("state_minutes", "performance_steps")
     settings["train"] = {key: value for key, value in config["train"].items() if key not in apart}

@@ -33,6 +33,14 @@ rule train_model:
         platform=lookup(dpath="platform", within=config),
         # Counted only where a profile says how many there are.
         npu=npus(),
+        gpu=gpus(of_run("devices")),
+        # On several nodes, one srun starts all ranks; on one, train.py does.
+        launcher=launcher,
+        is_distributed=lambda wildcards: "true" if nodes(wildcards) else "false",
+        mpi=lambda wildcards: "srun" if nodes(wildcards) else None,
+        nodes=nodes,
+        tasks=lambda wildcards: of_run("devices")(wildcards) if nodes(wildcards) else None,
+        tasks_per_gpu=lambda wildcards: 1 if config["gpus"] and nodes(wildcards) else None,
         # Not among the params: how often the state is saved changes no result.
         state_minutes=lookup(dpath="train/state_minutes", within=config),
         mem_mb=16000,
@@ -69,9 +77,10 @@ rule train_model:
         "training {wildcards.run} from epoch {params.initial_epoch} to {wildcards.epoch}"
     shell:
         """
-        {resources.python:q} workflow/scripts/train.py \
+        {resources.launcher} {resources.python:q} workflow/scripts/train.py \
             --name {wildcards.run} \
             --devices {params.devices} \
+            --is_distributed {resources.is_distributed} \
             --steps_per_device {params.steps_per_device} \
             --train_tfrecords {input.records:q} \
             {params.segment} \
@@ -98,7 +107,7 @@ rule train_model:
             --hcom_parallel {params.hcom_parallel} \
             --platform {resources.platform} \
             {params.npu_options:q} \
-            2>&1 | tee {log:q}
+            2>&1 | (trap "" INT TERM && exec tee {log:q})
         """
 
 

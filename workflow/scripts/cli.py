@@ -5,7 +5,7 @@ import errno
 import os
 import sys
 
-from densedepth import runtime
+from densedepth import orphans, runtime
 from densedepth.errors import PipelineError
 
 
@@ -47,6 +47,7 @@ def run(arguments, work, argv=None):
     Returns the exit status: 0, or 1 after a PipelineError or a full disk, told in one line on stderr.
     """
     argv = sys.argv[1:] if argv is None else list(argv)
+    orphans.end_with_snakemake()
     args = arguments.parse_args([_underscores(word) for word in argv])
     program = os.path.basename(arguments.prog)
     print("{}: {}".format(program, runtime.summary()))

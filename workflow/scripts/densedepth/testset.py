@@ -7,7 +7,7 @@ eigen_test_crop.npy    (4,)             integers: first row, last row, first col
 
 import numpy
 
-from .archives import DAMAGE, open_zip
+from .archives import DAMAGE, LARGEST, open_zip
 from .errors import PipelineError
 
 RGB = "eigen_test_rgb.npy"
@@ -134,6 +134,10 @@ class _Array:
                 "has {} bytes, where shape {} and dtype {} make {}; the array is cut off or damaged",
                 *(self._info.file_size, self.shape, self.dtype, expected),
             )
+
+        image = expected // max(1, int(self.shape[0])) if self.shape else expected
+        if image > LARGEST:
+            raise self.error("an image has {} bytes, where {} are the most", image, LARGEST)
 
     def _find(self, archive, name):
         """The member `name`, at the top or in exactly one folder."""
