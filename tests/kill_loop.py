@@ -43,17 +43,21 @@ _TIMED = ("logs", "benchmarks", "tensorboard", "state", "report", "report.md", "
 _MEASURED = ("speed", "performance", "files", "sha256", "runtime", "checkpoint_sha256")
 
 
-class Run:
-    """A copy of the workflow in `folder`, and its processes."""
+def made(folder, python):
+    """A copy of the workflow in `folder` with the settings of the tests, ready to run."""
+    shutil.rmtree(folder, ignore_errors=True)
+    project = conftest.copy(conftest.REPOSITORY, Path(folder).resolve())
+    project.simplify()
+    project.configure(dict(conftest.TINY, python=str(Path(python).absolute())))
+    return Run(project)
 
-    def __init__(self, folder, python):
-        shutil.rmtree(folder, ignore_errors=True)
-        self.project = conftest.copy(conftest.REPOSITORY, Path(folder).resolve())
-        self.folder = self.project.folder
-        self.project.simplify()
-        settings = dict(conftest.TINY, python=str(Path(python).absolute()))
-        settings["train"] = dict(settings["train"], steps=6)
-        self.project.configure(settings)
+
+class Run:
+    """A project, and the processes in it."""
+
+    def __init__(self, project):
+        self.project = project
+        self.folder = project.folder.resolve()
         self.beside = []
 
     def start(self, *arguments):
@@ -193,11 +197,9 @@ def left_over(results):
     return sorted(str(path.relative_to(results)) for path in results.rglob("*.tmp-*"))
 
 
-def torture(folder, python, kills, seed=0, stages=tuple(STAGES), say=print):
-    """Do all that the head of this file says; returns (kills, problems)."""
+def torture(run, took, kills, stages=tuple(STAGES), seed=0, say=print):
+    """Kill `kills` jobs of each of `stages`, which live `took` seconds; then let `all` end. Returns how many it hit."""
     chance = random.Random(seed)
-    undisturbed, run = Run(Path(folder) / "undisturbed", python), Run(Path(folder) / "killed", python)
-    took = lifetimes(undisturbed)
     threading.Thread(target=run.watch, daemon=True).start()
     count = 0
     for name in stages:
@@ -214,11 +216,15 @@ def torture(folder, python, kills, seed=0, stages=tuple(STAGES), say=print):
                 took[name] *= 0.7
         run.recover(STAGES[name])
     run.recover("all")
-    problems = ["{}: two at a time".format(name) for name in sorted(set(run.beside))]
-    results = [each.folder / "results" for each in (undisturbed, run)]
-    problems += ["{}: differs".format(name) for name in differences(*results)]
-    problems += ["{}: left over".format(name) for name in left_over(run.folder / "results")]
-    return count, problems
+    return count
+
+
+def problems(undisturbed, run):
+    """What is not as in the undisturbed run, a line each."""
+    folders = [each.folder / "results" for each in (undisturbed, run)]
+    found = ["{}: two at a time".format(name) for name in sorted(set(run.beside))]
+    found += ["{}: differs".format(name) for name in differences(*folders)]
+    return found + ["{}: left over".format(name) for name in left_over(folders[1])]
 
 
 def main():
@@ -228,11 +234,13 @@ def main():
     arguments.add_argument("--kills", type=int, default=3, help="in each stage")
     arguments.add_argument("--seed", type=int, default=0, help="of the moments")
     args = arguments.parse_args()
-    count, problems = torture(args.folder, args.python, args.kills, args.seed)
-    print("{} kills, {} problems".format(count, len(problems)))
-    for line in problems:
+    undisturbed, run = (made(Path(args.folder) / name, args.python) for name in ("undisturbed", "killed"))
+    count = torture(run, lifetimes(undisturbed), args.kills, seed=args.seed)
+    found = problems(undisturbed, run)
+    print("{} kills, {} problems".format(count, len(found)))
+    for line in found:
         print(line)
-    return 1 if problems else 0
+    return 1 if found else 0
 
 
 if __name__ == "__main__":

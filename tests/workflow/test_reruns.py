@@ -21,15 +21,15 @@ def touch(project):
 
 
 def clone(project):
-    """The folders that are made, moved into a new copy of the sources."""
+    """A new copy of the sources in the place of the old one, as of another clone."""
     for name in PARTS:
-        path = project.path(name)
-        shutil.rmtree(path) if path.is_dir() else path.unlink()
-        if (REPOSITORY / name).is_dir():
-            shutil.copytree(REPOSITORY / name, path)
+        old, new = project.path(name), project.path(name + ".new")
+        if old.is_dir():
+            shutil.copytree(old, new, copy_function=shutil.copyfile)
+            shutil.rmtree(old)
         else:
-            shutil.copy(REPOSITORY / name, path)
-    project.simplify()
+            shutil.copyfile(old, new)
+        new.replace(old)
     return SETTINGS
 
 
@@ -52,8 +52,11 @@ def replaced(old, new, name):
 
 
 def archive(project):
-    with open(project.path("results/sample/nyu_test.zip"), "ab") as stream:
-        stream.write(b"x")
+    path = project.path("results/sample/nyu_test.zip")
+    content = path.read_bytes()
+    # Not written into: the finished project of the other tests may have a name for the same file.
+    path.unlink()
+    path.write_bytes(content)
     return SETTINGS
 
 
@@ -74,7 +77,7 @@ ROWS = {
     "a module of the package": (edited("densedepth/loss.py"), {"train_model": 2, **FROM_TRAINING, **REPORT}),
     "a comment in a module": (
         replaced("# Written so that", "# Made so that", "workflow/scripts/densedepth/metrics.py"),
-        {"evaluate_checkpoint": 2, "evaluate_baseline": 1, "infer_frozen_graph": 1, "draw_gallery": 1, **REPORT},
+        {"evaluate_checkpoint": 2, "evaluate_baseline": 1, **FROM_GRAPH, **REPORT},
     ),
     "the command of a rule": (
         replaced("--pb_name model", "--pb_name  model", "workflow/rules/export.smk"),
