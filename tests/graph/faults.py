@@ -47,11 +47,12 @@ def survive(records, folder, devices, blows, seed, say=print):
             continue
         dealt += 1
         say("{:2d}  {} to {} after {:.1f} s: status {} {}".format(dealt, number.name, struck, delay, status, last))
-    subprocess.run(_command(records, ended[-1], devices), check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(command(records, ended[-1], devices), check=True, stdout=subprocess.DEVNULL)
     return ended
 
 
-def _command(records, folder, devices):
+def command(records, folder, devices):
+    """The command line of the training."""
     words = [sys.executable, os.path.join(HERE, "shallow_train.py"), *OPTIONS.split(), "--devices", str(devices)]
     words += ["--state_minutes", "0", "--rank_timeout", str(TIMEOUT), "--train_tfrecords", records]
     return [*words, "--ckptdir", os.path.join(folder, "checkpoints")]
@@ -63,7 +64,7 @@ def _strike(records, folder, devices, target, number, delay, rank):
     A rank that is not there yet leaves the blow to the launcher. AssertionError when a process is left.
     """
     process = subprocess.Popen(
-        _command(records, folder, devices), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+        command(records, folder, devices), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
     )
     struck, names = [], []
 
@@ -130,7 +131,7 @@ def main():
         records = os.path.join(folder, "x.tfrecords")
         write_records(records, 8)
         undisturbed = os.path.join(folder, "undisturbed")
-        subprocess.run(_command(records, undisturbed, args.devices), check=True, stdout=subprocess.DEVNULL)
+        subprocess.run(command(records, undisturbed, args.devices), check=True, stdout=subprocess.DEVNULL)
         for ended in survive(records, os.path.join(folder, "struck"), args.devices, args.blows, args.seed):
             print("difference to the undisturbed weights: {:.1e}".format(difference(undisturbed, ended)))
             assert difference(undisturbed, ended) < 1e-4
