@@ -134,6 +134,12 @@ def start_flags(wildcards):
     return [flag, folder] if folder else []
 
 
+def segment_flags(wildcards):
+    """Flags of train.py for the epochs of a segment and where its checkpoint goes."""
+    words = "--ckptdir results/{run}/checkpoints --initial_epoch {first} --epochs {last} --keep_epochs {last}"
+    return words.format(run=wildcards.run, first=epoch_before(wildcards), last=wildcards.epoch)
+
+
 def of_run(key, default=None):
     """Function of the wildcards: setting `key` of their run."""
     return lambda wildcards: config["runs"][wildcards.run].get(key, default)
@@ -194,6 +200,11 @@ def of_runs(pattern):
     ]
 
 
+def measured_runs(wildcards):
+    """Input function: the measured speeds that are there; `snakemake train_performance_1p` makes one."""
+    return [path for path in of_runs("results/{run}/performance.json") if os.path.exists(path)]
+
+
 def gallery_scenes():
     """Numbers of the pictures in a gallery, from 1."""
     return range(1, config["report"]["gallery"] + 1)
@@ -214,5 +225,6 @@ def reported_settings():
     """The settings that decide the results, as JSON text: not those of the machine and addresses."""
     machine = ("runtime", "python", "platform", "gpus", "devices_per_node", "npu_options", "downloads", "published")
     settings = {key: value for key, value in config.items() if key not in machine}
-    settings["train"] = {key: value for key, value in config["train"].items() if key != "state_minutes"}
+    apart = ("state_minutes", "performance_steps")
+    settings["train"] = {key: value for key, value in config["train"].items() if key not in apart}
     return json.dumps(settings, sort_keys=True)

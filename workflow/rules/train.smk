@@ -1,6 +1,6 @@
-"""From records, and weights or the checkpoint before, to the next checkpoint.
+"""From records, and weights or the checkpoint before, to the next checkpoint; and how fast that goes.
 
-Needs results/data/; makes results/<run>/checkpoints/epoch<e>/. The state that an interrupted segment goes on from lies
+Needs results/data/; makes results/<run>/checkpoints/epoch<e>/ and results/<run>/performance.json. The state that an interrupted segment goes on from lies
 undeclared in results/<run>/checkpoints/state/, so that Snakemake leaves it alone.
 """
 
@@ -50,6 +50,7 @@ rule train_model:
         devices=of_run("devices"),
         steps_per_device=of_run("steps_per_device", False),
         initial_epoch=epoch_before,
+        segment=segment_flags,
         start=start_flags,
         learning_rate=lookup(dpath="train/learning_rate", within=config),
         lr_decay=lookup(dpath="train/lr_decay", within=config),
@@ -82,10 +83,7 @@ rule train_model:
             --is_distributed {resources.is_distributed} \
             --steps_per_device {params.steps_per_device} \
             --train_tfrecords {input.records:q} \
-            --ckptdir results/{wildcards.run}/checkpoints \
-            --initial_epoch {params.initial_epoch} \
-            --epochs {wildcards.epoch} \
-            --keep_epochs {wildcards.epoch} \
+            {params.segment} \
             {params.start:q} \
             --lr {params.learning_rate} \
             --lr_decay {params.lr_decay} \
@@ -111,3 +109,34 @@ rule train_model:
             {params.npu_options:q} \
             2>&1 | (trap "" INT TERM && exec tee {log:q})
         """
+
+
+use rule train_model as measure_training with:
+    input:
+        code=code("train.py"),
+        records=rules.convert_records.output.records,
+        side=rules.convert_records.output.side,
+    output:
+        figures="results/{run}/performance.json",
+    log:
+        "results/logs/{run}/measure_training.log",
+    benchmark:
+        "results/benchmarks/{run}/measure_training.tsv"
+    wildcard_constraints:
+        run=one_of(config["runs"]),
+    params:
+        initial_epoch=0,
+        segment="--epochs 1 --performance results/{run}/performance.json",
+        start=[],
+        steps=lookup(dpath="train/performance_steps", within=config),
+    message:
+        "measuring {params.steps} steps of {wildcards.run}"
+
+
+for run in config["runs"]:
+
+    rule:
+        name:
+            f"train_performance_{run}"
+        input:
+            f"results/{run}/performance.json",
