@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import shutil
+import time
 
 from .errors import PipelineError
 
@@ -110,19 +111,25 @@ def _digest(path, state):
 
 
 @contextlib.contextmanager
-def lock(path, purpose):
+def lock(path, purpose, patience=0):
     """Hold an exclusive lock on the file `path` during the block.
 
     The system releases it when the process ends, however it ends. Raises PipelineError, naming the holder's process,
-    when another process holds it.
+    when another process holds it still after `patience` seconds.
     """
     os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
     with open(path, "a+") as stream:
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            if error.errno not in (errno.EAGAIN, errno.EACCES):
-                raise
+        end = time.monotonic() + patience
+        while True:
+            try:
+                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except OSError as error:
+                if error.errno not in (errno.EAGAIN, errno.EACCES):
+                    raise
+            if time.monotonic() < end:
+                time.sleep(0.05)
+                continue
             stream.seek(0)
             holder = stream.read().strip() or "unknown"
             raise PipelineError(
