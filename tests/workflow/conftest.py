@@ -1,6 +1,5 @@
 """A copy of the workflow in a folder of its own, and a way to call Snakemake there."""
 
-import os
 import shutil
 import subprocess
 import sys
@@ -106,18 +105,10 @@ def walked(tmp_path_factory, tensorflow_python):
     return project
 
 
-def copy_or_link(source, target):
-    """Checkpoints are large, and replaced as a whole when they are made again: a second name for them is enough."""
-    if os.path.getsize(source) > 1000000:
-        os.link(source, target)
-    else:
-        shutil.copy2(source, target)
-
-
 @pytest.fixture
 def finished(walked, tmp_path):
     """A copy of the finished project, to change at will."""
-    shutil.copytree(walked.folder, tmp_path / "project", copy_function=copy_or_link)
+    shutil.copytree(walked.folder, tmp_path / "project")
     return Project(tmp_path / "project")
 
 

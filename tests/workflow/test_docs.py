@@ -44,7 +44,9 @@ ALL = sorted({command for page in PAGES for command in commands(page)})
 
 
 def of(*starts):
-    return [command for command in ALL if command.split()[0] in starts or command.split()[0].endswith(starts)]
+    """The commands whose first word is one of `starts`, or ends with one that begins with a slash."""
+    paths = tuple(start for start in starts if start.startswith("/"))
+    return [command for command in ALL if command.split()[0] in starts or command.split()[0].endswith(paths)]
 
 
 def test_every_command_is_of_a_known_kind():

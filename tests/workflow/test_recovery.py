@@ -58,7 +58,7 @@ def small_disk(folder, megabytes):
     "target, megabytes, log",
     [
         ("results/sample/nyu_data.zip", 1, "results/logs/make_sample.log"),
-        ("results/1p/checkpoints/epoch1/model.json", 12, "results/logs/1p/train_epoch1.log"),
+        ("results/1p/checkpoints/epoch1/model.json", 14, "results/logs/1p/train_epoch1.log"),
     ],
 )
 def test_a_full_disk_is_told_in_one_line_and_leaves_nothing_half(finished, target, megabytes, log):

@@ -55,18 +55,9 @@ def test_a_run_on_two_devices(finished):
 
 def test_a_report_in_one_file_can_be_made(finished):
     finished.snakemake(*SETTINGS, "--report", "report.html")
-    assert finished.path("report.html").stat().st_size > 100000
-
-
-def test_a_cluster_job_gets_interpreter_and_settings(finished):
-    # A scheduler in one line: the job script starts in the background, its process id is the job's.
-    finished.path("submit").write_text('#!/bin/sh\nsh "$1" > submitted.log 2>&1 &\necho $!\n')
-    finished.path("submit").chmod(0o755)
-    finished.path("results/1p/export/model.pb").unlink()
-    cluster = ("--executor", "cluster-generic", "--cluster-generic-submit-cmd", "./submit", "--jobs", "1")
-    finished.snakemake("results/1p/export/model.pb", *SETTINGS, *cluster)
-    assert finished.path("results/1p/export/model.pb").stat().st_size > 1000000
-    assert "Rule: freeze_graph" in finished.path("submitted.log").read_text()
+    page = finished.path("report.html").read_text()
+    captions = ("Training loss and its parts", "Held-out scenes of run 1p", "Precision of every checkpoint")
+    assert [words for words in (*captions, "rulegraph_spec", "Curves", "Pictures") if words not in page] == []
 
 
 LONG = {"train": {"steps": 100000, "epochs": 1, "keep_epochs": []}}

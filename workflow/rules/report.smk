@@ -36,6 +36,7 @@ rule write_report:
         ),
     log:
         "results/logs/write_report.log",
+    localrule: True
     conda:
         environment()
     resources:

@@ -47,7 +47,6 @@ def run(arguments, work, argv=None):
     Returns the exit status: 0, or 1 after a PipelineError or a full disk, told in one line on stderr.
     """
     argv = sys.argv[1:] if argv is None else list(argv)
-    orphans.end_with_snakemake()
     args = arguments.parse_args([_underscores(word) for word in argv])
     program = os.path.basename(arguments.prog)
     print("{}: {}".format(program, runtime.summary()))
@@ -55,6 +54,7 @@ def run(arguments, work, argv=None):
         print("  --{} {}".format(name, value))
     sys.stdout.flush()
     try:
+        orphans.end_with_snakemake()
         work(args)
     except PipelineError as error:
         return _fail(program, error)

@@ -1,11 +1,21 @@
-"""No program goes on when the Snakemake that started it is gone: its successor would write the same files."""
+"""No program goes on when the Snakemake that started it is gone, and none begins beside such a one.
 
+Both would write the same files.
+"""
+
+import fcntl
 import os
 import signal
+import stat
+import sys
 import threading
 import time
 
+from .errors import PipelineError
+
 _SECONDS = 0.5
+# Seconds for a predecessor to end; loading TensorFlow it may not hear for some.
+_PATIENCE = 60
 # Snakemake, the shell of the job, this process.
 _GENERATIONS = 2
 
@@ -13,11 +23,31 @@ _GENERATIONS = 2
 def end_with_snakemake():
     """Send this process SIGTERM soon after the Snakemake above it is gone; nothing where none is above it.
 
-    A training saves its state then; other programs leave no result under its name.
+    A training saves its state then; other programs leave no result under its name. Before, wait for a process that
+    still writes the same log, as one does that a killed Snakemake has left behind. Raises PipelineError when it stays.
     """
     snakemake = _snakemake()
     if snakemake:
+        _wait_for_predecessor(sys.stdout.fileno())
         threading.Thread(target=_watch, args=(snakemake,), daemon=True).start()
+
+
+def _wait_for_predecessor(log):
+    """Lock the log of this job; the system unlocks it when the process and its helpers have ended."""
+    if not stat.S_ISREG(os.fstat(log).st_mode):
+        return
+    deadline = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            fcntl.flock(log, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                raise PipelineError("another process still writes this log; wait for it or stop it") from None
+            time.sleep(0.1)
+        except OSError:
+            # Not every network file system has locks.
+            return
 
 
 def _snakemake():
