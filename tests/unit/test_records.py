@@ -224,14 +224,14 @@ def test_faulty_pairs_are_left_out_and_listed(tmp_path):
 @pytest.mark.parametrize("shards", [1, 3])
 def test_one_faulty_pair_too_many(tmp_path, shards):
     path = make_archive(tmp_path / "nyu_data.zip", changed=FAULTS)
-    with pytest.raises(PipelineError, match="more than 1 faulty pairs, among them: .*row "):
+    with pytest.raises(PipelineError, match=r"more than 1 faulty pairs, among them: .*row "):
         conversion.convert(path, str(tmp_path / "x.tfrecords"), shards=shards, check=True, skip=1)
 
 
 def test_every_pixel_is_looked_at_only_when_asked(tmp_path):
     path = make_archive(tmp_path / "nyu_data.zip", changed={"data/t/2.png": BROKEN})
     assert conversion.convert(path, str(tmp_path / "x.tfrecords"))["records"] == PAIRS
-    with pytest.raises(PipelineError, match="row 3, data/t/2.png: its pixels cannot be decoded"):
+    with pytest.raises(PipelineError, match=r"row 3, data/t/2.png: its pixels cannot be decoded"):
         conversion.convert(path, str(tmp_path / "x.tfrecords"), check=True)
 
 
@@ -245,7 +245,7 @@ def test_a_member_that_is_not_there_counts_as_a_faulty_pair(tmp_path):
                 target.writestr(name, source.read(name))
     side = conversion.convert(str(tmp_path / "b.zip"), str(tmp_path / "x.tfrecords"), skip=1)
     assert [fault["row"] for fault in side["skipped"]] == [5]
-    with pytest.raises(PipelineError, match="row 5 of data/nyu2_train.csv names data/t/4.png"):
+    with pytest.raises(PipelineError, match=r"row 5 of data/nyu2_train.csv names data/t/4.png"):
         conversion.convert(str(tmp_path / "b.zip"), str(tmp_path / "x.tfrecords"))
 
 

@@ -87,9 +87,37 @@ def missing_downloads():
 
 
 def sums(wildcards):
-    """Flags for the published sum of a download, if there is one."""
+    """Flags for what is known of a download: its size and published sums."""
     entry = config["downloads"]["dataset/{}".format(wildcards.name)]
-    return [word for kind in ("sha256", "md5") if kind in entry for word in ("--{}".format(kind), entry[kind])]
+    flags = [
+        word for kind in ("sha256", "md5", "size") if kind in entry for word in ("--{}".format(kind), str(entry[kind]))
+    ]
+    return flags + (["--older_md5", *entry["older_md5"]] if entry.get("older_md5") else [])
+
+
+def train_source():
+    """What the training records are made of: the archive, or the list of one's own pictures."""
+    return "results/data/pictures.json" if config["data"]["pictures"] else config["data"]["train_archive"]
+
+
+def test_archive():
+    """The archive that is evaluated on."""
+    return "results/data/test.zip" if config["data"]["pictures"] else config["data"]["test_archive"]
+
+
+def picture_inputs():
+    """The csv, or the two folders, of one's own pictures."""
+    return [config["data"]["pictures"][key] for key in ("csv", "rgb", "depth") if key in config["data"]["pictures"]]
+
+
+def picture_flags():
+    """Flags of list_pictures.py: the settings of one's own pictures, under the same names."""
+    return [word for key, value in config["data"]["pictures"].items() for word in ("--{}".format(key), str(value))]
+
+
+def max_depth_cm():
+    """The farthest depth of targets and predictions, in centimetres."""
+    return 100 * config["data"]["pictures"].get("max_depth", 10)
 
 
 def record_shards():
@@ -223,8 +251,9 @@ def weights_side():
 
 def reported_settings():
     """The settings that decide the results, as JSON text: not those of the machine and addresses."""
-    machine = ("runtime", "python", "platform", "gpus", "devices_per_node", "npu_options", "downloads", "published")
-    settings = {key: value for key, value in config.items() if key not in machine}
+    machine = ("runtime", "python", "platform", "gpus", "devices_per_node", "npu_options")
+    addresses = ("downloads", "download_cache", "published")
+    settings = {key: value for key, value in config.items() if key not in machine + addresses}
     apart = ("state_minutes", "performance_steps")
     settings["train"] = {key: value for key, value in config["train"].items() if key not in apart}
     return json.dumps(settings, sort_keys=True)

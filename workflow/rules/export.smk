@@ -48,7 +48,7 @@ rule infer_frozen_graph:
         code=code("infer_from_pb.py"),
         graph="results/{run}/export/model.pb",
         side="results/{run}/export/model.pb.json",
-        test=lookup(dpath="data/test_archive", within=config),
+        test=test_archive(),
     output:
         figures="results/{run}/inference/frozen.json",
     log:
@@ -75,8 +75,6 @@ rule infer_frozen_graph:
             --image_path {input.test:q} \
             --input_tensor_name input_1:0 \
             --output_tensor_name conv3/BiasAdd:0 \
-            --minDepth 10 \
-            --maxDepth 1000 \
             --json {output.figures:q} \
             >{log:q} 2>&1
         """
@@ -105,6 +103,8 @@ rule predict_examples:
         gpu=gpus(1),
         mem_mb=4000,
         runtime=30,
+    params:
+        max_depth=max_depth_cm(),
     message:
         "predicting the examples with {input.graph}"
     shell:
@@ -112,6 +112,7 @@ rule predict_examples:
         {resources.python:q} workflow/scripts/test.py \
             --ckptdir {input.graph:q} \
             --input {input.examples:q} \
+            --maxdepth {params.max_depth} \
             --output {output.panel:q} \
             >{log:q} 2>&1
         """
@@ -123,7 +124,7 @@ rule draw_gallery:
         code=code("draw_gallery.py"),
         graph="results/{run}/export/model.pb",
         side="results/{run}/export/model.pb.json",
-        test=lookup(dpath="data/test_archive", within=config),
+        test=test_archive(),
     output:
         scenes=report(
             expand("results/{{run}}/gallery/scene_{i}.png", i=gallery_scenes()),

@@ -58,6 +58,7 @@ rule train_model:
         steps=lookup(dpath="train/steps", within=config),
         height=lookup(dpath="data/height", within=config),
         width=lookup(dpath="data/width", within=config),
+        max_depth=max_depth_cm(),
         halving=lookup(dpath="data/halving", within=config),
         mirror_probability=lookup(dpath="train/mirror_probability", within=config),
         swap_probability=lookup(dpath="train/swap_probability", within=config),
@@ -89,6 +90,7 @@ rule train_model:
             --lr_decay {params.lr_decay} \
             --bs {params.batch_size} \
             --steps {params.steps} \
+            --maxdepth {params.max_depth} \
             --size {params.height} {params.width} \
             --halving {params.halving} \
             --mirror_probability {params.mirror_probability} \

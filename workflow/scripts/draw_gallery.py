@@ -10,6 +10,8 @@ what the evaluation compares: the flip-averaged depth inside the crop.
 import os
 import sys
 
+import numpy as np
+
 import cli
 from densedepth import evaluation, files, inference, metrics, visualize
 from densedepth.errors import PipelineError
@@ -35,21 +37,26 @@ def work(args):
         scenes = []
         for rgb, truth, (index,) in test_set.batches(1):
             if index in wanted:
-                scenes.append(_draw(args.out, len(scenes) + 1, index, predictor, rgb, truth, test_set.crop))
+                scenes.append(_draw(args.out, len(scenes) + 1, index, predictor, rgb, truth, test_set))
     files.write_json(
         os.path.join(args.out, "gallery.json"),
         {"format": 1, "run": args.name, "source": predictor.describe(), "scenes": scenes},
     )
 
 
-def _draw(folder, number, index, predictor, rgb, truth, crop):
-    top, bottom, left, right = crop
+def _draw(folder, number, index, predictor, rgb, truth, test_set):
+    top, bottom, left, right = test_set.crop
     inside = (slice(top, bottom + 1), slice(left, right + 1))
-    predicted = evaluation.predict_depth(predictor, rgb, predictor.batch or 1, crop)[0]
-    scores = metrics.image_scores(metrics.measure(truth=truth[0][inside], prediction=predicted))
+    predicted = evaluation.predict_depth(predictor, rgb, predictor.batch or 1, test_set.crop, test_set.limits)[0]
+    truth, mask = truth[0][inside], None
+    if test_set.holes:
+        mask = truth > 0
+    scores = metrics.image_scores(metrics.measure(truth=truth, prediction=predicted, mask=mask))
+    if mask is not None:
+        truth = np.where(mask, truth, np.nan)
     picture = "scene_{}.png".format(number)
     title = "held-out scene {}:  delta1 {:.3f},  rms {:.3f} m".format(index, scores["delta1"], scores["rms"])
-    visualize.draw_scene(os.path.join(folder, picture), title, rgb[0][inside], truth[0][inside], predicted)
+    visualize.draw_scene(os.path.join(folder, picture), title, rgb[0][inside], truth, predicted)
     print("{}: {}".format(picture, title))
     return {"picture": picture, "index": index, "rms": scores["rms"], "delta1": scores["delta1"]}
 

@@ -19,6 +19,7 @@ def build_parser():
     arguments = cli.parser(__doc__)
     arguments.add_argument("--ckptdir", default="./results/1p/checkpoints", help="checkpoint folder or frozen .pb")
     arguments.add_argument("--input", nargs="+", default=["./examples/*.png"], help="pictures: files or patterns")
+    arguments.add_argument("--maxdepth", type=float, default=1000, help="farthest predicted depth, in centimetres")
     arguments.add_argument("--output", default="./result/test/test.png", help="the panel, a PNG file")
     return arguments
 
@@ -30,7 +31,8 @@ def work(args):
         for path in paths:
             rgb = visualize.read_picture(path)
             images = depth.fit(rgb[np.newaxis], predictor.size)
-            metres = depth.metres(evaluation.predict(predictor, images, predictor.batch or 1)[0])
+            output = evaluation.predict(predictor, images, predictor.batch or 1)[0]
+            metres = depth.metres(output, (depth.LIMITS_M[0], args.maxdepth / 100))
             if np.isnan(metres).any():
                 raise PipelineError("{}: the network's output for it is not a number".format(path))
             tiles.append(visualize.tile(path, rgb, metres))

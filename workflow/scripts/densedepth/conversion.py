@@ -24,9 +24,9 @@ def convert(source_path, out, shards=1, seed=0, workers=1, check=False, skip=0):
     source_path: see `sources.open_source`. The records, in the order of the shards, are the same sequence whatever
     `shards`; the bytes do not depend on `workers`. Files take their final names when all are complete, the side file
     last. Finished shards wait in a folder `.NAME.partial` beside `out`; after a break or an error the next call with
-    the same source and arguments takes them over. `check` decodes every image. Up to `skip` faulty pairs are left out and listed
-    in the side file; one more, or any with `skip` 0, raises PipelineError with row and member, as images of more than
-    one size always do.
+    the same source and arguments takes them over. `check` decodes every image. Up to `skip` faulty pairs are left out
+    and listed in the side file; one more, or any with `skip` 0, raises PipelineError with row and member, as images of
+    more than one size always do.
     """
     if not 0 <= seed < 2**32:
         raise PipelineError("seed {}: a whole number from 0 to 4294967295 belongs there".format(seed))
@@ -94,10 +94,8 @@ def convert(source_path, out, shards=1, seed=0, workers=1, check=False, skip=0):
 def _remove_leftovers(names):
     """Remove temporary files of calls that were killed; the lock is held, so none of them is in use."""
     for name in names:
-        pattern = os.path.join(
-            glob.escape(os.path.dirname(name)), ".{}.tmp-*".format(glob.escape(os.path.basename(name)))
-        )
-        for path in glob.glob(pattern):
+        folder, name = os.path.split(name)
+        for path in glob.glob(os.path.join(glob.escape(folder), ".{}.tmp-*".format(glob.escape(name)))):
             os.remove(path)
 
 

@@ -46,7 +46,7 @@ def target_table(min_depth, max_depth, values=256, unit=10 / 255):
 
 
 def has_holes(index):
-    """Whether targets of these records (records.RecordIndex) may be `HOLE`: 16-bit depth, as made of one's own pictures."""
+    """Whether targets of these records (records.RecordIndex) may be `HOLE`: those with 16-bit depth."""
     return _kind(index).unit is not None
 
 
@@ -125,7 +125,7 @@ class _Arrays:
         return array
 
 
-# size: (height, width) of the images; unit: metres a value of 16-bit depth, in which 0 is a hole, or None for 8-bit depth.
+# size: (height, width) of the images; unit: metres a value of 16-bit depth with 0 for holes, or None for 8-bit depth.
 _Kind = collections.namedtuple("_Kind", "size unit")
 
 
@@ -201,9 +201,10 @@ class _Reader:
         if sample.channels:
             bands = rgb.split()
             rgb = Image.merge("RGB", [bands[channel] for channel in CHANNEL_ORDERS[sample.channels]])
-        np.multiply(
-            resize.resized(np.asarray(rgb), self._size) if rgb.size[::-1] != self._size else rgb, _SCALE, out=out
-        )
+        values = np.asarray(rgb)
+        if values.shape[:2] != self._size:
+            values = resize.resized(values, self._size)
+        np.multiply(values, _SCALE, out=out)
 
     def _target(self, depth):
         """The target (height / 2, width / 2) of the depth image, not mirrored."""

@@ -141,7 +141,7 @@ def _drawn(count, share, seed, where):
     """The places of the pairs that are kept for the test."""
     if not 0 < share < 1:
         raise PipelineError("test_share {}: must lie between 0 and 1".format(share))
-    number = max(1, int(round(count * share)))
+    number = max(1, round(count * share))
     if number >= count:
         raise PipelineError("{}: {} pairs leave none to train on".format(where, count))
     return set(np.random.RandomState(seed).permutation(count)[:number].tolist())
@@ -289,9 +289,8 @@ class Pictures:
         return data if as_stored else None
 
     def _error(self, row, path, text, *values):
-        return PipelineError(
-            "{}: row {}, {}: {}".format(self._content["source"][0], row.number, path, text.format(*values))
-        )
+        where = "{}: row {}, {}: ".format(self._content["source"][0], row.number, path)
+        return PipelineError(where + text.format(*values))
 
 
 def fit_image(image, size):
@@ -317,10 +316,7 @@ def _middle(source, size):
     """(top, left, height, width) of the largest part in the middle of `source` with the aspect ratio of `size`."""
     height, width = (float(length) for length in source)
     ratio = size[1] / size[0]
-    if width > height * ratio:
-        fitted = height, height * ratio
-    else:
-        fitted = width / ratio, width
+    fitted = (height, height * ratio) if width > height * ratio else (width / ratio, width)
     return ((height - fitted[0]) / 2, (width - fitted[1]) / 2) + fitted
 
 

@@ -391,6 +391,10 @@ def _checksums(page, findings):
             ("`{}`".format(weights.get("source", "path")), BLANK, "`{}`".format(weights.get("source", "sha256")))
         )
     page.add_table(rows, ("input", "size", "SHA-256"), numbers=("size",))
+    skipped = data.get("skipped", default=[])
+    if skipped:
+        rows = [(fault["row"], "`{}`".format(fault["rgb"]), fault["problem"]) for fault in skipped]
+        page.add_folded("{} faulty pairs were left out".format(len(rows)), rows, ("row", "picture", "problem"))
     page.add("Weights before the first step: {}.", "; ".join(_beginning(run) for run in findings.runs))
     rows = [
         (run.name, epoch, side.get("global_step"), "`{}`".format(name), "`{}`".format(checksum))
