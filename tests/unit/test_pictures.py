@@ -39,6 +39,11 @@ def listed(tmp_path, rows, size=SIZE, **options):
     return str(tmp_path / "list.json")
 
 
+def read(path):
+    with open(path) as stream:
+        return json.load(stream)
+
+
 def one(tmp_path, image, depth, suffixes=(".png", ".png"), size=SIZE, **options):
     """(source, row) of a single pair; a second one is for the test."""
     names = ["a" + suffixes[0], "b" + suffixes[1]]
@@ -60,7 +65,7 @@ def refusal(function, *arguments, **options):
 
 
 def test_a_csv_with_a_split(tmp_path):
-    content = json.load(open(listed(tmp_path, ["rgb,depth,split", "x/a.jpg, d.npy ,train", "", "b.PNG,e.png,test"])))
+    content = read(listed(tmp_path, ["rgb,depth,split", "x/a.jpg, d.npy ,train", "", "b.PNG,e.png,test"]))
     assert content["split"] == "given"
     assert content["rows"] == [
         {"row": 2, "rgb": str(tmp_path / "x/a.jpg"), "depth": str(tmp_path / "d.npy"), "split": "train"},
@@ -72,7 +77,7 @@ def test_a_drawn_split_is_by_seed(tmp_path):
     rows = ["{0}.png,{0}.npy".format(i) for i in range(20)]
 
     def test_rows(**options):
-        content = json.load(open(listed(tmp_path, rows, **options)))
+        content = read(listed(tmp_path, rows, **options))
         return [row["row"] for row in content["rows"] if row["split"] == "test"]
 
     first = test_rows(test_share=0.25)
