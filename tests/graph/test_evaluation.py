@@ -8,7 +8,7 @@ import evaluate_baseline
 import numpy as np
 import pytest
 import tiny
-from densedepth import depth, evaluation, metrics, testset
+from densedepth import depth, evaluation, metrics, testset_writer
 from densedepth.errors import PipelineError
 from densedepth.testset import open_test_set
 from densedepth.tf import tf
@@ -234,7 +234,7 @@ def test_holes_of_ones_own_pictures_count_nowhere(predictor, tmp_path):
 
     def scores(depth, name):
         path = str(tmp_path / name)
-        testset.write(path, iter(zip(arrays["rgb"], depth)), len(depth), (64, 96), (0, 63, 0, 95), facts)
+        testset_writer.write(path, iter(zip(arrays["rgb"], depth)), len(depth), (64, 96), (0, 63, 0, 95), facts)
         with open_test_set(path) as test_set:
             return evaluation.evaluate(predictor, test_set, 2), evaluation.evaluate_constant(test_set)
 
