@@ -93,6 +93,23 @@ def test_without_example_pictures_there_is_no_panel(project):
     assert "predict_examples" not in project.planned(*project.configure({"data": {"examples": []}}))
 
 
+def test_pictures_of_ones_own_are_a_matter_of_settings(project):
+    (project.path("photos")).mkdir()
+    for name in ("1.png", "2.jpg", "notes.txt"):
+        project.path("photos").joinpath(name).write_text(name)
+    sets = {"mine": {"input": ["photos", "results/sample/examples/1.png"], "write": ["npy"], "flip_average": False}}
+    arguments = project.configure({"predictions": sets})
+    output = project.snakemake("--dry-run", "--printshellcmds", "results/predictions/mine", *arguments)
+    words = " ".join(output.split())
+    assert "--input photos results/sample/examples/1.png --out results/predictions/mine" in words
+    assert "--flip_average False --write npy" in words
+    assert "predict_pictures" not in project.planned(*arguments)
+    arguments = project.configure({"predictions": {"none": {"input": ["photos/*.gif"]}, "gone": {"input": ["a.png"]}}})
+    assert "MissingInput" in project.snakemake("-n", "results/predictions/gone", *arguments, fails=True)
+    output = project.snakemake("-n", "results/predictions/none", *arguments, fails=True)
+    assert "config: predictions.none.input photos/*.gif: matches no file" in output
+
+
 def commands(output):
     """The shell commands that a dry run prints: {program: words}."""
     lines = [line.split() for line in output.splitlines() if "workflow/scripts/" in line and "--" in line]

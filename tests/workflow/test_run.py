@@ -166,6 +166,21 @@ def test_a_run_on_two_devices(finished):
     assert "train_model" not in finished.planned(*SETTINGS)
 
 
+def test_pictures_of_ones_own(finished):
+    shutil.copytree(finished.path("results/sample/examples"), finished.path("photos"))
+    finished.path("photos/bad.png").write_text("no picture")
+    settings = overlay(finished, predictions={"mine": {"input": ["photos"], "write": ["npy", "ply"]}})
+    finished.snakemake("results/predictions/mine", *settings)
+    summary = json.loads(finished.path("results/predictions/mine/predictions.json").read_text())
+    assert [entry["name"] for entry in summary["pictures"]] == ["1", "2", "3", "4"]
+    assert [entry["path"] for entry in summary["failed"]] == ["photos/bad.png"]
+    assert finished.planned("results/predictions/mine", *settings) == {}
+    # A picture more, and the folder is made again; nothing else is.
+    shutil.copy(finished.path("photos/1.png"), finished.path("photos/5.png"))
+    assert finished.planned("results/predictions/mine", *settings) == {"predict_pictures": 1}
+    assert finished.planned(*settings) == {}
+
+
 def test_a_report_in_one_file_can_be_made(finished):
     finished.snakemake(*SETTINGS, "--report", "report.html")
     assert finished.path("report.html").stat().st_size > 100000

@@ -13,7 +13,8 @@ from snakemake.utils import update_config
 
 sys.path.insert(0, os.path.join(workflow.basedir, "workflow", "scripts"))
 
-from densedepth import configuration, imports
+from densedepth import configuration, imports, pictures
+from densedepth.errors import PipelineError
 
 
 def check_config():
@@ -175,6 +176,41 @@ def of_runs(pattern):
     ]
 
 
+def predicted(key, default=None):
+    """Function of the wildcards: setting `key` of their set of pictures."""
+    return lambda wildcards: config["predictions"][wildcards.pictures].get(key, default)
+
+
+def predicting_run(wildcards):
+    """The run whose frozen graph predicts the set of pictures of the wildcards."""
+    return predicted("run", next(iter(config["runs"])))(wildcards)
+
+
+def prediction_inputs(wildcards):
+    """Input function: the pictures themselves, so that a new or changed one counts."""
+    words = config["predictions"][wildcards.pictures]["input"]
+    try:
+        # A file that is named may be one that a rule makes.
+        return [path for word in words for path in ([word] if _is_file_name(word) else pictures.find([word]))]
+    except PipelineError as error:
+        raise WorkflowError("config: predictions.{}.{}".format(wildcards.pictures, str(error).lstrip("-")))
+
+
+def _is_file_name(word):
+    return not os.path.isdir(word) and (os.path.isfile(word) or not re.search(r"[*?[]", word))
+
+
+def prediction_flags(wildcards):
+    """Flags of predict.py that are passed only where the config has them."""
+    settings = config["predictions"][wildcards.pictures]
+    return [
+        word
+        for key in ("write", "intrinsics")
+        if key in settings
+        for word in ["--{}".format(key), *map(str, settings[key])]
+    ]
+
+
 def gallery_scenes():
     """Numbers of the pictures in a gallery, from 1."""
     return range(1, config["report"]["gallery"] + 1)
@@ -193,7 +229,7 @@ def weights_side():
 
 def reported_settings():
     """The settings that decide the results, as JSON text: not those of the machine and addresses."""
-    machine = ("runtime", "python", "platform", "npu_options", "downloads", "published")
+    machine = ("runtime", "python", "platform", "npu_options", "downloads", "published", "predictions")
     settings = {key: value for key, value in config.items() if key not in machine}
     settings["train"] = {key: value for key, value in config["train"].items() if key != "state_minutes"}
     return json.dumps(settings, sort_keys=True)

@@ -1,7 +1,8 @@
 """From the last checkpoint of a run to a frozen graph, and what the frozen graph gives.
 
 Needs the last checkpoint, the test archive and the example pictures; makes results/<run>/export/model.pb, and in
-results/<run>/inference and results/<run>/gallery the figures and pictures that the frozen graph gives.
+results/<run>/inference, results/<run>/gallery and results/predictions the figures and pictures that the frozen graph
+gives.
 """
 
 
@@ -111,6 +112,49 @@ rule predict_examples:
             --ckptdir {input.graph:q} \
             --input {input.examples:q} \
             --output {output.panel:q} \
+            >{log:q} 2>&1
+        """
+
+
+rule predict_pictures:
+    """Predict the depth of pictures of one's own, in metres, with panels and point clouds."""
+    input:
+        code=code("predict.py"),
+        graph=lambda wildcards: "results/{}/export/model.pb".format(predicting_run(wildcards)),
+        side=lambda wildcards: "results/{}/export/model.pb.json".format(predicting_run(wildcards)),
+        pictures=prediction_inputs,
+    output:
+        folder=directory("results/predictions/{pictures}"),
+    log:
+        "results/logs/predictions/{pictures}.log",
+    benchmark:
+        "results/benchmarks/predictions/{pictures}.tsv"
+    wildcard_constraints:
+        pictures=one_of(config["predictions"]) or "(?!)",
+    conda:
+        environment()
+    threads: 2
+    resources:
+        python=tensorflow_python(),
+        mem_mb=6000,
+        runtime=720,
+    params:
+        # Not the pictures themselves: ten thousand names do not fit a command line.
+        words=predicted("input"),
+        batch_size=lookup(dpath="inference/batch_size", within=config),
+        flip_average=predicted("flip_average", True),
+        more=prediction_flags,
+    message:
+        "predicting {wildcards.pictures} with {input.graph}"
+    shell:
+        """
+        {resources.python:q} workflow/scripts/predict.py \
+            --model_path {input.graph:q} \
+            --input {params.words:q} \
+            --out {output.folder:q} \
+            --bs {params.batch_size} \
+            --flip_average {params.flip_average} \
+            {params.more:q} \
             >{log:q} 2>&1
         """
 

@@ -70,7 +70,7 @@ def evaluate(predictor, test_set, batch_size, limits=depth.LIMITS_M, progress=No
     # The archive is read, and the metrics are computed, beside the network.
     pending = collections.deque()
     with concurrent.futures.ThreadPoolExecutor(max(1, min(_PENDING, os.cpu_count() or 1))) as workers:
-        for images, truth, numbers in _ahead(map(prepared, _batches(test_set, batch_size, chosen))):
+        for images, truth, numbers in ahead(map(prepared, _batches(test_set, batch_size, chosen))):
             output = speed.run(images)
             mirrored = speed.run(images[:, :, ::-1])
             _check_output(output, mirrored, numbers)
@@ -236,7 +236,7 @@ class Speed:
         }
 
 
-def _ahead(iterator):
+def ahead(iterator):
     """The items of `iterator`, the next one being made in a thread while this one is in use."""
     end = object()
     with concurrent.futures.ThreadPoolExecutor(1) as reader:
