@@ -110,6 +110,19 @@ def test_pictures_of_ones_own_are_a_matter_of_settings(project):
     assert "config: predictions.none.input photos/*.gif: matches no file" in output
 
 
+def test_other_runtimes_are_targets_of_their_own(project):
+    plan = project.planned("results/1p/inference/onnx.json", "results/1p/inference/om.json")
+    new = {rule: plan.get(rule) for rule in ("freeze_graph", "export_onnx", "infer_onnx", "export_om", "run_om")}
+    assert set(new.values()) == {1} and plan["write_batches"] == plan["score_om"] == 1
+    output = project.snakemake(
+        *("-n", "--printshellcmds", "results/1p/om/output"),
+        *project.configure({"om": {"soc_version": "Ascend310P3", "tool": "ais_bench", "batch_size": 4}}),
+    )
+    words = " ".join(output.split())
+    assert "--soc_version Ascend310P3 --precision_mode force_fp16 --bs 4" in words
+    assert "--tool ais_bench --device 0" in words and "--size_of results/1p/export/model.pb.json --bs 4" in words
+
+
 def commands(output):
     """The shell commands that a dry run prints: {program: words}."""
     lines = [line.split() for line in output.splitlines() if "workflow/scripts/" in line and "--" in line]

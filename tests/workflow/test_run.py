@@ -181,6 +181,32 @@ def test_pictures_of_ones_own(finished):
     assert finished.planned(*settings) == {}
 
 
+def test_without_cann_the_rule_stops_with_what_to_install(finished):
+    output = finished.snakemake("results/1p/export/model.om", *SETTINGS, fails=True)
+    assert "export_om.py: error: atc is not on PATH: install CANN's toolkit" in output
+    assert not finished.path("results/1p/export/model.om").exists()
+
+
+def test_offline_inference_on_stand_ins_for_cann_gives_the_figures_of_the_graph(
+    finished, tensorflow_python, monkeypatch
+):
+    doubles = REPOSITORY / "tests/doubles/cann"
+    folder = finished.path("cann")
+    folder.mkdir()
+    for name in ("atc", "msame"):
+        (folder / name).write_text('#!/bin/sh\nexec "{}" "{}/{}.py" "$@"\n'.format(tensorflow_python, doubles, name))
+        (folder / name).chmod(0o755)
+    monkeypatch.setenv("PATH", str(folder), prepend=os.pathsep)
+    finished.snakemake("results/1p/inference/om.json", *SETTINGS)
+    om, frozen = (
+        json.loads(finished.path("results/1p/inference/{}.json".format(name)).read_text()) for name in ("om", "frozen")
+    )
+    assert om["metrics"] == pytest.approx(frozen["metrics"], abs=1e-6)
+    assert finished.path("results/1p/om/gallery/scene_2.png").exists()
+    # The raw batches are gigabytes with the true archive.
+    assert not finished.path("results/1p/om/input").exists()
+
+
 def test_a_report_in_one_file_can_be_made(finished):
     finished.snakemake(*SETTINGS, "--report", "report.html")
     assert finished.path("report.html").stat().st_size > 100000

@@ -68,6 +68,12 @@ def tensorflow_python():
     return made if os.path.exists(made) and not packaged() else "python"
 
 
+def onnx_python():
+    """The interpreter of the stages with ONNX: tf2's, to which `make onnx` adds what they need."""
+    made = environment_python("tf2")
+    return made if os.path.exists(made) and not packaged() else tensorflow_python()
+
+
 def plain_python():
     """The interpreter of the stages that need no TensorFlow: that of Snakemake, whichever runtime there is."""
     return "python" if packaged() else sys.executable
@@ -212,8 +218,8 @@ def prediction_flags(wildcards):
 
 
 def gallery_scenes():
-    """Numbers of the pictures in a gallery, from 1."""
-    return range(1, config["report"]["gallery"] + 1)
+    """Names of the scenes in a gallery: so many over the whole test set, the best and the worst."""
+    return ["scene_{}".format(i + 1) for i in range(config["report"]["gallery"])] + ["best", "worst"]
 
 
 def example_panels():
@@ -230,6 +236,6 @@ def weights_side():
 def reported_settings():
     """The settings that decide the results, as JSON text: not those of the machine and addresses."""
     machine = ("runtime", "python", "platform", "npu_options", "downloads", "published", "predictions")
-    settings = {key: value for key, value in config.items() if key not in machine}
+    settings = {key: value for key, value in config.items() if key not in machine + ("onnx", "om")}
     settings["train"] = {key: value for key, value in config["train"].items() if key != "state_minutes"}
     return json.dumps(settings, sort_keys=True)

@@ -163,16 +163,18 @@ rule draw_gallery:
     """Draw held-out scenes: input, truth, prediction and error."""
     input:
         code=code("draw_gallery.py"),
+        evaluation="results/{run}/inference/frozen.json",
         graph="results/{run}/export/model.pb",
         side="results/{run}/export/model.pb.json",
         test=lookup(dpath="data/test_archive", within=config),
     output:
         scenes=report(
-            expand("results/{{run}}/gallery/scene_{i}.png", i=gallery_scenes()),
+            expand("results/{{run}}/gallery/{name}.png", name=gallery_scenes()),
             caption="../report/gallery.rst",
             category="Pictures",
             labels={"run": "{run}", "picture": "gallery"},
         ),
+        data=expand("results/{{run}}/gallery/{name}.npz", name=gallery_scenes()),
         side="results/{run}/gallery/gallery.json",
     log:
         "results/logs/{run}/draw_gallery.log",
@@ -192,6 +194,7 @@ rule draw_gallery:
             --model_path {input.graph:q} \
             --test_data {input.test:q} \
             --count {params.pictures} \
+            --evaluation {input.evaluation:q} \
             --out results/{wildcards.run}/gallery \
             --name {wildcards.run} \
             >{log:q} 2>&1

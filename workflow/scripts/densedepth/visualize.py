@@ -95,6 +95,22 @@ def draw_scene(path, title, rgb, truth, prediction):
         _save(figure, path)
 
 
+def depth_colours():
+    """The colours from near to far: uint8 (256, 3)."""
+    return _table(_DEPTH_COLOURS)
+
+
+def error_colours():
+    """The colours from no error to the worst: uint8 (256, 3)."""
+    return _table(_ERROR_COLOURS)
+
+
+def _table(name):
+    import matplotlib
+
+    return (matplotlib.colormaps[name](range(256), bytes=True))[:, :3]
+
+
 def _half_metres(nearest, farthest):
     near = math.floor(2 * float(nearest)) / 2
     return near, max(math.ceil(2 * float(farthest)) / 2, near + 0.5)
