@@ -93,7 +93,10 @@ def test_side_file_tells_units_and_provenance(predicted, frozen):
     assert side["source"]["size"] == [90, 50]
     assert side["network"]["path"] == frozen and len(side["network"]["sha256"]) == 64
     assert side["depth"]["unit"].startswith("metres") and 0.1 <= side["depth"]["nearest"] <= side["depth"]["farthest"]
-    assert side["files"]["png"] == {"name": "b.png_depth_mm.png", "holds": "16-bit grey, millimetres"}
+    assert side["files"]["png"] == {
+        "name": "b.png_depth_mm.png",
+        "holds": "16-bit grey, millimetres; 65535: that or farther",
+    }
     assert side["input"]["picture_at"] == {"height": 32, "width": 18, "top": 0, "left": 23}
     assert "assumption" in side["intrinsics"]["source"]
     header = (folder / "out" / "b.png_points.ply").read_bytes().split(b"end_header")[0].decode()
@@ -145,12 +148,12 @@ def test_memory_is_that_of_a_few_batches(tmp_path, monkeypatch):
         most[0] = max(most[0], alive[0])
         rgb = np.ndarray.__new__(Picture, (8, 8, 3), np.uint8)
         rgb[:] = 0
-        yield predictions.pictures.Frame(None, rgb, [])
+        yield predictions.photos.Frame(None, rgb, [])
 
     (tmp_path / "x.png").write_bytes(b"")
-    monkeypatch.setattr(predictions.pictures, "frames", frames)
+    monkeypatch.setattr(predictions.photos, "frames", frames)
     monkeypatch.setattr(predictions.files, "sha256", lambda path: "0" * 64)
-    options = predictions.Options(2, ["npy"], False, None, None, 100)
+    options = predictions.Options(2, ["npy"], False, None, None, 100, depth.LIMITS_M)
     paths = [str(tmp_path / "{}.png".format(i)) for i in range(40)]
     summary = predictions.predict(Weighed(), paths, str(tmp_path / "out"), options)
     assert len(summary["pictures"]) == 40
@@ -173,6 +176,6 @@ def test_names_never_clash():
 def test_a_network_of_any_size_wants_one(tmp_path):
     network = Weighed()
     network.size = None
-    options = predictions.Options(1, ["npy"], False, None, None, 100)
+    options = predictions.Options(1, ["npy"], False, None, None, 100, depth.LIMITS_M)
     with pytest.raises(PipelineError, match="none: takes any size; choose one by --size"):
         predictions.predict(network, ["a.png"], str(tmp_path), options)

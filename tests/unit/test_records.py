@@ -9,7 +9,7 @@ import zipfile
 
 import numpy
 import pytest
-from densedepth import conversion, records
+from densedepth import conversion, files, records
 from densedepth.errors import PipelineError
 from PIL import Image
 
@@ -54,7 +54,12 @@ def read_all(paths):
 
 
 def listed(folder):
-    return sorted(os.listdir(str(folder)))
+    return sorted(name for name in os.listdir(str(folder)) if not name.endswith(".partial"))
+
+
+def waiting(folder):
+    """Shards that wait for a later call."""
+    return sorted(name for name in os.listdir(str(folder / ".x.tfrecords.partial")) if name.endswith(".tfrecords"))
 
 
 def test_one_file_holds_the_archives_bytes(archive, tmp_path):
@@ -119,6 +124,9 @@ def test_refusal_leaves_nothing_behind(tmp_path, workers):
     with pytest.raises(PipelineError, match=r"row 8, data/t/7.jpg: not an image"):
         conversion.convert(path, str(out / "x.tfrecords"), shards=2, workers=workers)
     assert listed(out) == []
+    # Finished shards are kept for the call after the mending.
+    assert set(waiting(out)) <= {"x-00000-of-00002.tfrecords", "x-00001-of-00002.tfrecords"}
+    assert [name for name in os.listdir(str(out / ".x.tfrecords.partial")) if ".tmp-" in name] == []
 
 
 def test_refusal_keeps_the_files_of_before(archive, tmp_path):
@@ -141,6 +149,104 @@ def test_images_of_more_than_one_size(tmp_path, shards):
     assert "row 6 (data/t/5.jpg) is 32x24" in str(caught.value)
     assert "is 16x12" in str(caught.value)
     assert listed(tmp_path / "out") == []
+
+
+class Killed(BaseException):
+    """Stands for the end of the process: nothing but `finally` blocks run."""
+
+
+def test_an_interrupted_call_goes_on_shard_by_shard(archive, tmp_path, monkeypatch, capsys):
+    whole = conversion.convert(archive, str(tmp_path / "whole" / "x.tfrecords"), shards=3)
+    out = tmp_path / "out"
+    write, written = conversion._write_shard, []
+
+    def twice(task, tick):
+        if len(written) == 2:
+            raise Killed
+        written.append(task[2])
+        return write(task, tick)
+
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(conversion, "_write_shard", twice)
+        conversion.convert(archive, str(out / "x.tfrecords"), shards=3)
+    assert listed(out) == []
+    assert waiting(out) == ["x-00000-of-00003.tfrecords", "x-00001-of-00003.tfrecords"]
+    # What a killed process leaves, there and where earlier releases wrote.
+    (out / ".x.tfrecords.partial" / ".x-00002-of-00003.tfrecords.tmp-4242").write_bytes(b"half")
+    (out / ".x-00001-of-00003.tfrecords.tmp-4242").write_bytes(b"half")
+    # A shard that was cut off later is not taken over.
+    (out / ".x.tfrecords.partial" / "x-00001-of-00003.tfrecords").write_bytes(b"short")
+    del written[:]
+    monkeypatch.setattr(conversion, "_write_shard", lambda task, tick: (written.append(task[2]), write(task, tick))[1])
+    assert conversion.convert(archive, str(out / "x.tfrecords"), shards=3) == whole
+    assert [os.path.basename(path)[2:7] for path in written] == ["00001", "00002"]
+    assert "1 shards are there from an interrupted call" in capsys.readouterr().out
+    assert sorted(os.listdir(str(out))) == sorted(os.listdir(str(tmp_path / "whole")))
+    for name in whole["shards"]:
+        assert (out / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+
+
+@pytest.mark.parametrize("change", [{"seed": 1}, {"check": True}])
+def test_shards_of_other_arguments_are_not_taken_over(archive, tmp_path, monkeypatch, change):
+    out = str(tmp_path / "x.tfrecords")
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(conversion, "_common_size", lambda *results: (_ for _ in ()).throw(Killed))
+        conversion.convert(archive, out, shards=2)
+    conversion.convert(archive, out, shards=2, **change)
+    conversion.convert(archive, str(tmp_path / "other" / "x.tfrecords"), shards=2, **change)
+    for name in listed(tmp_path / "other"):
+        assert (tmp_path / name).read_bytes() == (tmp_path / "other" / name).read_bytes()
+
+
+def test_two_calls_for_one_file(archive, tmp_path):
+    with files.lock(str(tmp_path / ".x.tfrecords.partial" / "lock"), "converting"):
+        with pytest.raises(PipelineError, match="is already converting to this file"):
+            conversion.convert(archive, str(tmp_path / "x.tfrecords"))
+
+
+BROKEN = encoded(numpy.random.RandomState(0).randint(0, 256, (12, 16)).astype(numpy.uint8), "PNG")
+BROKEN = BROKEN[:60] + bytes(20) + BROKEN[80:]
+FAULTS = {"data/t/7.jpg": b"no image", "data/t/2.png": BROKEN}
+
+
+def test_faulty_pairs_are_left_out_and_listed(tmp_path):
+    path = make_archive(tmp_path / "nyu_data.zip", changed=FAULTS)
+    out = str(tmp_path / "x.tfrecords")
+    side = conversion.convert(path, out, shards=3, check=True, skip=2)
+    assert [(fault["row"], fault["rgb"]) for fault in side["skipped"]] == [(3, "data/t/2.jpg"), (8, "data/t/7.jpg")]
+    assert "pixels cannot be decoded" in side["skipped"][0]["problem"]
+    assert "not an image" in side["skipped"][1]["problem"]
+    names = {example["name"].decode() for example in read_all(records.expand([out]))}
+    assert names == {"data/t/{}.jpg".format(i) for i in range(PAIRS)} - {"data/t/2.jpg", "data/t/7.jpg"}
+    assert side["records"] == sum(side["shard_records"]) == PAIRS - 2
+
+
+@pytest.mark.parametrize("shards", [1, 3])
+def test_one_faulty_pair_too_many(tmp_path, shards):
+    path = make_archive(tmp_path / "nyu_data.zip", changed=FAULTS)
+    with pytest.raises(PipelineError, match=r"more than 1 faulty pairs, among them: .*row "):
+        conversion.convert(path, str(tmp_path / "x.tfrecords"), shards=shards, check=True, skip=1)
+
+
+def test_every_pixel_is_looked_at_only_when_asked(tmp_path):
+    path = make_archive(tmp_path / "nyu_data.zip", changed={"data/t/2.png": BROKEN})
+    assert conversion.convert(path, str(tmp_path / "x.tfrecords"))["records"] == PAIRS
+    with pytest.raises(PipelineError, match=r"row 3, data/t/2.png: its pixels cannot be decoded"):
+        conversion.convert(path, str(tmp_path / "x.tfrecords"), check=True)
+
+
+def test_a_member_that_is_not_there_counts_as_a_faulty_pair(tmp_path):
+    path = make_archive(tmp_path / "nyu_data.zip")
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("data/more.csv", "")
+    with zipfile.ZipFile(path) as source, zipfile.ZipFile(str(tmp_path / "b.zip"), "w") as target:
+        for name in source.namelist():
+            if name != "data/t/4.png":
+                target.writestr(name, source.read(name))
+    side = conversion.convert(str(tmp_path / "b.zip"), str(tmp_path / "x.tfrecords"), skip=1)
+    assert [fault["row"] for fault in side["skipped"]] == [5]
+    with pytest.raises(PipelineError, match=r"row 5 of data/nyu2_train.csv names data/t/4.png"):
+        conversion.convert(str(tmp_path / "b.zip"), str(tmp_path / "x.tfrecords"))
 
 
 def test_more_shards_than_pairs(archive, tmp_path):

@@ -17,6 +17,7 @@ def page(tmp_path_factory):
     folder = tmp_path_factory.mktemp("page")
     rows, columns = np.mgrid[:30, :40]
     truth = (1000 + 100 * columns + rows).astype(np.uint16)
+    truth[29, 0] = 0
     prediction = (3000 + 7 * rows).astype(np.uint16)
     rgb = np.stack([6 * columns, 8 * rows, 0 * rows], axis=2).astype(np.uint8)
     np.savez(folder / "scene.npz", rgb=rgb, truth=truth, prediction=prediction)
@@ -79,6 +80,9 @@ def test_depth_shows_under_the_pointer(page):
             g, p = int(truth[row, column]), int(prediction[row, column])
             metres = tuple("{:.2f}".format(value / 1000) for value in (g, p, abs(g - p)))
             assert chromium.evaluate(READ % scene) == "truth {} m, prediction {} m, error {} m".format(*metres)
+        left, top, width, height = chromium.evaluate(PLACE % (1, 3))
+        chromium.point(left + 1, top + height - 1)
+        assert chromium.evaluate(READ % 1) == "truth not known, prediction 3.20 m"
         # Beside the maps the line is as it was.
         chromium.point(1, 1)
         assert chromium.evaluate(READ % 1).startswith("Point at a map")

@@ -13,7 +13,7 @@ from snakemake.utils import update_config
 
 sys.path.insert(0, os.path.join(workflow.basedir, "workflow", "scripts"))
 
-from densedepth import configuration, imports, pictures
+from densedepth import configuration, imports, photos
 from densedepth.errors import PipelineError
 
 
@@ -94,9 +94,37 @@ def missing_downloads():
 
 
 def sums(wildcards):
-    """Flags for the published sum of a download, if there is one."""
+    """Flags for what is known of a download: its size and published sums."""
     entry = config["downloads"]["dataset/{}".format(wildcards.name)]
-    return [word for kind in ("sha256", "md5") if kind in entry for word in ("--{}".format(kind), entry[kind])]
+    flags = [
+        word for kind in ("sha256", "md5", "size") if kind in entry for word in ("--{}".format(kind), str(entry[kind]))
+    ]
+    return flags + (["--older_md5", *entry["older_md5"]] if entry.get("older_md5") else [])
+
+
+def train_source():
+    """What the training records are made of: the archive, or the list of one's own pictures."""
+    return "results/data/pictures.json" if config["data"]["pictures"] else config["data"]["train_archive"]
+
+
+def test_archive():
+    """The archive that is evaluated on."""
+    return "results/data/test.zip" if config["data"]["pictures"] else config["data"]["test_archive"]
+
+
+def picture_inputs():
+    """The csv, or the two folders, of one's own pictures."""
+    return [config["data"]["pictures"][key] for key in ("csv", "rgb", "depth") if key in config["data"]["pictures"]]
+
+
+def picture_flags():
+    """Flags of list_pictures.py: the settings of one's own pictures, under the same names."""
+    return [word for key, value in config["data"]["pictures"].items() for word in ("--{}".format(key), str(value))]
+
+
+def max_depth_cm():
+    """The farthest depth of targets and predictions, in centimetres."""
+    return 100 * config["data"]["pictures"].get("max_depth", 10)
 
 
 def record_shards():
@@ -141,6 +169,12 @@ def start_flags(wildcards):
     return [flag, folder] if folder else []
 
 
+def segment_flags(wildcards):
+    """Flags of train.py for the epochs of a segment and where its checkpoint goes."""
+    words = "--ckptdir results/{run}/checkpoints --initial_epoch {first} --epochs {last} --keep_epochs {last}"
+    return words.format(run=wildcards.run, first=epoch_before(wildcards), last=wildcards.epoch)
+
+
 def of_run(key, default=None):
     """Function of the wildcards: setting `key` of their run."""
     return lambda wildcards: config["runs"][wildcards.run].get(key, default)
@@ -149,6 +183,25 @@ def of_run(key, default=None):
 def npus():
     """Input function: the Ascend devices of the run of the wildcards."""
     return lambda wildcards: config["runs"][wildcards.run]["devices"] if config["platform"] == "ascend" else 0
+
+
+def gpus(count):
+    """Input function: `count` GPUs where the settings say that there are some, else none is asked for."""
+    return lambda wildcards: (count(wildcards) if callable(count) else count) if config["gpus"] else 0
+
+
+def nodes(wildcards):
+    """Machines that the run of the wildcards takes; None for a single one, whichever it is."""
+    devices, each = config["runs"][wildcards.run]["devices"], config["devices_per_node"]
+    return -(-devices // each) if 0 < each < devices else None
+
+
+def launcher(wildcards, threads):
+    """What stands before the command of a training: srun with all it must be told, or nothing."""
+    if not nodes(wildcards):
+        return ""
+    words = "srun --nodes={} --ntasks={} --cpus-per-task={} --kill-on-bad-exit=1"
+    return words.format(nodes(wildcards), config["runs"][wildcards.run]["devices"], threads)
 
 
 def npu_flags():
@@ -197,7 +250,7 @@ def prediction_inputs(wildcards):
     words = config["predictions"][wildcards.pictures]["input"]
     try:
         # A file that is named may be one that a rule makes.
-        return [path for word in words for path in ([word] if _is_file_name(word) else pictures.find([word]))]
+        return [path for word in words for path in ([word] if _is_file_name(word) else photos.find([word]))]
     except PipelineError as error:
         raise WorkflowError("config: predictions.{}.{}".format(wildcards.pictures, str(error).lstrip("-")))
 
@@ -215,6 +268,11 @@ def prediction_flags(wildcards):
         if key in settings
         for word in ["--{}".format(key), *map(str, settings[key])]
     ]
+
+
+def measured_runs(wildcards):
+    """Input function: the measured speeds that are there; `snakemake train_performance_1p` makes one."""
+    return [path for path in of_runs("results/{run}/performance.json") if os.path.exists(path)]
 
 
 def gallery_scenes():
@@ -235,7 +293,10 @@ def weights_side():
 
 def reported_settings():
     """The settings that decide the results, as JSON text: not those of the machine and addresses."""
-    machine = ("runtime", "python", "platform", "npu_options", "downloads", "published", "predictions")
-    settings = {key: value for key, value in config.items() if key not in machine + ("onnx", "om")}
-    settings["train"] = {key: value for key, value in config["train"].items() if key != "state_minutes"}
+    machine = ("runtime", "python", "platform", "gpus", "devices_per_node", "npu_options")
+    addresses = ("downloads", "download_cache", "published")
+    other_targets = ("predictions", "onnx", "om")
+    settings = {key: value for key, value in config.items() if key not in machine + addresses + other_targets}
+    apart = ("state_minutes", "performance_steps")
+    settings["train"] = {key: value for key, value in config["train"].items() if key not in apart}
     return json.dumps(settings, sort_keys=True)

@@ -1,7 +1,8 @@
 """From nothing, an address or an archive to training records.
 
-Needs nothing for the embedded sample, else the archives of the config or addresses for them under `downloads`.
-Makes results/sample/, files below dataset/, and results/data/nyu_train*.tfrecords with nyu_train.json.
+Needs nothing for the embedded sample, else the archives of the config or addresses for them under `downloads`, or
+pictures of one's own. Makes results/sample/, files below dataset/, and in results/data/ nyu_train*.tfrecords with
+nyu_train.json, the list and the test archive of one's own pictures, and what `check_data` draws.
 """
 
 
@@ -57,6 +58,8 @@ rule download_file:
         environment()
     resources:
         python=plain_python(),
+        # Not among the params: where a file comes from changes no result.
+        cache=config["download_cache"],
         mem_mb=500,
         runtime=720,
     params:
@@ -69,6 +72,7 @@ rule download_file:
         {resources.python:q} workflow/scripts/download.py \
             --url {params.urls:q} \
             --out {output.file:q} \
+            --cache {resources.cache:q} \
             {params.sums:q} \
             >{log:q} 2>&1
         """
@@ -84,7 +88,7 @@ rule downloads:
 rule convert_records:
     """Write the pairs of the training archive, shuffled once, as TFRecord files."""
     input:
-        archive=lookup(dpath="data/train_archive", within=config),
+        archive=train_source(),
         code=code("dataset_tool_tf.py"),
     output:
         records=record_shards(),
@@ -103,6 +107,8 @@ rule convert_records:
     params:
         shards=lookup(dpath="data/shards", within=config),
         seed=lookup(dpath="seed", within=config),
+        check_images=lookup(dpath="data/check_images", within=config),
+        skip_bad=lookup(dpath="data/skip_bad", within=config),
     message:
         "converting {input.archive} to {params.shards} record files"
     shell:
@@ -113,5 +119,143 @@ rule convert_records:
             --shards {params.shards} \
             --seed {params.seed} \
             --workers {threads} \
+            --check_images {params.check_images} \
+            --skip_bad {params.skip_bad} \
             >{log:q} 2>&1
+        """
+
+
+rule list_pictures:
+    """List one's own pictures, and which of them are kept for the test."""
+    input:
+        code=code("list_pictures.py"),
+        pictures=picture_inputs(),
+    output:
+        list="results/data/pictures.json",
+    log:
+        "results/logs/list_pictures.log",
+    conda:
+        environment()
+    resources:
+        python=plain_python(),
+        mem_mb=1000,
+        runtime=30,
+    params:
+        pictures=picture_flags(),
+        height=lookup(dpath="data/height", within=config),
+        width=lookup(dpath="data/width", within=config),
+        seed=lookup(dpath="seed", within=config),
+        gallery=lookup(dpath="report/gallery", within=config),
+    message:
+        "listing the pictures of {input.pictures}"
+    shell:
+        """
+        {resources.python:q} workflow/scripts/list_pictures.py \
+            {params.pictures:q} \
+            --size {params.height} {params.width} \
+            --seed {params.seed} \
+            --min_test {params.gallery} \
+            --out {output.list:q} \
+            >{log:q} 2>&1
+        """
+
+
+rule write_test_set:
+    """Bring one's own test pictures into the form of nyu_test.zip."""
+    input:
+        code=code("write_test_set.py"),
+        list=rules.list_pictures.output.list,
+    output:
+        archive="results/data/test.zip",
+    log:
+        "results/logs/write_test_set.log",
+    benchmark:
+        "results/benchmarks/write_test_set.tsv"
+    conda:
+        environment()
+    resources:
+        python=plain_python(),
+        mem_mb=2000,
+        runtime=240,
+    params:
+        skip_bad=lookup(dpath="data/skip_bad", within=config),
+    message:
+        "writing {output.archive}"
+    shell:
+        """
+        {resources.python:q} workflow/scripts/write_test_set.py \
+            --pictures {input.list:q} \
+            --skip_bad {params.skip_bad} \
+            --out {output.archive:q} \
+            >{log:q} 2>&1
+        """
+
+
+rule rebuild_nyu_test:
+    """Rebuild the archive nyu_test.zip from NYU's labelled data, for when it cannot be had."""
+    input:
+        code=code("write_test_set.py"),
+        labeled="dataset/nyu_depth_v2_labeled.mat",
+        splits="dataset/splits.mat",
+    output:
+        archive="results/data/nyu_test.zip",
+    log:
+        "results/logs/rebuild_nyu_test.log",
+    benchmark:
+        "results/benchmarks/rebuild_nyu_test.tsv"
+    conda:
+        environment()
+    resources:
+        # It reads HDF5, which the environment of Snakemake does not.
+        python=tensorflow_python(),
+        mem_mb=2000,
+        runtime=120,
+    message:
+        "rebuilding the test images of NYU Depth v2"
+    shell:
+        """
+        {resources.python:q} workflow/scripts/write_test_set.py \
+            --labeled {input.labeled:q} \
+            --splits {input.splits:q} \
+            --out {output.archive:q} \
+            >{log:q} 2>&1
+        """
+
+
+rule check_data:
+    """Target: read all data, name every faulty row, draw a sheet of samples; `snakemake check_data`."""
+    input:
+        code=code("check_data.py"),
+        test=test_archive() if not config["data"]["pictures"] else [],
+        train=train_source(),
+    output:
+        figures="results/data/check.json",
+    log:
+        # Kept when faults make the job fail.
+        text="results/logs/check_data.log",
+        sheet="results/data/check.png",
+        faults="results/data/check.csv",
+    conda:
+        environment()
+    threads: 4
+    resources:
+        python=plain_python(),
+        mem_mb=4000,
+        runtime=240,
+    params:
+        test=lambda wildcards, input: ["--test_data", *input.test] if input.test else [],
+        skip_bad=lookup(dpath="data/skip_bad", within=config),
+    message:
+        "reading all data of {input.train}"
+    shell:
+        """
+        {resources.python:q} workflow/scripts/check_data.py \
+            --input_dir {input.train:q} \
+            {params.test:q} \
+            --sheet {log.sheet:q} \
+            --faults {log.faults:q} \
+            --json {output.figures:q} \
+            --skip_bad {params.skip_bad} \
+            --workers {threads} \
+            2>&1 | tee {log.text:q}
         """

@@ -12,7 +12,7 @@ rule evaluate_checkpoint:
         index="results/{run}/checkpoints/epoch{epoch}/model.ckpt.index",
         data="results/{run}/checkpoints/epoch{epoch}/model.ckpt.data-00000-of-00001",
         side="results/{run}/checkpoints/epoch{epoch}/model.json",
-        test=lookup(dpath="data/test_archive", within=config),
+        test=test_archive(),
     output:
         figures="results/{run}/evaluation/epoch{epoch}.json",
         images="results/{run}/evaluation/epoch{epoch}.csv",
@@ -25,6 +25,7 @@ rule evaluate_checkpoint:
     threads: 2
     resources:
         python=tensorflow_python(),
+        gpu=gpus(1),
         mem_mb=6000,
         runtime=240,
     params:
@@ -51,7 +52,7 @@ rule evaluate_baseline:
     """Measure what a constant prediction, the median depth, reaches on the test archive."""
     input:
         code=code("evaluate_baseline.py"),
-        test=lookup(dpath="data/test_archive", within=config),
+        test=test_archive(),
     output:
         figures="results/baseline.json",
     log:

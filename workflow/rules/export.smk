@@ -49,7 +49,7 @@ rule infer_frozen_graph:
         code=code("infer_from_pb.py"),
         graph="results/{run}/export/model.pb",
         side="results/{run}/export/model.pb.json",
-        test=lookup(dpath="data/test_archive", within=config),
+        test=test_archive(),
     output:
         figures="results/{run}/inference/frozen.json",
     log:
@@ -61,6 +61,7 @@ rule infer_frozen_graph:
     threads: 2
     resources:
         python=tensorflow_python(),
+        gpu=gpus(1),
         mem_mb=6000,
         runtime=240,
     params:
@@ -75,8 +76,6 @@ rule infer_frozen_graph:
             --image_path {input.test:q} \
             --input_tensor_name input_1:0 \
             --output_tensor_name conv3/BiasAdd:0 \
-            --minDepth 10 \
-            --maxDepth 1000 \
             --json {output.figures:q} \
             >{log:q} 2>&1
         """
@@ -102,8 +101,11 @@ rule predict_examples:
         environment()
     resources:
         python=tensorflow_python(),
+        gpu=gpus(1),
         mem_mb=4000,
         runtime=30,
+    params:
+        max_depth=max_depth_cm(),
     message:
         "predicting the examples with {input.graph}"
     shell:
@@ -111,6 +113,7 @@ rule predict_examples:
         {resources.python:q} workflow/scripts/test.py \
             --ckptdir {input.graph:q} \
             --input {input.examples:q} \
+            --maxdepth {params.max_depth} \
             --output {output.panel:q} \
             >{log:q} 2>&1
         """
@@ -136,12 +139,14 @@ rule predict_pictures:
     threads: 2
     resources:
         python=tensorflow_python(),
+        gpu=gpus(1),
         mem_mb=6000,
         runtime=720,
     params:
         # Not the pictures themselves: ten thousand names do not fit a command line.
         words=predicted("input"),
         batch_size=lookup(dpath="inference/batch_size", within=config),
+        max_depth=max_depth_cm(),
         flip_average=predicted("flip_average", True),
         more=prediction_flags,
     message:
@@ -153,6 +158,7 @@ rule predict_pictures:
             --input {params.words:q} \
             --out {output.folder:q} \
             --bs {params.batch_size} \
+            --maxdepth {params.max_depth} \
             --flip_average {params.flip_average} \
             {params.more:q} \
             >{log:q} 2>&1
@@ -166,7 +172,7 @@ rule draw_gallery:
         evaluation="results/{run}/inference/frozen.json",
         graph="results/{run}/export/model.pb",
         side="results/{run}/export/model.pb.json",
-        test=lookup(dpath="data/test_archive", within=config),
+        test=test_archive(),
     output:
         scenes=report(
             expand("results/{{run}}/gallery/{name}.png", name=gallery_scenes()),
@@ -182,6 +188,7 @@ rule draw_gallery:
         environment()
     resources:
         python=tensorflow_python(),
+        gpu=gpus(1),
         mem_mb=4000,
         runtime=60,
     params:

@@ -1,33 +1,40 @@
-"""Write the training pairs of nyu_data.zip as TFRecord files.
+"""Write the training pairs of nyu_data.zip, or of a list of one's own pictures, as TFRecord files.
 
     python workflow/scripts/dataset_tool_tf.py --input_dir dataset/nyu_data.zip --out dataset/nyu_data.tfrecords
 
 With --shards 4 the files are nyu_data-00000-of-00004.tfrecords and so on. The archive is read member by member; a
-side file nyu_data.json tells what was written.
+side file nyu_data.json tells what was written. A call that was interrupted goes on with the shard it was at when it is
+repeated. --input_dir also takes a list that list_pictures.py made.
 """
 
 import sys
 
 import cli
-from densedepth import conversion
+from densedepth import conversion, records
 
 
 def build_parser():
     arguments = cli.parser(__doc__)
-    arguments.add_argument("--input_dir", default="./dataset/nyu_data.zip", help="the archive nyu_data.zip")
+    arguments.add_argument("--input_dir", default="./dataset/nyu_data.zip", help="nyu_data.zip, or a list (.json)")
     arguments.add_argument("--out", default="./dataset/nyu_data.tfrecords", help="record file, or base name of shards")
     arguments.add_argument(
         "--shards", type=cli.positive_int, default=1, help="number of files to spread the pairs over"
     )
     arguments.add_argument("--seed", type=int, default=0, help="seed of the shuffle")
     arguments.add_argument("--workers", type=cli.positive_int, default=1, help="processes; each writes whole shards")
+    cli.add_boolean(arguments, "--check_images", False, "decode every image while converting")
+    arguments.add_argument("--skip_bad", type=int, default=0, help="faulty pairs that may be left out; 0: stop at one")
     return arguments
 
 
 def work(args):
-    side = conversion.convert(args.input_dir, args.out, args.shards, args.seed, args.workers)
+    side = conversion.convert(
+        args.input_dir, args.out, args.shards, args.seed, args.workers, args.check_images, args.skip_bad
+    )
     height, width = side["rgb_size"]
     print("{} pairs of {}x{} in {}".format(side["records"], width, height, ", ".join(side["shards"])))
+    if side["skipped"]:
+        print("{} faulty pairs were left out, see {}".format(len(side["skipped"]), records.side_name(args.out)))
 
 
 def main(argv=None):

@@ -3,7 +3,8 @@
     python workflow/scripts/download.py --url https://first/nyu_data.zip --url https://second/nyu_data.zip \\
         --out dataset/nyu_data.zip --sha256 SUM
 
-A file that is there already, put by hand or downloaded before, is checked and kept; nothing is contacted then.
+A file that is there already, put by hand or downloaded before, is checked and kept; nothing is contacted then. Without
+--sha256 or --md5 the first checksum seen is noted in checksums.json beside the file, and another one refused later.
 """
 
 import sys
@@ -21,11 +22,15 @@ def build_parser():
     sums = arguments.add_mutually_exclusive_group()
     sums.add_argument("--sha256", help="SHA-256 that the file must have")
     sums.add_argument("--md5", help="MD5 that the file must have")
+    arguments.add_argument("--older_md5", nargs="+", default=[], help="MD5 of older releases, taken with a warning")
+    arguments.add_argument("--size", type=cli.positive_int, help="bytes that the file must have")
+    arguments.add_argument("--cache", help="folder that may have the file under its name; never written to")
     return arguments
 
 
 def work(args):
-    download.fetch([url for group in args.url for url in group], args.out, args.sha256, args.md5)
+    sums = download.Sums(args.sha256, args.md5, args.size, args.older_md5)
+    download.fetch([url for group in args.url for url in group], args.out, sums, cache=args.cache)
 
 
 def main(argv=None):

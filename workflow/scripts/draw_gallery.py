@@ -37,7 +37,7 @@ def work(args):
             wanted.update(gallery.extremes(files.read_json(args.evaluation)))
 
         def predicted(rgb, index):
-            return evaluation.predict_depth(predictor, rgb, predictor.batch or 1, test_set.crop)[0]
+            return evaluation.predict_depth(predictor, rgb, predictor.batch or 1, test_set.crop, test_set.limits)[0]
 
         gallery.draw(args.out, args.name, test_set, wanted, predicted, predictor.describe())
 

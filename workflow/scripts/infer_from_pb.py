@@ -21,23 +21,19 @@ def build_parser():
     arguments.add_argument("--image_path", default="./dataset/nyu_test.zip", help="the archive nyu_test.zip")
     arguments.add_argument("--input_tensor_name", default=inference.INPUT_TENSOR, help="tensor that takes the images")
     arguments.add_argument("--output_tensor_name", default=inference.OUTPUT_TENSOR, help="tensor of the inverse depth")
-    arguments.add_argument("--minDepth", type=float, default=10, help="nearest predicted depth, in centimetres")
-    arguments.add_argument("--maxDepth", type=float, default=1000, help="farthest predicted depth, in centimetres")
+    arguments.add_argument("--minDepth", type=float, help="nearest predicted depth, centimetres; default: 10")
+    arguments.add_argument(
+        "--maxDepth", type=float, help="farthest predicted depth, centimetres; default: the archive's, 1000"
+    )
     arguments.add_argument("--json", help="file for all figures")
     return arguments
 
 
 def work(args):
-    if not 0 < args.minDepth < args.maxDepth:
-        raise PipelineError(
-            "--minDepth {} --maxDepth {}: depths in centimetres, 0 < nearest < farthest".format(
-                args.minDepth, args.maxDepth
-            )
-        )
-    limits = (args.minDepth / 100, args.maxDepth / 100)
     with open_test_set(args.image_path) as test_set, networks.load(
         args.model_path, args.input_tensor_name, args.output_tensor_name
     ) as predictor:
+        limits = _limits(args, test_set)
         document = evaluation.evaluate(predictor, test_set, args.bs, limits, evaluation.Progress())
     if args.json:
         files.write_json(args.json, document)
@@ -51,6 +47,21 @@ def work(args):
             **document["speed"]["batch_ms"]
         )
     )
+
+
+def _limits(args, test_set):
+    """Nearest and farthest predicted depth in metres."""
+    nearest, farthest = (
+        default if flag is None else flag / 100
+        for flag, default in zip((args.minDepth, args.maxDepth), test_set.limits)
+    )
+    if not 0 < nearest < farthest:
+        raise PipelineError(
+            "--minDepth {:g} --maxDepth {:g}: depths in centimetres, 0 < nearest < farthest".format(
+                100 * nearest, 100 * farthest
+            )
+        )
+    return nearest, farthest
 
 
 def main(argv=None):

@@ -13,7 +13,7 @@ docs/inference.md has the details.
 import sys
 
 import cli
-from densedepth import clouds, networks, pictures, predictions
+from densedepth import clouds, depth, networks, photos, predictions
 from densedepth.errors import PipelineError
 
 
@@ -34,6 +34,7 @@ def build_parser():
         metavar=("FX", "FY", "CX", "CY"),
         help="of your camera for the point cloud, in pixels of the upright picture; without: NYU Depth v2's, scaled",
     )
+    add("--maxdepth", type=float, default=1000, help="farthest predicted depth, in centimetres")
     add("--points", type=cli.positive_int, default=500000, help="most points in a cloud; of more every n-th is taken")
     return arguments
 
@@ -44,9 +45,15 @@ def work(args):
         intrinsics = clouds.Intrinsics(*args.intrinsics, source="given by --intrinsics")
         if min(intrinsics[:2]) <= 0:
             raise PipelineError("--intrinsics {} {} ...: focal lengths are above zero".format(*args.intrinsics[:2]))
-    paths = pictures.find(args.input)
+    paths = photos.find(args.input)
     options = predictions.Options(
-        args.bs, list(dict.fromkeys(args.write)), args.flip_average, args.size, intrinsics, args.points
+        batch_size=args.bs,
+        kinds=list(dict.fromkeys(args.write)),
+        flip_average=args.flip_average,
+        size=args.size,
+        intrinsics=intrinsics,
+        points=args.points,
+        limits=(depth.LIMITS_M[0], args.maxdepth / 100),
     )
     with networks.load(args.model_path) as predictor:
         summary = predictions.predict(predictor, paths, args.out, options)

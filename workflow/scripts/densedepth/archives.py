@@ -12,6 +12,7 @@ import struct
 import zipfile
 import zlib
 
+import numpy
 from PIL import Image
 
 from .errors import PipelineError
@@ -20,6 +21,10 @@ TRAIN_CSV = "data/nyu2_train.csv"
 
 Row = collections.namedtuple("Row", "number rgb depth")
 Row.__doc__ = "One pair of the csv: its line number (from 1) and the member names of its two images."
+
+# Bytes of a member, unpacked, and of an image of the test set: far more than any has, so that an archive made to fill
+# the memory is refused.
+LARGEST = 256 << 20
 
 # What zipfile and zlib raise on damaged, encrypted or unsupported members.
 DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, struct.error, OSError)
@@ -45,7 +50,9 @@ class Archive:
     def __init__(self, path):
         self.path = path
         self._zip = open_zip(path)
-        self._members = set(self._zip.namelist())
+
+    # The depth has 8 bits, see above.
+    unit = None
 
     def __enter__(self):
         return self
@@ -53,15 +60,16 @@ class Archive:
     def __exit__(self, *exception):
         self._zip.close()
 
-    def rows(self, csv=TRAIN_CSV):
+    def rows(self, csv=TRAIN_CSV, check_members=True):
         """The `Row`s of the member `csv`: any line ends, blank lines skipped, spaces around fields dropped.
 
-        Raises PipelineError for a missing or empty csv, a line without two fields, and a member that is not there.
+        Raises PipelineError for a missing or empty csv, a line without two fields, and a member that is not there
+        (without `check_members` reading its pair does that).
         """
-        if csv not in self._members:
+        if not self._has(csv):
             raise PipelineError("{}: has no {}{}".format(self.path, csv, self._csv_hint(csv)))
         try:
-            text = self._zip.read(csv).decode("utf-8-sig")
+            text = self._unpacked(csv).decode("utf-8-sig")
         except UnicodeDecodeError as error:
             raise PipelineError("{}: {} is not text in UTF-8 ({})".format(self.path, csv, error)) from None
         except DAMAGE as error:
@@ -70,6 +78,8 @@ class Archive:
         for number, line in enumerate(text.splitlines(), 1):
             if line.strip():
                 found.append(self._row(csv, number, line))
+                if check_members:
+                    self._check_members(found[-1], csv)
         if not found:
             raise PipelineError("{}: {} has no rows".format(self.path, csv))
         return found
@@ -80,43 +90,52 @@ class Archive:
             raise PipelineError(
                 "{}: row {} of {} is not `rgb member,depth member`: {!r}".format(self.path, number, csv, line[:80])
             )
-        for member in fields:
-            if member not in self._members:
-                raise PipelineError(
-                    "{}: row {} of {} names {}, which the archive does not have{}".format(
-                        self.path, number, csv, member, self._member_hint(member)
-                    )
-                )
         return Row(number, *fields)
 
+    def _has(self, member):
+        try:
+            return bool(self._zip.getinfo(member))
+        except KeyError:
+            return False
+
+    def _check_members(self, row, csv=TRAIN_CSV):
+        for member in (row.rgb, row.depth):
+            if not self._has(member):
+                raise PipelineError(
+                    "{}: row {} of {} names {}, which the archive does not have{}".format(
+                        self.path, row.number, csv, member, self._member_hint(member)
+                    )
+                )
+
     def _csv_hint(self, csv):
-        elsewhere = sorted(name for name in self._members if name.endswith(os.path.basename(csv)))
+        elsewhere = sorted(name for name in self._zip.namelist() if name.endswith(os.path.basename(csv)))
         if elsewhere:
             return (
                 "; it has {}: was it zipped again without its folder, or within another? Names start with data/".format(
                     elsewhere[0]
                 )
             )
-        names = sorted(self._members)
+        names = sorted(self._zip.namelist())
         listed = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
         return "; its {} members: {}".format(len(names), listed or "none")
 
     def _member_hint(self, member):
         inner = member.partition("/")[2]
-        if inner and inner in self._members:
+        if inner and self._has(inner):
             return " (it has {}: was it zipped again without the folder {}/?)".format(inner, member.partition("/")[0])
         tail = "/" + member
-        for name in self._members:
+        for name in self._zip.namelist():
             if name.endswith(tail):
                 return " (it has {}: was it zipped again within another folder?)".format(name)
         return "; the csv and the images do not belong together, or the archive is incomplete: get it again"
 
-    def pair(self, row):
-        """(JPEG bytes, PNG bytes, (height, width)) of `row`, checked by the headers, without decoding the pixels.
+    def pair(self, row, check=False):
+        """(JPEG bytes, PNG bytes, (height, width)) of `row`, checked by the headers; with `check` by all pixels.
 
         Raises PipelineError with row and member for a damaged member, one that is not an image of the kind that
         belongs there, 16-bit depth, and sizes that differ.
         """
+        self._check_members(row)
         rgb = self._read(row, row.rgb)
         depth = self._read(row, row.depth)
         rgb_size = _jpeg_size(rgb, self._where(row, row.rgb))
@@ -127,15 +146,46 @@ class Archive:
                     self._where(row, row.rgb), size_text(rgb_size), row.depth, size_text(depth_size)
                 )
             )
+        if check:
+            self._decoded(row, row.rgb, rgb)
+            self._decoded(row, row.depth, depth)
         return rgb, depth, rgb_size
+
+    def arrays(self, row):
+        """(rgb uint8 (H, W, 3), depth float32 (H, W) in metres) of `row`; raises as `pair` does."""
+        rgb, depth, _ = self.pair(row)
+        depth = self._decoded(row, row.depth, depth).astype(numpy.float32) * numpy.float32(10 / 255)
+        return self._decoded(row, row.rgb, rgb), depth
+
+    def _decoded(self, row, member, data):
+        try:
+            image = Image.open(io.BytesIO(data))
+            # Here, since NumPy keeps the error to itself.
+            image.load()
+            return numpy.asarray(image)
+        except DAMAGE + (SyntaxError, ValueError) as error:
+            raise PipelineError(
+                "{}: its pixels cannot be decoded ({}); get the archive again".format(self._where(row, member), error)
+            ) from None
 
     def _read(self, row, member):
         try:
-            return self._zip.read(member)
+            return self._unpacked(member)
         except DAMAGE as error:
             raise PipelineError(
                 "{}: damaged member ({}); get the archive again".format(self._where(row, member), error)
             ) from None
+
+    def _unpacked(self, member):
+        # zipfile never gives more than the size that the member's entry tells.
+        size = self._zip.getinfo(member).file_size
+        if size > LARGEST:
+            raise PipelineError(
+                "{}: {} would have {} bytes unpacked, where {} are the most: this is no archive of pictures".format(
+                    self.path, member, size, LARGEST
+                )
+            )
+        return self._zip.read(member)
 
     def _where(self, row, member):
         return "{}: row {}, {}".format(self.path, row.number, member)
@@ -183,6 +233,8 @@ def _open(data, where, kind):
     """The image in `data` with its header read; Pillow decodes pixels only when asked."""
     try:
         return Image.open(io.BytesIO(data))
+    except Image.DecompressionBombError as error:
+        raise PipelineError("{}: {}".format(where, error)) from None
     except (OSError, SyntaxError, ValueError, struct.error, EOFError):
         raise PipelineError(
             "{}: not an image ({} bytes, starting {!r}), where {} belongs".format(where, len(data), data[:8], kind)

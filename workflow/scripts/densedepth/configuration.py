@@ -151,7 +151,7 @@ def _show(value):
 def _contradictions(config):
     """Problems between keys, looked for once each key is right by itself."""
     data, train, sample = config["data"], config["train"], config["sample"]
-    found = []
+    found = _pictures(data, config["evaluate"]["protocols"])
     for index, epoch in enumerate(train["keep_epochs"]):
         if epoch > train["epochs"]:
             found.append(
@@ -182,6 +182,8 @@ def _contradictions(config):
     for name, entry in sorted(config["downloads"].items()):
         if "sha256" in entry and "md5" in entry:
             found.append("{}: give sha256 or md5, not both".format(_name(["downloads", name])))
+    if data["pictures"]:
+        return found
     if data["test_archive"].startswith(SAMPLE_FOLDER) and config["report"]["gallery"] > sample["test_scenes"]:
         found.append(
             "{} = {}: must be at most sample.test_scenes = {}".format(
@@ -192,6 +194,27 @@ def _contradictions(config):
         found.append(
             "{} = {}: must be at most sample.train_scenes = {}".format(
                 _name(["data", "shards"]), data["shards"], sample["train_scenes"]
+            )
+        )
+    return found
+
+
+def _pictures(data, protocols):
+    """What is wrong with one's own pictures."""
+    pictures, name = data["pictures"], _name(["data", "pictures"])
+    if not pictures:
+        return []
+    found = ["{}.{}: missing".format(name, key) for key in ("metres_per_unit", "max_depth") if key not in pictures]
+    if {key for key in ("csv", "rgb", "depth") if key in pictures} not in ({"csv"}, {"rgb", "depth"}):
+        found.append("{}: give csv, or rgb and depth".format(name))
+    if any(path.startswith(SAMPLE_FOLDER) for path in data["examples"]):
+        found.append(
+            "{}: names pictures of the embedded sample; give your own, or []".format(_name(["data", "examples"]))
+        )
+    if "bts" in protocols and (data["height"], data["width"]) != (480, 640):
+        found.append(
+            "{}: bts is for pictures of 480x640, not {}x{}; leave it out".format(
+                _name(["evaluate", "protocols"]), data["height"], data["width"]
             )
         )
     return found

@@ -1,116 +1,202 @@
-"""From the training archive to TFRecord files; their form is that of `records`."""
+"""From training pairs (an archive, or a list of pictures) to TFRecord files; their form is that of `records`."""
 
+import concurrent.futures
 import contextlib
+import glob
 import os
+import shutil
 
 import numpy
 
 from . import files, runtime
-from .archives import Archive, size_text
+from .archives import Row, size_text
 from .errors import PipelineError
 from .pool import Progress, ordered
 from .records import shard_names, side_name
+from .sources import open_source
 
 FORMAT = 1
 
 
-def convert(archive_path, out, shards=1, seed=0, workers=1):
-    """Write the pairs of the archive's training csv as TFRecords, shuffled by `seed`; returns the side file's content.
+def convert(source_path, out, shards=1, seed=0, workers=1, check=False, skip=0):
+    """Write the training pairs of the source as TFRecords, shuffled by `seed`; returns the side file's content.
 
-    The records, in the order of the shards, are the same sequence whatever `shards`; the bytes do not depend on
-    `workers`. Files take their final names when all are complete, the side file last. Raises PipelineError with row
-    and member for what `archives.Archive` refuses, and for images of more than one size.
+    source_path: see `sources.open_source`. The records, in the order of the shards, are the same sequence whatever
+    `shards`; the bytes do not depend on `workers`. Files take their final names when all are complete, the side file
+    last. Finished shards wait in a folder `.NAME.partial` beside `out`; after a break or an error the next call with
+    the same source and arguments takes them over. `check` decodes every image. Up to `skip` faulty pairs are left out
+    and listed in the side file; one more, or any with `skip` 0, raises PipelineError with row and member, as images of
+    more than one size always do.
     """
     if not 0 <= seed < 2**32:
         raise PipelineError("seed {}: a whole number from 0 to 4294967295 belongs there".format(seed))
-    with Archive(archive_path) as archive:
-        rows = archive.rows()
+    with open_source(source_path) as source:
+        rows = source.rows(check_members=False) if skip else source.rows()
+        unit = source.unit
     if shards > len(rows):
         raise PipelineError(
-            "{} shards for the {} pairs of {}; at most one a pair".format(shards, len(rows), archive_path)
+            "{} shards for the {} pairs of {}; at most one a pair".format(shards, len(rows), source_path)
         )
     order = numpy.random.RandomState(seed).permutation(len(rows))
     names = shard_names(out, shards)
-    os.makedirs(os.path.dirname(os.path.abspath(out)), exist_ok=True)
-    parts = [
-        (archive_path, [rows[i] for i in part], os.path.join(os.path.dirname(name), _temporary(name)))
-        for part, name in zip(numpy.array_split(order, shards), names)
-    ]
-    print("{} pairs to {} shards by {} workers".format(len(rows), shards, min(workers, shards)), flush=True)
-    try:
-        results = list(ordered(_write_shard, parts, min(workers, shards), Progress(len(rows), "pairs")))
-        size = _common_size(archive_path, results)
+    folder = os.path.dirname(os.path.abspath(out))
+    os.makedirs(folder, exist_ok=True)
+    partial = os.path.join(folder, ".{}.partial".format(os.path.basename(out)))
+    with files.lock(os.path.join(partial, "lock"), "converting to this file"):
+        _remove_leftovers(names + [side_name(out)])
+        stamp = _stamp(source_path, [len(rows), shards, seed, check])
+        tasks = [
+            (source_path, [rows[i] for i in part], os.path.join(partial, os.path.basename(name)), stamp, check, skip)
+            for part, name in zip(numpy.array_split(order, shards), names)
+        ]
+        done = [_finished(task) for task in tasks]
+        print(
+            "{} pairs to {} shards by {} workers{}".format(
+                len(rows),
+                shards,
+                min(workers, shards),
+                "; {} shards are there from an interrupted call".format(sum(map(bool, done))) if any(done) else "",
+            ),
+            flush=True,
+        )
+        with concurrent.futures.ThreadPoolExecutor(1) as beside:
+            checksum = beside.submit(files.sha256, source_path)
+            results = _write_missing(tasks, done, workers, skip)
+            size = _common_size(source_path, results)
         with contextlib.suppress(FileNotFoundError):
             os.remove(side_name(out))
-        for (_, _, temporary), name in zip(parts, names):
-            files.replace(temporary, name)
-    finally:
-        for _, _, temporary in parts:
-            with contextlib.suppress(FileNotFoundError):
-                os.remove(temporary)
-    side = {
-        "format": FORMAT,
-        "records": len(rows),
-        "shards": [os.path.basename(name) for name in names],
-        "shard_records": [len(part) for _, part, _ in parts],
-        "sha256": {os.path.basename(name): result["sha256"] for name, result in zip(names, results)},
-        "rgb_size": list(size),
-        "seed": seed,
-        "archive": {
-            "path": archive_path,
-            "size_bytes": os.path.getsize(archive_path),
-            "rows": len(rows),
-            "sha256": files.sha256(archive_path),
-        },
-        "runtime": runtime.describe(),
-    }
-    files.write_json(side_name(out), side)
+        for task, name in zip(tasks, names):
+            # Their bytes are on the disk already; the side file brings the folder there.
+            os.replace(task[2], name)
+        side = {
+            "format": FORMAT,
+            "records": sum(result["records"] for result in results),
+            "shards": [os.path.basename(name) for name in names],
+            "shard_records": [result["records"] for result in results],
+            "sha256": {os.path.basename(name): result["sha256"] for name, result in zip(names, results)},
+            "rgb_size": list(size),
+            "seed": seed,
+            "depth_unit": unit,
+            "skipped": sorted((fault for result in results for fault in result["faults"]), key=lambda f: f["row"]),
+            "archive": {
+                "path": source_path,
+                "size_bytes": os.path.getsize(source_path),
+                "rows": len(rows),
+                "sha256": checksum.result(),
+            },
+            "runtime": runtime.describe(),
+        }
+        files.write_json(side_name(out), side)
+        shutil.rmtree(partial, ignore_errors=True)
     return side
 
 
-def _temporary(name):
-    return ".{}.tmp-{}".format(os.path.basename(name), os.getpid())
+def _remove_leftovers(names):
+    """Remove temporary files of calls that were killed; the lock is held, so none of them is in use."""
+    for name in names:
+        folder, name = os.path.split(name)
+        for path in glob.glob(os.path.join(glob.escape(folder), ".{}.tmp-*".format(glob.escape(name)))):
+            os.remove(path)
 
 
-def _common_size(archive_path, results):
+def _stamp(source_path, arguments):
+    """What finished shards must have been made from to be taken over, as JSON."""
+    status = os.stat(source_path)
+    return [FORMAT, os.path.abspath(source_path), status.st_size, status.st_mtime_ns] + arguments
+
+
+def _finished(task):
+    """The result of a shard that an earlier call has finished, else None; what is left of it is removed."""
+    path, stamp = task[2], task[3]
+    with contextlib.suppress(PipelineError):
+        found = files.read_json(path + ".json")
+        if found["stamp"] == stamp and os.path.isfile(path) and os.path.getsize(path) == found["size_bytes"]:
+            return found
+    for leftover in glob.glob(glob.escape(path) + "*") + glob.glob(
+        os.path.join(glob.escape(os.path.dirname(path)), ".{}*".format(glob.escape(os.path.basename(path))))
+    ):
+        os.remove(leftover)
+    return None
+
+
+def _write_missing(tasks, done, workers, skip):
+    """The results of all shards, in order; those that are not `done` are written."""
+    missing = [task for task, result in zip(tasks, done) if result is None]
+    pairs = sum(len(task[1]) for task in missing)
+    faults = sum(len(result["faults"]) for result in done if result)
+    results = []
+    written = iter(ordered(_write_shard, missing, min(workers, max(1, len(missing))), Progress(max(1, pairs), "pairs")))
+    for result in done:
+        if result is None:
+            result = next(written)
+            faults += len(result["faults"])
+        if faults > skip:
+            raise PipelineError(_too_many(skip, result["faults"][-1]["problem"]))
+        results.append(result)
+    return results
+
+
+def _too_many(skip, problem):
+    return "more than {} faulty pairs, among them: {}".format(skip, problem)
+
+
+def _common_size(source_path, results):
+    results = [result for result in results if result["records"]]
+    if not results:
+        raise PipelineError("{}: no pair can be used".format(source_path))
     first = results[0]
     for other in results[1:]:
-        _same_size(archive_path, first["size"], first["row"], other["size"], other["row"])
+        _same_size(source_path, first, other["size"], Row(*other["first"]))
     return first["size"]
 
 
-def _same_size(archive_path, size, row, other_size, other_row):
-    if size != other_size:
+def _same_size(source_path, first, size, row):
+    if list(size) != list(first["size"]):
+        known = Row(*first["first"])
         raise PipelineError(
             "{}: images of more than one size: row {} ({}) is {}, row {} ({}) is {}".format(
-                archive_path,
-                *(row.number, row.rgb, size_text(size), other_row.number, other_row.rgb, size_text(other_size)),
+                source_path,
+                *(known.number, known.rgb, size_text(first["size"]), row.number, row.rgb, size_text(size)),
             )
         )
 
 
-def _write_shard(part, tick):
+def _write_shard(task, tick):
     from .tf import tf
 
-    archive_path, rows, path = part
-    size = None
+    source_path, rows, path, stamp, check, skip = task
+    result = {"stamp": stamp, "records": 0, "size": None, "first": None, "faults": []}
+    os.makedirs(os.path.dirname(path), exist_ok=True)
     try:
-        with Archive(archive_path) as archive, tf.python_io.TFRecordWriter(path) as writer:
-            for row in rows:
-                rgb, depth, row_size = archive.pair(row)
-                size = size or row_size
-                _same_size(archive_path, size, rows[0], row_size, row)
-                features = {"data_x": rgb, "data_y": depth, "name": row.rgb.encode("utf-8")}
-                writer.write(_example(tf, features))
-                tick(1)
+        with files.atomic_path(path) as temporary, open_source(source_path) as source:
+            with tf.python_io.TFRecordWriter(temporary) as writer:
+                for row in rows:
+                    try:
+                        rgb, depth, size = source.pair(row, check)
+                    except PipelineError as error:
+                        if len(result["faults"]) == skip:
+                            raise PipelineError(_too_many(skip, error) if skip else str(error)) from None
+                        print("left out: {}".format(error), flush=True)
+                        result["faults"].append({"row": row.number, "rgb": row.rgb, "problem": str(error)})
+                    else:
+                        if not result["records"]:
+                            result.update(size=list(size), first=list(row))
+                        _same_size(source_path, result, size, row)
+                        writer.write(_example(tf, rgb, depth, row.rgb, source.unit))
+                        result["records"] += 1
+                    tick(1)
     except tf.errors.OpError as error:
         raise PipelineError("{}: cannot be written ({})".format(path, str(error.message).split("\n")[0])) from None
-    return {"size": size, "row": rows[0], "sha256": files.sha256(path)}
+    result.update(sha256=files.sha256(path), size_bytes=os.path.getsize(path))
+    files.write_json(path + ".json", result)
+    return result
 
 
-def _example(tf, features):
-    """A serialized tf.train.Example of single byte strings; keys in order, so that equal input gives equal bytes."""
+def _example(tf, rgb, depth, name, unit):
+    """A serialized tf.train.Example; keys in order, so that equal input gives equal bytes."""
     example = tf.train.Example()
-    for name, value in features.items():
-        example.features.feature[name].bytes_list.value.append(value)
+    for key, value in (("data_x", rgb), ("data_y", depth), ("name", name.encode("utf-8"))):
+        example.features.feature[key].bytes_list.value.append(value)
+    if unit is not None:
+        example.features.feature["depth_unit"].float_list.value.append(unit)
     return example.SerializeToString(deterministic=True)

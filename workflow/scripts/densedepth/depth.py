@@ -8,6 +8,8 @@ import collections
 
 import numpy as np
 
+from . import resize
+
 # Where a picture lies in the network's input: `height` x `width` pixels from row `top` and column `left`.
 Place = collections.namedtuple("Place", "height width top left")
 
@@ -35,16 +37,9 @@ def fit(images, size):
     """
     images = np.asarray(images)
     height, width = images.shape[1:3] if size is None else size
-    rows = _resampling(images.shape[1], height)
-    columns = _resampling(images.shape[2], width)
     fitted = np.empty((len(images), height, width, images.shape[3]), np.float32)
     for image, out in zip(images, fitted):
-        values = image.astype(np.float32)
-        if rows is not None:
-            values = np.tensordot(rows, values, (1, 0))
-        if columns is not None:
-            values = np.moveaxis(np.tensordot(columns, values, (1, 1)), 0, 1)
-        np.divide(values, np.float32(255), out=out)
+        np.divide(resize.resized(image, (height, width)), np.float32(255), out=out)
     return fitted
 
 
@@ -73,7 +68,7 @@ def taken_out(metres, where, size, picture_size):
     for axis, start, length in ((1, where.left, where.width), (0, where.top, where.height)):
         count, cells = picture_size[axis], metres.shape[axis]
         centres = (start + (np.arange(count) + 0.5) * (length / count)) * (cells / size[axis]) - 0.5
-        before, after, share = _neighbours(centres, cells)
+        before, after, share = resize.neighbours(centres, cells)
         share = share.reshape((-1, 1) if axis == 0 else -1).astype(np.float32)
         # Rows are contiguous, columns are not: the columns of few rows are read first.
         first, second = np.take(result, before, axis), np.take(result, after, axis)
@@ -91,38 +86,8 @@ def enlarge(maps, size, box=None):
     top, bottom, left, right = (0, size[0] - 1, 0, size[1] - 1) if box is None else box
     maps = np.asarray(maps)
     # Columns first: they are the scattered reads, and there are fewer of them before the rows are enlarged.
-    before, after, share = _bilinear(maps.shape[-1], size[1], left, right)
+    before, after, share = resize.bilinear(maps.shape[-1], size[1], left, right)
     maps = maps[..., before] * (1 - share) + maps[..., after] * share
-    before, after, share = _bilinear(maps.shape[-2], size[0], top, bottom)
+    before, after, share = resize.bilinear(maps.shape[-2], size[0], top, bottom)
     share = share[:, np.newaxis]
     return maps[..., before, :] * (1 - share) + maps[..., after, :] * share
-
-
-def _bilinear(length, new_length, first, last):
-    """For the new pixels first..last: the two old pixels around each and the share of the second."""
-    return _neighbours((np.arange(first, last + 1) + 0.5) * (length / new_length) - 0.5, length)
-
-
-def _neighbours(centres, length):
-    centres = np.clip(centres, 0, length - 1)
-    before = np.floor(centres).astype(int)
-    return before, np.minimum(before + 1, length - 1), centres - before
-
-
-def _resampling(length, new_length):
-    """The (new, old) float32 matrix that resizes one axis: area mean or bilinear. None when nothing changes."""
-    if new_length == length:
-        return None
-    weights = np.zeros((new_length, length), np.float32)
-    new = np.arange(new_length)
-    if new_length > length:
-        before, after, share = _bilinear(length, new_length, 0, new_length - 1)
-        weights[new, before] = 1 - share
-        weights[new, after] += share
-        return weights
-    scale = length / new_length
-    starts, ends = new[:, np.newaxis] * scale, (new[:, np.newaxis] + 1) * scale
-    old = np.arange(length)
-    covered = np.minimum(ends, old + 1) - np.maximum(starts, old)
-    weights[:] = np.maximum(covered, 0) / scale
-    return weights

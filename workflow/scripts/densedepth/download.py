@@ -1,4 +1,7 @@
-"""Files from the network: several sources tried in turn, broken transfers resumed, checksums before the final name."""
+"""Files from the network: several sources tried in turn, broken transfers resumed, checksums before the final name.
+
+Proxies are those of the environment (http_proxy, https_proxy, no_proxy), as urllib takes them.
+"""
 
 import contextlib
 import http.client
@@ -6,16 +9,21 @@ import os
 import re
 import shutil
 import socket
+import struct
 import time
 import urllib.error
 import urllib.parse
 import urllib.request
+import zipfile
 
-from . import files
+from . import files, progress
 from .errors import PipelineError
 
 RETRIES = 4
 TIMEOUT_SECONDS = 60
+# Beside the files, what those looked like that have no published checksum.
+SEEN = "checksums.json"
+_LONGEST_PAUSE = 60
 _CHUNK = 1 << 20
 _PROGRESS_SECONDS = 5
 # Statuses that may pass: timeout, too many requests, trouble within or behind the server.
@@ -27,20 +35,61 @@ class _Failure(Exception):
 
 
 class _Broken(Exception):
-    """A transfer that another attempt may finish."""
+    """A transfer that another attempt may finish, at the earliest after `wait` seconds."""
+
+    def __init__(self, problem, wait=0):
+        super().__init__(problem)
+        self.wait = wait
 
 
-def fetch(urls, out, sha256=None, md5=None, pause=time.sleep):
+class Sums:
+    """What a file must be: `sha256` or `md5`, and `size` in bytes, each None where it is not known.
+
+    older: MD5 sums of an older release of the file, which is taken with a warning.
+    """
+
+    def __init__(self, sha256=None, md5=None, size=None, older=()):
+        self.sha256 = sha256 and sha256.strip().lower()
+        self.md5 = md5 and md5.strip().lower()
+        self.size = size
+        self.older = [sum.strip().lower() for sum in older]
+
+    @property
+    def known(self):
+        return bool(self.sha256 or self.md5)
+
+    def problem(self, path):
+        """What is wrong with the file, or None."""
+        size = os.path.getsize(path)
+        if self.size is not None and size != self.size:
+            return "it has {} bytes where {} belong".format(size, self.size)
+        for name, wanted, digest in (("SHA-256", self.sha256, files.sha256), ("MD5", self.md5, files.md5)):
+            found = digest(path) if wanted else None
+            if found == wanted:
+                continue
+            if name == "MD5" and found in self.older:
+                print("{}: warning: an older release of this file (MD5 {})".format(path, found), flush=True)
+                continue
+            return "{} is {} where {} belongs ({} bytes)".format(name, found, wanted, size)
+        return None if self.known else _cut_off(path)
+
+
+def fetch(urls, out, sums=None, pause=time.sleep, cache=None):
     """Get the file `out` from the first of `urls` that has it; returns how: "there", or the source used.
 
-    `urls`: http(s) or file addresses, or local paths. A file that is already at `out` stays, without asking any
-    source, when its checksum fits or none is given. Bytes so far are kept in `.NAME.part` beside `out` and taken up
-    again, also by a later call. `pause(seconds)` waits between attempts. Raises PipelineError, naming what was wrong
-    with each source, when none works, and for a file at `out` that has another checksum.
+    `urls`: http(s) or file addresses, or local paths. `cache`: a folder that may hold the file under its name; it is
+    looked into first and never written to. A file that is already at `out` stays, without asking any source, when it
+    fits `sums`. Without a known checksum the first one seen is noted in `SEEN` beside `out`, and a file that differs
+    is refused from then on. Bytes so far are kept in `.NAME.part` beside `out` and taken up again, also by a later
+    call. `pause(seconds)` waits between attempts. Raises PipelineError, naming what was wrong with each source, when
+    none works, and for a file at `out` that does not fit.
     """
-    if os.path.exists(out):
-        return _keep(out, sha256, md5)
+    sums = sums or Sums()
     folder, name = os.path.split(os.path.abspath(out))
+    if os.path.exists(out):
+        return _keep(out, sums)
+    if cache and os.path.isfile(os.path.join(cache, name)):
+        urls = [os.path.join(cache, name)] + list(urls)
     os.makedirs(folder, exist_ok=True)
     part = os.path.join(folder, ".{}.part".format(name))
     with files.lock(part + ".lock", "downloading this file"):
@@ -48,11 +97,13 @@ def fetch(urls, out, sha256=None, md5=None, pause=time.sleep):
         for url in urls:
             try:
                 _fetch_one(url, part, pause)
-                _verify(part, sha256, md5)
+                _verify(part, sums, out)
             except _Failure as failure:
                 problems.append("{}: {}".format(url, failure))
                 print("{}: {}".format(url, failure), flush=True)
                 continue
+            if not sums.known:
+                _note_seen(part, out)
             files.replace(part, out)
             _forget(part + ".json")
             _forget(part + ".lock")
@@ -65,31 +116,68 @@ def fetch(urls, out, sha256=None, md5=None, pause=time.sleep):
     )
 
 
-def _keep(out, sha256, md5):
-    try:
-        _verify(out, sha256, md5, remove=False)
-    except _Failure as failure:
+def _keep(out, sums):
+    problem = sums.problem(out) or (None if sums.known else _other_than_seen(out, out))
+    if problem:
         raise PipelineError(
-            "{}: already there, but {}; remove it to download it again, or correct the sum".format(out, failure)
-        ) from None
-    checked = "its checksum fits" if sha256 or md5 else "no checksum to compare"
+            "{}: already there, but {}; remove it to download it again, or correct the sum".format(out, problem)
+        )
+    checked = "its checksum fits" if sums.known else "no published checksum"
     print(
         "{}: already there ({} bytes, {}); nothing to download".format(out, os.path.getsize(out), checked), flush=True
     )
     return "there"
 
 
-def _verify(path, sha256, md5, remove=True):
-    """Compare the sums; a wrong file is removed, since no resumption can mend it."""
-    for name, wanted, digest in (("SHA-256", sha256, files.sha256), ("MD5", md5, files.md5)):
-        if not wanted:
+def _verify(part, sums, out):
+    """Refuse what does not fit; a wrong file is removed, since no resumption can mend it."""
+    problem = sums.problem(part) or (None if sums.known else _other_than_seen(part, out))
+    if problem:
+        _forget(part)
+        raise _Failure(problem)
+
+
+def _seen(out):
+    """{name: SHA-256} of the files without a published checksum in the folder of `out`."""
+    path = os.path.join(os.path.dirname(os.path.abspath(out)), SEEN)
+    return files.read_json(path) if os.path.exists(path) else {}
+
+
+def _other_than_seen(path, out):
+    noted = _seen(out).get(os.path.basename(out))
+    if noted is None:
+        return None
+    found = files.sha256(path)
+    if found == noted:
+        return None
+    return "SHA-256 is {}, but {} was seen first; if the file was meant to change, take its line out of {}".format(
+        found, noted, os.path.join(os.path.dirname(out), SEEN)
+    )
+
+
+def _note_seen(path, out):
+    folder, name = os.path.split(os.path.abspath(out))
+    # Downloads of several files end at the same time.
+    with files.lock(os.path.join(folder, "." + SEEN + ".lock"), "noting a checksum", patience=60):
+        files.write_json(os.path.join(folder, SEEN), dict(_seen(out), **{name: files.sha256(path)}))
+
+
+def _cut_off(path):
+    """What is wrong with a zip or HDF5 file that says itself that there must be more of it, or None."""
+    with open(path, "rb") as stream:
+        head = stream.read(1024)
+    if head[:4] == b"PK\x03\x04" and not zipfile.is_zipfile(path):
+        return "the zip file is cut off ({} bytes)".format(os.path.getsize(path))
+    # MATLAB puts 512 bytes of its own before the HDF5 file.
+    for start in (0, 512):
+        if head[start : start + 8] != b"\x89HDF\r\n\x1a\n":
             continue
-        found = digest(path)
-        if found != wanted.strip().lower():
-            size = os.path.getsize(path)
-            if remove:
-                _forget(path)
-            raise _Failure("{} is {} where {} belongs ({} bytes)".format(name, found, wanted, size))
+        # The place of the end address in the superblock, by its version: HDF5 File Format Specification, II.A.
+        place = {0: 40, 1: 44, 2: 28, 3: 28}.get(head[start + 8])
+        end = struct.unpack_from("<Q", head, start + place)[0] if place else 0
+        if end > os.path.getsize(path):
+            return "the HDF5 file is cut off ({} of {} bytes)".format(os.path.getsize(path), end)
+    return None
 
 
 def _fetch_one(url, part, pause):
@@ -105,7 +193,7 @@ def _fetch_one(url, part, pause):
         except _Broken as problem:
             if attempt == RETRIES:
                 raise _Failure("{}, after {} attempts".format(problem, attempt + 1)) from None
-            wait = 2**attempt
+            wait = min(max(2**attempt, problem.wait), _LONGEST_PAUSE)
             print("{}: {}; {} bytes so far, again in {} s".format(url, problem, _size(part), wait), flush=True)
             pause(wait)
 
@@ -134,7 +222,10 @@ def _transfer(url, part):
         if error.code == 416 and have:
             return _past_the_end(error, part, have)
         problem = "HTTP status {} ({})".format(error.code, error.reason)
-        raise (_Broken if error.code in _PASSING else _Failure)(problem) from None
+        if error.code not in _PASSING:
+            raise _Failure(problem) from None
+        asked = error.headers.get("Retry-After", "")
+        raise _Broken(problem, int(asked) if asked.isdigit() else 0) from None
     except urllib.error.URLError as error:
         # Without name service no attempt helps; the user should hear at once.
         raise (_Failure if isinstance(error.reason, socket.gaierror) else _Broken)(str(error.reason)) from None
@@ -192,7 +283,11 @@ def _receive(response, part, have, total):
             if now - said > _PROGRESS_SECONDS:
                 said = now
                 rate = (size - have) / (now - begin)
-                print("{}/{} MB, {:.2f} MB/s".format(size >> 20, (total or 0) >> 20 or "?", rate / 2**20), flush=True)
+                left = ", {} left".format(progress.duration((total - size) / max(rate, 1))) if total else ""
+                print(
+                    "{}/{} MB, {:.2f} MB/s{}".format(size >> 20, (total or 0) >> 20 or "?", rate / 2**20, left),
+                    flush=True,
+                )
     if total is not None and size < total:
         raise _Broken("the connection ended after {} of {} bytes".format(size, total))
     if total is not None and size > total:

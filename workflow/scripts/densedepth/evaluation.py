@@ -36,17 +36,19 @@ _BINS_PER_METRE = 10000
 _FARTHEST_BIN = 100 * _BINS_PER_METRE
 
 
-def evaluate(predictor, test_set, batch_size, limits=depth.LIMITS_M, progress=None, names=("port",)):
+def evaluate(predictor, test_set, batch_size, limits=None, progress=None, names=("port",)):
     """Evaluate `predictor` (see `inference.Predictor`) on `test_set` (see `testset.TestSet`).
 
-    `limits` are the nearest and farthest predicted depth in metres; `progress(done, count)` is called after each batch;
-    `names` are those of the protocols. Returns the evaluation as JSON-like values: `format`, `source` (what was
-    evaluated), `protocol`, `metrics` (see `metrics`), `per_image`, `speed` (see `Speed.as_dict`), `test_data` and
-    `runtime`. Protocol, metrics and images at the top are those of `port`; those of each other protocol are in
-    `protocols` by its name. Memory does not grow with the number of images. Raises PipelineError for an output of
-    unusable shape or value, naming the image, and for a test set that a protocol cannot take.
+    `limits` are the nearest and farthest predicted depth in metres (None: those of the test set); `progress(done,
+    count)` is called after each batch; `names` are those of the protocols. Returns the evaluation as JSON-like
+    values: `format`, `source` (what was evaluated), `protocol`, `metrics` (see `metrics`), `per_image`, `speed`
+    (see `Speed.as_dict`), `test_data` and `runtime`. Protocol, metrics and images at the top are those of `port`;
+    those of each other protocol are in `protocols` by its name. Memory does not grow with the number of images.
+    Raises PipelineError for an output of unusable shape or value, naming the image, and for a test set that a
+    protocol cannot take.
     """
     check_batch_size(predictor, batch_size)
+    limits = limits or test_set.limits
     chosen = [protocols.fitted(protocol, test_set) for protocol in protocols.named(names)]
     speed = Speed(predictor, batch_size)
 
@@ -63,12 +65,13 @@ def evaluate(predictor, test_set, batch_size, limits=depth.LIMITS_M, progress=No
     return _document(predictor.describe(), test_set, found, speed.as_dict())
 
 
-def evaluate_stored(stored, test_set, limits=depth.LIMITS_M, progress=None, names=("port",)):
+def evaluate_stored(stored, test_set, progress=None, names=("port",)):
     """As `evaluate`, of outputs that a network gave elsewhere; `speed` is None.
 
     `stored.batch_size`, `stored.outputs(number)` with the outputs (n, h, w) of batch `number` and of its mirrored
     images (n at least the images in the batch), and `stored.describe()`, which becomes `source`.
     """
+    limits = test_set.limits
     chosen = [protocols.fitted(protocol, test_set) for protocol in protocols.named(names)]
 
     def outputs():
@@ -117,11 +120,12 @@ def evaluate_constant(test_set, progress=None):
     `evaluate`; `source` has `kind` "constant" and `depth_m`, `speed` is None, and `test_data` also has the archive's
     `sha256`, which is read once for all evaluations of a workflow.
     """
-    constant = _median(test_set)
+    port = protocols.fitted(protocols.named(["port"])[0], test_set)
+    constant = _median(test_set, port)
     scores = _Scores()
     for _, truth, numbers in test_set.batches(1):
-        cropped = _crop(truth, test_set.crop)[0]
-        scores.add(numbers, [metrics.measure(truth=cropped, prediction=np.full(cropped.shape, constant))])
+        cropped = _crop(truth, port.crop)
+        scores.add(numbers, _sums(port, cropped, np.full(cropped.shape, constant)))
         if progress:
             progress(len(scores.indices), test_set.count)
     source = {
@@ -129,8 +133,7 @@ def evaluate_constant(test_set, progress=None):
         "depth_m": constant,
         "chosen_by": "median of the true depths of the test set itself, inside the crop (an oracle among constants)",
     }
-    port = protocols.fitted(protocols.named(["port"])[0], test_set)
-    document = _document(source, test_set, {"port": _block(port, depth.LIMITS_M, scores, test_set.count)}, None)
+    document = _document(source, test_set, {"port": _block(port, test_set.limits, scores, test_set.count)}, None)
     document["test_data"]["sha256"] = files.sha256(test_set.path)
     return document
 
@@ -322,13 +325,18 @@ def _measure(output, mirrored, truth, views):
     for view, protocol in views:
         crop, _, limits = view
         predicted = flip_averaged(output, mirrored, truth.shape[1:3], crop, limits)
-        sums = []
-        for t, p in zip(_crop(truth, crop), predicted):
-            mask = protocol.mask(t)
-            empty = mask is not None and not mask.any()
-            sums.append(None if empty else metrics.measure(truth=t, prediction=p, mask=mask))
-        measured.append((view, sums))
+        measured.append((view, _sums(protocol, _crop(truth, crop), predicted)))
     return measured
+
+
+def _sums(protocol, truth, predicted):
+    """What `metrics.measure` makes of each image; None for one of which no pixel counts."""
+    sums = []
+    for t, p in zip(truth, predicted):
+        mask = protocol.mask(t)
+        empty = mask is not None and not mask.any()
+        sums.append(None if empty else metrics.measure(truth=t, prediction=p, mask=mask))
+    return sums
 
 
 class _Scores:
@@ -426,10 +434,12 @@ def _crop(maps, crop):
     return maps[:, top : bottom + 1, left : right + 1]
 
 
-def _median(test_set):
+def _median(test_set, protocol):
     histogram = np.zeros(_FARTHEST_BIN + 1, np.int64)
     for _, truth, _ in test_set.batches(1):
-        values = _crop(truth, test_set.crop).astype(np.float64) * _BINS_PER_METRE
+        truth = _crop(truth, protocol.crop)
+        mask = protocol.mask(truth)
+        values = (truth if mask is None else truth[mask]).astype(np.float64) * _BINS_PER_METRE
         bins = np.minimum(values, _FARTHEST_BIN).astype(np.int64)
         histogram += np.bincount(bins.ravel(), minlength=len(histogram))
     middle = np.searchsorted(np.cumsum(histogram), (histogram.sum() + 1) // 2)

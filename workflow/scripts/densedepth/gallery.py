@@ -16,8 +16,8 @@ SIDE_FILE = "gallery.json"
 # Width of the maps in a scene's data file: enough for a page, where each scene is part of the file.
 _WIDTH = 240
 
-# rgb: uint8 (h, w, 3). truth, prediction: uint16 (h, w), millimetres. near, far: ends of the depth's colours; worst:
-# the far end of the error's, all in millimetres. depth_colours, error_colours: uint8 (256, 3).
+# rgb: uint8 (h, w, 3). truth, prediction: uint16 (h, w), millimetres; a truth of 0 is not known. near, far: ends of the
+# depth's colours; worst: the far end of the error's, all in millimetres. depth_colours, error_colours: uint8 (256, 3).
 Scene = collections.namedtuple("Scene", "rgb truth prediction near far worst depth_colours error_colours")
 
 
@@ -44,22 +44,25 @@ def draw(folder, name, test_set, wanted, predicted, source):
         if names:
             prediction = predicted(rgb, index)
             for one in names:
-                drawn[one] = _draw(folder, one, index, rgb[0], truth[0], prediction, test_set.crop)
+                drawn[one] = _draw(folder, one, index, rgb[0], truth[0], prediction, test_set)
     scenes = [drawn[one] for one in wanted]
     files.write_json(
         os.path.join(folder, SIDE_FILE), {"format": FORMAT, "run": name, "source": source, "scenes": scenes}
     )
 
 
-def _draw(folder, name, index, rgb, truth, predicted, crop):
-    top, bottom, left, right = crop
+def _draw(folder, name, index, rgb, truth, predicted, test_set):
+    top, bottom, left, right = test_set.crop
     inside = (slice(top, bottom + 1), slice(left, right + 1))
-    rgb, truth = rgb[inside], truth[inside]
-    scores = metrics.image_scores(metrics.measure(truth=truth, prediction=predicted))
+    rgb, truth, mask = rgb[inside], truth[inside], None
+    if test_set.holes:
+        mask = truth > 0
+    scores = metrics.image_scores(metrics.measure(truth=truth, prediction=predicted, mask=mask))
+    known = truth if mask is None else np.where(mask, truth, np.nan)
     title = "held-out scene {}:  delta1 {:.3f},  rms {:.3f} m".format(index, scores["delta1"], scores["rms"])
     if not name.startswith("scene"):
         title = "{} {}".format(name, title)
-    visualize.draw_scene(os.path.join(folder, name + ".png"), title, rgb, truth, predicted)
+    visualize.draw_scene(os.path.join(folder, name + ".png"), title, rgb, known, predicted)
     _write_data(os.path.join(folder, name + ".npz"), rgb, truth, predicted)
     print("{}: {}".format(name, title))
     return {
@@ -91,9 +94,10 @@ def read(path):
             rgb, truth, prediction = (data[key] for key in ("rgb", "truth", "prediction"))
     except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise PipelineError("{}: not the data of a scene ({}); draw the gallery again".format(path, error)) from None
-    near = 500 * math.floor(truth.min() / 500)
-    far = max(500 * math.ceil(truth.max() / 500), near + 500)
-    error = np.abs(truth.astype(int) - prediction)
+    known = truth > 0
+    near = 500 * math.floor(truth[known].min() / 500)
+    far = max(500 * math.ceil(truth[known].max() / 500), near + 500)
+    error = np.abs(truth.astype(int) - prediction)[known]
     worst = max(500, 500 * math.ceil(float(np.percentile(error, 99)) / 500))
     colours = visualize.depth_colours(), visualize.error_colours()
     return Scene(rgb, truth, prediction, near, far, worst, *colours)

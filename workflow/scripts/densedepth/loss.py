@@ -20,7 +20,7 @@ _K2 = 0.03
 _RANGE = 100.0
 
 
-def depth_loss(prediction, target):
+def depth_loss(prediction, target, holes=False):
     """The loss and its terms as a dict of float32 scalars: `total`, `l1`, `gradient`, `ssim`.
 
     prediction, target: (N, H, W, 1) inverse depths in 1..100. `l1` is the mean absolute difference; `gradient` the mean
@@ -28,16 +28,67 @@ def depth_loss(prediction, target):
     and counts in the mean; `ssim` the batch mean of clip((1 - SSIM) / 2, 0, 1), SSIM being each sample's mean over the
     map of all complete 11x11 Gaussian windows.
 
+    With `holes`, a target of 0 means that the depth is not known, and such pixels count nowhere: `l1` is the mean over
+    the other pixels of the batch, `gradient` over the pairs of neighbours that are both known, and the means within a
+    window of `ssim` are those of its known pixels, each window counting as much as the known share of its weight.
+    Without any hole in it the loss is the same up to rounding.
+
     Raises PipelineError when height or width is not known or below 11 pixels.
     """
     _check_size(prediction)
     prediction = tf.cast(prediction, tf.float32)
     target = tf.cast(target, tf.float32)
+    if holes:
+        return _masked_loss(prediction, target)
     difference = prediction - target
     l1 = tf.reduce_mean(tf.abs(difference))
     gradient = _gradient_error(difference)
     ssim = tf.reduce_mean(tf.clip_by_value((1.0 - structural_similarity(prediction, target)) * 0.5, 0.0, 1.0))
+    return _terms(l1, gradient, ssim)
+
+
+def _terms(l1, gradient, ssim):
     return {"total": L1_WEIGHT * l1 + gradient + ssim, "l1": l1, "gradient": gradient, "ssim": ssim}
+
+
+def _masked_loss(prediction, target):
+    known = tf.cast(target > 0.0, tf.float32)
+    difference = (prediction - target) * known
+    l1 = _known_mean(tf.abs(difference), known)
+    height, width = difference.shape.as_list()[1:3]
+    down = _known_mean(tf.abs(difference[:, 1:] - difference[:, :-1]), known[:, 1:] * known[:, :-1])
+    across = _known_mean(tf.abs(difference[:, :, 1:] - difference[:, :, :-1]), known[:, :, 1:] * known[:, :, :-1])
+    gradient = down * ((height - 1.0) / height) + across * ((width - 1.0) / width)
+    ssim = tf.reduce_mean(tf.clip_by_value((1.0 - _masked_similarity(prediction, target, known)) * 0.5, 0.0, 1.0))
+    return _terms(l1, gradient, ssim)
+
+
+def _known_mean(values, known):
+    """The mean of `values` where `known` is 1; 0 where it is so nowhere."""
+    return tf.reduce_sum(values * known) / tf.maximum(tf.reduce_sum(known), 1.0)
+
+
+def _masked_similarity(prediction, target, known):
+    """`structural_similarity` over the known pixels; 1 for a sample without any."""
+    c1 = (_K1 * _RANGE) ** 2
+    c2 = (_K2 * _RANGE) ** 2
+    axes = [1, 2, 3]
+    count = tf.maximum(tf.reduce_sum(known, axes, keepdims=True), 1.0)
+    shift = tf.stop_gradient(tf.reduce_sum(target * known, axes, keepdims=True) / count)
+    first, second = (prediction - shift) * known, (target - shift) * known
+    sums = [known, first, second, first * second, first * first + second * second]
+    share, *sums = tf.split(_window_means(tf.concat(sums, axis=3)), 5, axis=3)
+    # The corner of a window weighs 1e-6 of it; what lies below is rounding.
+    full = tf.maximum(share, 1e-7)
+    mean1, mean2, mean_product, mean_squares = (total / full for total in sums)
+    product = mean1 * mean2
+    squares = mean1 * mean1 + mean2 * mean2
+    contrast = (2.0 * (mean_product - product) + c2) / (mean_squares - squares + c2)
+    mean1 += shift
+    mean2 += shift
+    luminance = (2.0 * mean1 * mean2 + c1) / (mean1 * mean1 + mean2 * mean2 + c1)
+    missing = tf.reduce_sum((1.0 - luminance * contrast) * share, axes)
+    return 1.0 - missing / tf.maximum(tf.reduce_sum(share, axes), 1e-7)
 
 
 def _gradient_error(difference):

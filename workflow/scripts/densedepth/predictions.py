@@ -10,7 +10,7 @@ import os
 
 import numpy as np
 
-from . import clouds, depth, evaluation, files, pictures, pool, progress, runtime, visualize
+from . import clouds, depth, evaluation, files, photos, pool, progress, runtime, visualize
 from .errors import PipelineError
 
 FORMAT = 1
@@ -29,7 +29,8 @@ _FARTHEST_MM = 65535
 
 # batch_size; kinds: of KINDS; flip_average; size: of the network's input where it takes any, else None;
 # intrinsics: clouds.Intrinsics or None for NYU's; points: the most in a cloud.
-Options = collections.namedtuple("Options", "batch_size kinds flip_average size intrinsics points")
+# limits: nearest and farthest depth in metres.
+Options = collections.namedtuple("Options", "batch_size kinds flip_average size intrinsics points limits")
 
 _Job = collections.namedtuple("_Job", "path name frame where image")
 
@@ -138,7 +139,7 @@ class _Run:
         """The pictures that can be read, placed in the network's input."""
         for path in paths:
             try:
-                for frame in pictures.frames(path):
+                for frame in photos.frames(path):
                     name = named[path] if frame.number is None else "{}/{:06d}".format(named[path], frame.number)
                     if name in self._names:
                         raise PipelineError("{}: the results of another file are called {}".format(path, name))
@@ -151,9 +152,10 @@ class _Run:
 
     def metres(self, images, batch_size):
         """Depth (n, h, w) in metres at the network's output size."""
-        maps = depth.metres(evaluation.predict(self._predictor, images, batch_size))
+        limits = self._options.limits
+        maps = depth.metres(evaluation.predict(self._predictor, images, batch_size), limits)
         if self._options.flip_average:
-            mirrored = depth.metres(evaluation.predict(self._predictor, images[:, :, ::-1], batch_size))
+            mirrored = depth.metres(evaluation.predict(self._predictor, images[:, :, ::-1], batch_size), limits)
             maps = (maps + mirrored[:, :, ::-1]) / 2
         return maps
 
@@ -204,7 +206,7 @@ class _Run:
             "flip_average": self._options.flip_average,
             "depth": {
                 "unit": "metres along the viewing axis",
-                "limits": list(depth.LIMITS_M),
+                "limits": list(self._options.limits),
                 "nearest": float(metres.min()),
                 "median": float(np.median(metres)),
                 "farthest": float(metres.max()),
@@ -222,7 +224,7 @@ class _Run:
 
 _HOLDS = {
     "npy": "float32 (height, width), metres",
-    "png": "16-bit grey, millimetres",
+    "png": "16-bit grey, millimetres; 65535: that or farther",
     "panel": "picture and depth in colour, scale in metres",
     "ply": "points, metres: x right, y down, z away from the camera",
 }

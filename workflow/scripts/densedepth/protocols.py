@@ -60,7 +60,12 @@ def named(names):
 
 
 def fitted(protocol, test_set):
-    """`protocol` with the crop for this test set. Raises PipelineError when its crop is for images of another size."""
+    """`protocol` with the crop for this test set, and without its holes.
+
+    Raises PipelineError when the protocol's crop is for images of another size.
+    """
+    if test_set.holes and not protocol.masked:
+        protocol = dataclasses.replace(protocol, truth_m=(0.0, test_set.limits[1]))
     if protocol.crop is None:
         return dataclasses.replace(protocol, crop=tuple(test_set.crop))
     if tuple(test_set.image_size) != _BTS_SIZE:

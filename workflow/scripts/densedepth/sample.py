@@ -10,14 +10,12 @@ Pillow and NumPy.
 
 import io
 import os
-import shutil
-import tempfile
 import zipfile
 
 import numpy
 from PIL import Image
 
-from . import files, sample_render, sample_rooms
+from . import files, sample_render, sample_rooms, testset
 from .errors import PipelineError
 from .pool import Progress, ordered
 
@@ -29,7 +27,6 @@ VIEWS = 4
 EXAMPLES = 4
 PAIRS_16_BIT = 4
 _TRAIN, _TEST, _EXAMPLE = 0, 1, 2
-_DATE = (1980, 1, 1, 0, 0, 0)
 
 
 def write(out, train_scenes=240, test_scenes=48, seed=0, workers=1, size=SIZE):
@@ -97,45 +94,38 @@ def _png(array):
 def _write_train(final, drawn, count, held_out):
     rows, written = [], 0
     with files.atomic_path(final) as path, zipfile.ZipFile(path, "w") as archive:
-        archive.writestr(_member("data/"), b"")
+        archive.writestr(testset.member("data/"), b"")
         number = 0
         while written < count:
             kind, pictures = next(drawn)
             number += 1
             for view, (jpeg, png) in enumerate(pictures, 1):
                 name = "data/nyu2_train/{}_{:04d}_out/{}".format(kind, number, view)
-                archive.writestr(_member(name + ".jpg"), jpeg)
-                archive.writestr(_member(name + ".png"), png)
+                archive.writestr(testset.member(name + ".jpg"), jpeg)
+                archive.writestr(testset.member(name + ".png"), png)
                 rows.append("{0}.jpg,{0}.png\n".format(name))
                 written += 1
-        archive.writestr(_member("data/nyu2_train.csv"), "".join(rows))
+        archive.writestr(testset.member("data/nyu2_train.csv"), "".join(rows))
         rows = []
         for index, (rgb, depth) in enumerate(held_out):
             names = ["data/nyu2_test/{:05d}_{}.png".format(index, word) for word in ("colors", "depth")]
-            archive.writestr(_member(names[0]), _png(rgb))
-            archive.writestr(_member(names[1]), _png(millimetres(depth)))
+            archive.writestr(testset.member(names[0]), _png(rgb))
+            archive.writestr(testset.member(names[1]), _png(millimetres(depth)))
             rows.append(",".join(names) + "\n")
-        archive.writestr(_member("data/nyu2_test.csv"), "".join(rows))
+        archive.writestr(testset.member("data/nyu2_test.csv"), "".join(rows))
 
 
 def _write_test(final, drawn, count, size):
     """Write the evaluation arrays as they are drawn; returns the first few pairs."""
     kept = []
-    with files.atomic_path(final) as path, zipfile.ZipFile(path, "w") as archive:
-        # A zip takes one member at a time, so the depths wait in a file of their own.
-        with tempfile.TemporaryFile(dir=os.path.dirname(os.path.abspath(final))) as depths:
-            with _array(archive, "eigen_test_rgb.npy", (count,) + tuple(size) + (3,), "|u1") as stream:
-                for _ in range(count):
-                    rgb, depth = next(drawn)[1][0]
-                    stream.write(rgb.tobytes())
-                    depths.write(depth.astype("<f4").tobytes())
-                    if len(kept) < PAIRS_16_BIT:
-                        kept.append((rgb, depth))
-            depths.seek(0)
-            with _array(archive, "eigen_test_depth.npy", (count,) + tuple(size), "<f4") as stream:
-                shutil.copyfileobj(depths, stream, 1 << 20)
-        with _array(archive, "eigen_test_crop.npy", (4,), "<i8") as stream:
-            stream.write(numpy.array(crop_of(size), "<i8").tobytes())
+
+    def pairs():
+        for _, pictures in drawn:
+            if len(kept) < PAIRS_16_BIT:
+                kept.append(pictures[0])
+            yield pictures[0]
+
+    testset.write(final, pairs(), count, size, crop_of(size))
     return kept
 
 
@@ -149,25 +139,3 @@ def crop_of(size):
         left * width // SIZE[1],
         (right + 1) * width // SIZE[1] - 1,
     )
-
-
-def _array(archive, name, shape, descr):
-    """A stream into the member `name`, behind the header of an array."""
-    header = io.BytesIO()
-    numpy.lib.format.write_array_header_1_0(header, {"descr": descr, "fortran_order": False, "shape": shape})
-    member = _member(name)
-    size = numpy.dtype(descr).itemsize
-    for length in shape:
-        size *= length
-    # Known beforehand, so that the member gets the large form only where it must.
-    member.file_size = len(header.getvalue()) + size
-    stream = archive.open(member, "w")
-    stream.write(header.getvalue())
-    return stream
-
-
-def _member(name):
-    """A stored member with a fixed date, so that equal content makes equal archives."""
-    member = zipfile.ZipInfo(name, _DATE)
-    member.external_attr = (0o40755 << 16 | 0x10) if name.endswith("/") else 0o100644 << 16
-    return member

@@ -3,16 +3,31 @@
 eigen_test_rgb.npy     (654,480,640,3)  uint8, or floats of 0..255
 eigen_test_depth.npy   (654,480,640)    floats, metres, above zero
 eigen_test_crop.npy    (4,)             integers: first row, last row, first column, last column, all inclusive
+pictures.json          only in archives made of one's own pictures: the greatest depth, and whether 0 means a hole
 """
+
+import contextlib
+import io
+import json
+import os
+import shutil
+import tempfile
+import zipfile
 
 import numpy
 
-from .archives import DAMAGE, open_zip
+from . import files
+from .archives import DAMAGE, LARGEST, open_zip
+from .depth import LIMITS_M
 from .errors import PipelineError
 
 RGB = "eigen_test_rgb.npy"
 DEPTH = "eigen_test_depth.npy"
 CROP = "eigen_test_crop.npy"
+PICTURES = "pictures.json"
+
+# Of all members, so that equal content makes equal archives.
+_DATE = (1980, 1, 1, 0, 0, 0)
 
 
 def open_test_set(path):
@@ -29,7 +44,8 @@ class TestSet:
     """Images with true depth, in the archive's order. A context manager; may be read any number of times.
 
     `count` images of `image_size` (height, width); `crop` = (top, bottom, left, right), inclusive, is the part of each
-    image that evaluation looks at.
+    image that evaluation looks at. `limits` are the nearest and farthest depth, in metres, that a prediction takes;
+    with `holes` a depth of 0 means that it is not known.
     """
 
     __test__ = False  # not a test, whatever pytest thinks of the name
@@ -55,6 +71,7 @@ class TestSet:
         self.count = rgb.shape[0]
         self.image_size = rgb.shape[1:3]
         self.crop = self._read_crop(crop)
+        self.limits, self.holes = self._read_pictures()
 
     def __enter__(self):
         return self
@@ -79,13 +96,23 @@ class TestSet:
             )
         return top, bottom, left, right
 
+    def _read_pictures(self):
+        if PICTURES not in self._zip.namelist():
+            return LIMITS_M, False
+        try:
+            facts = json.loads(self._zip.read(PICTURES).decode("utf-8"))
+            return (LIMITS_M[0], float(facts["max_depth_m"])), bool(facts["holes"])
+        except DAMAGE + (ValueError, KeyError, TypeError) as error:
+            raise PipelineError("{}: {}: cannot be read ({})".format(self.path, PICTURES, error)) from None
+
     def batches(self, batch_size, holes=False):
         """Yield (rgb uint8 (n,H,W,3), depth float32 (n,H,W) in metres, [indices]); the last batch may be short.
 
         One pass over the archive; only one batch is in memory. Raises PipelineError, naming array and image, for values
-        that are not finite, depths that are not above zero (with `holes` such depths are passed on), and a damaged
-        archive.
+        that are not finite, depths that are not above zero (with `holes`, here or of the archive, such depths are
+        passed on), and a damaged archive.
         """
+        holes = holes or self.holes
         with self._rgb.open() as rgb_stream, self._depth.open() as depth_stream:
             for first in range(0, self.count, batch_size):
                 indices = list(range(first, min(first + batch_size, self.count)))
@@ -118,6 +145,51 @@ class TestSet:
         return depth
 
 
+def write(final, pairs, count, size, crop, pictures=None):
+    """Write the archive `final` of the `count` (rgb, depth in metres) of `pairs`, as they come; it is whole or absent.
+
+    All have `size` (height, width). crop: (top, bottom, left, right), inclusive. pictures: content of `pictures.json`.
+    """
+    size = tuple(size)
+    with files.atomic_path(final) as path, zipfile.ZipFile(path, "w") as archive:
+        # A zip takes one member at a time, so the depths wait in a file of their own.
+        with tempfile.TemporaryFile(dir=os.path.dirname(os.path.abspath(final))) as depths:
+            with _member_stream(archive, RGB, (count,) + size + (3,), "|u1") as stream:
+                for _ in range(count):
+                    rgb, depth = next(pairs)
+                    if rgb.shape != size + (3,) or depth.shape != size:
+                        raise ValueError("a pair of {} and {} in an archive of {}".format(rgb.shape, depth.shape, size))
+                    stream.write(rgb.tobytes())
+                    depths.write(depth.astype("<f4").tobytes())
+            depths.seek(0)
+            with _member_stream(archive, DEPTH, (count,) + size, "<f4") as stream:
+                shutil.copyfileobj(depths, stream, 1 << 20)
+        with _member_stream(archive, CROP, (4,), "<i8") as stream:
+            stream.write(numpy.array(crop, "<i8").tobytes())
+        if pictures is not None:
+            archive.writestr(member(PICTURES), json.dumps(pictures, sort_keys=True))
+
+
+def member(name):
+    """A stored member with a fixed date; a folder when the name ends in a slash."""
+    info = zipfile.ZipInfo(name, _DATE)
+    info.external_attr = (0o40755 << 16 | 0x10) if name.endswith("/") else 0o100644 << 16
+    return info
+
+
+@contextlib.contextmanager
+def _member_stream(archive, name, shape, descr):
+    """A stream into the member `name`, behind the header of an array."""
+    header = io.BytesIO()
+    numpy.lib.format.write_array_header_1_0(header, {"descr": descr, "fortran_order": False, "shape": shape})
+    info = member(name)
+    # Known beforehand, so that the member gets the large form only where it must.
+    info.file_size = len(header.getvalue()) + int(numpy.prod(shape, dtype=numpy.int64)) * numpy.dtype(descr).itemsize
+    with archive.open(info, "w") as stream:
+        stream.write(header.getvalue())
+        yield stream
+
+
 class _Array:
     """One .npy member: header read at once, values read in order from a stream."""
 
@@ -134,6 +206,10 @@ class _Array:
                 "has {} bytes, where shape {} and dtype {} make {}; the array is cut off or damaged",
                 *(self._info.file_size, self.shape, self.dtype, expected),
             )
+
+        image = expected // max(1, int(self.shape[0])) if self.shape else expected
+        if image > LARGEST:
+            raise self.error("an image has {} bytes, where {} are the most", image, LARGEST)
 
     def _find(self, archive, name):
         """The member `name`, at the top or in exactly one folder."""

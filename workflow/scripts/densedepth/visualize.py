@@ -69,11 +69,12 @@ def draw_scene(path, title, rgb, truth, prediction):
     """Draw input, true depth, predicted depth and absolute error of one scene side by side to the PNG `path`.
 
     `rgb` uint8 (H, W, 3), `truth` and `prediction` (H, W) in metres. Both depths share one scale, that of the truth
-    to the next half metre; a prediction beyond it takes the end's colour, and the scale then ends in an arrow.
+    to the next half metre; a prediction beyond it takes the end's colour, and the scale then ends in an arrow. Where
+    the truth is NaN, it and the error stay white.
     """
-    near, far = _half_metres(truth.min(), truth.max())
+    near, far = _half_metres(np.nanmin(truth), np.nanmax(truth))
     error = np.abs(truth - prediction)
-    worst = max(0.5, math.ceil(2 * float(np.percentile(error, 99))) / 2)
+    worst = max(0.5, math.ceil(2 * float(np.nanpercentile(error, 99))) / 2)
     side, gap, heading, bar = 3.6, 0.1, 0.75, 0.85  # inches
     high = side * rgb.shape[0] / rgb.shape[1]
     with _figure(4 * side + 5 * gap, high + heading + bar) as figure:
@@ -89,7 +90,7 @@ def draw_scene(path, title, rgb, truth, prediction):
         extend = _arrows(prediction.min() < near, prediction.max() > far)
         axes = _axes(figure, (lefts[1] + 0.2, bar - 0.25, 2 * side + gap - 0.4, 0.16))
         figure.colorbar(depths, cax=axes, orientation="horizontal", extend=extend).set_label("depth in metres")
-        extend = _arrows(False, error.max() > worst)
+        extend = _arrows(False, np.nanmax(error) > worst)
         axes = _axes(figure, (lefts[3] + 0.2, bar - 0.25, side - 0.4, 0.16))
         figure.colorbar(errors, cax=axes, orientation="horizontal", extend=extend).set_label("error in metres")
         _save(figure, path)
@@ -109,6 +110,47 @@ def _table(name):
     import matplotlib
 
     return (matplotlib.colormaps[name](range(256), bytes=True))[:, :3]
+
+
+def draw_sheet(path, title, samples, histogram, farthest):
+    """Draw (name, rgb uint8 (H, W, 3), depth (H, W) in metres, 0 unknown) of each of `samples` to the PNG `path`.
+
+    Beside each pair stands the histogram of its depth; the one at the top, `histogram`, equal bins from 0 to `farthest`
+    metres, is that of all data. Depths share one scale; what is not known stays white.
+    """
+    across, side, gap, heading, top = 2, 2.6, 0.1, 0.34, 3.0  # inches
+    down = math.ceil(len(samples) / across)
+    high = max(_tile_height(rgb, side) for _, rgb, _ in samples)
+    wide = 3 * side + 4 * gap + 0.4
+    width, height = across * wide, top + down * (high + heading + 0.3) + gap
+    scale = {"cmap": _DEPTH_COLOURS, "vmin": 0, "vmax": farthest}
+    with _figure(width, height) as figure:
+        figure.text(0.5, 1 - 0.1 / height, title.replace("$", r"\$"), ha="center", va="top", weight="bold")
+        axes = _axes(figure, (0.8, height - top + 0.7, width - 1.6, top - 1.2))
+        edges = np.linspace(0, farthest, len(histogram) + 1)
+        axes.bar(edges[:-1], histogram, np.diff(edges), align="edge")
+        axes.set_xlabel("depth in metres, all pairs")
+        axes.set_ylabel("pixels")
+        for number, (name, rgb, depth_map) in enumerate(samples):
+            row, column = divmod(number, across)
+            bottom = height - top - (row + 1) * (high + heading + 0.3) + 0.3
+            left = column * wide + gap
+            step = _step(rgb)
+            values = depth_map[::step, ::step]
+            label = _shortened(name, 80)
+            figure.text(left / width, (bottom + high + 0.06) / height, label, fontsize=12, va="bottom")
+            _place(figure, (left, bottom, side, high), "").imshow(rgb[::step, ::step])
+            shown = np.where(values > 0, values, np.nan)
+            _place(figure, (left + side + gap, bottom, side, high), "").imshow(shown, **scale)
+            axes = _axes(figure, (left + 2 * (side + gap) + 0.1, bottom + 0.05, side - 0.2, high - 0.05))
+            axes.hist(depth_map[depth_map > 0], len(histogram), (0, farthest))
+            axes.set_yticks([])
+            axes.tick_params(labelsize=9)
+        _save(figure, path)
+
+
+def _step(rgb):
+    return max(1, max(rgb.shape[:2]) // _TILE_PIXELS)
 
 
 def _half_metres(nearest, farthest):

@@ -1,0 +1,71 @@
+"""The test archive from NYU's labelled data, for when `nyu_test.zip` cannot be had.
+
+nyu_depth_v2_labeled.mat   MATLAB 7.3, which is HDF5 with all axes turned round: `images` uint8 (1449, 3, 640, 480),
+                           `depths` float32 (1449, 640, 480), metres, holes filled in
+splits.mat                 MATLAB 5: `testNdxs`, the 654 numbers of the test images, from 1
+
+Two public programs rebuild DenseDepth's arrays in this way (computational-imaging/single_spad_depth,
+nianticlabs/wavelet-monodepth): filled depths, images in the order of `testNdxs`, crop 20..459 x 24..615.
+"""
+
+import numpy as np
+
+from . import matfile, testset
+from .errors import PipelineError
+from .pool import Progress
+
+CROP = (20, 459, 24, 615)
+_ROWS, _COLUMNS = 480, 640
+
+
+def write(labeled, splits, out):
+    """Write the test images of the file `labeled` that `splits` names as the archive `out`; returns their number.
+
+    One image is in memory at a time. Raises PipelineError with file and variable for what is not as described above.
+    """
+    import h5py
+
+    numbers = matfile.read_numbers(splits, "testNdxs")
+    try:
+        source = h5py.File(labeled, "r")
+    except OSError as error:
+        raise PipelineError("{}: cannot be opened as a MATLAB 7.3 file ({})".format(labeled, error)) from None
+    with source:
+        images = _variable(source, labeled, "images", (3, _COLUMNS, _ROWS))
+        depths = _variable(source, labeled, "depths", (_COLUMNS, _ROWS))
+        count = min(len(images), len(depths))
+        wrong = [number for number in numbers if not 1 <= number <= count]
+        if wrong:
+            raise PipelineError("{}: testNdxs holds {}, but {} has {} images".format(splits, wrong[0], labeled, count))
+        progress = Progress(len(numbers), "images")
+
+        def pairs():
+            for done, number in enumerate(numbers, 1):
+                try:
+                    rgb = np.ascontiguousarray(images[number - 1].transpose(2, 1, 0))
+                    depth = np.ascontiguousarray(depths[number - 1].transpose(1, 0))
+                except OSError as error:
+                    raise PipelineError("{}: image {} cannot be read ({})".format(labeled, number, error)) from None
+                if not (depth.min() > 0 and depth.max() < np.inf):
+                    raise PipelineError(
+                        "{}: depths: image {} has depths that are not finite and above zero".format(labeled, number)
+                    )
+                yield rgb, depth
+                progress(done)
+
+        testset.write(out, pairs(), len(numbers), (_ROWS, _COLUMNS), CROP)
+    return len(numbers)
+
+
+def _variable(source, path, name, shape):
+    """The dataset `name`, whose entries have `shape`."""
+    if name not in source:
+        raise PipelineError("{}: has no variable {}; it has {}".format(path, name, ", ".join(sorted(source)) or "none"))
+    found = source[name]
+    if found.shape[1:] != shape:
+        raise PipelineError(
+            "{}: {} has shape {}, where (images, {}) belongs".format(
+                path, name, found.shape, ", ".join(map(str, shape))
+            )
+        )
+    return found

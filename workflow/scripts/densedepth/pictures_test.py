@@ -1,0 +1,48 @@
+"""The test archive of one's own pictures."""
+
+from . import testset
+from .errors import PipelineError
+from .pictures import TEST, Pictures
+from .pool import Progress
+
+
+def write(list_path, out, skip=0):
+    """Write the test pairs of the list as the archive `out` (see `testset`); returns their number.
+
+    Up to `skip` faulty pairs are left out, and named on the way; one more raises PipelineError with its row.
+    """
+    with Pictures(list_path, TEST) as source:
+        rows = source.rows()
+        # The number of images stands before them in the archive, so faults are looked for first.
+        usable = _usable(source, rows, skip)
+        progress = Progress(len(usable), "pairs")
+
+        def pairs():
+            for number, row in enumerate(usable, 1):
+                yield source.arrays(row)
+                progress(number)
+
+        height, width = source.size
+        crop = (0, height - 1, 0, width - 1)
+        facts = {"format": 1, "holes": True, "max_depth_m": source.max_depth, "rgb": [row.rgb for row in usable]}
+        testset.write(out, pairs(), len(usable), source.size, crop, facts)
+    return len(usable)
+
+
+def _usable(source, rows, skip):
+    usable, faults = [], 0
+    for row in rows:
+        try:
+            source.arrays(row)
+        except PipelineError as error:
+            faults += 1
+            if faults > skip:
+                raise PipelineError(
+                    "more than {} faulty pairs, among them: {}".format(skip, error) if skip else str(error)
+                ) from None
+            print("left out: {}".format(error), flush=True)
+        else:
+            usable.append(row)
+    if not usable:
+        raise PipelineError("{}: no test pair can be used".format(source.path))
+    return usable

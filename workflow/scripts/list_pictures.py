@@ -1,0 +1,64 @@
+"""List one's own pictures with depth: a csv, or two folders of files, and which are kept for the test.
+
+    python workflow/scripts/list_pictures.py --csv mine/pairs.csv --metres_per_unit 0.001 --max_depth 10 \\
+        --size 480 640 --out results/data/pictures.json
+
+A row of the csv is `rgb file,depth file`, or with `train` or `test` as a third field; paths start from the csv's
+folder. With --rgb and --depth files of the same name are a pair. docs/data.md explains all of it.
+"""
+
+import sys
+
+import cli
+from densedepth import files, pictures
+from densedepth.errors import PipelineError
+
+
+def build_parser():
+    arguments = cli.parser(__doc__)
+    add = arguments.add_argument
+    add("--csv", help="the csv; or give --rgb and --depth")
+    add("--rgb", help="folder of the pictures: .jpg, .png, or .npy of uint8 (height, width, 3)")
+    add("--depth", help="folder of the depths: .png of 8 or 16 bit, or .npy")
+    add("--metres_per_unit", type=float, required=True, help="what a stored depth is multiplied by")
+    add("--max_depth", type=float, required=True, help="metres; this depth and greater ones count as unknown")
+    add("--hole", type=float, default=0, help="stored value of an unknown depth, besides those not above zero")
+    add("--test_share", type=float, default=0.1, help="share kept for the test where no split is given")
+    add("--min_test", type=cli.positive_int, default=1, help="test pictures that there must be")
+    add("--seed", type=int, default=0, help="seed of the split")
+    add("--size", type=cli.positive_int, nargs=2, default=[480, 640], help="height and width to bring pictures to")
+    add("--out", default="./results/data/pictures.json", help="the list")
+    return arguments
+
+
+def work(args):
+    if bool(args.csv) == bool(args.rgb or args.depth) or bool(args.rgb) != bool(args.depth):
+        raise PipelineError("give --csv, or --rgb and --depth")
+    found = pictures.listed(
+        args.size,
+        args.metres_per_unit,
+        args.max_depth,
+        args.hole,
+        args.csv,
+        args.rgb,
+        args.depth,
+        args.test_share,
+        args.seed,
+    )
+    counts = {split: sum(row["split"] == split for row in found["rows"]) for split in (pictures.TRAIN, pictures.TEST)}
+    if counts[pictures.TEST] < args.min_test:
+        raise PipelineError(
+            "{}: {} pairs for test, where at least {} are needed (report.gallery)".format(
+                args.csv or args.rgb, counts[pictures.TEST], args.min_test
+            )
+        )
+    files.write_json(args.out, found)
+    print("{train} pairs for train and {test} for test; the split is {0}".format(found["split"], **counts))
+
+
+def main(argv=None):
+    return cli.run(build_parser(), work, argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
