@@ -15,8 +15,11 @@ SETUP := for python in python3 python3.13 python3.12 python3.11 python; do \
 	test -n "$$python" || { echo "setup: error: no working python3 found; install Python 3.11 or newer" >&2; exit 1; }; \
 	"$$python" envs/setup.py
 
+# Tests side by side; each worker holds a TensorFlow.
+PARALLEL := --numprocesses auto --maxprocesses 4 --dist worksteal
+
 .DEFAULT_GOAL := all
-.PHONY: all setup test lint unit workflow-tests clean help
+.PHONY: all setup test lint unit workflow-tests slurm docs clean help
 
 all:
 	@$(SETUP) --runtime $(RUNTIME) workflow runtime
@@ -38,13 +41,26 @@ unit:
 	@$(SETUP) tf1? tf2
 	@for name in tf1 tf2; do \
 	  test -x .venv/$$name/bin/python || continue; \
-	  echo ".venv/$$name/bin/python -m pytest tests/unit tests/graph tests/ascend"; \
-	  .venv/$$name/bin/python -m pytest tests/unit tests/graph tests/ascend || exit 1; \
+	  echo ".venv/$$name/bin/python -m pytest $(PARALLEL) tests/unit tests/graph tests/ascend"; \
+	  .venv/$$name/bin/python -m pytest $(PARALLEL) tests/unit tests/graph tests/ascend || exit 1; \
 	done
 
 workflow-tests:
 	@$(SETUP) workflow dev runtime
-	$(TOOLS)/python -m pytest tests/workflow
+	$(TOOLS)/python -m pytest $(PARALLEL) tests/workflow
+
+# For the test on a real Slurm, which is skipped where its daemons are not.
+slurm:
+	@if command -v slurmctld && command -v slurmd && command -v munged; then echo "slurm: is here"; \
+	elif test "$$(id -u)" = 0 && command -v apt-get >/dev/null; then \
+	  apt-get update -q && DEBIAN_FRONTEND=noninteractive \
+	  apt-get install -q -y --no-install-recommends munge slurm-client slurmctld slurmd \
+	  || echo "slurm: could not be installed; its test will be skipped"; \
+	else echo "slurm: neither here nor root on Debian; its test will be skipped"; fi
+
+docs:
+	@$(SETUP) workflow
+	$(TOOLS)/python docs/rule_graph.py
 
 clean:
 	rm -rf results .snakemake
@@ -56,6 +72,8 @@ help:
 	@echo "make lint            ruff, snakefmt, snakemake --lint"
 	@echo "make unit            unit and graph tests on each runtime; Ascend tests on tf1"
 	@echo "make workflow-tests  tests that run Snakemake"
+	@echo "make slurm           install Slurm for its test, as root on Debian"
+	@echo "make docs            write the rule graph into the READMEs"
 	@echo "make clean           remove results (the environments in .venv and the files in dataset stay)"
 	@echo
 	@echo "RUNTIME=tf1|tf2      TensorFlow 1.15.0 on Python 3.7, or the current one (default: tf1 where there is a Python 3.7)"

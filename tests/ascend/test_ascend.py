@@ -6,7 +6,7 @@ import sys
 
 import numpy as np
 import pytest
-from densedepth import checkpoints, files, network, optim, platforms, training
+from densedepth import checkpoints, files, network, optim, platforms, rank_table, training
 from densedepth.errors import PipelineError
 from densedepth.model import Model
 from densedepth.platforms.base import Options
@@ -334,14 +334,20 @@ def restored(platform, checkpoint):
 
 
 def test_checkpoints_move_between_platforms(eight, tmp_path):
-    cpu, npu = platforms.create("cpu_gpu", options()), started(loss_scale_growth_steps="1")
+    plain, scaled = (platforms.create("cpu_gpu", options(is_loss_scale=value)) for value in (False, True))
+    npu = started(loss_scale_growth_steps="1")
     checkpoint, state = saved(npu, tmp_path / "npu")
     assert state["loss_scale"] == 2.0**17
     np.testing.assert_equal(restored(npu, checkpoint), state)
     without = {name: value for name, value in state.items() if name not in checkpoints.LOSS_SCALE}
-    np.testing.assert_equal(restored(cpu, checkpoint), without)
-    checkpoint, state = saved(cpu, tmp_path / "cpu")
+    np.testing.assert_equal(restored(plain, checkpoint), without)
+    del state["bad_steps"]
+    np.testing.assert_equal(restored(scaled, checkpoint), state)
+    checkpoint, state = saved(plain, tmp_path / "plain")
     np.testing.assert_equal(restored(npu, checkpoint), dict(state, loss_scale=2.0**16, good_steps=0, bad_steps=0))
+    checkpoint, state = saved(scaled, tmp_path / "scaled")
+    assert state["good_steps"] == 1
+    np.testing.assert_equal(restored(npu, checkpoint), dict(state, bad_steps=0))
 
 
 def test_nothing_else_may_be_missing(eight, graph, tmp_path):
@@ -451,6 +457,27 @@ def _assert_static(graph, fetched):
             assert output.shape.is_fully_defined(), "{} {}".format(output.name, output.shape)
             assert output.dtype.base_dtype not in (tf.float64, tf.string, tf.variant), output.name
     assert len(seen) > 500
+
+
+def test_the_launcher_starts_each_rank_with_its_device_and_folder(bridge, records, tmp_path):
+    table = str(tmp_path / "table.json")
+    files.write_json(table, rank_table.build("10.0.0.1", {4: "192.168.0.4", 5: "192.168.0.5"}))
+    program = os.path.join(os.path.dirname(DOUBLES), "graph", "shallow_train.py")
+    words = (
+        "--platform ascend --devices 2 --epochs 1 --steps 4 --bs 1 --size 64 96 --encoder densenet121 --ckptdir run/c"
+    )
+    process = subprocess.run(
+        [sys.executable, program, "--train_tfrecords", records] + words.split(),
+        env=dict(os.environ, PYTHONPATH=DOUBLES, RANK_TABLE_FILE=table),
+        cwd=str(tmp_path),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert process.returncode == 0, process.stdout
+    side = files.read_json(str(tmp_path / "run" / "c" / "epoch1" / "model.json"))
+    assert side["performance"]["world_size"] == 2 and side["global_step"] == 2
+    assert sorted(os.listdir(str(tmp_path / "run" / "ranks"))) == ["rank0", "rank1"]
 
 
 def test_training_in_loops_counts_their_steps(bridge, records, tmp_path, capsys):

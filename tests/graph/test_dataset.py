@@ -63,6 +63,17 @@ def test_values_of_a_batch(index, halving):
             np.testing.assert_allclose(target[:, :, 0], halved(inverse, halving), rtol=1e-5)
 
 
+def test_batches_keep_their_values_while_others_are_read(index):
+    """The reader uses its memory again, but never that of a batch which somebody still holds."""
+    held = read(index, plain(), 60)
+    assert len({images.ctypes.data for images, _, _ in held}) == 60
+    for images, targets, records in held:
+        for image, target, record in zip(images, targets, records):
+            rgb, inverse = decoded(index, record)
+            np.testing.assert_allclose(image, rgb, atol=1e-6)
+            np.testing.assert_allclose(target[:, :, 0], halved(inverse, "pick"), rtol=1e-6)
+
+
 def test_every_sample_is_mirrored_and_its_channels_exchanged_as_ordered(index):
     order = plain(mirror=0.5, swap=1.0)
     seen = set()

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 
+import faults
 import numpy as np
 import pytest
 from densedepth.platforms import collective
@@ -70,20 +71,20 @@ def test_pieces_go_from_the_last_tensor_to_the_first():
     assert collective.pieces(tensors, limit=4) == [[4], [3], [2], [1], [0]]
 
 
-def test_a_global_batch_gives_the_same_losses_on_1_2_and_4_devices(records, tmp_path):
+def test_a_global_batch_gives_the_same_losses_on_1_2_4_and_8_devices(records, tmp_path):
     """With batch statistics out of play, which are those of each device."""
-    for devices in (1, 2, 4):
+    for devices in (1, 2, 4, 8):
         # The last --epochs counts.
-        batch = ["--steps", "3", "--steps_per_device", "true", "--bs", str(4 // devices), "--epochs", "1"]
+        batch = ["--steps", "3", "--steps_per_device", "true", "--bs", str(8 // devices), "--epochs", "1"]
         checked(records, tmp_path / str(devices), devices, *batch, first=["--frozen"])
     expected = history(tmp_path / "1", epoch=1)
     assert [entry["global_step"] for entry in expected] == [1, 2, 3]
-    for devices in (2, 4):
+    for devices in (2, 4, 8):
         found = history(tmp_path / str(devices), epoch=1)
         for name in ("loss", "l1", "gradient", "ssim", "gradient_norm"):
             np.testing.assert_allclose([e[name] for e in found], [e[name] for e in expected], rtol=2e-3, err_msg=name)
         performance = side(tmp_path / str(devices), epoch=1)["performance"]
-        assert (performance["world_size"], performance["batch_size"]) == (devices, 4 // devices)
+        assert (performance["world_size"], performance["batch_size"]) == (devices, 8 // devices)
 
 
 SMALL = ("--steps", "4", "--bs", "1")
@@ -159,21 +160,26 @@ def test_a_signal_to_one_rank_ends_all_at_the_same_step(records, tmp_path):
     assert errors == "densedepth: interrupted by SIGTERM; the state is saved\n"
 
 
-def test_a_killed_rank_ends_all_and_the_next_start_goes_on(records, tmp_path, undisturbed):
+def test_a_killed_rank_is_named_and_ends_all(records, tmp_path):
     pids = {}
 
     def kill(process, ranks):
         pids.update(ranks)
         os.kill(ranks[1], signal.SIGKILL)
 
-    status, _, errors = disturb(records, tmp_path, kill)
+    status, _, errors = disturb(records, tmp_path, kill, "--steps", "1000")
     assert status == 1
     assert errors.splitlines()[-1].startswith(
         "shallow_train.py: error: rank 1 was ended by SIGKILL; all ranks have ended"
     )
     assert all(gone(pid) for pid in pids.values())
-    checked(records, tmp_path, 2, *SMALL)
-    assert_same(undisturbed[0], tmp_path, 1e-4)
+
+
+def test_blows_at_random_moments_change_no_weight(records, tmp_path):
+    undisturbed = str(tmp_path / "undisturbed")
+    subprocess.run(faults.command(records, undisturbed, 2), check=True, stdout=subprocess.DEVNULL)
+    for ended in faults.survive(records, str(tmp_path / "struck"), devices=2, blows=2, seed=os.getpid()):
+        assert faults.difference(undisturbed, ended) < 1e-4
 
 
 def test_a_stopped_rank_ends_all(records, tmp_path):
@@ -192,7 +198,9 @@ def test_a_stopped_rank_ends_all(records, tmp_path):
 def test_what_is_not_finite_on_one_rank_stops_all_with_all_samples(records, tmp_path):
     process = run(records, tmp_path, 2, "--steps", "8", "--bs", "2", first=["--bad-rank", "1"])
     assert process.returncode == 1
-    assert re.search(r"epoch 1 step 3: loss is (nan|inf); samples (data/scene_\d.jpg [^,]*(, |\. )){4}", process.stdout)
+    # oneDNN's pooling takes the largest of NaN and a number to be the number: then the gradient tells first.
+    found = r"epoch 1 step 3: (loss|gradient_norm) is (nan|inf); samples (data/scene_\d.jpg [^,]*(, |\. )){4}"
+    assert re.search(found, process.stdout)
     assert not os.path.exists(str(tmp_path / "checkpoints" / "epoch1"))
 
 

@@ -8,7 +8,7 @@ import sys
 
 import numpy as np
 import pytest
-from densedepth import checkpoints, model, network, platforms, training
+from densedepth import checkpoints, loss, model, network, platforms, training
 from densedepth.errors import PipelineError
 from densedepth.platforms.base import Options
 from densedepth.records import RecordIndex
@@ -16,7 +16,7 @@ from densedepth.tf import tf
 from scenes import write_records
 
 STEPS = 3
-TRAIN = os.path.join(os.path.dirname(training.__file__), os.pardir, "train.py")
+TRAIN = os.path.join(os.path.dirname(os.path.abspath(__file__)), "shallow_train.py")
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +28,7 @@ def records(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def shallow():
-    """DenseNet-121 with one layer a block: the same code, quick to build. The programs below train the true one."""
+    """DenseNet-121 with one layer a block: the same code, quick to build."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(network.BLOCKS, "densenet121", (1, 1, 1, 1))
         yield
@@ -223,6 +223,18 @@ def test_a_snapshot_of_other_settings_is_not_resumed(records, tmp_path, shallow,
     assert "going on" not in capsys.readouterr().out
 
 
+def test_a_snapshot_of_other_code_is_not_resumed(records, tmp_path, shallow, monkeypatch, capsys):
+    with monkeypatch.context() as patch:
+        interrupt(patch, after=2)
+        with pytest.raises(PowerCut):
+            train(records, tmp_path / "checkpoints", 0, 1, state_seconds=0)
+    with open(loss.__file__) as stream:
+        (tmp_path / "loss.py").write_text(stream.read().replace("0.1", "0.2"))
+    monkeypatch.setattr(loss, "__file__", str(tmp_path / "loss.py"))
+    train(records, tmp_path / "checkpoints", 0, 1)
+    assert "going on" not in capsys.readouterr().out
+
+
 def test_a_repeated_call_goes_on_after_the_kept_checkpoint(records, tmp_path, whole, monkeypatch, capsys):
     folder = tmp_path / "cut" / "checkpoints"
     with monkeypatch.context() as patch:
@@ -260,7 +272,7 @@ def test_a_checkpoint_of_another_epoch_is_refused(records, tmp_path, whole):
 
 
 def command(records, folder, *extra):
-    words = "--epochs 2 --steps 3 --bs 1 --size 64 96 --encoder densenet121 --lr 1e-3 --seed 3 --log-every 1"
+    words = "--epochs 2 --steps 40 --bs 1 --size 64 96 --encoder densenet121 --lr 1e-3 --seed 3 --log-every 1"
     paths = ["--train_tfrecords", records, "--ckptdir", os.path.join(str(folder), "checkpoints")]
     return [sys.executable, TRAIN] + words.split() + paths + list(extra)
 
@@ -271,7 +283,7 @@ def run(*arguments):
 
 @pytest.fixture(scope="module")
 def undisturbed(records, tmp_path_factory):
-    """The true network trained by the program itself in one go."""
+    """A run by the program itself in one go."""
     folder = tmp_path_factory.mktemp("undisturbed")
     process = run(records, folder)
     assert process.returncode == 0, process.stdout
@@ -280,12 +292,12 @@ def undisturbed(records, tmp_path_factory):
 
 @pytest.mark.parametrize("number, status", [(signal.SIGTERM, 143), (signal.SIGKILL, -9)])
 def test_a_killed_program_goes_on_where_it_was(records, tmp_path, undisturbed, number, status):
-    """Ended by a real signal after the last step of the first epoch."""
+    """Ended by a real signal long before its end."""
     with subprocess.Popen(
         command(records, tmp_path / "killed", "--state_minutes", "0"), stdout=subprocess.PIPE, text=True
     ) as process:
         for line in process.stdout:
-            if "epoch 1/2 step 3/3" in line:
+            if "epoch 1/2 step 3/40" in line:
                 process.send_signal(number)
                 break
         process.stdout.read()

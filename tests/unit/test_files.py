@@ -76,3 +76,31 @@ def test_a_lock_is_exclusive_and_names_its_holder(tmp_path):
         assert run.returncode != 0
         assert "process {} is already training".format(os.getpid()) in run.stderr
     assert subprocess.run(command, env=environment).returncode == 0
+
+
+def test_what_a_killed_process_has_left_is_removed_when_the_file_is_written_again(tmp_path):
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    abandoned = tmp_path / ".a.json.tmp-{}".format(gone.pid)
+    abandoned.write_text("half")
+    others = [tmp_path / ".a.json.tmp-{}".format(os.getppid()), tmp_path / ".b.json.tmp-{}".format(gone.pid)]
+    for path in others:
+        path.write_text("of somebody else")
+    (tmp_path / "folder.tmp-{}".format(gone.pid)).mkdir()
+    files.write_json(str(tmp_path / "a.json"), 1)
+    with files.atomic_folder(str(tmp_path / "folder")):
+        pass
+    assert sorted(tmp_path.iterdir()) == sorted(others + [tmp_path / "a.json", tmp_path / "folder"])
+
+
+def test_a_lock_can_be_waited_for(tmp_path):
+    path = str(tmp_path / "lock")
+    program = (
+        "import sys, time; from densedepth import files\n"
+        "with files.lock(sys.argv[1], 'training'): print(flush=True); time.sleep(0.3)"
+    )
+    environment = dict(os.environ, PYTHONPATH=os.pathsep.join(sys.path))
+    with subprocess.Popen([sys.executable, "-c", program, path], env=environment, stdout=subprocess.PIPE) as holder:
+        holder.stdout.readline()
+        with files.lock(path, "training", patience=60):
+            assert holder.wait() == 0

@@ -39,7 +39,7 @@ sys.path.insert(0, {scripts!r})
 from densedepth import launch
 from densedepth.errors import PipelineError
 try:
-    sys.exit(launch.run([sys.executable, "rank.py"], 3, float(os.environ.get("TIMEOUT", "60"))))
+    sys.exit(launch.run([sys.executable, "rank.py"], [{{}}] * 3, float(os.environ.get("TIMEOUT", "60"))))
 except PipelineError as error:
     sys.exit("error: {{}}".format(error))
 """

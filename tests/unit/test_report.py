@@ -182,7 +182,7 @@ class Results:
         args = program.build_parser().parse_args(self.command())
         return report_inputs.gather(
             *(args.baseline, args.evaluation, args.checkpoint, args.history, args.frozen, args.gallery, args.data),
-            **{"weights": args.weights, "settings": args.settings},
+            **{"weights": args.weights, "settings": args.settings, "speeds": args.performance},
         )
 
     def make(self):
@@ -357,6 +357,46 @@ def test_run_of_the_reference_shape_is_comparable_and_one_without_timing_is_not(
     for path in sample.flags["checkpoint"]:
         sample.edit(path, lambda side: side.update(performance={"batch_size": 4, "world_size": 1, "timed_steps": 0}))
     assert next(row for row in rows_of(sample.make(), "Performance") if row[0] == "1p")[-3:] == ["-", "-", "no"]
+
+
+def speed(devices, images_per_second):
+    return {
+        "format": 1,
+        "model": {"encoder": "densenet169"},
+        "size": [96, 128],
+        "runtime": RUNTIME,
+        "performance": {
+            "device": "x86_64 CPU",
+            "precision": "float32",
+            "batch_size": 4,
+            "world_size": devices,
+            "timed_steps": 27,
+            "step_ms": 4000 * devices / images_per_second,
+            "images_per_second": images_per_second,
+            "images_per_second_per_device": images_per_second / devices,
+            "peak_memory_mb": 2000.4,
+        },
+    }
+
+
+def test_measured_speeds_tell_how_they_scale(tmp_path):
+    sample = Results(tmp_path, runs=("1p", "8p"))
+    sample.flags["performance"] = []
+    sample.add("performance", "results/1p/performance.json", speed(1, 8.0))
+    sample.add("performance", "results/8p/performance.json", speed(8, 48.0))
+    rows = {row[0]: row[4:] for row in rows_of(sample.make(), "Performance") if row[-1].endswith("MB")}
+    assert rows["1p"] == ["1", "27", "500", "8.00", "8.00", "100 %", "2000 MB"]
+    assert rows["8p"] == ["8", "27", "667", "48.00", "6.00", "75 %", "2000 MB"]
+    sample.edit(sample.flags["performance"][0], lambda side: side["performance"].update(batch_size=2))
+    rows = {row[0]: row[4:] for row in rows_of(sample.make(), "Performance") if row[-1].endswith("MB")}
+    assert rows["8p"][5] == "-"
+
+
+def test_steps_left_out_by_loss_scaling_are_counted(sample):
+    assert "left out" not in sample.make()
+    for path, count in zip(sample.flags["checkpoint"], (3, 2)):
+        sample.edit(path, lambda side, count=count: side["performance"].update(skipped_steps=count))
+    assert "Loss scaling left out 5 of the 180 steps of run 1p." in sample.make()
 
 
 def test_settings_versions_and_checksums_are_there(sample):

@@ -20,6 +20,9 @@ TINY = {
 }
 
 
+SETTINGS = ("--configfile", "mine.yaml")
+
+
 class Project:
     """A folder with a copy of the workflow."""
 
@@ -34,6 +37,11 @@ class Project:
         self.path(name).write_text(yaml.safe_dump(settings))
         return ["--configfile", name]
 
+    def simplify(self):
+        """Give the network one layer a block: the same in all else, and quick."""
+        with open(self.path("workflow/scripts/densedepth/network.py"), "a") as stream:
+            stream.write('\n\nBLOCKS["densenet121"] = (1, 1, 1, 1)\n')
+
     def command(self, *arguments):
         return [sys.executable, "-m", "snakemake", *arguments]
 
@@ -47,7 +55,11 @@ class Project:
 
     def planned(self, *arguments):
         """The jobs that a dry run lists: {rule: how many}."""
-        output = self.snakemake("--dry-run", *arguments)
+        return self.jobs(self.snakemake("--dry-run", *arguments))
+
+    @staticmethod
+    def jobs(output):
+        """The jobs in the output of a dry run."""
         if "Job stats:" not in output:
             assert "Nothing to be done" in output, output
             return {}
@@ -81,3 +93,32 @@ def tensorflow_python():
         if python.exists():
             return str(python)
     pytest.fail("no runtime in .venv; `make setup` creates one")
+
+
+@pytest.fixture(scope="session")
+def walked(tmp_path_factory, tensorflow_python):
+    """A project in which the whole pipeline has run; not to be changed."""
+    project = copy(REPOSITORY, tmp_path_factory.mktemp("walked") / "project")
+    project.simplify()
+    project.configure(dict(TINY, python=tensorflow_python))
+    project.snakemake(*SETTINGS)
+    return project
+
+
+@pytest.fixture
+def finished(walked, tmp_path):
+    """A copy of the finished project, to change at will."""
+    shutil.copytree(walked.folder, tmp_path / "project")
+    return Project(tmp_path / "project")
+
+
+def edit(project, name):
+    """A change of a source file that matters to nothing but its checksum."""
+    with open(project.path("workflow/scripts") / name, "a") as stream:
+        stream.write("\n# An edit.\n")
+
+
+def overlay(project, **settings):
+    """The arguments that lay `settings` over those the project was made with."""
+    project.configure(settings, "over.yaml")
+    return (*SETTINGS, "over.yaml")

@@ -3,7 +3,6 @@
 import os
 import re
 
-import pytest
 from conftest import TINY
 
 SEGMENTS = [5, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20]
@@ -114,11 +113,6 @@ def test_the_runtime_decides_which_environment_is_used(project):
     for arguments, name in ((), "tf1"), (("--config", "runtime=tf2"), "tf2"):
         printed = commands(project.snakemake("--dry-run", "--printshellcmds", *arguments))
         assert "{}/bin/python".format(name) in " ".join(printed["train.py"][:3])
-
-
-@pytest.mark.parametrize("profile", ["slurm", "cluster-generic"])
-def test_profiles_are_understood(project, profile):
-    assert project.planned("--workflow-profile", "profiles/" + profile)["train_model"] == 3
 
 
 CONDA = """#!/bin/sh

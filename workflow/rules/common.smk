@@ -162,6 +162,12 @@ def start_flags(wildcards):
     return [flag, folder] if folder else []
 
 
+def segment_flags(wildcards):
+    """Flags of train.py for the epochs of a segment and where its checkpoint goes."""
+    words = "--ckptdir results/{run}/checkpoints --initial_epoch {first} --epochs {last} --keep_epochs {last}"
+    return words.format(run=wildcards.run, first=epoch_before(wildcards), last=wildcards.epoch)
+
+
 def of_run(key, default=None):
     """Function of the wildcards: setting `key` of their run."""
     return lambda wildcards: config["runs"][wildcards.run].get(key, default)
@@ -170,6 +176,25 @@ def of_run(key, default=None):
 def npus():
     """Input function: the Ascend devices of the run of the wildcards."""
     return lambda wildcards: config["runs"][wildcards.run]["devices"] if config["platform"] == "ascend" else 0
+
+
+def gpus(count):
+    """Input function: `count` GPUs where the settings say that there are some, else none is asked for."""
+    return lambda wildcards: (count(wildcards) if callable(count) else count) if config["gpus"] else 0
+
+
+def nodes(wildcards):
+    """Machines that the run of the wildcards takes; None for a single one, whichever it is."""
+    devices, each = config["runs"][wildcards.run]["devices"], config["devices_per_node"]
+    return -(-devices // each) if 0 < each < devices else None
+
+
+def launcher(wildcards, threads):
+    """What stands before the command of a training: srun with all it must be told, or nothing."""
+    if not nodes(wildcards):
+        return ""
+    words = "srun --nodes={} --ntasks={} --cpus-per-task={} --kill-on-bad-exit=1"
+    return words.format(nodes(wildcards), config["runs"][wildcards.run]["devices"], threads)
 
 
 def npu_flags():
@@ -203,6 +228,11 @@ def of_runs(pattern):
     ]
 
 
+def measured_runs(wildcards):
+    """Input function: the measured speeds that are there; `snakemake train_performance_1p` makes one."""
+    return [path for path in of_runs("results/{run}/performance.json") if os.path.exists(path)]
+
+
 def gallery_scenes():
     """Numbers of the pictures in a gallery, from 1."""
     return range(1, config["report"]["gallery"] + 1)
@@ -221,7 +251,9 @@ def weights_side():
 
 def reported_settings():
     """The settings that decide the results, as JSON text: not those of the machine and addresses."""
-    machine = ("runtime", "python", "platform", "npu_options", "downloads", "download_cache", "published")
-    settings = {key: value for key, value in config.items() if key not in machine}
-    settings["train"] = {key: value for key, value in config["train"].items() if key != "state_minutes"}
+    machine = ("runtime", "python", "platform", "gpus", "devices_per_node", "npu_options")
+    addresses = ("downloads", "download_cache", "published")
+    settings = {key: value for key, value in config.items() if key not in machine + addresses}
+    apart = ("state_minutes", "performance_steps")
+    settings["train"] = {key: value for key, value in config["train"].items() if key not in apart}
     return json.dumps(settings, sort_keys=True)

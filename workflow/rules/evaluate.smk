@@ -25,6 +25,7 @@ rule evaluate_checkpoint:
     threads: 2
     resources:
         python=tensorflow_python(),
+        gpu=gpus(1),
         mem_mb=6000,
         runtime=240,
     params:

@@ -60,6 +60,7 @@ rule infer_frozen_graph:
     threads: 2
     resources:
         python=tensorflow_python(),
+        gpu=gpus(1),
         mem_mb=6000,
         runtime=240,
     params:
@@ -99,6 +100,7 @@ rule predict_examples:
         environment()
     resources:
         python=tensorflow_python(),
+        gpu=gpus(1),
         mem_mb=4000,
         runtime=30,
     params:
@@ -137,6 +139,7 @@ rule draw_gallery:
         environment()
     resources:
         python=tensorflow_python(),
+        gpu=gpus(1),
         mem_mb=4000,
         runtime=60,
     params:

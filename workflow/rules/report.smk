@@ -16,6 +16,7 @@ rule write_report:
         frozen=of_runs(rules.infer_frozen_graph.output.figures),
         galleries=of_runs(rules.draw_gallery.output.side),
         histories=of_runs(rules.train_model.output.history),
+        performance=measured_runs,
         weights=weights_side(),
     output:
         curves=report(
@@ -35,6 +36,7 @@ rule write_report:
         ),
     log:
         "results/logs/write_report.log",
+    localrule: True
     conda:
         environment()
     resources:
@@ -55,6 +57,7 @@ rule write_report:
             --checkpoint {input.checkpoints:q} \
             --history {input.histories:q} \
             --frozen {input.frozen:q} \
+            --performance {input.performance:q} \
             --gallery {input.galleries:q} \
             --data {input.data:q} \
             --weights {input.weights:q} \

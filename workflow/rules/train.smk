@@ -1,6 +1,6 @@
-"""From records, and weights or the checkpoint before, to the next checkpoint.
+"""From records, and weights or the checkpoint before, to the next checkpoint; and how fast that goes.
 
-Needs results/data/; makes results/<run>/checkpoints/epoch<e>/. The state that an interrupted segment goes on from lies
+Needs results/data/; makes results/<run>/checkpoints/epoch<e>/ and results/<run>/performance.json. The state that an interrupted segment goes on from lies
 undeclared in results/<run>/checkpoints/state/, so that Snakemake leaves it alone.
 """
 
@@ -33,6 +33,14 @@ rule train_model:
         platform=lookup(dpath="platform", within=config),
         # Counted only where a profile says how many there are.
         npu=npus(),
+        gpu=gpus(of_run("devices")),
+        # On several nodes, one srun starts all ranks; on one, train.py does.
+        launcher=launcher,
+        is_distributed=lambda wildcards: "true" if nodes(wildcards) else "false",
+        mpi=lambda wildcards: "srun" if nodes(wildcards) else None,
+        nodes=nodes,
+        tasks=lambda wildcards: of_run("devices")(wildcards) if nodes(wildcards) else None,
+        tasks_per_gpu=lambda wildcards: 1 if config["gpus"] and nodes(wildcards) else None,
         # Not among the params: how often the state is saved changes no result.
         state_minutes=lookup(dpath="train/state_minutes", within=config),
         mem_mb=16000,
@@ -42,6 +50,7 @@ rule train_model:
         devices=of_run("devices"),
         steps_per_device=of_run("steps_per_device", False),
         initial_epoch=epoch_before,
+        segment=segment_flags,
         start=start_flags,
         learning_rate=lookup(dpath="train/learning_rate", within=config),
         lr_decay=lookup(dpath="train/lr_decay", within=config),
@@ -69,15 +78,13 @@ rule train_model:
         "training {wildcards.run} from epoch {params.initial_epoch} to {wildcards.epoch}"
     shell:
         """
-        {resources.python:q} workflow/scripts/train.py \
+        {resources.launcher} {resources.python:q} workflow/scripts/train.py \
             --name {wildcards.run} \
             --devices {params.devices} \
+            --is_distributed {resources.is_distributed} \
             --steps_per_device {params.steps_per_device} \
             --train_tfrecords {input.records:q} \
-            --ckptdir results/{wildcards.run}/checkpoints \
-            --initial_epoch {params.initial_epoch} \
-            --epochs {wildcards.epoch} \
-            --keep_epochs {wildcards.epoch} \
+            {params.segment} \
             {params.start:q} \
             --lr {params.learning_rate} \
             --lr_decay {params.lr_decay} \
@@ -102,5 +109,36 @@ rule train_model:
             --hcom_parallel {params.hcom_parallel} \
             --platform {resources.platform} \
             {params.npu_options:q} \
-            2>&1 | tee {log:q}
+            2>&1 | (trap "" INT TERM && exec tee {log:q})
         """
+
+
+use rule train_model as measure_training with:
+    input:
+        code=code("train.py"),
+        records=rules.convert_records.output.records,
+        side=rules.convert_records.output.side,
+    output:
+        figures="results/{run}/performance.json",
+    log:
+        "results/logs/{run}/measure_training.log",
+    benchmark:
+        "results/benchmarks/{run}/measure_training.tsv"
+    wildcard_constraints:
+        run=one_of(config["runs"]),
+    params:
+        initial_epoch=0,
+        segment="--epochs 1 --performance results/{run}/performance.json",
+        start=[],
+        steps=lookup(dpath="train/performance_steps", within=config),
+    message:
+        "measuring {params.steps} steps of {wildcards.run}"
+
+
+for run in config["runs"]:
+
+    rule:
+        name:
+            f"train_performance_{run}"
+        input:
+            f"results/{run}/performance.json",

@@ -5,7 +5,7 @@ import errno
 import os
 import sys
 
-from densedepth import runtime
+from densedepth import orphans, runtime
 from densedepth.errors import PipelineError
 
 
@@ -54,6 +54,7 @@ def run(arguments, work, argv=None):
         print("  --{} {}".format(name, value))
     sys.stdout.flush()
     try:
+        orphans.end_with_snakemake()
         work(args)
     except PipelineError as error:
         return _fail(program, error)

@@ -6,7 +6,6 @@ The addresses of the devices' network ports are read from hccn.conf, or given. 2
 0 1 2 3 or 4 5 6 7. With --check, a given table is checked and nothing is written.
 """
 
-import socket
 import sys
 
 import cli
@@ -37,13 +36,9 @@ def work(args):
     if args.addresses:
         if len(args.addresses) != len(devices):
             raise PipelineError("--addresses: {} for {} devices".format(len(args.addresses), len(devices)))
-        known = dict(zip(devices, args.addresses))
+        table = rank_table.build(args.server_id or rank_table.own_address(), dict(zip(devices, args.addresses)))
     else:
-        known = rank_table.read_hccn(args.hccn)
-    missing = [device for device in devices if device not in known]
-    if missing:
-        raise PipelineError("{}: no address_{}; it has devices {}".format(args.hccn, missing[0], sorted(known)))
-    table = rank_table.build(args.server_id or _own_address(), {device: known[device] for device in devices})
+        table = rank_table.of_host(devices, args.hccn, args.server_id)
     files.write_json(args.out, table)
     _show(rank_table.load(args.out))
 
@@ -51,13 +46,6 @@ def work(args):
 def _show(devices):
     for device in devices:
         print("rank {0.rank}: device {0.device} of {0.server}, {0.address}".format(device))
-
-
-def _own_address():
-    try:
-        return socket.gethostbyname(socket.gethostname())
-    except OSError:
-        raise PipelineError("this host does not know its own address; give --server_id") from None
 
 
 def main(argv=None):

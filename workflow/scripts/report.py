@@ -26,6 +26,7 @@ def build_parser():
     add("--checkpoint", nargs="+", required=True, help="model.json of every evaluated checkpoint")
     add("--history", nargs="*", default=[], help="history.jsonl of the checkpoints")
     add("--frozen", nargs="*", default=[], help="evaluations of frozen graphs, by infer_from_pb.py")
+    add("--performance", nargs="*", default=[], help="measured speeds of training, by train.py --performance")
     add("--gallery", nargs="*", default=[], help="gallery.json of the runs, by draw_gallery.py")
     add("--data", required=True, help="side file of the training records, by dataset_tool_tf.py")
     add("--weights", nargs="*", default=[], help="weights.json of imported encoder weights, by import_weights.py")
@@ -40,6 +41,7 @@ def work(args):
         checkpoints=args.checkpoint,
         histories=args.history,
         frozen=args.frozen,
+        speeds=args.performance,
         galleries=args.gallery,
         data=args.data,
         weights=args.weights,

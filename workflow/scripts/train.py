@@ -11,12 +11,14 @@ With --devices 8 it starts eight processes, one for each device of this machine.
 told by --is_distributed true: RANK_ID, RANK_SIZE and DENSEDEPTH_MASTER (host:port of rank 0), or srun's variables.
 """
 
+import contextlib
 import os
 import subprocess
 import sys
+import tempfile
 
 import cli
-from densedepth import dataset, launch, model, platforms, progress, ranks, records, training
+from densedepth import dataset, files, launch, model, platforms, progress, rank_table, ranks, records, training
 from densedepth.errors import PipelineError
 from densedepth.platforms.base import Options
 
@@ -32,6 +34,7 @@ def build_parser():
     add("--train_data", help="nyu_data.zip of the port's command line; records are made by dataset_tool_tf.py")
     add("--test_data", default="dataset/nyu_test.zip", help="test archive, used with --full")
     add("--ckptdir", default="./ckpt", help="folder for epoch<N> checkpoints and the resume state")
+    add("--performance", metavar="FILE", help="only measure: write the speed of --steps steps there, keep nothing")
     add("--result", help="folder for TensorBoard and evaluations; default: beside the checkpoints")
     add("--checkpoint", help="checkpoint of --initial_epoch to start from")
     add("--weights", help="encoder weights to start from: a Keras notop .h5 or a folder made by import_weights.py")
@@ -78,11 +81,8 @@ def work(args):
         raise PipelineError("--rank_timeout {:g}: must be more than 0".format(args.rank_timeout))
     group = _ranks(args)
     if group is None and args.devices > 1:
-        if args.platform == "ascend":
-            raise PipelineError(
-                "--devices {}: start a process for each device as docs/ascend.md shows".format(args.devices)
-            )
-        status = launch.run([sys.executable] + sys.argv, args.devices, args.rank_timeout)
+        environments = platforms.kind(args.platform).environments(args.devices, _results(args))
+        status = launch.run([sys.executable] + sys.argv, environments, args.rank_timeout)
         if status:
             sys.exit(status)
         return
@@ -109,9 +109,27 @@ def _train(args, group):
     size = group.size if group else 1
     if group and group.rank > 0:
         progress.mute()
+    if args.platform == "ascend" and ranks.LAUNCHER in os.environ:
+        _own_folder(args, group.rank)
     settings = _settings(args, size)
-    segment = _segment(args)
-    index = records.RecordIndex(records.expand(args.train_tfrecords))
+    with contextlib.ExitStack() as stack:
+        if args.performance:
+            args.ckptdir = args.result = stack.enter_context(tempfile.TemporaryDirectory())
+        segment = _segment(args)
+        index = records.RecordIndex(records.expand(args.train_tfrecords))
+        platform = _platform(args, group)
+        if size > 1:
+            progress.line(_division(args, size, settings.steps))
+        try:
+            training.train(settings, segment, index, platform, _after_checkpoint(args))
+        except training.Interrupted as error:
+            if platform.rank == 0:
+                print("{}: {}".format(args.name, error), file=sys.stderr)
+            sys.exit(128 + error.signal_number)
+
+
+def _platform(args, group):
+    """The platform, with its notes in the log."""
     options = Options(
         args.precision_mode,
         args.op_select_implmode,
@@ -123,15 +141,24 @@ def _train(args, group):
     platform = platforms.create(args.platform, options)
     for note in platform.notes():
         progress.line(note)
-    if size > 1:
-        progress.line(_division(args, size, settings.steps))
-    evaluate = _evaluation(args) if args.full else lambda checkpoint: None
-    try:
-        training.train(settings, segment, index, platform, evaluate)
-    except training.Interrupted as error:
-        if platform.rank == 0:
-            print("{}: {}".format(args.name, error), file=sys.stderr)
-        sys.exit(128 + error.signal_number)
+    return platform
+
+
+def _after_checkpoint(args):
+    if args.performance:
+        return _speed(args)
+    return _evaluation(args) if args.full else lambda checkpoint: None
+
+
+def _own_folder(args, rank):
+    """Go to a folder of this rank: the Ascend compiler writes files of fixed names where it is started."""
+    folder = rank_table.working_folder(os.path.join(_results(args), "ranks"), rank)
+    for name in ("ckptdir", "result", "performance", "checkpoint", "weights", "test_data"):
+        if getattr(args, name):
+            setattr(args, name, os.path.abspath(getattr(args, name)))
+    args.train_tfrecords = [os.path.abspath(path) for path in args.train_tfrecords]
+    os.makedirs(folder, exist_ok=True)
+    os.chdir(folder)
 
 
 def _pairs(words):
@@ -187,6 +214,26 @@ def _segment(args):
 
 def _results(args):
     return args.result or os.path.dirname(os.path.abspath(args.ckptdir))
+
+
+def _speed(args):
+    """Writes how fast the steps were, and with how much memory."""
+
+    def write(checkpoint):
+        side = checkpoint.side
+        speed = dict(side["performance"])
+        if "step_ms" not in speed:
+            raise PipelineError("--performance: {} steps are too few, the first are not timed".format(args.steps))
+        speed["images_per_second_per_device"] = speed["images_per_second"] / speed["world_size"]
+        facts = {key: side[key] for key in ("model", "size", "runtime")}
+        files.write_json(args.performance, dict(facts, format=1, run=args.name, performance=speed))
+        progress.line(
+            "{}: {step_ms:.0f} ms/step, {images_per_second:.2f} images/s on {world_size} device(s)".format(
+                args.performance, **speed
+            )
+        )
+
+    return write
 
 
 def _evaluation(args):

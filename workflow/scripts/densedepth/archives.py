@@ -22,6 +22,10 @@ TRAIN_CSV = "data/nyu2_train.csv"
 Row = collections.namedtuple("Row", "number rgb depth")
 Row.__doc__ = "One pair of the csv: its line number (from 1) and the member names of its two images."
 
+# Bytes of a member, unpacked, and of an image of the test set: far more than any has, so that an archive made to fill
+# the memory is refused.
+LARGEST = 256 << 20
+
 # What zipfile and zlib raise on damaged, encrypted or unsupported members.
 DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, struct.error, OSError)
 
@@ -65,7 +69,7 @@ class Archive:
         if not self._has(csv):
             raise PipelineError("{}: has no {}{}".format(self.path, csv, self._csv_hint(csv)))
         try:
-            text = self._zip.read(csv).decode("utf-8-sig")
+            text = self._unpacked(csv).decode("utf-8-sig")
         except UnicodeDecodeError as error:
             raise PipelineError("{}: {} is not text in UTF-8 ({})".format(self.path, csv, error)) from None
         except DAMAGE as error:
@@ -166,11 +170,22 @@ class Archive:
 
     def _read(self, row, member):
         try:
-            return self._zip.read(member)
+            return self._unpacked(member)
         except DAMAGE as error:
             raise PipelineError(
                 "{}: damaged member ({}); get the archive again".format(self._where(row, member), error)
             ) from None
+
+    def _unpacked(self, member):
+        # zipfile never gives more than the size that the member's entry tells.
+        size = self._zip.getinfo(member).file_size
+        if size > LARGEST:
+            raise PipelineError(
+                "{}: {} would have {} bytes unpacked, where {} are the most: this is no archive of pictures".format(
+                    self.path, member, size, LARGEST
+                )
+            )
+        return self._zip.read(member)
 
     def _where(self, row, member):
         return "{}: row {}, {}".format(self.path, row.number, member)
@@ -218,6 +233,8 @@ def _open(data, where, kind):
     """The image in `data` with its header read; Pillow decodes pixels only when asked."""
     try:
         return Image.open(io.BytesIO(data))
+    except Image.DecompressionBombError as error:
+        raise PipelineError("{}: {}".format(where, error)) from None
     except (OSError, SyntaxError, ValueError, struct.error, EOFError):
         raise PipelineError(
             "{}: not an image ({} bytes, starting {!r}), where {} belongs".format(where, len(data), data[:8], kind)

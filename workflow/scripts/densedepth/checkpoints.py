@@ -70,8 +70,8 @@ def write(folder, session, side, with_saver=None):
     its own `saver()`, since each new one adds operations to the graph. Returns the `Checkpoint`.
     """
     folder = os.path.abspath(folder)
-    temporary = "{}.tmp-{}".format(folder, os.getpid())
-    shutil.rmtree(temporary, ignore_errors=True)
+    os.makedirs(os.path.dirname(folder), exist_ok=True)
+    temporary = files.temporary(folder)
     os.makedirs(temporary)
     try:
         side = save(temporary, session, side, with_saver)

@@ -23,13 +23,13 @@ def atomic_path(final):
     """
     folder, name = os.path.split(os.path.abspath(final))
     os.makedirs(folder, exist_ok=True)
-    temporary = os.path.join(folder, ".{}.tmp-{}".format(name, os.getpid()))
+    path = temporary(os.path.join(folder, "." + name))
     try:
-        yield temporary
-        replace(temporary, final)
+        yield path
+        replace(path, final)
     except BaseException:
         with contextlib.suppress(FileNotFoundError):
-            os.remove(temporary)
+            os.remove(path)
         raise
 
 
@@ -37,25 +37,41 @@ def atomic_path(final):
 def atomic_folder(final):
     """Like `atomic_path` for a folder: `final` must not exist yet, or be one that may be replaced whole."""
     final = os.path.abspath(final)
-    temporary = "{}.tmp-{}".format(final, os.getpid())
-    shutil.rmtree(temporary, ignore_errors=True)
-    os.makedirs(temporary)
+    os.makedirs(os.path.dirname(final), exist_ok=True)
+    path = temporary(final)
+    os.makedirs(path)
     try:
-        yield temporary
-        for name in os.listdir(temporary):
-            _flush(os.path.join(temporary, name))
+        yield path
+        for name in os.listdir(path):
+            _flush(os.path.join(path, name))
         shutil.rmtree(final, ignore_errors=True)
-        os.rename(temporary, final)
+        os.rename(path, final)
         _flush(os.path.dirname(final))
     except BaseException:
-        shutil.rmtree(temporary, ignore_errors=True)
+        shutil.rmtree(path, ignore_errors=True)
         raise
 
 
-def replace(temporary, final):
-    """Rename `temporary` to `final` after its bytes have reached the disk."""
-    _flush(temporary)
-    os.replace(temporary, final)
+def temporary(stem):
+    """A name for this process to write under; what processes that were killed have left under theirs is removed."""
+    folder, name = os.path.split(stem + ".tmp-")
+    for other in os.listdir(folder):
+        process = other[len(name) :]
+        if other.startswith(name) and process.isdigit() and not _alive(int(process)):
+            path = os.path.join(folder, other)
+            shutil.rmtree(path) if os.path.isdir(path) else os.remove(path)
+    return stem + ".tmp-{}".format(os.getpid())
+
+
+def _alive(process):
+    """Whether another process of this number is there."""
+    return process != os.getpid() and os.path.exists("/proc/{}".format(process))
+
+
+def replace(path, final):
+    """Rename `path` to `final` after its bytes have reached the disk."""
+    _flush(path)
+    os.replace(path, final)
     _flush(os.path.dirname(os.path.abspath(final)))
 
 
@@ -115,28 +131,31 @@ def lock(path, purpose, patience=0):
     """Hold an exclusive lock on the file `path` during the block.
 
     The system releases it when the process ends, however it ends. Raises PipelineError, naming the holder's process,
-    when another process holds it still after `patience` seconds.
+    when another process holds it for `patience` seconds.
     """
     os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
     with open(path, "a+") as stream:
-        end = time.monotonic() + patience
-        while True:
-            try:
-                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except OSError as error:
-                if error.errno not in (errno.EAGAIN, errno.EACCES):
-                    raise
-            if time.monotonic() < end:
-                time.sleep(0.05)
-                continue
-            stream.seek(0)
-            holder = stream.read().strip() or "unknown"
-            raise PipelineError(
-                "{}: process {} is already {}; wait for it or stop it".format(path, holder, purpose)
-            ) from None
+        deadline = time.monotonic() + patience
+        while not _locked(stream):
+            if time.monotonic() >= deadline:
+                stream.seek(0)
+                holder = stream.read().strip() or "unknown"
+                raise PipelineError(
+                    "{}: process {} is already {}; wait for it or stop it".format(path, holder, purpose)
+                )
+            time.sleep(0.1)
         stream.seek(0)
         stream.truncate()
         stream.write(str(os.getpid()))
         stream.flush()
         yield
+
+
+def _locked(stream):
+    try:
+        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno not in (errno.EAGAIN, errno.EACCES):
+            raise
+        return False
+    return True

@@ -1,6 +1,7 @@
 """Which files of the project a program is made of, found by walking its imports without running it."""
 
 import ast
+import functools
 import os
 
 
@@ -19,7 +20,7 @@ def sources(program):
         if path in found or not os.path.isfile(path):
             continue
         found.add(path)
-        for name in _imported(path, _package(path, root)):
+        for name in _imported(path, _package(path, root), os.stat(path).st_mtime_ns):
             waiting.extend(_files(name, root))
     return [program] + sorted(found - {program})
 
@@ -30,8 +31,16 @@ def _package(path, root):
     return "" if folder == "." else folder.replace(os.sep, ".")
 
 
-def _imported(path, package):
-    """Absolute dotted names that the file may import; `from a import b` gives a and a.b, whichever b is."""
+@functools.lru_cache(maxsize=None)
+def _imported(path, package, changed):
+    """Absolute dotted names that the file may import; `from a import b` gives a and a.b, whichever b is.
+
+    Reading the same modules for each program would take most of the time of a dry run; `changed` is the file's time.
+    """
+    return tuple(_names(path, package))
+
+
+def _names(path, package):
     with open(path, encoding="utf-8") as stream:
         tree = ast.parse(stream.read(), path)
     for node in ast.walk(tree):

@@ -20,8 +20,10 @@ _ORDERLY = (0, 128 + signal.SIGINT, 128 + signal.SIGTERM)
 _PR_SET_PDEATHSIG = 1
 
 
-def run(command, count, timeout):
-    """Run `command` in `count` processes, ranks 0 to count - 1; returns when all have ended.
+def run(command, environments, timeout):
+    """Run `command` in a process for each of `environments`, ranks from 0; returns when all have ended.
+
+    Each rank gets its {name: text} besides what tells it its rank and where the others are.
 
     Standard output is rank 0's; what other ranks write to standard error gets `[rank]` in front. SIGTERM and SIGINT are
     handed on to all ranks; to whichever a signal comes, they end at the same step. Returns 0, or 128 plus the signal's
@@ -29,6 +31,7 @@ def run(command, count, timeout):
     Raises PipelineError naming the rank and the cause when one fails; by then none is left. `timeout`: see
     `ranks.Ranks`, only for the message.
     """
+    count = len(environments)
     if count > 128 - peers.LOST:
         raise PipelineError("{} devices: at most {} on one machine".format(count, 128 - peers.LOST))
     listener = socket.socket()
@@ -40,7 +43,7 @@ def run(command, count, timeout):
     try:
         with listener:
             for rank in range(count):
-                processes.append(_start(command, rank, count, listener))
+                processes.append(_start(command, rank, environments, listener))
         return _watch(processes, received, timeout)
     finally:
         for process in processes:
@@ -49,8 +52,10 @@ def run(command, count, timeout):
             signal.signal(number, handler)
 
 
-def _start(command, rank, count, listener):
+def _start(command, rank, environments, listener):
+    count = len(environments)
     environ = dict(os.environ, RANK_ID=str(rank), RANK_SIZE=str(count))
+    environ.update(environments[rank])
     environ[ranks.MASTER] = "127.0.0.1:{}".format(listener.getsockname()[1])
     environ[ranks.LAUNCHER] = str(os.getpid())
     environ[ranks.LISTENER] = str(listener.fileno())

@@ -13,6 +13,7 @@ import collections
 import ipaddress
 import os
 import re
+import socket
 
 from . import files
 from .errors import PipelineError
@@ -56,6 +57,26 @@ def build(server, addresses):
     }
     check(table, "rank table")
     return table
+
+
+def of_host(devices, hccn=HCCN_CONF, server=None):
+    """The rank table of this host for the physical numbers `devices`, with addresses from an hccn.conf.
+
+    server: the host's name in the table; default: its own IP address. Raises PipelineError for what is not known.
+    """
+    known = read_hccn(hccn)
+    missing = [device for device in devices if device not in known]
+    if missing:
+        raise PipelineError("{}: no address_{}; it has devices {}".format(hccn, missing[0], sorted(known)))
+    return build(server or own_address(), {device: known[device] for device in devices})
+
+
+def own_address():
+    """The IP address of this host by its own name. Raises PipelineError where there is none."""
+    try:
+        return socket.gethostbyname(socket.gethostname())
+    except OSError:
+        raise PipelineError("this host does not know its own address; give --server_id") from None
 
 
 def load(path):

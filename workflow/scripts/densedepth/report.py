@@ -217,6 +217,12 @@ def _performance(page, findings):
         "rows equal in network, input, batch and devices compare, and then they compare machines as well as programs. "
         "Reference: the README of the port [3]; images/s = batch / step time."
     )
+    for run in findings.runs:
+        skipped = sum(side.get("performance", "skipped_steps", default=0) for side in run.checkpoints.values())
+        if skipped:
+            steps = _last_checkpoint(run).get("global_step")
+            page.add("Loss scaling left out {} of the {} steps of run {}.".format(skipped, steps, run.name))
+    _measured(page, [run for run in findings.runs if run.speed is not None])
     rows = []
     for run in findings.runs:
         if run.frozen is not None:
@@ -260,6 +266,51 @@ def _training_speed(run):
     precision = side.get("performance", "precision", default="float32")
     comparable = "yes" if alike and timed else "no"
     return (run.name, _device(side), network, _size(size), batch, devices, precision, step, images, comparable)
+
+
+def _measured(page, runs):
+    """The speeds of training that were measured by themselves, with scaling against one device."""
+    if not runs:
+        return
+    rows = []
+    for run in runs:
+        number = run.speed.number
+        per_device = number("performance", "images_per_second_per_device")
+        single = _single_device(run, runs)
+        rows.append(
+            (
+                run.name,
+                _device(run.speed),
+                _size(run.speed.get("size")),
+                run.speed.get("performance", "batch_size"),
+                run.speed.get("performance", "world_size"),
+                run.speed.get("performance", "timed_steps"),
+                "{:.0f}".format(number("performance", "step_ms")),
+                "{:.2f}".format(number("performance", "images_per_second")),
+                "{:.2f}".format(per_device),
+                BLANK if single is None else "{:.0f} %".format(100 * per_device / single),
+                "{:.0f} MB".format(number("performance", "peak_memory_mb")),
+            )
+        )
+    columns = ("measured", "device", "input", "batch per device", "devices", "steps", "ms/step", "images/s")
+    columns += ("images/s per device", "scaling", "memory")
+    page.add_table(rows, columns, numbers=columns[3:])
+    page.add(
+        "Measured by `snakemake train_performance_<run>`: the median step after warm-up. Scaling: images/s per device "
+        "against the run of one device with the same network, input and batch. Memory: the peak of one process on its "
+        "host, without that of a GPU or NPU."
+    )
+
+
+def _single_device(run, runs):
+    """images/s of the run among `runs` that does the same on one device, or None."""
+
+    def kind(one):
+        facts = [one.speed.get("performance", key) for key in ("device", "precision", "batch_size")]
+        return facts + [one.speed.get("model"), one.speed.get("size")]
+
+    alike = [one for one in runs if one.speed.get("performance", "world_size") == 1 and kind(one) == kind(run)]
+    return alike[0].speed.number("performance", "images_per_second") if alike else None
 
 
 def _curves(page, findings, figures):

@@ -55,7 +55,8 @@ class Document:
 
 class Run:
     """The files of one run. checkpoints, evaluations: {epoch: Document}; history: DataFrame, maybe empty;
-    frozen: Document or None; scenes: [(path of the picture, scene as in gallery.json)]."""
+    frozen, speed (as measured by itself): Document or None; scenes: [(path of the picture, scene as in gallery.json)].
+    """
 
     def __init__(self, name):
         self.name = name
@@ -63,6 +64,7 @@ class Run:
         self.evaluations = {}
         self.history = pandas.DataFrame(columns=list(_HISTORY_KEYS))
         self.frozen = None
+        self.speed = None
         self.scenes = []
 
     def scores(self):
@@ -78,7 +80,7 @@ class Run:
 Findings = collections.namedtuple("Findings", "runs baseline data weights settings")
 
 
-def gather(baseline, evaluations, checkpoints, histories, frozen, galleries, data, weights, settings):
+def gather(baseline, evaluations, checkpoints, histories, frozen, galleries, data, weights, settings, speeds=()):
     """Read all files into `Findings`. Paths, lists of paths, and `settings` as JSON text.
 
     Raises PipelineError, with file and key, for a file that is missing, lacks a key or holds a number that is not
@@ -100,6 +102,8 @@ def gather(baseline, evaluations, checkpoints, histories, frozen, galleries, dat
         if run(path).frozen is not None:
             raise PipelineError("{}: second frozen graph of run {}".format(path, run_name(path)))
         run(path).frozen = _evaluation(path)
+    for path in speeds:
+        run(path).speed = _read(path)
     for path in galleries:
         run(path).scenes.extend(_scenes(_read(path)))
     for name, paths in _by_run(histories).items():

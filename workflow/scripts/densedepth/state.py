@@ -16,6 +16,8 @@ from . import checkpoints, files
 from .errors import PipelineError
 
 _KEPT = 2
+# Seconds that a training left behind by a killed Snakemake has to end: at most a step and a save.
+_PATIENCE = 10
 
 
 def fingerprint(facts):
@@ -30,7 +32,7 @@ class State:
     def __init__(self, folder, name):
         self._root = folder
         self._folder = os.path.join(folder, name)
-        self._lock = files.lock(os.path.join(folder, "lock"), "training here")
+        self._lock = files.lock(os.path.join(folder, "lock"), "training here", _PATIENCE)
 
     def __enter__(self):
         self._lock.__enter__()

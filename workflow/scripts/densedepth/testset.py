@@ -10,7 +10,7 @@ import json
 
 import numpy
 
-from .archives import DAMAGE, open_zip
+from .archives import DAMAGE, LARGEST, open_zip
 from .depth import LIMITS_M
 from .errors import PipelineError
 from .testset_writer import CROP, DEPTH, PICTURES, RGB
@@ -147,6 +147,10 @@ class _Array:
                 "has {} bytes, where shape {} and dtype {} make {}; the array is cut off or damaged",
                 *(self._info.file_size, self.shape, self.dtype, expected),
             )
+
+        image = expected // max(1, int(self.shape[0])) if self.shape else expected
+        if image > LARGEST:
+            raise self.error("an image has {} bytes, where {} are the most", image, LARGEST)
 
     def _find(self, archive, name):
         """The member `name`, at the top or in exactly one folder."""

@@ -11,15 +11,15 @@ import contextlib
 import dataclasses
 import json
 import os
+import resource
 import signal
 import statistics
 import time
 
 import numpy as np
 
-from . import checkpoints, dataset, files, network, optim, order, progress, runtime, state, weights
+from . import checkpoints, dataset, files, loss, network, optim, order, progress, runtime, state, weights
 from .errors import PipelineError
-from .loss import depth_loss
 from .model import Model
 from .tf import tf
 
@@ -30,6 +30,9 @@ _WARM_UP = 3
 _PATIENCE = 10
 
 HISTORY = "history.jsonl"
+
+# The code that decides the numbers: a state that another version of it has made is not gone on with.
+_NUMBERS = (dataset, loss, network, optim, order)
 
 # Averaged over the ranks for the log; the gradients are averaged before their norm is taken.
 _SHARED_PARTS = ("loss", "l1", "gradient", "ssim")
@@ -96,7 +99,7 @@ class Interrupted(Exception):
 def train(settings, segment, index, platform, after_checkpoint=lambda checkpoint: None):
     """Train `segment` on the records of `index` (records.RecordIndex); `after_checkpoint` is called with each new one.
 
-    Continues from the newest snapshot of an interrupted call with the same settings, data and start, or from the
+    Continues from the newest snapshot of an interrupted call with the same settings, code, data and start, or from the
     newest checkpoint that such a call has kept. Raises PipelineError when the loss or a gradient is not finite (nothing
     is overwritten) and `Interrupted` after SIGTERM or SIGINT to any rank, at the same step on all.
     """
@@ -143,7 +146,9 @@ def _fingerprint(settings, segment, index, ranks):
         start = checkpoints.find(segment.start).side["files"]
     elif segment.weights is not None:
         start = weights.identity(segment.weights)
+    code = [files.sha256(module.__file__) for module in _NUMBERS]
     facts = [settings.model.as_dict(), list(settings.size), settings.as_dict(), segment.first, start, index.identity()]
+    facts.append(code)
     if ranks > 1:
         facts.append(ranks)
     return state.fingerprint(facts)
@@ -207,7 +212,7 @@ class _Loop:
         images, targets, records = self._iterator.get_next()
         output = network.predict(images, s.model, training=True, momentum=s.batch_norm_momentum)
         with self._platform.loss_scope():
-            losses = depth_loss(output, targets, dataset.has_holes(self._index))
+            losses = loss.depth_loss(output, targets, dataset.has_holes(self._index))
         self._rate = tf.placeholder(tf.float32, (), name="learning_rate")
         train, norm = optim.training_step(losses["total"], self._rate, self._platform)
         self._fetches = {
@@ -368,7 +373,8 @@ class _Loop:
         self._refuse_non_finite(values)
         figures = {name: float(values[name]) for name in _LOSS_PARTS}
         self._figures = {name: float(value) for name, value in values["figures"].items()}
-        self._pending.append(dict(figures, learning_rate=rate, step_ms=1000 * seconds))
+        skipped = self._figures.get("skipped", 0)
+        self._pending.append(dict(figures, learning_rate=rate, step_ms=1000 * seconds, skipped=skipped))
         progress.bar(
             self._position,
             self._segment.last * self._settings.steps,
@@ -399,8 +405,9 @@ class _Loop:
         return values
 
     def _refuse_non_finite(self, values):
-        if values["figures"].get("skipped"):
-            # The overflow of a step that loss scaling did not apply.
+        figures = values["figures"]
+        if figures.get("skipped") and figures["loss_scale"] > 1:
+            # The overflow of a step that loss scaling did not apply. At a scale of 1 it is no matter of scaling.
             values["gradient_norm"] = 0.0
         for name in _LOSS_PARTS:
             if not np.isfinite(values[name]):
@@ -428,14 +435,18 @@ class _Loop:
             images_per_second=1000 * samples / step_ms,
             **self._figures,
         )
+        scaling = ""
+        if "skipped" in entry:
+            entry["skipped"] = sum(p["skipped"] for p in self._pending)
+            scaling = ", loss scale {loss_scale:g}, {skipped:g} steps skipped".format(**entry)
         self._pending = []
         self._history.append(entry)
         elapsed = time.monotonic() - self._started_at
         left = elapsed / (self._position - self._started_from) * (self._segment.last * steps - self._position)
         progress.line(
             "epoch {epoch}/{} step {step}/{} loss {loss:.4f} (l1 {l1:.4f} gradient {gradient:.4f} ssim {ssim:.4f}) "
-            "rate {learning_rate:.3g} {step_ms:.0f} ms/step {images_per_second:.2f} images/s, {} left".format(
-                self._segment.last, steps, progress.duration(left), **entry
+            "rate {learning_rate:.3g} {step_ms:.0f} ms/step {images_per_second:.2f} images/s{}, {} left".format(
+                self._segment.last, steps, scaling, progress.duration(left), **entry
             )
         )
         points = [tf.Summary.Value(tag="train/" + n, simple_value=entry[n]) for n in _LOSS_PARTS + ("learning_rate",)]
@@ -488,11 +499,13 @@ class _Loop:
         samples = self._settings.batch_size * self._platform.size
         facts = {
             "device": self._device(),
-            "precision": "float32",
+            "precision": self._platform.precision,
             "batch_size": self._settings.batch_size,
             "world_size": self._platform.size,
             "warmup_steps": _WARM_UP,
             "timed_steps": len(self._times),
+            "skipped_steps": int(sum(entry.get("skipped", 0) for entry in self._history)),
+            "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
         }
         if self._times:
             facts["step_ms"] = 1000 * statistics.median(self._times)

@@ -134,6 +134,7 @@ def read_keras(path):
     stored = {}
     try:
         with h5py.File(path, "r") as root:
+            _refuse_other_files(path, root)
             group = root.get("model_weights", root)
             layers = _names(group, "layer_names")
             if not layers:
@@ -152,6 +153,20 @@ def read_keras(path):
             )
         ) from None
     return stored
+
+
+def _refuse_other_files(path, group):
+    """HDF5 can name other files to take groups or values from; a file of weights is all that is asked for."""
+    for name in group:
+        if isinstance(group.get(name, getlink=True), h5py.ExternalLink):
+            raise PipelineError(
+                "{}: {}/{} is a link to another file; such are not followed".format(path, group.name, name)
+            )
+        below = group.get(name)
+        if isinstance(below, h5py.Group):
+            _refuse_other_files(path, below)
+        elif below is not None and (below.external or below.is_virtual):
+            raise PipelineError("{}: {} has its values in another file; such are not read".format(path, below.name))
 
 
 def _names(group, attribute):

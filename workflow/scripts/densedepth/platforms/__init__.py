@@ -9,7 +9,12 @@ _PLATFORMS = {"cpu_gpu": CpuGpu, "ascend": Ascend}
 
 
 def create(name, options):
-    """The platform called `name` with `options` (a `base.Options`). Raises PipelineError for an unknown name."""
+    """The platform called `name` with `options` (a `base.Options`)."""
+    return kind(name)(options)
+
+
+def kind(name):
+    """The class of the platform called `name`. Raises PipelineError for an unknown name."""
     if name not in _PLATFORMS:
         raise PipelineError("platform = {!r}: must be one of {}".format(name, ", ".join(sorted(_PLATFORMS))))
-    return _PLATFORMS[name](options)
+    return _PLATFORMS[name]

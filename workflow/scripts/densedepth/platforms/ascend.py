@@ -10,8 +10,9 @@ import json
 import os
 import re
 
-from .. import rank_table
+from .. import files, loss_scale, rank_table
 from ..errors import PipelineError
+from ..peers import Peers
 from ..tf import tf
 from .base import Platform
 
@@ -89,12 +90,6 @@ _ELSEWHERE = {
 }
 
 _MEMORY = 31 << 30  # of a card with 32 GiB, variables and graph together
-
-# The loss is a mean over 240 x 320 pixels a sample, so its gradients start near 2**-18, below what float16 holds with
-# full precision (2**-14). 2**16 brings them to the middle of its range. The reference port starts at 2**32, which
-# overflows some 100 times before it has come down to where this begins.
-INITIAL_LOSS_SCALE = 2.0**16
-_GROWTH_STEPS = 1000
 
 
 def session_parameters(options):
@@ -201,9 +196,12 @@ class Ascend(Platform):
             name = min(self._own)
             _refuse(name, self._own[name], "needs --is_loss_scale true")
         self.steps_per_run = self._parameters["iterations_per_loop"][1]
+        mode = self._parameters.get("precision_mode", self._parameters.get("precision_mode_v2"))
+        self.precision = {"must_keep_origin_dtype": "float32", "origin": "float32"}.get(mode[1], mode[1])
         self._bridge = None
         self._loss_scale = None
         self._skipped = None
+        self._peers = None
 
     def notes(self):
         shown = ("{} {}".format(name, value) for name, (_, value) in sorted(self._parameters.items()))
@@ -235,6 +233,22 @@ class Ascend(Platform):
         # The device takes the branches of tf.cond as functions only.
         os.environ.setdefault("ENABLE_FORCE_V2_CONTROL", "1")
         self._bridge = _import_bridge()
+        if ranks is not None and ranks.master is not None:
+            # HCCL itself would wait its timeout of half an hour for a rank that has died.
+            self._peers = Peers(ranks, 0)
+
+    def close(self):
+        if self._peers:
+            self._peers.finish()
+
+    @staticmethod
+    def environments(size, folder):
+        """Reads the rank table of RANK_TABLE_FILE; without one, makes it in `folder` from this host's hccn.conf."""
+        table = os.environ.get("RANK_TABLE_FILE")
+        if not table:
+            table = os.path.join(folder, "rank_table.json")
+            files.write_json(table, rank_table.of_host(range(size)))
+        return [rank_table.ascend_environment(rank, size, table) for rank in range(size)]
 
     def session_config(self):
         config = tf.ConfigProto(allow_soft_placement=True)
@@ -274,8 +288,8 @@ class Ascend(Platform):
             return kinds.FixedLossScaleManager(loss_scale=float(scale))
         # The engine's own habit is two overflows and a factor of 0.8; each overflow is a lost step, so fewer of them.
         return kinds.ExponentialUpdateLossScaleManager(
-            init_loss_scale=float(self._own.get("initial_loss_scale", INITIAL_LOSS_SCALE)),
-            incr_every_n_steps=self._own.get("loss_scale_growth_steps", _GROWTH_STEPS),
+            init_loss_scale=float(self._own.get("initial_loss_scale", loss_scale.INITIAL)),
+            incr_every_n_steps=self._own.get("loss_scale_growth_steps", loss_scale.GROWTH_STEPS),
             decr_every_n_nan_or_inf=1,
             incr_ratio=2,
             decr_ratio=0.5,

@@ -20,11 +20,21 @@ class Platform:
     size = 1
     # Training steps that one session.run does.
     steps_per_run = 1
+    # What most of the network is computed in, for the tables.
+    precision = "float32"
 
     def __init__(self, options):
         self.options = options
         if options.ranks is not None:
             self.rank, self.size = options.ranks.rank, options.ranks.size
+
+    @staticmethod
+    def environments(size, folder):
+        """A list of {name: text}: what the environment of each of `size` ranks on this machine needs more.
+
+        `folder` is where files may be put that it points to.
+        """
+        return [{}] * size
 
     def notes(self):
         """Lines for the log: what the options mean here."""
@@ -65,7 +75,10 @@ class Platform:
         return vector
 
     def figures(self):
-        """{name: scalar tensor}: more figures of each step for the history."""
+        """{name: scalar tensor}: more figures of each step for the history.
+
+        Where there is loss scaling they are `loss_scale` and `skipped`: 1.0 in a step that was not applied.
+        """
         return {}
 
     def close(self):

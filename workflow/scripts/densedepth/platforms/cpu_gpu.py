@@ -1,20 +1,43 @@
 """CPUs and GPUs with TensorFlow's own kernels, in one process or in several."""
 
+import os
+
+from ..loss_scale import DynamicLossScale
 from ..tf import tf
 from .base import Platform
 from .collective import Group
 
+# What the loss is made of. TensorFlow 2.x would else compute differences of depths and the windows of SSIM in float16.
+_KEPT = "Sub,DepthwiseConv2dNative,DepthwiseConv2dNativeBackpropInput,DepthwiseConv2dNativeBackpropFilter"
+_LISTS = "TF_AUTO_MIXED_PRECISION_GRAPH_REWRITE_"
+
 
 class CpuGpu(Platform):
-    """Computes in float32; TensorFlow places operations on a GPU where it finds one."""
+    """TensorFlow places operations on a GPU where it finds one. There `allow_mix_precision` is TensorFlow's rewrite of
+    the graph to float16, with a dynamic loss scale; processors compute in float32.
+    """
 
-    _group = None
+    def __init__(self, options):
+        super().__init__(options)
+        self._group = None
+        self._scaled = None
+        mixed = options.precision_mode == "allow_mix_precision"
+        self._mixed = mixed and bool(tf.config.experimental.list_physical_devices("GPU"))
+        if self._mixed:
+            self.precision = "mixed float16"
 
     def notes(self):
         lines = []
-        if self.options.precision_mode == "allow_mix_precision":
-            lines.append("precision_mode allow_mix_precision: this platform computes in float32, without loss scale")
+        if self._mixed:
+            lines.append("precision_mode allow_mix_precision: float16 by TensorFlow's graph rewrite")
+        elif self.options.precision_mode == "allow_mix_precision":
+            lines.append("precision_mode allow_mix_precision: no GPU here, so all is computed in float32")
+        if self._scales():
+            lines.append("dynamic loss scale")
         return lines
+
+    def _scales(self):
+        return self._mixed or self.options.is_loss_scale
 
     def start(self):
         if self.size > 1:
@@ -29,10 +52,16 @@ class CpuGpu(Platform):
     def _plain_config(self):
         config = tf.ConfigProto(allow_soft_placement=True)
         config.gpu_options.allow_growth = True
+        if self._mixed:
+            rewrite_to_float16(config)
         return config
 
     def wrap_optimizer(self, optimizer):
-        return self._group.averaging(optimizer) if self._group else optimizer
+        if self._group:
+            optimizer = self._group.averaging(optimizer)
+        if self._scales():
+            optimizer = self._scaled = DynamicLossScale(optimizer)
+        return optimizer
 
     def broadcast(self, variables):
         return self._group.broadcast(variables) if self._group else None
@@ -40,6 +69,18 @@ class CpuGpu(Platform):
     def total(self, vector):
         return self._group.total(vector) if self._group else vector
 
+    def figures(self):
+        return {"loss_scale": self._scaled.scale, "skipped": self._scaled.skipped} if self._scaled else {}
+
     def close(self):
         if self._group:
             self._group.close()
+
+
+def rewrite_to_float16(config):
+    """Let sessions with `config` compute convolutions on GPUs in float16 and the loss in float32."""
+    # RewriterConfig.ON of tensorflow.core.protobuf.rewriter_config_pb2.
+    config.graph_options.rewrite_options.auto_mixed_precision = 1
+    # An operation may stand in one of TensorFlow's lists only.
+    for change in ("ALLOWLIST_REMOVE", "INFERLIST_REMOVE", "DENYLIST_ADD"):
+        os.environ[_LISTS + change] = _KEPT

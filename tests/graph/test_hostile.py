@@ -1,0 +1,173 @@
+"""Files made to do harm: names that lead elsewhere, contents that fill the memory, code, links to other files."""
+
+import io
+import os
+import struct
+import zipfile
+import zlib
+
+import h5py
+import numpy as np
+import pytest
+from densedepth import archives, conversion, records, testset, weights
+from densedepth.errors import PipelineError
+from PIL import Image
+
+
+def picture(kind, mode, size=(32, 32)):
+    stream = io.BytesIO()
+    Image.new(mode, size, 90).save(stream, kind) if mode == "L" else Image.new(mode, size).save(stream, kind)
+    return stream.getvalue()
+
+
+def training_archive(path, names, **extra):
+    """An archive with a pair for each of `names`, and `extra` members."""
+    with zipfile.ZipFile(str(path), "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(archives.TRAIN_CSV, "".join("{0}.jpg,{0}.png\n".format(name) for name in names))
+        for name in names:
+            archive.writestr(name + ".jpg", picture("JPEG", "RGB"))
+            archive.writestr(name + ".png", picture("PNG", "L"))
+        for name, data in extra.items():
+            archive.writestr(name, data)
+    return str(path)
+
+
+def everything_below(folder):
+    return sorted(os.path.join(root, name) for root, _, names in os.walk(str(folder)) for name in names)
+
+
+def test_member_names_that_lead_elsewhere_lead_nowhere(tmp_path):
+    names = ["/tmp/densedepth-absolute", "../../outside", "a b/'q' \"d\" $(touch dollar)", "ünï/\\back"]
+    inside = tmp_path / "a" / "b"
+    inside.mkdir(parents=True)
+    archive = training_archive(inside / "nyu_data.zip", names)
+    conversion.convert(archive, str(inside / "x.tfrecords"), 1, 0, 1)
+    made = everything_below(tmp_path)
+    assert made == [str(inside / name) for name in ("nyu_data.zip", "x.json", "x.tfrecords")]
+    assert not os.path.exists("/tmp/densedepth-absolute.jpg") and not os.path.exists("dollar")
+    assert len(records.RecordIndex([str(inside / "x.tfrecords")])) == len(names)
+
+
+def claim(path, member, size):
+    """Make the zip's directory say that `member` has `size` bytes unpacked."""
+    with open(path, "rb") as stream:
+        data = bytearray(stream.read())
+    # The entry in the central directory: its signature, and the size 24 bytes on; the name follows after 46.
+    place = data.index(b"PK\x01\x02")
+    while data[place + 46 : place + 46 + len(member)] != member.encode():
+        place = data.index(b"PK\x01\x02", place + 1)
+    data[place + 24 : place + 28] = struct.pack("<I", size)
+    with open(path, "wb") as stream:
+        stream.write(data)
+
+
+@pytest.mark.parametrize("member", [archives.TRAIN_CSV, "data/a.jpg"])
+def test_a_member_that_would_fill_the_memory_is_refused(tmp_path, member):
+    path = training_archive(tmp_path / "bomb.zip", ["data/a"])
+    claim(path, member, 4000000000)
+    with pytest.raises(PipelineError, match="{} would have 4000000000 bytes unpacked".format(member)):
+        with archives.Archive(path) as archive:
+            archive.pair(archive.rows()[0])
+
+
+def test_a_member_larger_than_it_says_gives_no_more_than_it_says(tmp_path):
+    path = training_archive(tmp_path / "liar.zip", ["data/a"], big=b"\0" * 50000000)
+    claim(path, "big", 1000)
+    with zipfile.ZipFile(path) as archive, pytest.raises(zipfile.BadZipFile):
+        archive.read("big")
+
+
+def png_header(width, height):
+    """A PNG that says to be huge."""
+
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data) & 0xFFFFFFFF)
+
+    head = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + head + chunk(b"IDAT", zlib.compress(b"\0" * 100)) + chunk(b"IEND", b"")
+
+
+def test_a_picture_of_billions_of_pixels_is_refused_by_its_header(tmp_path):
+    path = str(tmp_path / "a.zip")
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(archives.TRAIN_CSV, "a.jpg,a.png\n")
+        archive.writestr("a.jpg", picture("JPEG", "RGB"))
+        archive.writestr("a.png", png_header(100000, 100000))
+    with pytest.raises(PipelineError, match=r"a.png: Image size .* exceeds limit"):
+        with archives.Archive(path) as archive:
+            archive.pair(archive.rows()[0])
+
+
+def test_archive(path, **arrays):
+    with zipfile.ZipFile(str(path), "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in arrays.items():
+            archive.writestr("eigen_test_{}.npy".format(name), data)
+    return str(path)
+
+
+test_archive.__test__ = False
+
+
+def npy(array):
+    stream = io.BytesIO()
+    np.save(stream, array, allow_pickle=True)
+    return stream.getvalue()
+
+
+class Payload:
+    """Unpickled, it makes a file."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return (open, (self.path, "w"))
+
+
+@pytest.mark.parametrize("name", ["rgb", "depth", "crop"])
+def test_a_pickled_array_is_never_unpickled(tmp_path, name):
+    sign = tmp_path / "unpickled"
+    arrays = {"rgb": npy(np.zeros((1, 4, 4, 3), np.uint8)), "depth": npy(np.ones((1, 4, 4), np.float32))}
+    arrays["crop"] = npy(np.array([0, 3, 0, 3]))
+    arrays[name] = npy(np.array([Payload(str(sign))], dtype=object))
+    with pytest.raises(PipelineError, match="eigen_test_{}.npy: has dtype object, which is never".format(name)):
+        testset.open_test_set(test_archive(tmp_path / "nyu_test.zip", **arrays))
+    assert not sign.exists()
+
+
+def test_an_array_of_one_enormous_image_is_refused(tmp_path):
+    side = 10240
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(header, {"descr": "|u1", "fortran_order": False, "shape": (1, side, side, 3)})
+    rgb = header.getvalue() + b"\0" * (3 * side * side)
+    with pytest.raises(PipelineError, match=r"eigen_test_rgb.npy: an image has .* bytes, where .* are the most"):
+        testset.open_test_set(test_archive(tmp_path / "nyu_test.zip", rgb=rgb, depth=b"", crop=b""))
+
+
+def keras_file(path):
+    """The frame of a file of weights, with one layer."""
+    file = h5py.File(str(path), "w")
+    file.attrs["layer_names"] = [b"conv1_conv"]
+    file.attrs["a"] = 1
+    return file
+
+
+def test_a_link_to_another_hdf5_file_is_refused(tmp_path):
+    with h5py.File(str(tmp_path / "secret.h5"), "w") as other:
+        other["layer/values"] = np.ones(3)
+    with keras_file(tmp_path / "a.h5") as file:
+        file.create_group("inner")["conv1_conv"] = h5py.ExternalLink("secret.h5", "/layer")
+    with pytest.raises(PipelineError, match=r"a.h5: /inner/conv1_conv is a link to another file"):
+        weights.read_keras(str(tmp_path / "a.h5"))
+
+
+def test_values_stored_in_another_file_are_refused(tmp_path):
+    (tmp_path / "secret").write_bytes(b"0123456789ab")
+    with keras_file(tmp_path / "a.h5") as file:
+        layer = file.create_group("conv1_conv")
+        create = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+        create.set_external(str(tmp_path / "secret").encode(), 0, 12)
+        space = h5py.h5s.create_simple((3,))
+        h5py.h5d.create(layer.id, b"kernel", h5py.h5t.NATIVE_FLOAT, space, create)
+    with pytest.raises(PipelineError, match=r"a.h5: /conv1_conv/kernel has its values in another file"):
+        weights.read_keras(str(tmp_path / "a.h5"))

@@ -1,0 +1,128 @@
+"""The pages: every command in them does what it says, or is marked as one that needs hardware or the network."""
+
+import re
+import shlex
+import subprocess
+
+import pytest
+from conftest import REPOSITORY, SETTINGS
+
+PAGES = (
+    "README.md",
+    "README.zh-CN.md",
+    "config/README.md",
+    *sorted("docs/" + p.name for p in REPOSITORY.glob("docs/*.md")),
+)
+STARTS = ("snakemake", "make", "python", "python3", ".ci/run", "docker", "apt-get", "pip", ".", "source", "npu-smi")
+
+# Not run here, and why.
+ELSEWHERE = {
+    ".ci/run": "runs this test",
+    ". .venv/workflow/bin/activate": "does nothing but set PATH",
+    "docker": "needs an Ascend host",
+    "npu-smi": "needs an Ascend host",
+    "source": "needs an Ascend host",
+    "apt-get": "needs the network",
+    "pip": "needs the network",
+    "python3 tests/slurm_cluster.py": "needs Slurm: test_slurm.py",
+    "python3 -m venv": "needs the network",
+}
+
+
+def commands(page):
+    """The commands in the indented blocks and shell fences of a page, continued lines joined, without comments."""
+    text = (REPOSITORY / page).read_text().replace("\\\n", " ")
+    fenced = re.findall(r"```(?:sh|bash|shell)?\n(.*?)```", text, re.DOTALL)
+    lines = [line[4:] for line in text.splitlines() if re.match(r"    \S", line)]
+    for line in lines + [line for block in fenced for line in block.splitlines()]:
+        words = line.split()
+        if words and (words[0] in STARTS or words[0].startswith(".venv/")):
+            yield re.sub(r"\s+#.*$", "", line).strip()
+
+
+ALL = sorted({command for page in PAGES for command in commands(page)})
+
+
+def of(*starts):
+    """The commands whose first word is one of `starts`, or ends with one that begins with a slash."""
+    paths = tuple(start for start in starts if start.startswith("/"))
+    return [command for command in ALL if command.split()[0] in starts or command.split()[0].endswith(paths)]
+
+
+def test_every_command_is_of_a_known_kind():
+    known = {*of("snakemake"), *of("make"), *of("/python"), *of("python", "python3")}
+    strange = [c for c in ALL if c not in known and not any(c.startswith(start) for start in ELSEWHERE)]
+    assert strange == []
+    assert len(ALL) > 25
+
+
+@pytest.mark.parametrize("command", of("make"))
+def test_make_knows_its_targets(command):
+    run = subprocess.run([*shlex.split(command), "-n"], cwd=REPOSITORY, capture_output=True, text=True)
+    assert run.returncode == 0 and run.stdout, run.stderr
+
+
+@pytest.mark.parametrize("command", of("snakemake"))
+def test_snakemake_understands(command, finished):
+    words = shlex.split(command)[1:]
+    finished.configure({"data": {"examples": []}}, "over.yaml")
+    configfile = words.index("--configfile") + 1 if "--configfile" in words else None
+    if configfile is None:
+        words += SETTINGS
+    elif not finished.path(words[configfile]).exists():
+        words[configfile] = "over.yaml"
+    if not {"-n", "--unlock", "--report"} & set(words):
+        words.append("-n")
+    finished.snakemake(*words)
+
+
+PROGRAMS = [
+    command for command in of("/python", "python", "python3") if re.search(r"(workflow/scripts|docs)/\w+\.py", command)
+]
+
+
+@pytest.mark.parametrize("command", PROGRAMS)
+def test_programs_take_the_flags_that_the_pages_show(command, tensorflow_python):
+    words = shlex.split(command)
+    program = next(number for number, word in enumerate(words) if word.endswith(".py"))
+    code = (
+        "import runpy, sys; module = runpy.run_path(sys.argv[1]); "
+        "words = [word.replace('-', '_') if word.startswith('--') else word for word in sys.argv[2:]]; "
+        "words = ['--' + word[2:] if word.startswith('__') else word for word in words]; "
+        "'build_parser' in module and module['build_parser']().parse_args(words)"
+    )
+    python = tensorflow_python if "tf" in words[0] else str(REPOSITORY / ".venv/workflow/bin/python")
+    command = [python, "-c", code, words[program], *words[program + 1 :]]
+    environment = {"PYTHONPATH": str(REPOSITORY / "workflow/scripts"), "PATH": "/usr/bin:/bin"}
+    run = subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+
+
+@pytest.mark.parametrize("command", [c for c in of("/python", "python", "python3") if "tests/" in c or "pytest" in c])
+def test_programs_of_the_tests_are_there(command):
+    paths = [word for word in shlex.split(command) if word.endswith(".py")]
+    assert paths and all((REPOSITORY / path).exists() for path in paths)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_links_lead_somewhere(page):
+    text = (REPOSITORY / page).read_text()
+    links = [link for link in re.findall(r"\]\(([^)#]+)[^)]*\)", text) if "://" not in link]
+    broken = [link for link in links if not (REPOSITORY / page).parent.joinpath(link).exists()]
+    assert broken == []
+
+
+def test_the_rule_graph_of_the_readme_is_that_of_the_rules():
+    python = str(REPOSITORY / ".venv/workflow/bin/python")
+    run = subprocess.run([python, "docs/rule_graph.py", "--check"], cwd=REPOSITORY, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+
+
+def test_the_chinese_readme_follows_the_english_one():
+    english, chinese = ((REPOSITORY / name).read_text() for name in ("README.md", "README.zh-CN.md"))
+    assert english.count("\n## ") == chinese.count("\n## ")
+    assert set(commands("README.zh-CN.md")) <= set(commands("README.md"))
+
+
+def test_the_hosted_ci_calls_the_same_checks():
+    assert "- run: .ci/run" in (REPOSITORY / ".github/workflows/ci.yml").read_text()

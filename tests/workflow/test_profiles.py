@@ -1,0 +1,159 @@
+"""The profiles: understood, explained, and their schedulers' commands on stand-ins for PBS, LSF and Grid Engine."""
+
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+
+import pytest
+from conftest import REPOSITORY, SETTINGS
+
+PROFILES = sorted(path.parent.name for path in REPOSITORY.glob("profiles/*/config.yaml"))
+JOBS = REPOSITORY / "profiles/cluster-generic/jobs.py"
+COMMANDS = {
+    "pbs": ("qsub", "qstat", "qdel"),
+    "lsf": ("bsub", "bjobs", "bkill"),
+    "sge": ("qsub", "qstat", "qacct", "qdel"),
+}
+
+
+def test_there_is_one_for_each_kind_of_site():
+    assert PROFILES == ["ascend", "cluster-generic", "default", "gpu", "slurm"]
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_a_profile_is_understood(project, profile):
+    assert project.planned("--workflow-profile", "profiles/" + profile)["train_model"] == 3
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_every_entry_is_explained(profile):
+    lines = (REPOSITORY / "profiles" / profile / "config.yaml").read_text().splitlines()
+    top = [number for number, line in enumerate(lines) if re.match(r"[a-z-]+:", line)]
+    plain = [
+        lines[number]
+        for number in top
+        # A comment above the entry, or above the first of a block without a blank line in it.
+        if not any(line.startswith("#") for line in _block(lines, number)) and not _commented_below(lines, number)
+    ]
+    # What the executor is needs no words.
+    assert [line for line in plain if not line.startswith("executor:")] == []
+
+
+def _block(lines, number):
+    above = []
+    while number > 0 and lines[number - 1].strip():
+        number -= 1
+        above.append(lines[number])
+    return above
+
+
+def _commented_below(lines, number):
+    return number + 1 < len(lines) and lines[number + 1].strip().startswith("#")
+
+
+def test_every_rule_says_what_it_takes():
+    for path in sorted((REPOSITORY / "workflow/rules").glob("*.smk")):
+        for text in re.split(r"^(?=rule )", path.read_text(), flags=re.MULTILINE)[1:]:
+            if "shell:" in text:
+                name = re.match(r"rule (\w+)", text).group(1)
+                assert re.search(r"^        mem_mb=\d+,$", text, re.MULTILINE), name
+                assert re.search(r"^        runtime=\d+,$", text, re.MULTILINE), name
+
+
+def test_devices_come_from_the_settings_not_from_what_is_at_hand(project):
+    settings = project.configure({"runs": {"8p": {"devices": 8}}, "gpus": True})
+    output = project.snakemake("-n", "-p", "--resources", "gpu=2", "--cores", "1", *settings)
+    assert "--name 8p --devices 8" in " ".join(output.split())
+
+
+@pytest.fixture
+def scheduler(request, tmp_path, monkeypatch):
+    """The commands of a scheduler, first on the PATH; returns its name and a function that tells their calls."""
+    folder = tmp_path / "scheduler"
+    (folder / "bin").mkdir(parents=True)
+    for name in COMMANDS[request.param]:
+        (folder / "bin" / name).symlink_to(REPOSITORY / "tests/doubles/schedulers/scheduler")
+    monkeypatch.setenv("PATH", str(folder / "bin"), prepend=os.pathsep)
+    monkeypatch.setenv("SCHEDULER", str(folder))
+    monkeypatch.setenv("SCHEDULER_KIND", request.param)
+    return request.param, lambda: [json.loads(line) for line in (folder / "calls").read_text().splitlines()]
+
+
+def jobs(*words, folder):
+    run = subprocess.run([sys.executable, JOBS, *words], cwd=folder, stdout=subprocess.PIPE, text=True, check=True)
+    return run.stdout.strip()
+
+
+def submit(kind, folder, script, *more):
+    (folder / "job.sh").write_text(script)
+    size = ("--name", "train", "--threads", "8", "--mem_mb", "16000", "--runtime", "90")
+    return jobs(kind, "submit", *size, *more, "job.sh", folder=folder)
+
+
+EXPECTED = {
+    "pbs": "qsub -V -N train -l select=1:ncpus=8:mem=16000mb:ngpus=2 -l walltime=01:30:00 -j oe -o {logs}/",
+    "lsf": "bsub -J train -n 8 -R 'span[hosts=1]' -R 'rusage[mem=16000MB]' -W 90 -gpu num=2 -o {logs}/%J.log",
+    "sge": "qsub -terse -cwd -V -N train -pe smp 8 -l h_vmem=2000M,h_rt=01:30:00 -l gpu=2 -j yes -o {logs}",
+}
+
+
+@pytest.mark.parametrize("scheduler", COMMANDS, indirect=True)
+def test_a_job_is_submitted_with_what_it_takes(scheduler, tmp_path):
+    kind, calls = scheduler
+    number = submit(kind, tmp_path, "exit 0", "--gpus", "2", "--extra=-q 'the long'")
+    assert number == ("1.server" if kind == "pbs" else "1")
+    assert calls() == [[*shlex.split(EXPECTED[kind].format(logs="results/logs/cluster")), "-q", "the long", "job.sh"]]
+
+
+@pytest.mark.parametrize("scheduler", COMMANDS, indirect=True)
+@pytest.mark.parametrize("script, end", [("exit 0", "success"), ("exit 3", "failed")])
+def test_the_end_of_a_job_is_told(scheduler, tmp_path, script, end):
+    kind, _ = scheduler
+    number = submit(kind, tmp_path, 'read line <"{}"; {}'.format(_pipe(tmp_path), script))
+    assert jobs(kind, "status", number, folder=tmp_path) == "running"
+    (tmp_path / "pipe").write_text("go\n")
+    while jobs(kind, "status", number, folder=tmp_path) == "running":
+        pass
+    assert jobs(kind, "status", number, folder=tmp_path) == end
+
+
+@pytest.mark.parametrize("scheduler", COMMANDS, indirect=True)
+def test_a_job_is_cancelled(scheduler, tmp_path):
+    kind, calls = scheduler
+    number = submit(kind, tmp_path, 'read line <"{}"'.format(_pipe(tmp_path)))
+    while not list((tmp_path / "scheduler").glob("*.run")):
+        pass
+    jobs(kind, "cancel", number, folder=tmp_path)
+    assert calls()[-1] == [COMMANDS[kind][-1], number]
+
+
+def _pipe(folder):
+    os.mkfifo(folder / "pipe")
+    return folder / "pipe"
+
+
+def test_a_scheduler_that_does_not_answer_is_asked_again(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    third = 'echo x >>"{0}/asked"; test $(wc -l <"{0}/asked") -ge 3 && echo DONE'
+    (tmp_path / "bjobs").write_text("#!/bin/sh\n" + third.format(tmp_path))
+    (tmp_path / "bjobs").chmod(0o755)
+    status = ("lsf", "status", "7", "--seconds", "0")
+    assert jobs(*status, "--tries", "2", folder=tmp_path) == "failed"
+    assert jobs(*status, "--tries", "2", folder=tmp_path) == "success"
+
+
+@pytest.mark.parametrize("scheduler", ["sge"], indirect=True)
+def test_a_cluster_job_gets_interpreter_and_settings(scheduler, finished):
+    _, calls = scheduler
+    finished.path("results/1p/export/model.pb").unlink()
+    profile = ("--workflow-profile", "profiles/cluster-generic", "--latency-wait", "5")
+    finished.snakemake("results/1p/gallery/gallery.json", "results/1p/inference/frozen.json", *SETTINGS, *profile)
+    assert finished.path("results/1p/export/model.pb").stat().st_size > 100000
+    submitted = [call for call in calls() if call[0] == "qsub"]
+    # Freezing and drawing are one job.
+    assert [call[:6] for call in submitted] == [
+        ["qsub", "-terse", "-cwd", "-V", "-N", name] for name in ("GROUP", "infer_frozen_graph")
+    ]

@@ -1,0 +1,75 @@
+"""Names and settings that a shell would take for commands."""
+
+import re
+import shutil
+
+import pytest
+import yaml
+from conftest import REPOSITORY, TINY, copy
+
+SCHEMA = yaml.safe_load((REPOSITORY / "workflow/schemas/config.schema.yaml").read_text())
+# Everything that means something to a shell; `{` and `}` mean something to Snakemake, and are refused by the schema.
+HOSTILE = """it's "so" $(touch pwned) `touch pwned`; touch pwned & * \\ 'ü\n> pwned"""
+
+# Placeholders that hold no free text: wildcards have the form that `wildcard_constraints` allows, others are made here.
+HARMLESS = {
+    "wildcards.run",
+    "wildcards.epoch",
+    "wildcards.encoder",
+    "threads",
+    "resources.launcher",
+    "resources.is_distributed",
+    "params.devices",
+    "params.steps_per_device",
+    "params.initial_epoch",
+    "params.segment",
+    "params.node",
+    "params.fold",
+}
+
+
+def leaf(path):
+    schema = SCHEMA
+    for key in path.split("/"):
+        schema = schema["properties"][key]
+    return schema
+
+
+def rules():
+    """(rule, its text) of all rule files."""
+    for path in sorted((REPOSITORY / "workflow/rules").glob("*.smk")):
+        for text in re.split(r"^(?=rule )", path.read_text(), flags=re.MULTILINE)[1:]:
+            yield re.match(r"rule (\w+)", text).group(1), text
+
+
+@pytest.mark.parametrize("rule, text", list(rules()), ids=[name for name, _ in rules()])
+def test_no_free_text_of_the_settings_reaches_a_shell_unquoted(rule, text):
+    shell = re.search(r'shell:\s+"""(.*?)"""', text, re.DOTALL)
+    for placeholder in re.findall(r"{([^}:]+)}", shell.group(1) if shell else ""):
+        if placeholder in HARMLESS:
+            continue
+        name = placeholder.split(".")[1]
+        path = re.search(r"\b{}=lookup\(dpath=\"([^\"]+)\", within=config\)".format(name), text)
+        assert path, "{}: {{{}}} must be {{{}:q}}".format(rule, placeholder, placeholder)
+        schema = leaf(path.group(1))
+        harmless = "enum" in schema or schema["type"] in ("integer", "number", "boolean")
+        assert harmless, "{}: {{{}}} holds free text".format(rule, placeholder)
+
+
+def test_hostile_names_pass_through_every_rule(tmp_path, tensorflow_python):
+    project = copy(REPOSITORY, tmp_path / "a {} project".format(HOSTILE.replace("/", "")))
+    project.simplify()
+    python = project.path("bin {}".format(HOSTILE))
+    python.write_text('#!/bin/sh\nexec "{}" "$@"\n'.format(tensorflow_python))
+    python.chmod(0o755)
+    project.snakemake("results/sample/nyu_data.zip", *project.configure(TINY))
+    project.path("dataset").mkdir()
+    names = {}
+    for made in ("nyu_data.zip", "nyu_test.zip", "examples/1.png"):
+        stem, _, end = made.rpartition("/")[2].partition(".")
+        names[stem] = "dataset/{} {}.{}".format(stem, HOSTILE, end)
+        shutil.move(project.path("results/sample") / made, project.path(names[stem]))
+    data = {"train_archive": names["nyu_data"], "test_archive": names["nyu_test"], "examples": [names["1"]]}
+    project.snakemake(*project.configure(dict(TINY, data=dict(TINY["data"], **data), python=str(python))))
+    assert project.path("results/1p/inference/examples.png").stat().st_size > 0
+    assert [path for path in tmp_path.rglob("*") if path.name == "pwned"] == []
