@@ -19,7 +19,7 @@ SETUP := for python in python3 python3.13 python3.12 python3.11 python; do \
 PARALLEL := --numprocesses auto --maxprocesses 4 --dist worksteal
 
 .DEFAULT_GOAL := all
-.PHONY: all setup test lint unit workflow-tests slurm docs clean help
+.PHONY: all setup onnx test lint unit workflow-tests slurm docs clean help
 
 all:
 	@$(SETUP) --runtime $(RUNTIME) workflow runtime
@@ -27,6 +27,9 @@ all:
 
 setup:
 	@$(SETUP) --runtime $(RUNTIME) workflow runtime
+
+onnx:
+	@$(SETUP) onnx
 
 test: lint unit workflow-tests
 
@@ -38,7 +41,7 @@ lint:
 	$(SNAKEMAKE) --lint
 
 unit:
-	@$(SETUP) tf1? tf2
+	@$(SETUP) tf1? tf2 onnx
 	@for name in tf1 tf2; do \
 	  test -x .venv/$$name/bin/python || continue; \
 	  echo ".venv/$$name/bin/python -m pytest $(PARALLEL) tests/unit tests/graph tests/ascend"; \
@@ -68,6 +71,7 @@ clean:
 help:
 	@echo "make all             set up what is missing, run the pipeline to results/report.md"
 	@echo "make setup           only set up"
+	@echo "make onnx            add to tf2 what the ONNX stages need"
 	@echo "make test            all checks and tests: lint, unit and graph tests on each runtime, workflow tests"
 	@echo "make lint            ruff, snakefmt, snakemake --lint"
 	@echo "make unit            unit and graph tests on each runtime; Ascend tests on tf1"

@@ -3,6 +3,7 @@
     python3 envs/setup.py workflow runtime          what `make all` needs
     python3 envs/setup.py --runtime tf2 runtime     the current TensorFlow, whatever Python 3.7 is there
     python3 envs/setup.py workflow dev tf1? tf2     what `make test` needs; tf1? means: only where a Python 3.7 is found
+    python3 envs/setup.py onnx                      what the ONNX stages need, added to tf2
 
 Only the standard library is used, and any Python from 3.6 on runs this file.
 """
@@ -29,7 +30,7 @@ NEWER = ((3, 11), (3, 12), (3, 13))
 PYTHONS = {"workflow": NEWER, "tf1": ((3, 7),), "tf2": NEWER}
 MEGABYTES = {"workflow": 700, "tf1": 2200, "tf2": 2400}
 # The environment that a requirement file goes into, where it is not one of the same name.
-LAYERS = {"dev": "workflow"}
+LAYERS = {"dev": "workflow", "onnx": "tf2"}
 
 
 class SetupError(Exception):
@@ -262,10 +263,10 @@ def set_up(parts, runtime):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("parts", nargs="+", metavar="PART", help="workflow, dev, tf1, tf2, tf1? or runtime")
+    parser.add_argument("parts", nargs="+", metavar="PART", help="workflow, dev, tf1, tf2, tf1?, onnx or runtime")
     parser.add_argument("--runtime", choices=("auto", "tf1", "tf2"), default="auto", help="what `runtime` stands for")
     args = parser.parse_args()
-    unknown = sorted(set(args.parts) - {"workflow", "dev", "tf1", "tf2", "tf1?", "runtime"})
+    unknown = sorted(set(args.parts) - {"workflow", "dev", "tf1", "tf2", "tf1?", "onnx", "runtime"})
     if unknown:
         parser.error("unknown part: {}".format(" ".join(unknown)))
     try:

@@ -67,3 +67,32 @@ def test_enlarged_pictures_are_bilinear():
     images = np.random.RandomState(0).randint(0, 256, (1, 3, 4, 3)).astype(np.uint8)
     found = depth.fit(images, (6, 10))[0, :, :, 1] * 255
     np.testing.assert_allclose(found, depth.enlarge(images[0, :, :, 1].astype(float), (6, 10)), atol=1e-3)
+
+
+@pytest.mark.parametrize("size", [(96, 128), (90, 50), (50, 300), (3, 2), (1000, 1)])
+def test_a_picture_keeps_its_shape_in_the_network_and_its_depth_comes_back(size):
+    network = (96, 128)
+    where = depth.place(size, network)
+    assert where.height <= 96 and where.width <= 128 and 96 in (where.height, 96) and min(where) >= 0
+    assert where.height == 96 or where.width == 128
+    assert abs(where.height / where.width / (size[0] / size[1]) - 1) < 0.5 / min(where[:2]) + 1e-9 or 1 in where[:2]
+    # The picture's own brightness stands for depth: it comes back where it was.
+    rows, columns = np.mgrid[: size[0], : size[1]]
+    ramp = np.floor(20 + 100 * (rows + 0.5) / size[0] + 80 * (columns + 0.5) / size[1]).astype(np.uint8)
+    image = depth.put(np.repeat(ramp[:, :, None], 3, axis=2), where, network)
+    assert image.shape == (96, 128, 3) and image.dtype == np.float32
+    half = image[:, :, 0].reshape(48, 2, 64, 2).mean(axis=(1, 3)) * 255
+    back = depth.taken_out(half, where, network, size)
+    assert back.shape == size and back.dtype == np.float32
+    # Half a source pixel at the edges, where the ramp ends, and the rounding of the ramp.
+    step = 200 / min(where[:2]) + 1.5
+    assert np.abs(back - ramp).max() < max(step, 200 / min(size) if min(size) < 48 else 0)
+
+
+def test_what_surrounds_a_picture_is_its_border():
+    rgb = np.zeros((10, 40, 3), np.uint8)
+    rgb[0], rgb[-1] = 51, 255
+    where = depth.place((10, 40), (32, 64))
+    assert where == (16, 64, 8, 0)
+    image = depth.put(rgb, where, (32, 64))
+    assert np.allclose(image[:8], 0.2) and np.allclose(image[-8:], 1.0)

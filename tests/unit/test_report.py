@@ -1,10 +1,12 @@
 """The report from generated JSON files: complete, honest about comparability, the same bytes every time."""
 
 import hashlib
+import io
 import json
 import os
 import re
 
+import numpy
 import pytest
 import report as program
 from densedepth import curves, markdown, published, report, report_inputs
@@ -84,8 +86,9 @@ class Results:
         scenes = []
         for index in range(2):
             self.write_bytes("{}gallery/scene_{}.png".format(folder, index + 1), PNG)
-            picture = "scene_{}.png".format(index + 1)
-            scenes.append({"picture": picture, "index": 7 * index, "rms": 0.4123, "delta1": 0.7})
+            picture, data = ("scene_{}.{}".format(index + 1, end) for end in ("png", "npz"))
+            self.write_scene(folder + "gallery/" + data)
+            scenes.append({"picture": picture, "data": data, "index": 7 * index, "rms": 0.4123, "delta1": 0.7})
         self.add("gallery", folder + "gallery/gallery.json", {"format": 1, "run": run, "scenes": scenes})
 
     @staticmethod
@@ -154,6 +157,12 @@ class Results:
         with open(path, "wb") as stream:
             stream.write(content)
         return path
+
+    def write_scene(self, name):
+        truth = numpy.full((6, 8), 2000, numpy.uint16) + numpy.arange(8, dtype=numpy.uint16) * 100
+        stream = io.BytesIO()
+        numpy.savez(stream, rgb=numpy.full((6, 8, 3), 90, numpy.uint8), truth=truth, prediction=truth + 250)
+        return self.write_bytes(name, stream.getvalue())
 
     def edit(self, path, change):
         """Rewrite a JSON file after `change(content)`."""
@@ -482,7 +491,7 @@ def _put(value, *keys):
         ("checkpoint", _drop("runtime"), ["epoch1/model.json: no key runtime"]),
         ("frozen", _put(1, "source", "global_step"), ["frozen.json: source.global_step is 1"]),
         ("frozen", _put(None, "speed"), ["frozen.json: no key speed"]),
-        ("gallery", _put("scene_9.png", "scenes", 0, "picture"), ["scene_9.png: no such picture"]),
+        ("gallery", _put("scene_9.png", "scenes", 0, "picture"), ["scene_9.png: no such file, though"]),
         ("gallery", _put(float("inf"), "scenes", 1, "rms"), ["scenes[1]: rms is inf"]),
     ],
 )

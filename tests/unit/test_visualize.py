@@ -1,7 +1,6 @@
 import numpy as np
 import pytest
 from densedepth import visualize
-from densedepth.errors import PipelineError
 from PIL import Image
 
 
@@ -71,24 +70,3 @@ def test_big_pictures_are_kept_small():
     rgb = np.zeros((1000, 2000, 3), np.uint8)
     name, small, metres = visualize.tile("big.png", rgb, np.ones((32, 64)))
     assert (name, small.shape, metres.shape) == ("big.png", (320, 640, 3), (320, 640))
-
-
-def test_patterns_find_each_picture_once_in_order(tmp_path, monkeypatch):
-    for name in ("b.png", "a.png", "c.jpg", "d[1].png"):
-        (tmp_path / name).write_bytes(b"")
-    monkeypatch.chdir(tmp_path)
-    assert visualize.find_pictures(["*.jpg", "*.png", "a.png"]) == ["c.jpg", "a.png", "b.png", "d[1].png"]
-    assert visualize.find_pictures(["d[1].png"]) == ["d[1].png"]
-    with pytest.raises(PipelineError, match=r"none/\*\.png: matches no file"):
-        visualize.find_pictures(["*.png", "none/*.png"])
-
-
-def test_pictures_are_read_as_rgb_and_damaged_ones_named(tmp_path):
-    Image.fromarray(np.full((4, 6), 7, np.uint8)).save(str(tmp_path / "grey.png"))
-    picture = visualize.read_picture(str(tmp_path / "grey.png"))
-    assert picture.shape == (4, 6, 3) and picture.dtype == np.uint8 and (picture == 7).all()
-    whole = (tmp_path / "grey.png").read_bytes()
-    for name, content in (("cut.png", whole[:50]), ("text.png", b"no picture"), ("empty.png", b"")):
-        (tmp_path / name).write_bytes(content)
-        with pytest.raises(PipelineError, match=name):
-            visualize.read_picture(str(tmp_path / name))

@@ -92,6 +92,36 @@ def test_without_example_pictures_there_is_no_panel(project):
     assert "predict_examples" not in project.planned(*project.configure({"data": {"examples": []}}))
 
 
+def test_pictures_of_ones_own_are_a_matter_of_settings(project):
+    (project.path("photos")).mkdir()
+    for name in ("1.png", "2.jpg", "notes.txt"):
+        project.path("photos").joinpath(name).write_text(name)
+    sets = {"mine": {"input": ["photos", "results/sample/examples/1.png"], "write": ["npy"], "flip_average": False}}
+    arguments = project.configure({"predictions": sets})
+    output = project.snakemake("--dry-run", "--printshellcmds", "results/predictions/mine", *arguments)
+    words = " ".join(output.split())
+    assert "--input photos results/sample/examples/1.png --out results/predictions/mine" in words
+    assert "--flip_average False --write npy" in words
+    assert "predict_pictures" not in project.planned(*arguments)
+    arguments = project.configure({"predictions": {"none": {"input": ["photos/*.gif"]}, "gone": {"input": ["a.png"]}}})
+    assert "MissingInput" in project.snakemake("-n", "results/predictions/gone", *arguments, fails=True)
+    output = project.snakemake("-n", "results/predictions/none", *arguments, fails=True)
+    assert "config: predictions.none.input photos/*.gif: matches no file" in output
+
+
+def test_other_runtimes_are_targets_of_their_own(project):
+    plan = project.planned("results/1p/inference/onnx.json", "results/1p/inference/om.json")
+    new = {rule: plan.get(rule) for rule in ("freeze_graph", "export_onnx", "infer_onnx", "export_om", "run_om")}
+    assert set(new.values()) == {1} and plan["write_batches"] == plan["score_om"] == 1
+    output = project.snakemake(
+        *("-n", "--printshellcmds", "results/1p/om/output"),
+        *project.configure({"om": {"soc_version": "Ascend310P3", "tool": "ais_bench", "batch_size": 4}}),
+    )
+    words = " ".join(output.split())
+    assert "--soc_version Ascend310P3 --precision_mode force_fp16 --bs 4" in words
+    assert "--tool ais_bench --device 0" in words and "--size_of results/1p/export/model.pb.json --bs 4" in words
+
+
 def commands(output):
     """The shell commands that a dry run prints: {program: words}."""
     lines = [line.split() for line in output.splitlines() if "workflow/scripts/" in line and "--" in line]

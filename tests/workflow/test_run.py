@@ -4,13 +4,14 @@ import contextlib
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import time
 from pathlib import Path
 
 import pytest
-from conftest import SETTINGS, TINY, overlay
+from conftest import REPOSITORY, SETTINGS, TINY, overlay
 
 
 def test_all_results_are_there(walked):
@@ -51,6 +52,47 @@ def test_a_run_on_two_devices(finished):
     assert side["performance"]["world_size"] == 2
     assert side["global_step"] == TINY["train"]["steps"] / 2
     assert "train_model" not in finished.planned(*SETTINGS)
+
+
+def test_pictures_of_ones_own(finished):
+    shutil.copytree(finished.path("results/sample/examples"), finished.path("photos"))
+    finished.path("photos/bad.png").write_text("no picture")
+    settings = overlay(finished, predictions={"mine": {"input": ["photos"], "write": ["npy", "ply"]}})
+    finished.snakemake("results/predictions/mine", *settings)
+    summary = json.loads(finished.path("results/predictions/mine/predictions.json").read_text())
+    assert [entry["name"] for entry in summary["pictures"]] == ["1", "2", "3", "4"]
+    assert [entry["path"] for entry in summary["failed"]] == ["photos/bad.png"]
+    assert finished.planned("results/predictions/mine", *settings) == {}
+    # A picture more, and the folder is made again; nothing else is.
+    shutil.copy(finished.path("photos/1.png"), finished.path("photos/5.png"))
+    assert finished.planned("results/predictions/mine", *settings) == {"predict_pictures": 1}
+    assert finished.planned(*settings) == {}
+
+
+def test_without_cann_the_rule_stops_with_what_to_install(finished):
+    output = finished.snakemake("results/1p/export/model.om", *SETTINGS, fails=True)
+    assert "export_om.py: error: atc is not on PATH: install CANN's toolkit" in output
+    assert not finished.path("results/1p/export/model.om").exists()
+
+
+def test_offline_inference_on_stand_ins_for_cann_gives_the_figures_of_the_graph(
+    finished, tensorflow_python, monkeypatch
+):
+    doubles = REPOSITORY / "tests/doubles/cann"
+    folder = finished.path("cann")
+    folder.mkdir()
+    for name in ("atc", "msame"):
+        (folder / name).write_text('#!/bin/sh\nexec "{}" "{}/{}.py" "$@"\n'.format(tensorflow_python, doubles, name))
+        (folder / name).chmod(0o755)
+    monkeypatch.setenv("PATH", str(folder), prepend=os.pathsep)
+    finished.snakemake("results/1p/inference/om.json", *SETTINGS)
+    om, frozen = (
+        json.loads(finished.path("results/1p/inference/{}.json".format(name)).read_text()) for name in ("om", "frozen")
+    )
+    assert om["metrics"] == pytest.approx(frozen["metrics"], abs=1e-6)
+    assert finished.path("results/1p/om/gallery/scene_2.png").exists()
+    # The raw batches are gigabytes with the true archive.
+    assert not finished.path("results/1p/om/input").exists()
 
 
 def test_a_report_in_one_file_can_be_made(finished):

@@ -110,14 +110,15 @@ def pins(name):
     return [line for line in lines if line and not line.startswith("#")]
 
 
-@pytest.mark.parametrize("name", ["workflow.txt", "dev.txt", "tf1.txt", "tf2.txt"])
+@pytest.mark.parametrize("name", ["workflow.txt", "dev.txt", "tf1.txt", "tf2.txt", "onnx.txt"])
 def test_every_requirement_is_pinned_exactly_and_by_name_only(name):
     assert [line for line in pins(name) if not re.match(r"[A-Za-z0-9_.-]+==[0-9][A-Za-z0-9.]*( ; .+)?$", line)] == []
 
 
-def test_dev_repeats_nothing_of_workflow():
-    both = {line.split("==")[0].lower() for line in pins("workflow.txt")}
-    assert both.isdisjoint(line.split("==")[0].lower() for line in pins("dev.txt"))
+@pytest.mark.parametrize("layer, base", [("dev.txt", "workflow.txt"), ("onnx.txt", "tf2.txt")])
+def test_a_layer_repeats_nothing_of_what_it_lies_on(layer, base):
+    both = {line.split("==")[0].lower() for line in pins(base)}
+    assert both.isdisjoint(line.split("==")[0].lower() for line in pins(layer))
 
 
 @pytest.mark.parametrize("name, python", [("tf1", "3.7"), ("tf2", "3.11")])
@@ -125,3 +126,8 @@ def test_conda_gets_the_same_pins(name, python):
     environment = yaml.safe_load((REPOSITORY / "envs" / (name + ".yaml")).read_text())
     assert environment["dependencies"][:2] == ["python=" + python, "pip"]
     assert environment["dependencies"][2] == {"pip": pins(name + ".txt")}
+
+
+def test_conda_gets_the_pins_of_onnx_with_those_of_its_runtime():
+    environment = yaml.safe_load((REPOSITORY / "envs/onnx.yaml").read_text())
+    assert environment["dependencies"] == ["python=3.11", "pip", {"pip": pins("tf2.txt") + pins("onnx.txt")}]

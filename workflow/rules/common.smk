@@ -13,7 +13,8 @@ from snakemake.utils import update_config
 
 sys.path.insert(0, os.path.join(workflow.basedir, "workflow", "scripts"))
 
-from densedepth import configuration, imports
+from densedepth import configuration, imports, photos
+from densedepth.errors import PipelineError
 
 
 def check_config():
@@ -65,6 +66,12 @@ def tensorflow_python():
         return config["python"]
     made = environment_python(runtime())
     return made if os.path.exists(made) and not packaged() else "python"
+
+
+def onnx_python():
+    """The interpreter of the stages with ONNX: tf2's, to which `make onnx` adds what they need."""
+    made = environment_python("tf2")
+    return made if os.path.exists(made) and not packaged() else tensorflow_python()
 
 
 def plain_python():
@@ -229,14 +236,49 @@ def of_runs(pattern):
     ]
 
 
+def predicted(key, default=None):
+    """Function of the wildcards: setting `key` of their set of pictures."""
+    return lambda wildcards: config["predictions"][wildcards.pictures].get(key, default)
+
+
+def predicting_run(wildcards):
+    """The run whose frozen graph predicts the set of pictures of the wildcards."""
+    return predicted("run", next(iter(config["runs"])))(wildcards)
+
+
+def prediction_inputs(wildcards):
+    """Input function: the pictures themselves, so that a new or changed one counts."""
+    words = config["predictions"][wildcards.pictures]["input"]
+    try:
+        # A file that is named may be one that a rule makes.
+        return [path for word in words for path in ([word] if _is_file_name(word) else photos.find([word]))]
+    except PipelineError as error:
+        raise WorkflowError("config: predictions.{}.{}".format(wildcards.pictures, str(error).lstrip("-")))
+
+
+def _is_file_name(word):
+    return not os.path.isdir(word) and (os.path.isfile(word) or not re.search(r"[*?[]", word))
+
+
+def prediction_flags(wildcards):
+    """Flags of predict.py that are passed only where the config has them."""
+    settings = config["predictions"][wildcards.pictures]
+    return [
+        word
+        for key in ("write", "intrinsics")
+        if key in settings
+        for word in ["--{}".format(key), *map(str, settings[key])]
+    ]
+
+
 def measured_runs(wildcards):
     """Input function: the measured speeds that are there; `snakemake train_performance_1p` makes one."""
     return [path for path in of_runs("results/{run}/performance.json") if os.path.exists(path)]
 
 
 def gallery_scenes():
-    """Numbers of the pictures in a gallery, from 1."""
-    return range(1, config["report"]["gallery"] + 1)
+    """Names of the scenes in a gallery: so many over the whole test set, the best and the worst."""
+    return ["scene_{}".format(i + 1) for i in range(config["report"]["gallery"])] + ["best", "worst"]
 
 
 def example_panels():
@@ -254,7 +296,8 @@ def reported_settings():
     """The settings that decide the results, as JSON text: not those of the machine and addresses."""
     machine = ("runtime", "python", "platform", "gpus", "devices_per_node", "npu_options")
     addresses = ("downloads", "download_cache", "published")
-    settings = {key: value for key, value in config.items() if key not in machine + addresses}
+    other_targets = ("predictions", "onnx", "om")
+    settings = {key: value for key, value in config.items() if key not in machine + addresses + other_targets}
     apart = ("state_minutes", "performance_steps")
     settings["train"] = {key: value for key, value in config["train"].items() if key not in apart}
     return json.dumps(settings, sort_keys=True)

@@ -1,7 +1,8 @@
 """From the last checkpoint of a run to a frozen graph, and what the frozen graph gives.
 
 Needs the last checkpoint, the test archive and the example pictures; makes results/<run>/export/model.pb, and in
-results/<run>/inference and results/<run>/gallery the figures and pictures that the frozen graph gives.
+results/<run>/inference, results/<run>/gallery and results/predictions the figures and pictures that the frozen graph
+gives.
 """
 
 
@@ -118,20 +119,68 @@ rule predict_examples:
         """
 
 
+rule predict_pictures:
+    """Predict the depth of pictures of one's own, in metres, with panels and point clouds."""
+    input:
+        code=code("predict.py"),
+        graph=lambda wildcards: "results/{}/export/model.pb".format(predicting_run(wildcards)),
+        side=lambda wildcards: "results/{}/export/model.pb.json".format(predicting_run(wildcards)),
+        pictures=prediction_inputs,
+    output:
+        folder=directory("results/predictions/{pictures}"),
+    log:
+        "results/logs/predictions/{pictures}.log",
+    benchmark:
+        "results/benchmarks/predictions/{pictures}.tsv"
+    wildcard_constraints:
+        pictures=one_of(config["predictions"]) or "(?!)",
+    conda:
+        environment()
+    threads: 2
+    resources:
+        python=tensorflow_python(),
+        gpu=gpus(1),
+        mem_mb=6000,
+        runtime=720,
+    params:
+        # Not the pictures themselves: ten thousand names do not fit a command line.
+        words=predicted("input"),
+        batch_size=lookup(dpath="inference/batch_size", within=config),
+        max_depth=max_depth_cm(),
+        flip_average=predicted("flip_average", True),
+        more=prediction_flags,
+    message:
+        "predicting {wildcards.pictures} with {input.graph}"
+    shell:
+        """
+        {resources.python:q} workflow/scripts/predict.py \
+            --model_path {input.graph:q} \
+            --input {params.words:q} \
+            --out {output.folder:q} \
+            --bs {params.batch_size} \
+            --maxdepth {params.max_depth} \
+            --flip_average {params.flip_average} \
+            {params.more:q} \
+            >{log:q} 2>&1
+        """
+
+
 rule draw_gallery:
     """Draw held-out scenes: input, truth, prediction and error."""
     input:
         code=code("draw_gallery.py"),
+        evaluation="results/{run}/inference/frozen.json",
         graph="results/{run}/export/model.pb",
         side="results/{run}/export/model.pb.json",
         test=test_archive(),
     output:
         scenes=report(
-            expand("results/{{run}}/gallery/scene_{i}.png", i=gallery_scenes()),
+            expand("results/{{run}}/gallery/{name}.png", name=gallery_scenes()),
             caption="../report/gallery.rst",
             category="Pictures",
             labels={"run": "{run}", "picture": "gallery"},
         ),
+        data=expand("results/{{run}}/gallery/{name}.npz", name=gallery_scenes()),
         side="results/{run}/gallery/gallery.json",
     log:
         "results/logs/{run}/draw_gallery.log",
@@ -152,6 +201,7 @@ rule draw_gallery:
             --model_path {input.graph:q} \
             --test_data {input.test:q} \
             --count {params.pictures} \
+            --evaluation {input.evaluation:q} \
             --out results/{wildcards.run}/gallery \
             --name {wildcards.run} \
             >{log:q} 2>&1

@@ -1,7 +1,7 @@
 """From the JSON files of all stages before to the report.
 
 Needs the figures of the baseline, of every kept checkpoint and frozen graph of every run, and the galleries; makes
-results/report.md and the curves in results/report/.
+results/report.md, results/report.html and the curves in results/report/.
 """
 
 
@@ -29,6 +29,7 @@ rule write_report:
             caption="../report/metrics.rst",
             category="Curves",
         ),
+        page="results/report.html",
         text=report(
             "results/report.md",
             caption="../report/report.rst",
@@ -51,6 +52,7 @@ rule write_report:
         """
         {resources.python:q} workflow/scripts/report.py \
             --out {output.text:q} \
+            --html {output.page:q} \
             --figures results/report \
             --baseline {input.baseline:q} \
             --evaluation {input.evaluations:q} \

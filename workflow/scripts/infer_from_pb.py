@@ -2,14 +2,14 @@
 
     python workflow/scripts/infer_from_pb.py --model_path results/1p/export/model.pb --image_path dataset/nyu_test.zip
 
-Precision by the same protocol as evaluate.py. Speed: the first batch runs once before, uncounted; a forward pass of an
-image or of a mirrored image counts as one image.
+--model_path may be an .onnx file too, which ONNX Runtime runs. Precision by the same protocol as evaluate.py. Speed:
+the first batch runs once before, uncounted; a forward pass of an image or of a mirrored image counts as one image.
 """
 
 import sys
 
 import cli
-from densedepth import evaluation, files, inference
+from densedepth import evaluation, files, inference, networks
 from densedepth.errors import PipelineError
 from densedepth.testset import open_test_set
 
@@ -30,7 +30,7 @@ def build_parser():
 
 
 def work(args):
-    with open_test_set(args.image_path) as test_set, inference.load_frozen(
+    with open_test_set(args.image_path) as test_set, networks.load(
         args.model_path, args.input_tensor_name, args.output_tensor_name
     ) as predictor:
         limits = _limits(args, test_set)
@@ -41,6 +41,11 @@ def work(args):
     print(
         "{images_per_second:.2f} images/s, {ms_per_image:.2f} ms an image in batches of {batch_size}; "
         "{flip_averaged_images_per_second:.2f} flip-averaged depth maps/s".format(**document["speed"])
+    )
+    print(
+        "a batch: median {p50:.1f}, p90 {p90:.1f}, p99 {p99:.1f}, most {max:.1f} ms".format(
+            **document["speed"]["batch_ms"]
+        )
     )
 
 

@@ -1,4 +1,4 @@
-"""Write the report of all runs, one Markdown file with pictures, from the JSON files of the stages before.
+"""Write the report of all runs, as Markdown and as HTML, from the JSON files of the stages before.
 
     python workflow/scripts/report.py --out results/report.md --figures results/report \\
         --baseline results/baseline.json --evaluation results/1p/evaluation/epoch*.json \\
@@ -6,8 +6,9 @@
         --frozen results/1p/inference/frozen.json --gallery results/1p/gallery/gallery.json \\
         --data results/data/nyu_train.json --settings '{"seed": 0}'
 
-A run's name is the folder after `results` in a file's path. The curves are <figures>/loss_<run>.png and
-<figures>/metrics_<run>.png. Equal inputs give equal bytes; nothing is measured and no network is loaded here.
+With --html the same page is written with all pictures inside. A run's name is the folder after `results` in a file's
+path. The curves are <figures>/loss_<run>.png and <figures>/metrics_<run>.png. Equal inputs give equal bytes; nothing is
+measured and no network is loaded here.
 """
 
 import sys
@@ -20,6 +21,7 @@ def build_parser():
     arguments = cli.parser(__doc__)
     add = arguments.add_argument
     add("--out", required=True, help="the Markdown file to write")
+    add("--html", help="the same page as an HTML file that needs no other")
     add("--figures", required=True, help="folder for the curves")
     add("--baseline", required=True, help="evaluation of the constant depth, by evaluate_baseline.py")
     add("--evaluation", nargs="+", required=True, help="evaluations of checkpoints, by evaluate.py")
@@ -47,7 +49,7 @@ def work(args):
         weights=args.weights,
         settings=args.settings,
     )
-    report.write(findings, args.out, args.figures)
+    report.write(findings, args.out, args.figures, args.html)
     print("{}: {} run(s), {} evaluations".format(args.out, len(findings.runs), len(args.evaluation)))
 
 

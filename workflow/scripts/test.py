@@ -2,8 +2,8 @@
 
     python workflow/scripts/test.py --ckptdir results/1p/checkpoints --input './examples/*.png' --output panel.png
 
---ckptdir is a checkpoint folder or a frozen .pb file. Any number of pictures, of any size: each is resized to the
-network's size and its depth back to the picture's shape.
+--ckptdir is a checkpoint folder or a frozen .pb file. Any number of pictures of any size, placed in the network's input
+as predict.py does, which also writes the depth itself.
 """
 
 import sys
@@ -11,8 +11,11 @@ import sys
 import numpy as np
 
 import cli
-from densedepth import depth, evaluation, inference, visualize
+from densedepth import depth, evaluation, inference, photos, visualize
 from densedepth.errors import PipelineError
+
+# For networks that take any size: that of the reference port.
+_SIZE = (480, 640)
 
 
 def build_parser():
@@ -25,14 +28,17 @@ def build_parser():
 
 
 def work(args):
-    paths = visualize.find_pictures(args.input)
+    paths = photos.find(args.input)
     tiles = []
     with inference.load(args.ckptdir) as predictor:
+        size = predictor.size or _SIZE
         for path in paths:
-            rgb = visualize.read_picture(path)
-            images = depth.fit(rgb[np.newaxis], predictor.size)
+            rgb = photos.read(path).rgb
+            where = depth.place(rgb.shape[:2], size)
+            images = depth.put(rgb, where, size)[np.newaxis]
             output = evaluation.predict(predictor, images, predictor.batch or 1)[0]
             metres = depth.metres(output, (depth.LIMITS_M[0], args.maxdepth / 100))
+            metres = depth.taken_out(metres, where, size, rgb.shape[:2])
             if np.isnan(metres).any():
                 raise PipelineError("{}: the network's output for it is not a number".format(path))
             tiles.append(visualize.tile(path, rgb, metres))

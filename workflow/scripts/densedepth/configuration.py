@@ -105,7 +105,9 @@ def _legal(error, keyword, limit):
         "exclusiveMaximum": lambda: "must be less than {}".format(limit),
         "multipleOf": lambda: "must be a multiple of {}".format(limit),
         "uniqueItems": lambda: "must hold each value once",
-        "minItems": lambda: "must have at least {} item".format(limit),
+        "minItems": lambda: "must have at least {} item{}".format(limit, "s" if limit > 1 else ""),
+        "maxItems": lambda: "must have at most {} items".format(limit),
+        "minLength": lambda: "must not be empty",
         "minProperties": lambda: "must have at least {} entry".format(limit),
         "pattern": lambda: "must be {}".format(error.schema.get("legal", "of the form {}".format(limit))),
         "type": lambda: "must be {}{}".format(_types(limit), _hint(error.instance, limit)),
@@ -163,6 +165,14 @@ def _contradictions(config):
                 _name(["evaluate", "protocols"]), _show(config["evaluate"]["protocols"])
             )
         )
+    networks = [*config["runs"], *("published/" + name for name in config["published"])]
+    for name, entry in sorted(config["predictions"].items()):
+        if entry.get("run", networks[0]) not in networks:
+            found.append(
+                "{} = {}: must be one of {}".format(
+                    _name(["predictions", name, "run"]), _show(entry["run"]), ", ".join(networks)
+                )
+            )
     if data["train_archive"] == data["test_archive"]:
         found.append(
             "{} = {}: is data.train_archive as well".format(

@@ -4,9 +4,14 @@ The network reads RGB in 0..1 at its own size and writes 1000 / depth in centime
 (height, width). All resizing places pixel i of n at (i + 0.5) / n of the picture (half-pixel centres).
 """
 
+import collections
+
 import numpy as np
 
 from . import resize
+
+# Where a picture lies in the network's input: `height` x `width` pixels from row `top` and column `left`.
+Place = collections.namedtuple("Place", "height width top left")
 
 # The nearest and farthest depth a prediction may take, in metres (10 and 1000 cm in the reference port).
 LIMITS_M = (0.1, 10.0)
@@ -36,6 +41,39 @@ def fit(images, size):
     for image, out in zip(images, fitted):
         np.divide(resize.resized(image, (height, width)), np.float32(255), out=out)
     return fitted
+
+
+def place(picture_size, size):
+    """The `Place` of a picture in a network input of `size`: as large as its aspect ratio allows, in the middle."""
+    scale = min(size[0] / picture_size[0], size[1] / picture_size[1])
+    height, width = (min(max(1, round(scale * old)), new) for old, new in zip(picture_size, size))
+    return Place(height, width, (size[0] - height) // 2, (size[1] - width) // 2)
+
+
+def put(rgb, where, size):
+    """The network's input, float32 (height, width, 3) 0..1, with uint8 `rgb` (H, W, 3) at the `Place` `where`.
+
+    The rest repeats the picture's border pixels.
+    """
+    small = fit(rgb[np.newaxis], (where.height, where.width))[0]
+    rows = (where.top, size[0] - where.height - where.top)
+    columns = (where.left, size[1] - where.width - where.left)
+    return np.pad(small, (rows, columns, (0, 0)), "edge")
+
+
+def taken_out(metres, where, size, picture_size):
+    """The part of the depth map `metres` (h, w) of a network input of `size` that `where` names, bilinear, at the
+    picture's size: float32 (H, W)."""
+    result = metres
+    for axis, start, length in ((1, where.left, where.width), (0, where.top, where.height)):
+        count, cells = picture_size[axis], metres.shape[axis]
+        centres = (start + (np.arange(count) + 0.5) * (length / count)) * (cells / size[axis]) - 0.5
+        before, after, share = resize.neighbours(centres, cells)
+        share = share.reshape((-1, 1) if axis == 0 else -1).astype(np.float32)
+        # Rows are contiguous, columns are not: the columns of few rows are read first.
+        first, second = np.take(result, before, axis), np.take(result, after, axis)
+        result = (first * (1 - share) + second * share).astype(np.float32)
+    return result
 
 
 def enlarge(maps, size, box=None):

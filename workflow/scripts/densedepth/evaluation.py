@@ -50,9 +50,42 @@ def evaluate(predictor, test_set, batch_size, limits=None, progress=None, names=
     check_batch_size(predictor, batch_size)
     limits = limits or test_set.limits
     chosen = [protocols.fitted(protocol, test_set) for protocol in protocols.named(names)]
+    speed = Speed(predictor, batch_size)
+
+    def prepared(batch):
+        rgb, truth, numbers = batch
+        return depth.fit(rgb, predictor.size), truth, numbers
+
+    def outputs():
+        # The archive is read beside the network.
+        for images, truth, numbers in ahead(map(prepared, _batches(test_set, batch_size, chosen))):
+            yield speed.run(images), speed.run(images[:, :, ::-1]), truth, numbers
+
+    found = _scored(outputs(), test_set, chosen, limits, progress)
+    return _document(predictor.describe(), test_set, found, speed.as_dict())
+
+
+def evaluate_stored(stored, test_set, progress=None, names=("port",)):
+    """As `evaluate`, of outputs that a network gave elsewhere; `speed` is None.
+
+    `stored.batch_size`, `stored.outputs(number)` with the outputs (n, h, w) of batch `number` and of its mirrored
+    images (n at least the images in the batch), and `stored.describe()`, which becomes `source`.
+    """
+    limits = test_set.limits
+    chosen = [protocols.fitted(protocol, test_set) for protocol in protocols.named(names)]
+
+    def outputs():
+        for number, (_, truth, numbers) in enumerate(_batches(test_set, stored.batch_size, chosen)):
+            output, mirrored = stored.outputs(number)
+            yield output[: len(numbers)], mirrored[: len(numbers)], truth, numbers
+
+    return _document(stored.describe(), test_set, _scored(outputs(), test_set, chosen, limits, progress), None)
+
+
+def _scored(outputs, test_set, chosen, limits, progress):
+    """{protocol's name: its block} for an iterator over (output, mirrored output, truth, indices) of batches."""
     # Protocols that differ in nothing but the averaging share the sums.
     views = list({_view(protocol, limits): protocol for protocol in reversed(chosen)}.items())
-    speed = Speed(predictor, batch_size)
     scores = {view: _Scores() for view, _ in views}
     indices = []
 
@@ -65,25 +98,18 @@ def evaluate(predictor, test_set, batch_size, limits=None, progress=None, names=
             if progress:
                 progress(len(indices), test_set.count)
 
-    def prepared(batch):
-        rgb, truth, numbers = batch
-        return depth.fit(rgb, predictor.size), truth, numbers
-
-    # The archive is read, and the metrics are computed, beside the network.
+    # The metrics are computed beside the network.
     pending = collections.deque()
     with concurrent.futures.ThreadPoolExecutor(max(1, min(_PENDING, os.cpu_count() or 1))) as workers:
-        for images, truth, numbers in _ahead(map(prepared, _batches(test_set, batch_size, chosen))):
-            output = speed.run(images)
-            mirrored = speed.run(images[:, :, ::-1])
+        for output, mirrored, truth, numbers in outputs:
             _check_output(output, mirrored, numbers)
             job = workers.submit(_measure, output, mirrored, truth, views)
             pending.append((numbers, job))
             drain(_PENDING)
         drain(0)
-    found = {
+    return {
         protocol.name: _block(protocol, limits, scores[_view(protocol, limits)], len(indices)) for protocol in chosen
     }
-    return _document(predictor.describe(), test_set, found, speed.as_dict())
 
 
 def evaluate_constant(test_set, progress=None):
@@ -179,7 +205,7 @@ def predict_depth(predictor, rgb, batch_size, crop, limits=depth.LIMITS_M):
     images = depth.fit(rgb, predictor.size)
     output = predict(predictor, images, batch_size)
     mirrored = predict(predictor, images[:, :, ::-1], batch_size)
-    return _average(output, mirrored, rgb.shape[1:3], crop, limits)
+    return flip_averaged(output, mirrored, rgb.shape[1:3], crop, limits)
 
 
 def check_batch_size(predictor, batch_size):
@@ -204,7 +230,7 @@ class Speed:
         self._predictor = predictor
         self._batch_size = batch_size
         self._started = time.perf_counter()
-        self._network = 0.0
+        self._times = []
         self._images = 0
 
     def run(self, images):
@@ -213,7 +239,7 @@ class Speed:
             _forward(self._predictor, images, self._batch_size)
         before = time.perf_counter()
         output = _forward(self._predictor, images, self._batch_size)
-        self._network += time.perf_counter() - before
+        self._times.append(time.perf_counter() - before)
         self._images += len(images)
         return output
 
@@ -223,22 +249,26 @@ class Speed:
         images: forward passes, mirrored ones included. network_seconds: time in them, copies to and from the device
         included. images_per_second = images / network_seconds, ms_per_image its inverse.
         flip_averaged_images_per_second: half of that, finished depth maps. seconds: everything since the beginning
-        (warm-up, reading, resizing and metrics as well).
+        (warm-up, reading, resizing and metrics as well). batch_ms: median, 90th and 99th percentile and maximum of the
+        time of a batch, whole or filled up.
         """
-        rate = self._images / self._network
+        network = sum(self._times)
+        rate = self._images / network
+        percentiles = np.percentile(self._times, (50, 90, 99, 100))
         return {
             "batch_size": self._batch_size,
             "images": self._images,
             "seconds": time.perf_counter() - self._started,
-            "network_seconds": self._network,
+            "network_seconds": network,
             "images_per_second": rate,
             "flip_averaged_images_per_second": rate / 2,
             "ms_per_image": 1000 / rate,
+            "batch_ms": dict(zip(("p50", "p90", "p99", "max"), (1000 * float(value) for value in percentiles))),
             "warmup_batches": 1,
         }
 
 
-def _ahead(iterator):
+def ahead(iterator):
     """The items of `iterator`, the next one being made in a thread while this one is in use."""
     end = object()
     with concurrent.futures.ThreadPoolExecutor(1) as reader:
@@ -272,7 +302,8 @@ def _check_output(output, mirrored, numbers):
             )
 
 
-def _average(output, mirrored, size, crop, limits):
+def flip_averaged(output, mirrored, size, crop, limits=depth.LIMITS_M):
+    """Depth inside `crop` of images of `size`, from the outputs (n, h, w) for them and for their mirror images."""
     average = (depth.metres(output, limits) + depth.metres(mirrored, limits)[:, :, ::-1]) / 2
     return depth.enlarge(average, size, crop)
 
@@ -293,7 +324,7 @@ def _measure(output, mirrored, truth, views):
     measured = []
     for view, protocol in views:
         crop, _, limits = view
-        predicted = _average(output, mirrored, truth.shape[1:3], crop, limits)
+        predicted = flip_averaged(output, mirrored, truth.shape[1:3], crop, limits)
         measured.append((view, _sums(protocol, _crop(truth, crop), predicted)))
     return measured
 

@@ -40,6 +40,10 @@ class Page:
         self._blocks.append("![{}]({})".format(caption.replace("[", "(").replace("]", ")"), link))
         self._blocks.append("*{}*".format(caption))
 
+    def add_scene(self, picture, data, caption):
+        """A scene of a gallery: its picture. What is in `data` shows on pages that can move only."""
+        self.add_picture(picture, caption)
+
     def text(self):
         """The whole page."""
         return "\n\n".join(self._blocks) + "\n"

@@ -82,6 +82,120 @@ ROWS = (PAPER, REMEASURED, PORT_GPU, PORT_ASCEND)
 TEST_IMAGES = 654
 CROP = (20, 459, 24, 615)
 
+# Results measured alike. protocol: the name of ours that is the same, None without one; beside: one of ours that is
+# near but not the same, and why_beside says how it differs. `metrics` are the columns, as our figures are called.
+Group = collections.namedtuple("Group", "title how metrics rows protocol beside why_beside")
+
+
+def _row(name, source, *figures):
+    keys = ("delta1", "delta2", "delta3", "rel_truth", "rms_image", "log10")
+    return Row(name, source, {key: figure for key, figure in zip(keys, figures) if figure})
+
+
+def _columns(*keys):
+    return tuple(metric for metric in METRICS if metric.key in keys)
+
+
+_PER_IMAGE = _columns("delta1", "delta2", "delta3", "rel_truth", "rms_image", "log10")
+_BTS = "[README of BTS](https://github.com/cleinc/bts)"
+_ANYTHING = "[README of Depth Anything, metric depth](https://github.com/LiheYoung/Depth-Anything)"
+_METRIC3D = "[README of Metric3D](https://github.com/YvanYin/Metric3D)"
+_TABLE_1 = "Table 1 of [arXiv 1812.11941](https://arxiv.org/abs/1812.11941)"
+
+GROUPS = (
+    Group(
+        "Filled truth, crop 20:460 x 24:616, pooled over all pixels",
+        "The protocol `port`: DenseDepth's code since August 2019, and the reference port.",
+        _columns("delta1", "delta2", "delta3", "rel_prediction", "rms_pooled", "log10"),
+        (
+            REMEASURED,
+            PORT_GPU,
+            PORT_ASCEND,
+            Row(
+                "DenseNet-161 baseline of WaveletMonodepth",
+                "[its README](https://github.com/nianticlabs/wavelet-monodepth)",
+                {"delta1": "0.8430", "rel_prediction": "0.1277", "rms_pooled": "0.5479"},
+            ),
+        ),
+        "port",
+        None,
+        None,
+    ),
+    Group(
+        "Filled truth, crop 20:460 x 24:616, each figure averaged over images",
+        "The protocol `paper`.",
+        _PER_IMAGE,
+        (
+            PAPER,
+            _row(
+                "AdaBins' predictions on the same truth",
+                "[issue 4 of AdaBins](https://github.com/shariqfarooq123/AdaBins/issues/4)",
+                *("0.887", "0.978", "0.995", "0.110", "0.41", "0.047"),
+            ),
+        ),
+        "paper",
+        None,
+        None,
+    ),
+    Group(
+        "Raw truth, crop 45:471 x 41:601, 0.001 m < truth < 10 m, averaged over images",
+        "Common since BTS. Training data, resolution and flip averaging differ between these works.",
+        _PER_IMAGE,
+        (
+            _row("BTS 2019, DenseNet-121", _BTS, "0.871", "0.977", "0.993", "0.118", "0.410", "0.050"),
+            _row("BTS 2019, DenseNet-161", _BTS, "0.885", "0.978", "0.994", "0.110", "0.392", "0.047"),
+            _row(
+                "AdaBins 2021",
+                "[its README](https://github.com/shariqfarooq123/AdaBins)",
+                *("0.903", "0.984", "0.997", "0.103", "0.364", "0.044"),
+            ),
+            _row(
+                "DPT-Hybrid 2021",
+                "[its README](https://github.com/isl-org/DPT)",
+                *("0.904", "0.988", "0.998", "0.110", "0.357", "0.045"),
+            ),
+            _row(
+                "NeWCRFs 2022",
+                "[its README](https://github.com/aliyun/NeWCRFs)",
+                *("0.922", "0.992", "0.998", "0.095", "0.334", "0.041"),
+            ),
+            _row("ZoeDepth 2023, as run again", _ANYTHING, "0.951", "0.994", "0.999", "0.077", "0.282", "0.033"),
+            _row(
+                "Depth Anything V1 ViT-L, fine-tuned", _ANYTHING, "0.984", "0.998", "1.000", "0.056", "0.206", "0.024"
+            ),
+            _row("Metric3D v1, zero-shot", _METRIC3D, "0.944", "0.986", "0.995", "0.083", "0.310", "0.035"),
+            _row("Metric3D v2 ViT-L", _METRIC3D, "0.989", "0.998", "", "0.047", "0.183", "0.020"),
+        ),
+        None,
+        "bts",
+        "Not in the table, since its truth is the filled one of `nyu_test.zip`, otherwise measured like this,",
+    ),
+    Group(
+        "As the paper's Table 1 prints them",
+        "Of different crops and ways to average, not all of them stated; FCRN's rms is pooled. No place for a run.",
+        _PER_IMAGE,
+        (
+            _row("Eigen and Fergus 2015", _TABLE_1, "0.769", "0.950", "0.988", "0.158", "0.641"),
+            _row("FCRN (Laina et al.) 2016", _TABLE_1, "0.811", "0.953", "0.988", "0.127", "0.573", "0.055"),
+            _row("MS-CRF 2017", _TABLE_1, "0.811", "0.954", "0.987", "0.121", "0.586", "0.052"),
+            _row("Hao et al. 2018", _TABLE_1, "0.841", "0.966", "0.991", "0.127", "0.555", "0.053"),
+            _row("DORN 2018", _TABLE_1, "0.828", "0.965", "0.992", "0.115", "0.509", "0.051"),
+        ),
+        None,
+        None,
+        None,
+    ),
+    Group(
+        "Each prediction multiplied by median(truth) / median(prediction)",
+        "No metric depth: the scale is taken from the truth. This project does not measure so.",
+        _PER_IMAGE,
+        (_row("DenseDepth, paper", _TABLE_1, "0.895", "0.980", "0.996", "0.103", "0.390", "0.043"),),
+        None,
+        None,
+        None,
+    ),
+)
+
 Reference = collections.namedtuple("Reference", "row tolerance")
 
 # A run on NYU Depth v2 reproduces a figure when it is no further than the tolerance on the worse side of it. The

@@ -7,26 +7,39 @@ import json
 import os
 import statistics
 
-from . import curves, files, published
+from . import curves, files, html_page, published
 from .errors import PipelineError
 from .markdown import BLANK, Page, leaves
 from .report_inputs import NYU, SAMPLE, data_kind
 
 
-def write(findings, out, figures):
-    """Write the page to `out` and its curves to the folder `figures`; `findings` as made by `report_inputs.gather`."""
-    page = Page(os.path.dirname(os.path.abspath(out)))
+def write(findings, out, figures, html=None):
+    """Write the page to `out` and its curves to the folder `figures`; `findings` as made by `report_inputs.gather`.
+
+    `html` is a file for the same page in HTML that needs no other file.
+    """
+    pages = {out: Page(os.path.dirname(os.path.abspath(out)))}
+    if html:
+        pages[html] = html_page.Page("DenseDepth: results")
+    _draw_curves(findings, figures)
+    for page in pages.values():
+        _fill(page, findings, figures)
+    for path, page in pages.items():
+        files.write_text(path, page.text())
+
+
+def _fill(page, findings, figures):
     best = best_checkpoint(findings)
     _introduction(page, findings, best)
     _precision(page, findings, best)
     _verdicts(page, findings)
+    _field(page, findings, best)
     _performance(page, findings)
     _curves(page, findings, figures)
     _gallery(page, findings)
     _settings(page, findings)
     _versions(page, findings)
     _checksums(page, findings)
-    files.write_text(out, page.text())
 
 
 def best_checkpoint(findings):
@@ -137,6 +150,61 @@ def _precision(page, findings, best):
     page.add(
         "In the same way `rel` divides the absolute error by the truth in the paper, by the prediction in the port."
     )
+    _extremes(page, findings)
+
+
+def _extremes(page, findings):
+    """The test images that each run's last checkpoint does best and worst."""
+    rows = []
+    for run in findings.runs:
+        images = run.evaluations[max(run.evaluations)].get("per_image")
+        ranked = sorted(images, key=lambda image: (image["rms"], image["index"]))
+        for word, chosen in (("smallest", ranked[:3]), ("largest", ranked[::-1][:3])):
+            listed = ", ".join("{} ({:.3f} m)".format(image["index"], image["rms"]) for image in chosen)
+            rows.append(("{}, epoch {}".format(run.name, max(run.evaluations)), word, listed or BLANK))
+    page.add_table(rows, ("checkpoint", "rms", "test images"))
+
+
+def _field(page, findings, best):
+    """The best checkpoint in tables of published results, a table for each way to measure."""
+    page.add("## Among published results")
+    if data_kind(findings) != NYU:
+        page.add(
+            "Not placed: these are not the test images of NYU Depth v2. `docs/metrics.md` has the published figures."
+        )
+        return
+    page.add("NYU Depth v2, the official 654 test images. Only figures within one table are measured alike.")
+    run, epoch = best
+    evaluation = next(one for one in findings.runs if one.name == run).evaluations[epoch]
+    name = "**{}, epoch {}**".format(run, epoch)
+    for group in published.GROUPS:
+        page.add("### {}", group.title)
+        page.add("{}", group.how)
+        titles = tuple(m.title + (" ↑" if m.higher_is_better else " ↓") for m in group.metrics)
+        rows = [
+            (row.name,) + tuple(row.scores.get(m.key, BLANK) for m in group.metrics) + (row.source,)
+            for row in group.rows
+        ]
+        scores = _scores_by(evaluation, group.protocol)
+        if scores:
+            own = tuple("**{}**".format(_score(scores[m.key])) for m in group.metrics)
+            rows.append((name,) + own + ("this run",))
+        rows.sort(key=lambda row: row[1].strip("*"), reverse=True)
+        page.add_table(rows, ("",) + titles + ("source",), numbers=titles)
+        if group.beside:
+            scores = _scores_by(evaluation, group.beside)
+            if scores:
+                listed = ", ".join("{} {}".format(m.title, _score(scores[m.key])) for m in group.metrics)
+                page.add("{} {}: {}.", group.why_beside, name, listed)
+
+
+def _scores_by(evaluation, protocol):
+    """The metrics of an evaluation by the protocol of this name; None where it was not scored so."""
+    if protocol is None:
+        return None
+    if protocol == "port":
+        return evaluation.get("metrics")
+    return evaluation.get("protocols", protocol, "metrics", default=None)
 
 
 def _verdicts(page, findings):
@@ -313,19 +381,26 @@ def _single_device(run, runs):
     return alike[0].speed.number("performance", "images_per_second") if alike else None
 
 
+def _draw_curves(findings, figures):
+    for run in findings.runs:
+        if len(run.history):
+            path = os.path.join(figures, "loss_{}.png".format(run.name))
+            curves.draw_loss(path, run.history, sorted(side.get("global_step") for side in run.checkpoints.values()))
+        path = os.path.join(figures, "metrics_{}.png".format(run.name))
+        baseline = {m.key: findings.baseline.number("metrics", m.key) for m in published.METRICS}
+        curves.draw_metrics(path, run.scores(), baseline)
+
+
 def _curves(page, findings, figures):
     page.add("## Curves")
     for run in findings.runs:
         if len(run.history):
             path = os.path.join(figures, "loss_{}.png".format(run.name))
-            curves.draw_loss(path, run.history, sorted(side.get("global_step") for side in run.checkpoints.values()))
             thinned = " Each point is the mean of neighbouring log entries." if len(run.history) > curves.POINTS else ""
             page.add_picture(
                 path, "Run {}: training loss, its terms, and the learning rate.{}".format(run.name, thinned)
             )
         path = os.path.join(figures, "metrics_{}.png".format(run.name))
-        baseline = {m.key: findings.baseline.number("metrics", m.key) for m in published.METRICS}
-        curves.draw_metrics(path, run.scores(), baseline)
         page.add_picture(path, "Run {}: metrics on the test images after each kept epoch.".format(run.name))
 
 
@@ -337,9 +412,12 @@ def _gallery(page, findings):
     page.add("Test images the network has not seen in training: input, true depth, predicted depth, error.")
     for run in runs:
         page.add("### Run {}", run.name)
-        for picture, scene in run.scenes:
+        for picture, data, scene in run.scenes:
             caption = "Test image {}: rms {:.3f} m, delta1 {:.3f}".format(scene["index"], scene["rms"], scene["delta1"])
-            page.add_picture(picture, caption)
+            place = os.path.splitext(os.path.basename(picture))[0]
+            if place in ("best", "worst"):
+                caption = "{} by rms. {}".format(place.capitalize(), caption)
+            page.add_scene(picture, data, caption)
 
 
 def _settings(page, findings):

@@ -55,8 +55,8 @@ class Document:
 
 class Run:
     """The files of one run. checkpoints, evaluations: {epoch: Document}; history: DataFrame, maybe empty;
-    frozen, speed (as measured by itself): Document or None; scenes: [(path of the picture, scene as in gallery.json)].
-    """
+    frozen, speed (as measured by itself): Document or None; scenes: [(path of the picture, path of the data, scene as
+    in gallery.json)]."""
 
     def __init__(self, name):
         self.name = name
@@ -219,10 +219,12 @@ def _scenes(gallery):
     for number, content in enumerate(gallery.get("scenes")):
         scene = Document("{}: scenes[{}]".format(gallery.path, number), content)
         picture = os.path.join(folder, scene.get("picture"))
-        if not os.path.isfile(picture):
-            raise PipelineError("{}: no such picture, though {} lists it".format(picture, gallery.path))
+        data = os.path.join(folder, scene.get("data"))
+        for path in (picture, data):
+            if not os.path.isfile(path):
+                raise PipelineError("{}: no such file, though {} lists it".format(path, gallery.path))
         figures = {key: scene.number(key) for key in ("index", "rms", "delta1")}
-        scenes.append((picture, figures))
+        scenes.append((picture, data, figures))
     return scenes
 
 

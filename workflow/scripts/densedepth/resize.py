@@ -40,7 +40,11 @@ def matrix(length, new_length):
 
 def bilinear(length, new_length, first, last):
     """For the new pixels first..last: the two old pixels around each and the share of the second."""
-    centres = (np.arange(first, last + 1) + 0.5) * (length / new_length) - 0.5
+    return neighbours((np.arange(first, last + 1) + 0.5) * (length / new_length) - 0.5, length)
+
+
+def neighbours(centres, length):
+    """For positions between 0 and length - 1: the two old pixels around each and the share of the second."""
     centres = np.clip(centres, 0, length - 1)
     before = np.floor(centres).astype(int)
     return before, np.minimum(before + 1, length - 1), centres - before

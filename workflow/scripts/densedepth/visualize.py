@@ -4,14 +4,11 @@ Matplotlib is imported when a picture is drawn, so that a missing or slow one tr
 """
 
 import contextlib
-import glob
 import math
-import os
 
 import numpy as np
 
 from . import depth, files
-from .errors import PipelineError
 
 _DPI = 100
 _DEPTH_COLOURS = "viridis_r"
@@ -19,36 +16,6 @@ _ERROR_COLOURS = "Reds"
 
 # Longest side, in pixels, at which the panel keeps a picture: large ones need not stay in memory whole.
 _TILE_PIXELS = 640
-
-
-def find_pictures(patterns):
-    """The files that the glob patterns and names match, each once, sorted within a pattern.
-
-    Raises PipelineError, naming the pattern and the folder, for one that matches no file.
-    """
-    found = []
-    for pattern in patterns:
-        # A name that exists is taken as it is, even with brackets in it.
-        paths = [pattern] if os.path.isfile(pattern) else sorted(filter(os.path.isfile, glob.glob(pattern)))
-        if not paths:
-            raise PipelineError(
-                "--input {}: matches no file (working folder {}); quote the pattern or check the path".format(
-                    pattern, os.getcwd()
-                )
-            )
-        found += [path for path in paths if path not in found]
-    return found
-
-
-def read_picture(path):
-    """The picture file as uint8 RGB (H, W, 3), turned upright. Raises PipelineError when it is not a whole picture."""
-    from PIL import Image, ImageOps
-
-    try:
-        with Image.open(path) as picture:
-            return np.asarray(ImageOps.exif_transpose(picture).convert("RGB"))
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise PipelineError("{}: not a picture that can be read ({})".format(path, error)) from None
 
 
 def tile(name, rgb, metres):
@@ -127,6 +94,22 @@ def draw_scene(path, title, rgb, truth, prediction):
         axes = _axes(figure, (lefts[3] + 0.2, bar - 0.25, side - 0.4, 0.16))
         figure.colorbar(errors, cax=axes, orientation="horizontal", extend=extend).set_label("error in metres")
         _save(figure, path)
+
+
+def depth_colours():
+    """The colours from near to far: uint8 (256, 3)."""
+    return _table(_DEPTH_COLOURS)
+
+
+def error_colours():
+    """The colours from no error to the worst: uint8 (256, 3)."""
+    return _table(_ERROR_COLOURS)
+
+
+def _table(name):
+    import matplotlib
+
+    return (matplotlib.colormaps[name](range(256), bytes=True))[:, :3]
 
 
 def draw_sheet(path, title, samples, histogram, farthest):

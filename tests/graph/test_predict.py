@@ -1,0 +1,181 @@
+"""predict.py: what it writes for pictures of every shape, and what it does with those it cannot use."""
+
+import json
+import os
+
+import numpy as np
+import predict
+import pytest
+from densedepth import depth, evaluation, inference, predictions
+from densedepth.errors import PipelineError
+from PIL import Image
+
+
+def write_pictures(folder):
+    random = np.random.RandomState(0)
+    os.makedirs(str(folder / "in" / "more"))
+    made = {}
+    for name, size in (("a.png", (32, 64)), ("b.png", (90, 50)), ("b.bmp", (20, 70)), ("more/a.png", (64, 128))):
+        made[name] = random.randint(0, 256, size + (3,)).astype(np.uint8)
+        Image.fromarray(made[name]).save(str(folder / "in" / name))
+    first, second = (Image.fromarray(made["a.png"][::step]) for step in (1, -1))
+    first.save(str(folder / "in" / "x.png"), save_all=True, append_images=[second])
+    (folder / "in" / "bad.png").write_bytes(b"no picture")
+    return made
+
+
+@pytest.fixture(scope="module")
+def predicted(frozen, tmp_path_factory):
+    """(folder, {name: rgb}, summary) of one run of the program over a folder with everything in it."""
+    folder = tmp_path_factory.mktemp("predict")
+    made = write_pictures(folder)
+    words = [str(folder / "in"), str(folder / "in" / "more" / "*.png")]
+    arguments = ["--model_path", frozen, "--out", str(folder / "out"), "--bs", "2", "--points", "500", "--input"]
+    assert predict.main(arguments + words) == 0
+    return folder, made, json.loads((folder / "out" / "predictions.json").read_text())
+
+
+def test_every_picture_has_its_files(predicted):
+    folder, _, summary = predicted
+    names = ["a", "b.bmp", "b.png", "x/000001", "x/000002", "more/a"]
+    assert [entry["name"] for entry in summary["pictures"]] == names
+    expected = {"predictions.json"}
+    for name in names:
+        expected |= {name + end for end in list(predictions.KINDS.values()) + [".json"]}
+    found = {
+        os.path.relpath(os.path.join(place, name), str(folder / "out"))
+        for place, _, files in os.walk(str(folder / "out"))
+        for name in files
+    }
+    assert found == expected
+
+
+def test_bad_files_are_named_and_stop_nothing(predicted, frozen, tmp_path, capsys):
+    folder, _, summary = predicted
+    (failed,) = summary["failed"]
+    assert failed["path"] == str(folder / "in" / "bad.png")
+    assert "no format that Pillow knows" in failed["reason"]
+    bad = str(folder / "in" / "bad.png")
+    assert predict.main(["--model_path", frozen, "--out", str(tmp_path / "out"), "--input", bad]) == 1
+    assert "error: none of 1 files could be used, first " + bad in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_depth_is_the_network_s_at_the_picture_s_size(predicted, frozen):
+    folder, made, _ = predicted
+    with inference.load(frozen) as predictor:
+        images = depth.fit(made["a.png"][None], (32, 64))
+        both = [depth.metres(evaluation.predict(predictor, view, 1)) for view in (images, images[:, :, ::-1])]
+    expected = depth.enlarge((both[0] + both[1][:, :, ::-1])[0] / 2, (32, 64))
+    metres = np.load(str(folder / "out" / "a_depth.npy"))
+    assert metres.dtype == np.float32 and metres.shape == (32, 64)
+    np.testing.assert_allclose(metres, expected, rtol=1e-4)
+    assert metres.std() > 0.01
+    for name, shape in (("b.png", (90, 50)), ("b.bmp", (20, 70)), ("more/a", (64, 128)), ("x/000002", (32, 64))):
+        metres = np.load(str(folder / "out" / (name + "_depth.npy")))
+        assert metres.shape == shape
+        with Image.open(str(folder / "out" / (name + "_depth_mm.png"))) as picture:
+            millimetres = np.asarray(picture)
+        assert millimetres.max() > 255
+        np.testing.assert_allclose(millimetres, metres * 1000, atol=0.51)
+
+
+def test_frames_of_an_animation_are_predicted_each(predicted):
+    folder, _, _ = predicted
+    single, first, second = (np.load(str(folder / "out" / (n + "_depth.npy"))) for n in ("a", "x/000001", "x/000002"))
+    np.testing.assert_allclose(first, single, rtol=1e-4)
+    assert np.abs(second - first).max() > 0.01
+
+
+def test_side_file_tells_units_and_provenance(predicted, frozen):
+    folder, _, _ = predicted
+    side = json.loads((folder / "out" / "b.png.json").read_text())
+    assert side["source"]["size"] == [90, 50]
+    assert side["network"]["path"] == frozen and len(side["network"]["sha256"]) == 64
+    assert side["depth"]["unit"].startswith("metres") and 0.1 <= side["depth"]["nearest"] <= side["depth"]["farthest"]
+    assert side["files"]["png"] == {
+        "name": "b.png_depth_mm.png",
+        "holds": "16-bit grey, millimetres; 65535: that or farther",
+    }
+    assert side["input"]["picture_at"] == {"height": 32, "width": 18, "top": 0, "left": 23}
+    assert "assumption" in side["intrinsics"]["source"]
+    header = (folder / "out" / "b.png_points.ply").read_bytes().split(b"end_header")[0].decode()
+    assert "comment intrinsics: NYU" in header
+    # Every third of 90x50 would be 30x17 = 510, above the limit of 500.
+    assert "element vertex {}".format(23 * 13) in header
+
+
+def test_flags(frozen, predicted, tmp_path, capsys):
+    folder, _, _ = predicted
+    out = tmp_path / "out"
+    words = ["--model_path", frozen, "--out", str(out), "--input", str(folder / "in" / "a.png")]
+    flags = ["--write", "npy", "ply", "--flip-average", "false", "--intrinsics", "60", "60", "32", "16"]
+    assert predict.main(words + flags) == 0
+    assert sorted(os.listdir(str(out))) == ["a.json", "a_depth.npy", "a_points.ply", "predictions.json"]
+    side = json.loads((out / "a.json").read_text())
+    assert side["intrinsics"]["fx"] == 60 and side["intrinsics"]["source"] == "given by --intrinsics"
+    both = np.load(str(folder / "out" / "a_depth.npy"))
+    assert np.abs(np.load(str(out / "a_depth.npy")) - both).max() > 1e-3
+    capsys.readouterr()
+    assert predict.main(words + ["--intrinsics", "0", "60", "32", "16"]) == 1
+    assert "focal lengths are above zero" in capsys.readouterr().err
+    assert predict.main(words + ["--size", "64", "64"]) == 1
+    assert "--size 64x64: the network takes 32x64 only" in capsys.readouterr().err
+
+
+class Weighed:
+    """A network of no weight that knows how many pictures are alive."""
+
+    size, batch = (32, 32), None
+
+    def run(self, images):
+        return np.full(images.shape[:1] + (16, 16, 1), 5, np.float32)
+
+    def describe(self):
+        return {"kind": "none", "path": "none"}
+
+
+def test_memory_is_that_of_a_few_batches(tmp_path, monkeypatch):
+    alive, most = [0], [0]
+
+    class Picture(np.ndarray):
+        def __del__(self):
+            if self.base is None:
+                alive[0] -= 1
+
+    def frames(path):
+        alive[0] += 1
+        most[0] = max(most[0], alive[0])
+        rgb = np.ndarray.__new__(Picture, (8, 8, 3), np.uint8)
+        rgb[:] = 0
+        yield predictions.photos.Frame(None, rgb, [])
+
+    (tmp_path / "x.png").write_bytes(b"")
+    monkeypatch.setattr(predictions.photos, "frames", frames)
+    monkeypatch.setattr(predictions.files, "sha256", lambda path: "0" * 64)
+    options = predictions.Options(2, ["npy"], False, None, None, 100, depth.LIMITS_M)
+    paths = [str(tmp_path / "{}.png".format(i)) for i in range(40)]
+    summary = predictions.predict(Weighed(), paths, str(tmp_path / "out"), options)
+    assert len(summary["pictures"]) == 40
+    # A batch of two each: being read, waiting, in the network, being written.
+    assert 2 <= most[0] <= 10
+
+
+def test_names_never_clash():
+    paths = ["d/a.png", "d/a.jpg", "d/b.png", "d/e/a.png", "d/a.png.gif"]
+    assert predictions.names(paths) == {
+        "d/a.png": "a.png",
+        "d/a.jpg": "a.jpg",
+        "d/b.png": "b",
+        "d/e/a.png": "e/a",
+        "d/a.png.gif": "a.png.gif",
+    }
+    assert predictions.names(["/x/1.png"]) == {"/x/1.png": "1"}
+
+
+def test_a_network_of_any_size_wants_one(tmp_path):
+    network = Weighed()
+    network.size = None
+    options = predictions.Options(1, ["npy"], False, None, None, 100, depth.LIMITS_M)
+    with pytest.raises(PipelineError, match="none: takes any size; choose one by --size"):
+        predictions.predict(network, ["a.png"], str(tmp_path), options)

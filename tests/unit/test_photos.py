@@ -1,0 +1,107 @@
+"""Pictures of every kind become upright RGB, and those that are none are named."""
+
+import os
+
+import numpy as np
+import pytest
+from densedepth import photos
+from densedepth.errors import PipelineError
+from PIL import Image
+
+RGB = np.random.RandomState(0).randint(0, 256, (6, 8, 3)).astype(np.uint8)
+GREY = np.repeat(RGB[:, :, :1], 3, axis=2)
+
+
+def save(path, array, **options):
+    Image.fromarray(array).save(str(path), **options)
+    return str(path)
+
+
+def test_words_find_each_picture_once_in_order(tmp_path, monkeypatch):
+    for name in ("b.png", "a.png", "c.jpg", "d[1].png", "f/10.PNG", "f/9.tif", "f/notes.txt", "f/g/1.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"")
+    monkeypatch.chdir(tmp_path)
+    assert photos.find(["*.jpg", "*.png", "a.png"]) == ["c.jpg", "a.png", "b.png", "d[1].png"]
+    assert photos.find(["d[1].png"]) == ["d[1].png"]
+    assert photos.find(["f", "f/notes.txt"]) == ["f/9.tif", "f/10.PNG", "f/notes.txt"]
+    assert photos.find(["f/**/*.png"]) == ["f/g/1.png"]
+    with pytest.raises(PipelineError, match=r"none/\*\.png: matches no file"):
+        photos.find(["*.png", "none/*.png"])
+    os.mkdir("empty")
+    with pytest.raises(PipelineError, match="empty: is a folder without pictures"):
+        photos.find(["empty"])
+
+
+@pytest.mark.parametrize("orientation, turned", [(1, RGB), (3, RGB[::-1, ::-1]), (6, np.rot90(RGB, -1))])
+def test_pictures_are_turned_upright(tmp_path, orientation, turned):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    frame = photos.read(save(tmp_path / "a.png", RGB, exif=exif.tobytes()))
+    assert frame.rgb.dtype == np.uint8 and (frame.rgb == turned).all()
+    assert frame.read_as == ([] if orientation == 1 else ["turned upright as its EXIF data say"])
+
+
+def test_grey_and_palette(tmp_path):
+    frame = photos.read(save(tmp_path / "grey.png", RGB[:, :, 0]))
+    assert (frame.rgb == GREY).all() and frame.number is None
+    Image.fromarray(GREY).convert("P", palette=Image.ADAPTIVE).save(str(tmp_path / "palette.png"))
+    assert (photos.read(str(tmp_path / "palette.png")).rgb == GREY).all()
+
+
+@pytest.mark.parametrize("name", ["deep.png", "deep.tif"])
+def test_16_bits_keep_their_brightness(tmp_path, name):
+    frame = photos.read(save(tmp_path / name, RGB[:, :, 0].astype(np.uint16) * 257))
+    assert (frame.rgb == GREY).all()
+    assert frame.read_as == ["grey of more than 8 bits, 65535 is white"]
+
+
+def test_transparent_parts_are_white_whatever_lies_under_them(tmp_path):
+    alpha = np.zeros((6, 8), np.uint8)
+    alpha[:, :4] = 255
+    rgba = np.dstack([RGB, alpha])
+    frame = photos.read(save(tmp_path / "a.png", rgba))
+    assert (frame.rgb[:, :4] == RGB[:, :4]).all() and (frame.rgb[:, 4:] == 255).all()
+    frame = photos.read(save(tmp_path / "b.png", np.dstack([RGB[:, :, 0], alpha])))
+    assert (frame.rgb[:, :4] == GREY[:, :4]).all() and (frame.rgb[:, 4:] == 255).all()
+
+
+@pytest.mark.parametrize("name", ["moving.png", "pages.tif", "moving.webp"])
+def test_animations_give_all_frames(tmp_path, name):
+    options = {"lossless": True} if name.endswith("webp") else {}
+    first, others = Image.fromarray(RGB), [Image.fromarray(RGB[::-1]), Image.fromarray(255 - RGB)]
+    try:
+        first.save(str(tmp_path / name), save_all=True, append_images=others, **options)
+    except TypeError:
+        pytest.skip("this Pillow cannot write such a file")
+    frames = list(photos.frames(str(tmp_path / name)))
+    assert [frame.number for frame in frames] == [1, 2, 3]
+    for frame, expected in zip(frames, (RGB, RGB[::-1], 255 - RGB)):
+        assert (frame.rgb == expected).all()
+
+
+def test_gif(tmp_path):
+    shades = [Image.new("L", (8, 6), value) for value in (10, 100, 200)]
+    shades[0].save(str(tmp_path / "a.gif"), save_all=True, append_images=shades[1:])
+    frames = list(photos.frames(str(tmp_path / "a.gif")))
+    assert [int(frame.rgb.mean()) for frame in frames] == [10, 100, 200]
+
+
+def test_a_phone_s_second_view_is_no_frame(tmp_path):
+    Image.fromarray(RGB).save(str(tmp_path / "a.mpo"), save_all=True, append_images=[Image.fromarray(GREY)])
+    os.rename(str(tmp_path / "a.mpo"), str(tmp_path / "a.jpg"))
+    assert [frame.number for frame in photos.frames(str(tmp_path / "a.jpg"))] == [None]
+
+
+def test_what_is_no_picture_is_named_with_the_reason(tmp_path):
+    save(tmp_path / "whole.png", np.kron(RGB, np.ones((20, 20, 1), np.uint8)))
+    whole = (tmp_path / "whole.png").read_bytes()
+    cases = {"cut.png": whole[:400], "text.png": b"no picture", "empty.png": b"", "clip.mp4": b"\x00\x00\x00\x18ftyp"}
+    for name, content in cases.items():
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(PipelineError, match=name):
+            photos.read(str(tmp_path / name))
+    with pytest.raises(PipelineError, match=r"ffmpeg -i clip\.mp4"):
+        photos.read(str(tmp_path / "clip.mp4"))
+    with pytest.raises(PipelineError, match="save it with 8 or 16 bits"):
+        photos.read(save(tmp_path / "float.tif", RGB[:, :, 0].astype(np.float32)))

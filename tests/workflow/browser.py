@@ -1,0 +1,117 @@
+"""A real Chromium without a window, driven through its debugging pipe; nothing but the standard library."""
+
+import base64
+import contextlib
+import fcntl
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+
+COMMANDS = ("chromium", "chromium-browser", "google-chrome")
+
+
+def command():
+    """The path of a Chromium, or None."""
+    return next((path for path in map(shutil.which, COMMANDS) if path), None)
+
+
+class Browser:
+    """One page. `events` are all that the browser has reported."""
+
+    def __init__(self, to_browser, from_browser):
+        self._to, self._from = to_browser, from_browser
+        self._number = 0
+        self._session = None
+        self._rest = b""
+        self.events = []
+
+    def call(self, method, **params):
+        """The result of a command of the DevTools protocol."""
+        self._number += 1
+        message = {"id": self._number, "method": method, "params": params}
+        if self._session:
+            message["sessionId"] = self._session
+        os.write(self._to, json.dumps(message).encode() + b"\0")
+        while True:
+            answer = self._read()
+            if answer.get("id") == self._number:
+                assert "error" not in answer, answer
+                return answer["result"]
+            self.events.append(answer)
+
+    def wait(self, method):
+        while not any(event.get("method") == method for event in self.events):
+            self.events.append(self._read())
+
+    def _read(self):
+        while b"\0" not in self._rest:
+            piece = os.read(self._from, 1 << 20)
+            assert piece, "the browser has ended"
+            self._rest += piece
+        message, _, self._rest = self._rest.partition(b"\0")
+        return json.loads(message)
+
+    def open(self, path, width=1200, height=900):
+        """Load a file; whatever it asks of the network is among the events."""
+        target = self.call("Target.createTarget", url="about:blank")["targetId"]
+        self._session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+        for domain in ("Page", "Runtime", "Network", "Log"):
+            self.call(domain + ".enable")
+        self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
+        self.call("Page.navigate", url="file://" + str(path))
+        self.wait("Page.loadEventFired")
+
+    def evaluate(self, expression):
+        """The value of a JavaScript expression."""
+        result = self.call("Runtime.evaluate", expression=expression, returnByValue=True)
+        assert "exceptionDetails" not in result, result
+        return result["result"].get("value")
+
+    def point(self, x, y):
+        """Move the pointer to a place in the window."""
+        self.call("Input.dispatchMouseEvent", type="mouseMoved", x=x, y=y)
+
+    def picture(self, path):
+        """Write what the window shows as a PNG."""
+        with open(path, "wb") as stream:
+            stream.write(base64.b64decode(self.call("Page.captureScreenshot")["data"]))
+
+    def requests(self):
+        """Addresses that the page asked for, those inside itself left out."""
+        urls = [e["params"]["request"]["url"] for e in self.events if e.get("method") == "Network.requestWillBeSent"]
+        return [url for url in urls if not url.startswith(("data:", "blob:"))]
+
+    def complaints(self):
+        """What scripts threw and what the browser logged."""
+        names = ("Runtime.exceptionThrown", "Log.entryAdded")
+        return [event["params"] for event in self.events if event.get("method") in names]
+
+
+@contextlib.contextmanager
+def browser():
+    """A `Browser`, closed at the end."""
+    # The browser reads from 3 and writes to 4: the ends are first moved out of the way of these numbers.
+    pipes = [os.pipe(), os.pipe()]
+    (theirs_in, ours_out), (ours_in, theirs_out) = pipes
+    high = [fcntl.fcntl(end, fcntl.F_DUPFD, 100) for end in (theirs_in, theirs_out)]
+
+    def arrange():
+        os.dup2(high[0], 3)
+        os.dup2(high[1], 4)
+
+    with tempfile.TemporaryDirectory() as profile:
+        words = [command(), "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
+        words += ["--no-first-run", "--hide-scrollbars", "--user-data-dir=" + profile, "--remote-debugging-pipe"]
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        process = subprocess.Popen(words, preexec_fn=arrange, pass_fds=(3, 4), **quiet)
+        for end in [theirs_in, theirs_out, *high]:
+            os.close(end)
+        try:
+            yield Browser(ours_out, ours_in)
+        finally:
+            process.kill()
+            process.wait()
+            os.close(ours_out)
+            os.close(ours_in)

@@ -1,0 +1,91 @@
+"""The report's page in a real browser: it needs no network, complains of nothing, and shows depth under the pointer."""
+
+import browser
+import numpy as np
+import pytest
+from densedepth import html_page
+from PIL import Image
+
+needs_browser = pytest.mark.skipif(
+    browser.command() is None, reason="no Chromium on PATH; on Debian: apt-get install chromium"
+)
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory):
+    """(path, truth, prediction) of a page with a table, a picture and two scenes; depths in millimetres."""
+    folder = tmp_path_factory.mktemp("page")
+    rows, columns = np.mgrid[:30, :40]
+    truth = (1000 + 100 * columns + rows).astype(np.uint16)
+    truth[29, 0] = 0
+    prediction = (3000 + 7 * rows).astype(np.uint16)
+    rgb = np.stack([6 * columns, 8 * rows, 0 * rows], axis=2).astype(np.uint8)
+    np.savez(folder / "scene.npz", rgb=rgb, truth=truth, prediction=prediction)
+    Image.fromarray(rgb).save(folder / "curve.png")
+
+    made = html_page.Page("a <title>")
+    made.add("# Results of {}", "x < y & z")
+    made.add("Some **bold**, *leaning*, `code <b>` and [a link](https://example.org/a).\nNext line.")
+    made.add_table([("1p", "**0.5**")], ("run", "delta1 ↑"), numbers=("delta1 ↑",))
+    made.add_folded("more", [("a", "b")], ("key", "value"))
+    made.add_picture(str(folder / "curve.png"), "a curve")
+    for caption in ("first", "second"):
+        made.add_scene("", str(folder / "scene.npz"), caption)
+    path = folder / "page.html"
+    path.write_text(made.text(), encoding="utf-8")
+    # Nothing else is needed.
+    for name in ("scene.npz", "curve.png"):
+        (folder / name).unlink()
+    return path, truth, prediction
+
+
+def test_texts_are_safe_and_marked(page):
+    text = page[0].read_text(encoding="utf-8")
+    assert "<title>a &lt;title&gt;</title>" in text and "<h1>Results of x &lt; y &amp; z</h1>" in text
+    assert "<strong>bold</strong>, <em>leaning</em>, <code>code &lt;b&gt;</code>" in text
+    assert '<a href="https://example.org/a">a link</a>' in text
+
+
+@needs_browser
+def test_the_page_needs_nothing_else_and_complains_of_nothing(page):
+    with browser.browser() as chromium:
+        chromium.open(page[0])
+        assert chromium.requests() == ["file://" + str(page[0])]
+        assert chromium.complaints() == []
+        assert chromium.evaluate("document.images.length") == 3
+        assert chromium.evaluate("Array.from(document.images).every(i => i.complete && i.naturalWidth > 0)")
+        # Narrow windows need not be scrolled sideways.
+        assert chromium.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+PLACE = """(function (scene, map) {
+  var one = document.querySelectorAll('.scene')[scene].querySelectorAll('.map')[map];
+  one.scrollIntoView({block: 'center'});
+  var box = one.getBoundingClientRect();
+  return [box.left, box.top, box.width, box.height];
+})(%d, %d)"""
+READ = "document.querySelectorAll('.scene')[%d].querySelector('.read').textContent"
+PIXEL = """Array.from(document.querySelectorAll('.scene')[0].querySelectorAll('canvas')[%d]
+  .getContext('2d').getImageData(%d, %d, 1, 1).data)"""
+
+
+@needs_browser
+def test_depth_shows_under_the_pointer(page):
+    path, truth, prediction = page
+    with browser.browser() as chromium:
+        chromium.open(path)
+        for scene, part, row, column in ((0, 0, 3, 5), (0, 1, 29, 39), (1, 2, 0, 0), (1, 3, 17, 20)):
+            left, top, width, height = chromium.evaluate(PLACE % (scene, part))
+            chromium.point(left + (column + 0.5) / 40 * width, top + (row + 0.5) / 30 * height)
+            g, p = int(truth[row, column]), int(prediction[row, column])
+            metres = tuple("{:.2f}".format(value / 1000) for value in (g, p, abs(g - p)))
+            assert chromium.evaluate(READ % scene) == "truth {} m, prediction {} m, error {} m".format(*metres)
+        left, top, width, height = chromium.evaluate(PLACE % (1, 3))
+        chromium.point(left + 1, top + height - 1)
+        assert chromium.evaluate(READ % 1) == "truth not known, prediction 3.20 m"
+        # Beside the maps the line is as it was.
+        chromium.point(1, 1)
+        assert chromium.evaluate(READ % 1).startswith("Point at a map")
+        # Equal depth has equal colour in truth and prediction: 3.0 m.
+        assert chromium.evaluate(PIXEL % (0, 20, 0)) == chromium.evaluate(PIXEL % (1, 7, 0))
+        assert chromium.evaluate(PIXEL % (0, 0, 0)) != chromium.evaluate(PIXEL % (0, 39, 0))

@@ -1,0 +1,243 @@
+"""A page of HTML that needs nothing but itself: the blocks of `markdown.Page`, pictures inside, scenes with a pointer.
+
+Texts use the little Markdown of the report: headings, quotes, bold, emphasis, code, links.
+"""
+
+import base64
+import html
+import io
+import os
+import re
+
+import numpy as np
+import pandas
+
+from . import gallery
+from .errors import PipelineError
+
+_STYLE = """
+body { font: 16px/1.5 system-ui, sans-serif; color: #222; background: #fff; max-width: 1180px; margin: 0 auto;
+  padding: 1rem 1.5rem 4rem; }
+h1, h2, h3 { line-height: 1.2; margin: 2rem 0 .6rem; } h1 { margin-top: 1rem; }
+.table { overflow-x: auto; margin: 1rem 0; } table { border-collapse: collapse; font-size: .88rem; }
+th, td { border-bottom: 1px solid #ddd; padding: .3rem .6rem; text-align: left; vertical-align: top; }
+th { border-bottom: 2px solid #888; } .number { text-align: right; font-variant-numeric: tabular-nums; }
+td strong { background: #fdf3c8; } code { font-size: .9em; background: #f3f3f3; overflow-wrap: anywhere; }
+blockquote { border-left: 4px solid #e69f00; margin: 1rem 0; padding: .2rem 1rem; background: #fff8ea; }
+figure { margin: 1.2rem 0; } figure > img { max-width: 100%; } figcaption { font-size: .9rem; color: #555; }
+.scene .maps { display: grid; grid-template-columns: repeat(4, 1fr); gap: .5rem; cursor: crosshair;
+  touch-action: none; }
+.scene .map { position: relative; } .scene canvas, .scene .map img { width: 100%; display: block; }
+.scene .mark { position: absolute; width: 9px; height: 9px; margin: -6px 0 0 -6px; border: 2px solid #fff;
+  outline: 1px solid #000; border-radius: 50%; display: none; pointer-events: none; }
+.scene .title { font-size: .85rem; } .scene .read { font-variant-numeric: tabular-nums; min-height: 1.5em; }
+.scale { display: grid; grid-template-columns: auto 1fr auto; gap: .5rem; font-size: .85rem; align-items: center; }
+.scale i { height: .7rem; display: block; }
+@media (max-width: 700px) { .scene .maps { grid-template-columns: repeat(2, 1fr); } }
+"""
+
+# Colours, the marks and the line below follow the pointer over any of the four maps of a scene.
+_SCRIPT = """
+(function () {
+  function bytes(text) {
+    var raw = atob(text), out = new Uint8Array(raw.length);
+    for (var i = 0; i < raw.length; i++) out[i] = raw.charCodeAt(i);
+    return out;
+  }
+  function millimetres(text) {
+    var b = bytes(text), out = new Uint16Array(b.length / 2);
+    for (var i = 0; i < out.length; i++) out[i] = b[2 * i] + 256 * b[2 * i + 1];
+    return out;
+  }
+  var colours = {};
+  document.querySelectorAll('script[data-colours]').forEach(function (one) {
+    colours[one.dataset.colours] = bytes(one.textContent.trim());
+  });
+  function paint(canvas, values, shown, near, far, table) {
+    var context = canvas.getContext('2d'), image = context.createImageData(canvas.width, canvas.height);
+    for (var i = 0; i < values.length; i++) {
+      var share = Math.min(1, Math.max(0, (values[i] - near) / (far - near)));
+      var at = 3 * Math.min(255, Math.floor(256 * share));
+      for (var c = 0; c < 3; c++) image.data[4 * i + c] = table[at + c];
+      image.data[4 * i + 3] = shown[i];
+    }
+    context.putImageData(image, 0, 0);
+  }
+  document.querySelectorAll('.scene').forEach(function (scene) {
+    var data = JSON.parse(scene.querySelector('script').textContent);
+    var truth = millimetres(data.truth), prediction = millimetres(data.prediction);
+    // A truth of 0 is not known: no colour there, and no error.
+    var error = truth.map(function (value, i) { return Math.abs(value - prediction[i]); });
+    var known = truth.map(function (value) { return value > 0 ? 255 : 0; });
+    var all = known.map(function () { return 255; });
+    var canvases = scene.querySelectorAll('canvas'), maps = scene.querySelectorAll('.map');
+    paint(canvases[0], truth, known, data.near, data.far, colours.depth);
+    paint(canvases[1], prediction, all, data.near, data.far, colours.depth);
+    paint(canvases[2], error, known, 0, data.worst, colours.error);
+    var read = scene.querySelector('.read'), resting = read.textContent;
+    function metres(value) { return (value / 1000).toFixed(2) + ' m'; }
+    maps.forEach(function (map) {
+      function follow(event) {
+        var box = map.getBoundingClientRect();
+        var x = Math.floor((event.clientX - box.left) / box.width * data.width);
+        var y = Math.floor((event.clientY - box.top) / box.height * data.height);
+        if (x < 0 || y < 0 || x >= data.width || y >= data.height) return;
+        var at = y * data.width + x;
+        read.textContent = (known[at] ? 'truth ' + metres(truth[at]) : 'truth not known') +
+          ', prediction ' + metres(prediction[at]) + (known[at] ? ', error ' + metres(error[at]) : '');
+        maps.forEach(function (other) {
+          var mark = other.querySelector('.mark');
+          mark.style.display = 'block';
+          mark.style.left = 100 * (x + 0.5) / data.width + '%';
+          mark.style.top = 100 * (y + 0.5) / data.height + '%';
+        });
+      }
+      map.addEventListener('pointermove', follow);
+      map.addEventListener('pointerdown', follow);
+    });
+    scene.querySelector('.maps').addEventListener('pointerleave', function () {
+      read.textContent = resting;
+      scene.querySelectorAll('.mark').forEach(function (mark) { mark.style.display = 'none'; });
+    });
+  });
+})();
+"""
+
+_RESTING = "Point at a map: depth in metres appears here."
+
+
+class Page:
+    """As `markdown.Page`, without links to other files."""
+
+    def __init__(self, title):
+        self._title = title
+        self._blocks = []
+        self._colours = {}
+
+    def add(self, text, *values):
+        """A block of Markdown; with `values`, put into `text` as by `str.format`."""
+        self._blocks.append(block(text.format(*values) if values else text))
+
+    def add_table(self, rows, columns, numbers=()):
+        """A table of `rows` (tuples); the columns named in `numbers` are set to the right."""
+        self._blocks.append(table(pandas.DataFrame(rows, columns=list(columns), dtype=object), numbers))
+
+    def add_folded(self, title, rows, columns):
+        """A table behind a title to click on."""
+        self._blocks.append("<details><summary>{}</summary>".format(inline(title)))
+        self.add_table(rows, columns)
+        self._blocks.append("</details>")
+
+    def add_picture(self, path, caption):
+        """The picture, inside the page. Raises PipelineError when there is no such file."""
+        if not os.path.isfile(path):
+            raise PipelineError("{}: no such picture, though the report shows it".format(path))
+        with open(path, "rb") as stream:
+            source = "data:image/png;base64," + _text(stream.read())
+        self._blocks.append(
+            '<figure><img src="{}" alt="{}"><figcaption>{}</figcaption></figure>'.format(
+                source, html.escape(caption), inline(caption)
+            )
+        )
+
+    def add_scene(self, picture, data, caption):
+        """Input, truth, prediction and error from the file `data` (see `gallery`); depths show under the pointer."""
+        scene = gallery.read(data)
+        height, width = scene.truth.shape
+        content = (
+            '{{"width": {}, "height": {}, "near": {}, "far": {}, "worst": {}, "truth": "{}", "prediction": "{}"}}'
+        ).format(
+            *(width, height, scene.near, scene.far, scene.worst),
+            *(_text(one.astype("<u2").tobytes()) for one in (scene.truth, scene.prediction)),
+        )
+        canvas = '<canvas width="{}" height="{}"></canvas>'.format(width, height)
+        maps = ['<img src="data:image/jpeg;base64,{}" alt="input">'.format(_text(_jpeg(scene.rgb)))] + [canvas] * 3
+        titles = ("input", "true depth", "predicted depth", "absolute error")
+        shown = "".join(
+            '<div><div class="title">{}</div><div class="map">{}<i class="mark"></i></div></div>'.format(title, one)
+            for title, one in zip(titles, maps)
+        )
+        scales = "".join(
+            '<div class="scale"><span>{}: {:.1f} m</span><i style="background: linear-gradient(to right, {})"></i>'
+            "<span>{:.1f} m</span></div>".format(name, near / 1000, ", ".join(_stops(colours)), far / 1000)
+            for name, near, far, colours in (
+                ("depth", scene.near, scene.far, scene.depth_colours),
+                ("error", 0, scene.worst, scene.error_colours),
+            )
+        )
+        self._colours = {"depth": scene.depth_colours, "error": scene.error_colours}
+        self._blocks.append(
+            '<figure class="scene"><figcaption>{}</figcaption><div class="maps">{}</div><div class="read">{}</div>{}'
+            '<script type="application/json">{}</script></figure>'.format(
+                inline(caption), shown, _RESTING, scales, content
+            )
+        )
+
+    def text(self):
+        """The whole page."""
+        parts = [
+            "<!DOCTYPE html>",
+            '<html lang="en"><head><meta charset="utf-8">',
+            '<meta name="viewport" content="width=device-width, initial-scale=1">',
+            "<title>{}</title><style>{}</style></head><body>".format(html.escape(self._title), _STYLE),
+            *self._blocks,
+        ]
+        if self._colours:
+            parts += [
+                '<script type="text/plain" data-colours="{}">{}</script>'.format(name, _text(colours.tobytes()))
+                for name, colours in sorted(self._colours.items())
+            ]
+            parts.append("<script>{}</script>".format(_SCRIPT))
+        return "\n".join(parts + ["</body></html>"]) + "\n"
+
+
+def block(text):
+    """A heading, a quote or a paragraph of Markdown as HTML."""
+    heading = re.match(r"(#{1,3}) (.*)$", text)
+    if heading:
+        level = len(heading.group(1))
+        return "<h{0}>{1}</h{0}>".format(level, inline(heading.group(2)))
+    if text.startswith("> "):
+        return "<blockquote>{}</blockquote>".format(inline(text[2:]))
+    return "<p>{}</p>".format(inline(text).replace("\n", "<br>\n"))
+
+
+def inline(text):
+    """Code, bold, emphasis and links of Markdown as HTML; everything else as it is written."""
+    parts = re.split(r"(`[^`]*`)", str(text))
+    return "".join(
+        "<code>{}</code>".format(html.escape(part[1:-1])) if part.startswith("`") and len(part) > 1 else _marked(part)
+        for part in parts
+    )
+
+
+def _marked(text):
+    text = html.escape(text, quote=False)
+    text = re.sub(r"\*\*(.+?)\*\*", r"<strong>\1</strong>", text)
+    text = re.sub(r"(?<![*\w])\*([^*\n]+)\*(?![*\w])", r"<em>\1</em>", text)
+    return re.sub(r"\[([^\]]+)\]\((https?://[^)\s]+)\)", r'<a href="\2">\1</a>', text)
+
+
+def table(frame, numbers=()):
+    """The DataFrame as an HTML table; the columns named in `numbers` are set to the right."""
+    places = [' class="number"' if column in numbers else "" for column in frame.columns]
+    lines = ["".join("<th{}>{}</th>".format(place, inline(name)) for place, name in zip(places, frame.columns))]
+    for row in frame.itertuples(index=False, name=None):
+        lines.append("".join("<td{}>{}</td>".format(place, inline(value)) for place, value in zip(places, row)))
+    return '<div class="table"><table>{}</table></div>'.format("".join("<tr>{}</tr>".format(line) for line in lines))
+
+
+def _stops(colours):
+    return ["rgb({}, {}, {})".format(*colour) for colour in np.concatenate([colours[::32], colours[-1:]]).tolist()]
+
+
+def _jpeg(rgb):
+    from PIL import Image
+
+    stream = io.BytesIO()
+    Image.fromarray(rgb).save(stream, "JPEG", quality=85)
+    return stream.getvalue()
+
+
+def _text(content):
+    return base64.b64encode(content).decode("ascii")

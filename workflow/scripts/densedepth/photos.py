@@ -1,0 +1,108 @@
+"""Pictures from anywhere: files, folders and patterns; any mode of colour, depth of bits and orientation; animations.
+
+Pillow is imported when a picture is read, so that the workflow can look for files without it.
+"""
+
+import collections
+import glob
+import os
+import re
+
+import numpy as np
+
+from .errors import PipelineError
+
+# What a folder is searched for. A file that is named is tried whatever its name.
+SUFFIXES = (".apng", ".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp")
+
+# Containers whose further pictures are frames. Others, such as the MPO of phones, keep previews and second views there.
+_ANIMATED = ("GIF", "PNG", "TIFF", "WEBP")
+_VIDEOS = (".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpg", ".webm")
+
+# number: from 1 in an animation, None for a single picture. rgb: uint8 (H, W, 3), upright.
+# read_as: what had to be done to it, in words, e.g. ["grey of 16 bits", "turned upright"].
+Frame = collections.namedtuple("Frame", "number rgb read_as")
+
+
+def find(words):
+    """The files that `words` (files, folders, glob patterns; `**` reaches subfolders) stand for, each once.
+
+    Of a folder, those right in it that have one of `SUFFIXES`. Within a word the order is that of the numbers in the
+    names: frame2 before frame10. Raises PipelineError for a word that stands for no file.
+    """
+    found = {}
+    for word in words:
+        if os.path.isdir(word):
+            paths = [os.path.join(word, name) for name in os.listdir(word) if name.lower().endswith(SUFFIXES)]
+            reason = "is a folder without pictures ({})".format(" ".join(SUFFIXES))
+        else:
+            # A name that exists is taken as it is, even with brackets in it.
+            paths = [word] if os.path.isfile(word) else glob.glob(word, recursive=True)
+            reason = "matches no file (working folder {}); quote the pattern or check the path".format(os.getcwd())
+        paths = sorted(filter(os.path.isfile, paths), key=_natural)
+        if not paths:
+            raise PipelineError("--input {}: {}".format(word, reason))
+        found.update(dict.fromkeys(paths))
+    return list(found)
+
+
+def read(path):
+    """The first picture in the file as a `Frame`. Raises PipelineError when it is not a whole picture."""
+    return next(frames(path))
+
+
+def frames(path):
+    """Yield the `Frame`s of the file: one, or all of an animated GIF, PNG, WebP or a TIFF of several pages.
+
+    Only one is in memory. Raises PipelineError, with what was wrong, when the file is not a whole picture.
+    """
+    from PIL import Image
+
+    try:
+        with Image.open(path) as picture:
+            count = getattr(picture, "n_frames", 1) if picture.format in _ANIMATED else 1
+            for number in range(count):
+                picture.seek(number)
+                rgb, read_as = _upright_rgb(picture)
+                yield Frame(number + 1 if count > 1 else None, rgb, read_as)
+    except (OSError, SyntaxError, ValueError, EOFError, TypeError, Image.DecompressionBombError) as error:
+        raise PipelineError("{}: not a picture that can be read ({})".format(path, _reason(path, error))) from None
+
+
+def _upright_rgb(picture):
+    from PIL import Image, ImageOps
+
+    read_as = []
+    upright = ImageOps.exif_transpose(picture)
+    if picture.getexif().get(0x0112, 1) != 1:
+        read_as.append("turned upright as its EXIF data say")
+    if upright.mode.startswith("I") or upright.mode == "F":
+        read_as.append("grey of more than 8 bits, 65535 is white")
+        return _deep_grey(upright), read_as
+    if upright.mode in ("LA", "La", "RGBA", "RGBa", "PA") or "transparency" in upright.info:
+        # What colour lies under transparent pixels is chance.
+        white = Image.new("RGBA", upright.size, "white")
+        upright = Image.alpha_composite(white, upright.convert("RGBA"))
+        read_as.append("laid over white where transparent")
+    elif upright.mode != "RGB":
+        read_as.append("{} as RGB".format(upright.mode))
+    return np.asarray(upright.convert("RGB")), read_as
+
+
+def _deep_grey(picture):
+    """Pillow gives grey of 16 bits as whole numbers, and would cut it off at 255."""
+    values = np.asarray(picture)
+    if values.dtype.kind == "f" or values.min() < 0 or values.max() > 65535:
+        raise ValueError("values other than whole numbers of 0..65535; save it with 8 or 16 bits")
+    grey = ((values.astype(np.uint32) * 255 + 32767) // 65535).astype(np.uint8)
+    return np.repeat(grey[:, :, np.newaxis], 3, axis=2)
+
+
+def _reason(path, error):
+    if path.lower().endswith(_VIDEOS):
+        return "a video; take its frames first: ffmpeg -i {} frames/%06d.png".format(os.path.basename(path))
+    return "no format that Pillow knows" if "cannot identify" in str(error) else error
+
+
+def _natural(path):
+    return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", path)]

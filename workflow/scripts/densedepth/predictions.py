@@ -1,0 +1,246 @@
+"""Depth of one's own pictures, any number of any size, in files that other programs read.
+
+Pictures are read and results written beside the network, a batch ahead and a batch behind: memory is that of a few
+batches, however many pictures there are. A picture that cannot be read or predicted is noted and left out.
+"""
+
+import collections
+import concurrent.futures
+import os
+
+import numpy as np
+
+from . import clouds, depth, evaluation, files, photos, pool, progress, runtime, visualize
+from .errors import PipelineError
+
+FORMAT = 1
+SUMMARY = "predictions.json"
+
+# What can be written of a picture, by the end of the file's name.
+KINDS = collections.OrderedDict(
+    [
+        ("npy", "_depth.npy"),
+        ("png", "_depth_mm.png"),
+        ("panel", "_panel.png"),
+        ("ply", "_points.ply"),
+    ]
+)
+_FARTHEST_MM = 65535
+
+# batch_size; kinds: of KINDS; flip_average; size: of the network's input where it takes any, else None;
+# intrinsics: clouds.Intrinsics or None for NYU's; points: the most in a cloud.
+# limits: nearest and farthest depth in metres.
+Options = collections.namedtuple("Options", "batch_size kinds flip_average size intrinsics points limits")
+
+_Job = collections.namedtuple("_Job", "path name frame where image")
+
+
+def predict(predictor, paths, out, options):
+    """Predict the pictures in the files `paths` and write the results below the folder `out`; returns the summary.
+
+    Results are called after the pictures (see `names`). The summary, also in `out`/predictions.json, names what was
+    made and, under `failed`, the files that could not be used and why. Raises PipelineError when that is all of them,
+    and for what is wrong with network or options.
+    """
+    size = _input_size(predictor, options)
+    batch_size = predictor.batch or options.batch_size
+    run = _Run(predictor, out, options, size)
+    named = names(paths)
+    ticks = _Ticks(len(paths))
+    with concurrent.futures.ThreadPoolExecutor(1) as writer:
+        written = None
+        for batch in evaluation.ahead(_batches(run.jobs(paths, named, ticks), batch_size)):
+            maps = run.metres(np.stack([job.image for job in batch]), batch_size)
+            if written:
+                written.result()
+            written = writer.submit(run.write, batch, maps)
+        if written:
+            written.result()
+    position = {path: number for number, path in enumerate(paths)}
+    run.failed.sort(key=lambda entry: position[entry["path"]])
+    summary = {
+        "format": FORMAT,
+        "network": predictor.describe(),
+        "runtime": runtime.describe(),
+        "flip_average": options.flip_average,
+        "pictures": run.made,
+        "failed": run.failed,
+    }
+    if not run.made:
+        raise PipelineError("none of {} files could be used, first {}".format(len(paths), run.failed[0]["reason"]))
+    files.write_json(os.path.join(out, SUMMARY), summary)
+    return summary
+
+
+def names(paths):
+    """{path: what its results are called}: the path from the folder common to all, without its suffix.
+
+    Where two would be called the same, as a.jpg and a.png, they keep their suffixes.
+    """
+    root = os.path.commonpath([os.path.dirname(os.path.abspath(path)) for path in paths])
+    full = {path: os.path.relpath(os.path.abspath(path), root) for path in paths}
+    named = {path: os.path.splitext(name)[0] for path, name in full.items()}
+    while True:
+        counts = collections.Counter(named.values())
+        clashing = [path for path, name in named.items() if counts[name] > 1 and name != full[path]]
+        if not clashing:
+            return named
+        named.update((path, full[path]) for path in clashing)
+
+
+def _input_size(predictor, options):
+    if predictor.size and options.size and tuple(options.size) != predictor.size:
+        raise PipelineError("--size {}x{}: the network takes {}x{} only".format(*tuple(options.size) + predictor.size))
+    size = predictor.size or options.size
+    if not size:
+        raise PipelineError("{}: takes any size; choose one by --size".format(predictor.describe()["path"]))
+    return tuple(size)
+
+
+def _batches(jobs, batch_size):
+    batch = []
+    for job in jobs:
+        batch.append(job)
+        if len(batch) == batch_size:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+class _Ticks:
+    """Tells how far it is: a bar on a terminal, a line for each tenth in a log."""
+
+    def __init__(self, total):
+        self._total = total
+        self._lines = pool.Progress(total, "files")
+        self._done = 0
+
+    def __call__(self):
+        self._done += 1
+        self._lines(self._done)
+        progress.bar(self._done, self._total, "files")
+
+
+class _Run:
+    """One prediction of many pictures: what is the same for all, and what became of each."""
+
+    def __init__(self, predictor, out, options, size):
+        self._predictor = predictor
+        self._source = predictor.describe()
+        self._out = out
+        self._options = options
+        self._size = size
+        self._names = set()
+        self.made = []
+        self.failed = []
+
+    def jobs(self, paths, named, ticks):
+        """The pictures that can be read, placed in the network's input."""
+        for path in paths:
+            try:
+                for frame in photos.frames(path):
+                    name = named[path] if frame.number is None else "{}/{:06d}".format(named[path], frame.number)
+                    if name in self._names:
+                        raise PipelineError("{}: the results of another file are called {}".format(path, name))
+                    self._names.add(name)
+                    where = depth.place(frame.rgb.shape[:2], self._size)
+                    yield _Job(path, name, frame, where, depth.put(frame.rgb, where, self._size))
+            except PipelineError as error:
+                self._fail(path, str(error))
+            ticks()
+
+    def metres(self, images, batch_size):
+        """Depth (n, h, w) in metres at the network's output size."""
+        limits = self._options.limits
+        maps = depth.metres(evaluation.predict(self._predictor, images, batch_size), limits)
+        if self._options.flip_average:
+            mirrored = depth.metres(evaluation.predict(self._predictor, images[:, :, ::-1], batch_size), limits)
+            maps = (maps + mirrored[:, :, ::-1]) / 2
+        return maps
+
+    def write(self, batch, maps):
+        """The files of each picture of a batch."""
+        for job, low in zip(batch, maps):
+            if np.isnan(low).any():
+                self._fail(job.path, "{}: the network's output for it is not a number".format(job.path))
+                continue
+            metres = depth.taken_out(low, job.where, self._size, job.frame.rgb.shape[:2])
+            self.made.append(self._write_one(job, metres))
+
+    def _write_one(self, job, metres):
+        stem = os.path.join(self._out, *job.name.split("/"))
+        paths = {kind: stem + KINDS[kind] for kind in self._options.kinds}
+        intrinsics = self._options.intrinsics or clouds.nyu_intrinsics(metres.shape)
+        if "npy" in paths:
+            with files.atomic_path(paths["npy"]) as temporary, open(temporary, "wb") as stream:
+                np.save(stream, metres)
+        if "png" in paths:
+            _write_millimetres(paths["png"], metres)
+        if "panel" in paths:
+            visualize.draw_panel(paths["panel"], [visualize.tile(job.name, job.frame.rgb, metres)])
+        if "ply" in paths:
+            cloud = clouds.points(job.frame.rgb, metres, intrinsics, self._options.points)
+            clouds.write_ply(paths["ply"], cloud, _ply_comments(intrinsics))
+        side = self._side(job, metres, paths, intrinsics)
+        files.write_json(stem + ".json", side)
+        return {"name": job.name, "source": job.path, "side_file": os.path.basename(stem) + ".json"}
+
+    def _side(self, job, metres, paths, intrinsics):
+        height, width = metres.shape
+        side = {
+            "format": FORMAT,
+            "source": {
+                "path": job.path,
+                "sha256": files.sha256(job.path),
+                "frame": job.frame.number,
+                "size": [height, width],
+                "read_as": job.frame.read_as,
+            },
+            "network": self._source,
+            "input": {
+                "size": list(self._size),
+                "picture_at": dict(job.where._asdict()),
+                "rest": "the picture's border pixels",
+            },
+            "flip_average": self._options.flip_average,
+            "depth": {
+                "unit": "metres along the viewing axis",
+                "limits": list(self._options.limits),
+                "nearest": float(metres.min()),
+                "median": float(np.median(metres)),
+                "farthest": float(metres.max()),
+            },
+            "files": {kind: {"name": os.path.basename(path), "holds": _HOLDS[kind]} for kind, path in paths.items()},
+            "runtime": runtime.describe(),
+        }
+        if "ply" in paths:
+            side["intrinsics"] = dict(intrinsics._asdict(), unit="pixels of the upright picture, the first is 0")
+        return side
+
+    def _fail(self, path, reason):
+        self.failed.append({"path": path, "reason": reason})
+
+
+_HOLDS = {
+    "npy": "float32 (height, width), metres",
+    "png": "16-bit grey, millimetres; 65535: that or farther",
+    "panel": "picture and depth in colour, scale in metres",
+    "ply": "points, metres: x right, y down, z away from the camera",
+}
+
+
+def _write_millimetres(path, metres):
+    from PIL import Image
+
+    millimetres = np.clip(np.rint(metres * np.float32(1000)), 0, _FARTHEST_MM).astype(np.uint16)
+    with files.atomic_path(path) as temporary:
+        Image.fromarray(millimetres).save(temporary, "PNG")
+
+
+def _ply_comments(intrinsics):
+    return [
+        "metres; x to the right, y down, z away from the camera",
+        "fx {:.3f} fy {:.3f} cx {:.3f} cy {:.3f} pixels".format(*intrinsics[:4]),
+        "intrinsics: {}".format(intrinsics.source),
+    ]

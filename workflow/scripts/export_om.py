@@ -1,0 +1,36 @@
+"""Convert a frozen graph to an OM file for Ascend by CANN's `atc`.
+
+    python workflow/scripts/export_om.py --model_path results/1p/export/model.pb --out results/1p/export/model.om \\
+        --soc_version Ascend910A --bs 1
+
+`atc` must be on PATH. model.om.json tells the command, shapes, checksums and the source. docs/inference.md has the way
+to figures and pictures from there: write_batches.py, run_om.py, score_om.py.
+"""
+
+import sys
+
+import cli
+from densedepth import offline
+
+
+def build_parser():
+    arguments = cli.parser(__doc__)
+    arguments.add_argument("--model_path", default="./results/1p/export/model.pb", help="frozen graph, .json beside it")
+    arguments.add_argument("--out", default="./results/1p/export/model.om", help="the OM file")
+    arguments.add_argument("--soc_version", default="Ascend910A", help="the chip, as npu-smi info names it")
+    arguments.add_argument("--precision_mode", default="force_fp16", help="that of atc")
+    arguments.add_argument("--bs", type=cli.positive_int, default=1, help="images in a batch")
+    return arguments
+
+
+def work(args):
+    side = offline.convert(args.model_path, args.out, args.soc_version, args.precision_mode, args.bs)
+    print("{}: {} bytes, input {}, sha256 {}".format(args.out, side["bytes"], side["input"]["shape"], side["sha256"]))
+
+
+def main(argv=None):
+    return cli.run(build_parser(), work, argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,74 @@
+"""Predict the depth of pictures of your own: any number, of any size.
+
+    python workflow/scripts/predict.py --model_path results/1p/export/model.pb --input holiday/ 'frames/*.png' x.gif \\
+        --out results/predictions/mine
+
+--input takes files, folders and quoted patterns; animated GIF, PNG, WebP and TIFF of several pages give all their
+frames. --model_path is a frozen .pb, an .onnx file or a checkpoint folder. For each picture there are, after its name:
+_depth.npy (float32, metres), _depth_mm.png (16 bits, millimetres), _panel.png (colour, scale in metres), _points.ply
+(point cloud) and .json (units, and what made it). Files that cannot be used are listed at the end and stop nothing.
+docs/inference.md has the details.
+"""
+
+import sys
+
+import cli
+from densedepth import clouds, depth, networks, photos, predictions
+from densedepth.errors import PipelineError
+
+
+def build_parser():
+    arguments = cli.parser(__doc__)
+    add = arguments.add_argument
+    add("--model_path", default="./results/1p/export/model.pb", help="frozen .pb, .onnx or checkpoint folder")
+    add("--input", nargs="+", required=True, metavar="WORD", help="files, folders, quoted patterns")
+    add("--out", default="./results/predictions", help="folder of the results")
+    add("--bs", type=cli.positive_int, default=4, help="pictures in a batch, where the network leaves it open")
+    add("--write", nargs="+", default=list(predictions.KINDS), choices=predictions.KINDS, help="what to write")
+    cli.add_boolean(arguments, "--flip_average", True, "average with the mirrored picture's depth, as evaluations do")
+    add("--size", type=cli.positive_int, nargs=2, metavar=("HEIGHT", "WIDTH"), help="where the network takes any")
+    add(
+        "--intrinsics",
+        type=float,
+        nargs=4,
+        metavar=("FX", "FY", "CX", "CY"),
+        help="of your camera for the point cloud, in pixels of the upright picture; without: NYU Depth v2's, scaled",
+    )
+    add("--maxdepth", type=float, default=1000, help="farthest predicted depth, in centimetres")
+    add("--points", type=cli.positive_int, default=500000, help="most points in a cloud; of more every n-th is taken")
+    return arguments
+
+
+def work(args):
+    intrinsics = None
+    if args.intrinsics:
+        intrinsics = clouds.Intrinsics(*args.intrinsics, source="given by --intrinsics")
+        if min(intrinsics[:2]) <= 0:
+            raise PipelineError("--intrinsics {} {} ...: focal lengths are above zero".format(*args.intrinsics[:2]))
+    paths = photos.find(args.input)
+    options = predictions.Options(
+        batch_size=args.bs,
+        kinds=list(dict.fromkeys(args.write)),
+        flip_average=args.flip_average,
+        size=args.size,
+        intrinsics=intrinsics,
+        points=args.points,
+        limits=(depth.LIMITS_M[0], args.maxdepth / 100),
+    )
+    with networks.load(args.model_path) as predictor:
+        summary = predictions.predict(predictor, paths, args.out, options)
+    print("{}: {} pictures of {} files".format(args.out, len(summary["pictures"]), len(paths)))
+    if "ply" in args.write and not intrinsics:
+        print("point clouds are for NYU Depth v2's camera; give your own by --intrinsics")
+    if summary["failed"]:
+        print("{} files could not be used:".format(len(summary["failed"])))
+        for entry in summary["failed"]:
+            print("  {}".format(entry["reason"]))
+
+
+def main(argv=None):
+    return cli.run(build_parser(), work, argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,51 @@
+"""Measure the precision of offline inference from its raw outputs, and draw scenes.
+
+    python workflow/scripts/score_om.py --outputs results/1p/om/output --test_data dataset/nyu_test.zip \\
+        --json results/1p/inference/om.json --gallery results/1p/om/gallery --count 6
+
+--outputs is the folder that run_om.py filled. Outputs belong to batches by the stem of their names. The protocol is
+that of evaluate.py, by the same code.
+"""
+
+import sys
+
+import cli
+from densedepth import evaluation, files, gallery, offline
+from densedepth.testset import open_test_set
+
+
+def build_parser():
+    arguments = cli.parser(__doc__)
+    arguments.add_argument("--outputs", required=True, help="folder of the outputs")
+    arguments.add_argument("--test_data", default="./dataset/nyu_test.zip", help="the archive nyu_test.zip")
+    arguments.add_argument("--json", help="file for all figures")
+    arguments.add_argument("--gallery", help="folder for pictures of scenes")
+    arguments.add_argument("--count", type=cli.positive_int, default=6, help="number of scenes")
+    arguments.add_argument("--name", default="1p", help="name of the run")
+    return arguments
+
+
+def work(args):
+    stored = offline.Stored(args.outputs)
+    with open_test_set(args.test_data) as test_set:
+        document = evaluation.evaluate_stored(stored, test_set, progress=evaluation.Progress())
+        if args.json:
+            files.write_json(args.json, document)
+        if args.gallery:
+            wanted = gallery.spread(min(args.count, test_set.count), test_set.count)
+
+            def predicted(rgb, index):
+                number, place = divmod(index, stored.batch_size)
+                output, mirrored = (part[place : place + 1] for part in stored.outputs(number))
+                return evaluation.flip_averaged(output, mirrored, rgb.shape[1:3], test_set.crop)[0]
+
+            gallery.draw(args.gallery, args.name, test_set, wanted, predicted, stored.describe())
+    print(evaluation.figures(document))
+
+
+def main(argv=None):
+    return cli.run(build_parser(), work, argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
