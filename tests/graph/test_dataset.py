@@ -63,6 +63,17 @@ def test_values_of_a_batch(index, halving):
             np.testing.assert_allclose(target[:, :, 0], halved(inverse, halving), rtol=1e-5)
 
 
+def test_batches_keep_their_values_while_others_are_read(index):
+    """The reader uses its memory again, but never that of a batch which somebody still holds."""
+    held = read(index, plain(), 60)
+    assert len({images.ctypes.data for images, _, _ in held}) == 60
+    for images, targets, records in held:
+        for image, target, record in zip(images, targets, records):
+            rgb, inverse = decoded(index, record)
+            np.testing.assert_allclose(image, rgb, atol=1e-6)
+            np.testing.assert_allclose(target[:, :, 0], halved(inverse, "pick"), rtol=1e-6)
+
+
 def test_every_sample_is_mirrored_and_its_channels_exchanged_as_ordered(index):
     order = plain(mirror=0.5, swap=1.0)
     seen = set()
@@ -119,3 +130,63 @@ def test_records_of_the_port_without_names_are_named_by_place(tmp_path):
         assert dataset.sample_name(index, 0) == "y.tfrecords record 0"
         with pytest.raises(PipelineError, match=r"y.tfrecords record 0: no feature data_x with an image"):
             dataset.batches(index, plain(1, 1), 0, 1, SIZE, "pick")
+
+
+# Sixteen bits and holes
+
+
+@pytest.fixture(scope="module")
+def holed(tmp_path_factory):
+    """Records as made of one's own pictures: 16-bit depth of 0.002 m a value, holes."""
+    path = str(tmp_path_factory.mktemp("holed") / "x.tfrecords")
+    generator = np.random.RandomState(3)
+    with tf.python_io.TFRecordWriter(path) as writer:
+        for _ in range(4):
+            rgb = generator.randint(0, 256, SIZE + (3,)).astype(np.uint8)
+            depth = generator.randint(1, 10000, SIZE).astype(np.uint16)
+            depth[generator.uniform(size=SIZE) < 0.6] = 0
+            record = tf.train.Example()
+            for key, array in (("data_x", rgb), ("data_y", depth)):
+                stream = io.BytesIO()
+                Image.fromarray(array).save(stream, "PNG")
+                record.features.feature[key].bytes_list.value.append(stream.getvalue())
+            record.features.feature["depth_unit"].float_list.value.append(0.002)
+            writer.write(record.SerializeToString())
+    with RecordIndex([path]) as index:
+        yield index
+
+
+def sums_of_blocks(array):
+    return array.reshape(SIZE[0] // 2, 2, SIZE[1] // 2, 2).sum(axis=(1, 3))
+
+
+@pytest.mark.parametrize("halving", dataset.HALVINGS)
+def test_holes_stay_holes(holed, index, halving):
+    assert dataset.has_holes(holed) and not dataset.has_holes(index)
+    with tf.Graph().as_default(), tf.Session() as session:
+        batches = dataset.batches(holed, plain(4), 0, 2, SIZE, halving, (10, 8000))
+        element = tf.data.make_one_shot_iterator(batches).get_next()
+        found = [session.run(element) for _ in range(2)]
+    for images, targets, records in found:
+        for image, target, record in zip(images, targets, records):
+            features = tf.train.Example.FromString(holed.read(record)).features.feature
+            rgb = np.asarray(Image.open(io.BytesIO(features["data_x"].bytes_list.value[0])))
+            depth = np.asarray(Image.open(io.BytesIO(features["data_y"].bytes_list.value[0]))).astype(float)
+            np.testing.assert_array_equal(image, rgb * np.float32(1 / 255.0))
+            known = depth > 0
+            expected = np.where(known, 1000 / np.clip(depth * 0.2, 10, 8000), 0)
+            if halving == "pick":
+                expected = expected[::2, ::2]
+            else:
+                expected = sums_of_blocks(expected) / np.maximum(sums_of_blocks(known), 1)
+            np.testing.assert_allclose(target[:, :, 0], expected, rtol=1e-5)
+
+
+def test_a_record_of_another_size_is_named(tmp_path):
+    for name, size in (("x", SIZE), ("y", (32, 32))):
+        write_records(tmp_path / (name + ".tfrecords"), 1, size)
+    paths = [str(tmp_path / "x.tfrecords"), str(tmp_path / "y.tfrecords")]
+    with RecordIndex(paths) as mixed, tf.Graph().as_default(), tf.Session() as session:
+        element = tf.data.make_one_shot_iterator(dataset.batches(mixed, plain(2, 2), 0, 1, SIZE, "pick")).get_next()
+        with pytest.raises(tf.errors.OpError, match=r"y.tfrecords record 0.*another size or kind"):
+            session.run(element)

@@ -8,7 +8,7 @@ import evaluate_baseline
 import numpy as np
 import pytest
 import tiny
-from densedepth import depth, evaluation
+from densedepth import depth, evaluation, metrics, testset_writer
 from densedepth.errors import PipelineError
 from densedepth.testset import open_test_set
 from densedepth.tf import tf
@@ -225,3 +225,28 @@ def test_program_tells_a_missing_checkpoint_in_one_line(test_archive, tmp_path, 
     assert evaluate.main(["--ckptdir", str(tmp_path / "none"), "--test_data", test_archive]) == 1
     error = capsys.readouterr().err
     assert "none: no such checkpoint folder" in error and error.count("\n") == 1
+
+
+def test_holes_of_ones_own_pictures_count_nowhere(predictor, tmp_path):
+    arrays = tiny.write_test_set(tmp_path / "whole.zip", crop=(0, 63, 0, 95))
+    holes = np.random.RandomState(0).uniform(size=arrays["depth"].shape) < 0.7
+    facts = {"format": 1, "holes": True, "max_depth_m": 7.0}
+
+    def scores(depth, name):
+        path = str(tmp_path / name)
+        testset_writer.write(path, iter(zip(arrays["rgb"], depth)), len(depth), (64, 96), (0, 63, 0, 95), facts)
+        with open_test_set(path) as test_set:
+            return evaluation.evaluate(predictor, test_set, 2), evaluation.evaluate_constant(test_set)
+
+    depth = np.where(holes, 0, np.minimum(arrays["depth"], 6.9)).astype(np.float32)
+    found, constant = scores(depth, "a.zip")
+    assert found["protocol"] == constant["protocol"]
+    assert found["protocol"]["depth_limits_m"] == [0.1, 7.0]
+    assert found["protocol"]["truth_m"] == [0.0, 7.0]
+    with open_test_set(str(tmp_path / "a.zip")) as test_set:
+        total = metrics.Accumulator()
+        for rgb, truth, _ in test_set.batches(1):
+            predicted = evaluation.predict_depth(predictor, rgb, 1, test_set.crop, test_set.limits)[0]
+            total.add(truth=truth[0], prediction=predicted, mask=truth[0] > 0)
+    assert found["metrics"] == pytest.approx(total.result(), rel=1e-9)
+    assert constant["source"]["depth_m"] == pytest.approx(np.median(depth[depth > 0]), abs=2e-4)

@@ -9,9 +9,9 @@ from densedepth.tf import tf
 TERMS = ("total", "l1", "gradient", "ssim")
 
 
-def run_loss(prediction, target):
+def run_loss(prediction, target, holes=False):
     with tf.Graph().as_default(), tf.Session() as session:
-        terms = loss.depth_loss(tf.constant(prediction, tf.float32), tf.constant(target, tf.float32))
+        terms = loss.depth_loss(tf.constant(prediction, tf.float32), tf.constant(target, tf.float32), holes)
         return session.run(terms)
 
 
@@ -163,3 +163,82 @@ def test_map_below_the_window_is_refused():
         loss.depth_loss(small, small)
     with pytest.raises(PipelineError, match="must be known"):
         loss.depth_loss(tf.placeholder(tf.float32, (1, None, None, 1)), tf.placeholder(tf.float32, (1, 16, 16, 1)))
+
+
+# Holes
+
+
+def test_without_any_hole_the_masked_loss_is_the_same():
+    prediction, target = maps(20), maps(21)
+    ours, theirs = run_loss(prediction, target, holes=True), run_loss(prediction, target)
+    for term in TERMS:
+        np.testing.assert_allclose(ours[term], theirs[term], rtol=1e-5, err_msg=term)
+
+
+def holed(share, shape=(2, 14, 17, 1)):
+    target = maps(22, shape)
+    target[np.random.RandomState(23).uniform(size=shape) < share] = 0
+    return maps(24, shape), target
+
+
+def window_similarity(weights, a, b):
+    c1, c2 = (0.01 * 100) ** 2, (0.03 * 100) ** 2
+    mean_a, mean_b = (weights * a).sum(), (weights * b).sum()
+    var_a, var_b = (weights * (a - mean_a) ** 2).sum(), (weights * (b - mean_b) ** 2).sum()
+    covariance = (weights * (a - mean_a) * (b - mean_b)).sum()
+    luminance = (2 * mean_a * mean_b + c1) / (mean_a**2 + mean_b**2 + c1)
+    return luminance * (2 * covariance + c2) / (var_a + var_b + c2)
+
+
+def reference_masked_loss(prediction, target):
+    """The masked terms pixel by pixel and window by window, in float64."""
+    known = target > 0
+    gradient = 0.0
+    for axis, length in ((1, target.shape[1]), (2, target.shape[2])):
+        pairs = np.take(known, range(1, length), axis) & np.take(known, range(length - 1), axis)
+        differences = np.abs(np.diff(prediction - target, axis=axis))[pairs]
+        gradient += (differences.mean() if len(differences) else 0.0) * (length - 1) / length
+    rows = np.arange(11) - 5
+    gauss = np.exp(-(rows[:, None] ** 2 + rows[None, :] ** 2) / (2 * 1.5**2))
+    gauss /= gauss.sum()
+    errors = []
+    for sample in range(len(target)):
+        values, shares = [], []
+        for top in range(target.shape[1] - 10):
+            for left in range(target.shape[2] - 10):
+                window = (sample, slice(top, top + 11), slice(left, left + 11), 0)
+                share = (gauss * known[window]).sum()
+                if share:
+                    weights = gauss * known[window] / share
+                    values.append(window_similarity(weights, prediction[window], target[window]))
+                    shares.append(share)
+        errors.append(np.clip((1 - np.average(values, weights=shares)) / 2, 0, 1))
+    terms = {"l1": np.mean(np.abs(prediction - target)[known]), "gradient": gradient, "ssim": np.mean(errors)}
+    return dict(terms, total=0.1 * terms["l1"] + gradient + terms["ssim"])
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.95])
+def test_masked_loss_equals_reference(share):
+    prediction, target = holed(share)
+    ours, theirs = run_loss(prediction, target, holes=True), reference_masked_loss(prediction, target)
+    for term in TERMS:
+        np.testing.assert_allclose(ours[term], theirs[term], rtol=1e-4, atol=1e-5, err_msg=term)
+
+
+def test_nothing_comes_from_the_holes():
+    prediction, target = holed(0.5)
+    changed = np.where(target > 0, prediction, 50.0)
+    with tf.Graph().as_default(), tf.Session() as session:
+        given = tf.placeholder(tf.float32, prediction.shape)
+        total = loss.depth_loss(given, tf.constant(target, tf.float32), holes=True)["total"]
+        slope = tf.gradients(total, given)[0]
+        one, slopes = session.run([total, slope], {given: prediction})
+        other = session.run(total, {given: changed})
+    assert np.isfinite(slopes).all()
+    assert (slopes[target == 0] == 0).all() and np.abs(slopes[target > 0]).max() > 0
+    np.testing.assert_allclose(one, other, rtol=1e-6)
+
+
+def test_a_batch_without_any_depth_costs_nothing():
+    prediction, target = holed(0.5)
+    assert run_loss(prediction, np.zeros_like(target), holes=True) == dict.fromkeys(TERMS, 0)

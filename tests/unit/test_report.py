@@ -483,6 +483,15 @@ def test_settings_versions_and_checksums_are_there(sample):
     assert weights in sums
 
 
+def test_faulty_pairs_that_were_left_out_are_listed(sample):
+    assert "faulty" not in sample.make()
+    fault = {"row": 8, "rgb": "data/t/7.jpg", "problem": "nyu_data.zip: row 8, data/t/7.jpg: not an image"}
+    sample.edit(sample.data, lambda side: side.update(skipped=[fault]))
+    text = sample.make()
+    assert "1 faulty pairs were left out" in text
+    assert ["8", "`data/t/7.jpg`", fault["problem"]] in rows_of(text, "Inputs and checkpoints")
+
+
 def test_weights_of_the_encoder_are_listed(sample):
     source = {"path": "dataset/densenet169.h5", "sha256": digest("h5")}
     path = sample.write("results/weights/densenet169/weights.json", {"format": 1, "source": source})

@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import contextlib
+import functools
 import glob
 import os
 import shutil
@@ -61,7 +62,10 @@ def convert(source_path, out, shards=1, seed=0, workers=1, check=False, skip=0):
         )
         with concurrent.futures.ThreadPoolExecutor(1) as beside:
             checksum = beside.submit(files.sha256, source_path)
-            results = _write_missing(tasks, done, workers, skip)
+            try:
+                results = _write_missing(tasks, done, workers, skip)
+            finally:
+                _kept_open.cache_clear()
             size = _common_size(source_path, results)
         with contextlib.suppress(FileNotFoundError):
             os.remove(side_name(out))
@@ -168,7 +172,8 @@ def _write_shard(task, tick):
     result = {"stamp": stamp, "records": 0, "size": None, "first": None, "faults": []}
     os.makedirs(os.path.dirname(path), exist_ok=True)
     try:
-        with files.atomic_path(path) as temporary, open_source(source_path) as source:
+        with files.atomic_path(path) as temporary:
+            source = _kept_open(source_path, *stamp[2:4])
             with tf.python_io.TFRecordWriter(temporary) as writer:
                 for row in rows:
                     try:
@@ -190,6 +195,12 @@ def _write_shard(task, tick):
     result.update(sha256=files.sha256(path), size_bytes=os.path.getsize(path))
     files.write_json(path + ".json", result)
     return result
+
+
+@functools.lru_cache(maxsize=1)
+def _kept_open(source_path, size, changed):
+    """The source, opened once in a worker: the directory of a large archive takes time and memory."""
+    return open_source(source_path)
 
 
 def _example(tf, rgb, depth, name, unit):

@@ -10,7 +10,7 @@ nianticlabs/wavelet-monodepth): filled depths, images in the order of `testNdxs`
 
 import numpy as np
 
-from . import matfile, testset
+from . import matfile, testset_writer
 from .errors import PipelineError
 from .pool import Progress
 
@@ -53,7 +53,7 @@ def write(labeled, splits, out):
                 yield rgb, depth
                 progress(done)
 
-        testset.write(out, pairs(), len(numbers), (_ROWS, _COLUMNS), CROP)
+        testset_writer.write(out, pairs(), len(numbers), (_ROWS, _COLUMNS), CROP)
     return len(numbers)
 
 

@@ -1,6 +1,6 @@
 """The test archive of one's own pictures."""
 
-from . import testset
+from . import testset_writer
 from .errors import PipelineError
 from .pictures import TEST, Pictures
 from .pool import Progress
@@ -25,7 +25,7 @@ def write(list_path, out, skip=0):
         height, width = source.size
         crop = (0, height - 1, 0, width - 1)
         facts = {"format": 1, "holes": True, "max_depth_m": source.max_depth, "rgb": [row.rgb for row in usable]}
-        testset.write(out, pairs(), len(usable), source.size, crop, facts)
+        testset_writer.write(out, pairs(), len(usable), source.size, crop, facts)
     return len(usable)
 
 

@@ -15,7 +15,7 @@ import zipfile
 import numpy
 from PIL import Image
 
-from . import files, sample_render, sample_rooms, testset
+from . import files, sample_render, sample_rooms, testset_writer
 from .errors import PipelineError
 from .pool import Progress, ordered
 
@@ -94,25 +94,25 @@ def _png(array):
 def _write_train(final, drawn, count, held_out):
     rows, written = [], 0
     with files.atomic_path(final) as path, zipfile.ZipFile(path, "w") as archive:
-        archive.writestr(testset.member("data/"), b"")
+        archive.writestr(testset_writer.member("data/"), b"")
         number = 0
         while written < count:
             kind, pictures = next(drawn)
             number += 1
             for view, (jpeg, png) in enumerate(pictures, 1):
                 name = "data/nyu2_train/{}_{:04d}_out/{}".format(kind, number, view)
-                archive.writestr(testset.member(name + ".jpg"), jpeg)
-                archive.writestr(testset.member(name + ".png"), png)
+                archive.writestr(testset_writer.member(name + ".jpg"), jpeg)
+                archive.writestr(testset_writer.member(name + ".png"), png)
                 rows.append("{0}.jpg,{0}.png\n".format(name))
                 written += 1
-        archive.writestr(testset.member("data/nyu2_train.csv"), "".join(rows))
+        archive.writestr(testset_writer.member("data/nyu2_train.csv"), "".join(rows))
         rows = []
         for index, (rgb, depth) in enumerate(held_out):
             names = ["data/nyu2_test/{:05d}_{}.png".format(index, word) for word in ("colors", "depth")]
-            archive.writestr(testset.member(names[0]), _png(rgb))
-            archive.writestr(testset.member(names[1]), _png(millimetres(depth)))
+            archive.writestr(testset_writer.member(names[0]), _png(rgb))
+            archive.writestr(testset_writer.member(names[1]), _png(millimetres(depth)))
             rows.append(",".join(names) + "\n")
-        archive.writestr(testset.member("data/nyu2_test.csv"), "".join(rows))
+        archive.writestr(testset_writer.member("data/nyu2_test.csv"), "".join(rows))
 
 
 def _write_test(final, drawn, count, size):
@@ -125,7 +125,7 @@ def _write_test(final, drawn, count, size):
                 kept.append(pictures[0])
             yield pictures[0]
 
-    testset.write(final, pairs(), count, size, crop_of(size))
+    testset_writer.write(final, pairs(), count, size, crop_of(size))
     return kept
 
 
