@@ -301,6 +301,65 @@ def test_sample_is_declared_not_comparable_and_judged_by_the_constant_depth(samp
     assert row_of(text, "Verdicts", "1p: frozen graph")[1:] == ["4.0e-09", "at most 1e-06", "equal"]
 
 
+def test_a_folded_graph_may_differ_by_rounding(sample):
+    def frozen(folded, apart):
+        def change(content):
+            content["source"]["folded"] = folded
+            content["metrics"]["delta1"] = sample.scores(3)["delta1"] + apart
+
+        sample.edit(sample.flags["frozen"][0], change)
+        assert program.main(sample.command()) == 0
+        with open(sample.out, encoding="utf-8") as stream:
+            (line,) = [line for line in stream if "frozen graph against its checkpoint" in line]
+        return line
+
+    assert "at most 1e-04 (folded) | equal" in frozen(True, 5e-5)
+    assert "at most 1e-04 (folded) | not equal" in frozen(True, 2e-4)
+    assert "at most 1e-06 | not equal" in frozen(False, 5e-5)
+
+
+def test_the_page_in_one_file_says_the_same(sample):
+    page = os.path.join(sample.root, "results", "report.html")
+    assert program.main(sample.command() + ["--html", page]) == 0
+    with open(page, encoding="utf-8") as stream:
+        text = stream.read()
+    for heading in ("Precision", "Verdicts", "Among published results", "Curves", "Gallery", "Settings"):
+        assert "<h2>{}</h2>".format(heading) in text
+    assert text.count('class="scene"') == 2 and text.count('src="data:image/png') == 2
+    # Nothing comes from elsewhere; links to sources are only links.
+    assert not re.search(r'(src|href)="(?!data:|https://)', text) and 'src="http' not in text
+    assert "<script src" not in text and "@import" not in text and "Not placed" in text
+
+
+def test_a_run_is_placed_among_results_that_are_measured_alike(nyu):
+    def change(content):
+        content["protocols"] = {
+            "paper": {"metrics": dict(PORT, delta1=0.8481, rms_image=0.4633)},
+            "bts": {"metrics": dict(PORT, delta1=0.8777, rms_image=0.4011)},
+        }
+        content["per_image"] = [{"index": i, "rms": rms} for i, rms in enumerate((0.5, 0.2, 0.9))]
+
+    for path in nyu.flags["evaluation"]:
+        nyu.edit(path, change)
+    assert program.main(nyu.command()) == 0
+    with open(nyu.out, encoding="utf-8") as stream:
+        text = stream.read()
+    groups = text.split("## Among published results")[1].split("\n## ")[0].split("\n### ")[1:]
+    assert len(groups) == len(published.GROUPS)
+    own = [[line for line in group.splitlines() if line.startswith("| **1p, epoch 2**")] for group in groups]
+    assert [len(lines) for lines in own] == [1, 1, 0, 0, 0]
+    assert "**0.8480**" in own[0][0] and "**0.5445**" in own[0][0] and "0.465" not in groups[0]
+    assert "**0.8481**" in own[1][0] and "**0.4633**" in own[1][0] and "0.465" in groups[1]
+    # Near, but with another truth: beside the table.
+    assert "delta1 0.8777" in groups[2] and "rms (per image) 0.4011" in groups[2]
+    # Each figure has its source, and rows are in order.
+    for group, lines in zip(published.GROUPS, groups):
+        assert all(row.source in lines for row in group.rows)
+        scores = [float(line.split("|")[2].strip(" *")) for line in lines.splitlines() if line.startswith("| ")][1:]
+        assert scores == sorted(scores, reverse=True) and len(scores) >= len(group.rows)
+    assert "| 1p, epoch 3 | smallest | 1 (0.200 m), 0 (0.500 m), 2 (0.900 m) |" in text
+
+
 def test_a_network_near_the_constant_depth_is_said_to_fail(sample):
     sample.edit(sample.flags["evaluation"][-1], lambda e: e["metrics"].update(delta1=0.45))
     sample.edit(sample.flags["frozen"][0], lambda e: e["metrics"].update(delta1=0.46))

@@ -15,6 +15,7 @@ rule freeze_graph:
         side=last_checkpoint("model.json"),
     output:
         graph="results/{run}/export/model.pb",
+        saved_model=directory("results/{run}/export/saved_model"),
         side="results/{run}/export/model.pb.json",
     log:
         "results/logs/{run}/freeze_graph.log",
@@ -27,8 +28,7 @@ rule freeze_graph:
     params:
         folder=subpath(input.side, parent=True),
         node="conv3/BiasAdd",
-        # Folding rounds differently; the frozen graph's figures are to be the checkpoint's.
-        fold="false",
+        fold=lookup(dpath="inference/fold", within=config),
     message:
         "freezing {params.folder}"
     shell:
@@ -39,6 +39,7 @@ rule freeze_graph:
             --output_node_names {params.node} \
             --pb_name model \
             --fold {params.fold} \
+            --saved_model true \
             >{log:q} 2>&1
         """
 

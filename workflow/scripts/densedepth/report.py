@@ -243,6 +243,8 @@ def _verdicts(page, findings):
     for run in findings.runs:
         epoch = run.frozen and run.frozen.get("source", "epoch", default=None)
         if epoch in run.evaluations:
+            folded = run.frozen.get("source", "folded", default=False)
+            tolerance = published.FOLDED_TOLERANCE if folded else published.FROZEN_TOLERANCE
             apart = max(
                 abs(run.frozen.number("metrics", m.key) - run.evaluations[epoch].number("metrics", m.key))
                 for m in published.METRICS
@@ -251,8 +253,8 @@ def _verdicts(page, findings):
                 (
                     "{}: frozen graph against its checkpoint of epoch {}, largest difference".format(run.name, epoch),
                     "{:.1e}".format(apart),
-                    "at most {:.0e}".format(published.FROZEN_TOLERANCE),
-                    "equal" if apart <= published.FROZEN_TOLERANCE else "not equal",
+                    "at most {:.0e}{}".format(tolerance, " (folded)" if folded else ""),
+                    "equal" if apart <= tolerance else "not equal",
                 )
             )
     page.add_table(rows, ("check", "value", "wanted", "verdict"), numbers=("value",))

@@ -1,0 +1,81 @@
+"""Measure memory and time of evaluating a frozen graph or a checkpoint on a test set of any number of images.
+
+    python benchmarks/evaluation.py --model_path results/1p/export/model.pb --images 654
+
+The test set is made for it: random pictures of 480x640 in the form of nyu_test.zip, removed afterwards. The figures are
+the peak memory of the process, 2 GB at most being wanted, and the wall time from the first image to the last figure by
+the network's own time, at most 1.15.
+"""
+
+import argparse
+import io
+import json
+import os
+import resource
+import sys
+import tempfile
+import time
+import zipfile
+
+import numpy as np
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "workflow", "scripts"))
+
+from densedepth import evaluation, networks
+from densedepth.testset import open_test_set
+
+
+def main():
+    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    arguments.add_argument("--model_path", required=True)
+    arguments.add_argument("--images", type=int, default=654)
+    arguments.add_argument("--bs", type=int, default=2)
+    arguments.add_argument("--json", help="file for the figures")
+    args = arguments.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "nyu_test.zip")
+        write_test_set(path, args.images)
+        with open_test_set(path) as test_set, networks.load(args.model_path) as predictor:
+            # The first batch settles kernels and memory; it is the network's own start, not the evaluation's.
+            predictor.run(np.zeros((predictor.batch or args.bs,) + predictor.size + (3,), np.float32))
+            before = time.perf_counter()
+            document = evaluation.evaluate(
+                predictor, test_set, args.bs, progress=evaluation.Progress(), names=["port", "paper", "bts"]
+            )
+            wall = time.perf_counter() - before
+    network = document["speed"]["network_seconds"]
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    print(
+        "{} images: {:.1f} s, the network alone {:.1f} s, ratio {:.3f}".format(
+            args.images, wall, network, wall / network
+        )
+    )
+    print("peak memory {:.0f} MB".format(peak / 1e6))
+    if args.json:
+        with open(args.json, "w") as stream:
+            facts = {"images": args.images, "seconds": wall, "network_seconds": network, "ratio": wall / network}
+            json.dump(dict(facts, peak_memory_bytes=peak), stream)
+
+
+def write_test_set(path, count, size=(480, 640)):
+    """An archive in the form of nyu_test.zip, written image by image."""
+    random = np.random.RandomState(0)
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, dtype, shape in (("rgb", np.uint8, (count,) + size + (3,)), ("depth", np.float32, (count,) + size)):
+            with archive.open("eigen_test_{}.npy".format(name), "w", force_zip64=True) as stream:
+                header = {
+                    "descr": np.lib.format.dtype_to_descr(np.dtype(dtype)),
+                    "fortran_order": False,
+                    "shape": shape,
+                }
+                np.lib.format.write_array_header_1_0(stream, header)
+                for _ in range(count):
+                    most = 255 if dtype == np.uint8 else 9
+                    stream.write((random.rand(*shape[1:]) * most + 0.5).astype(dtype).tobytes())
+        stream = io.BytesIO()
+        np.save(stream, np.array((20, 459, 24, 615)))
+        archive.writestr("eigen_test_crop.npy", stream.getvalue())
+
+
+if __name__ == "__main__":
+    main()
