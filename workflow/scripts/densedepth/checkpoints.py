@@ -94,7 +94,8 @@ def save(folder, session, side, with_saver=None):
     try:
         (with_saver or saver()).save(session, os.path.join(folder, PREFIX), write_meta_graph=False)
     except tf.errors.OpError as error:
-        reason = error.message.split("\n")[0]
+        lines = error.message.split("\n")
+        reason = next((line for line in lines if folder in line), lines[0]).strip()
         raise PipelineError("{}: the checkpoint cannot be written ({})".format(folder, reason)) from None
     side = dict(side, format=FORMAT)
     side["files"] = {name: files.sha256(os.path.join(folder, name)) for name in sorted(os.listdir(folder))}
