@@ -160,7 +160,7 @@ rule predict_pictures:
             --out {output.folder:q} \
             --bs {params.batch_size} \
             --maxdepth {params.max_depth:q} \
-            --flip_average {params.flip_average} \
+            --flip_average {params.flip_average:q} \
             {params.more:q} \
             >{log:q} 2>&1
         """
