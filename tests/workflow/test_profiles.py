@@ -150,10 +150,11 @@ def test_a_cluster_job_gets_interpreter_and_settings(scheduler, finished):
     _, calls = scheduler
     finished.path("results/1p/export/model.pb").unlink()
     profile = ("--workflow-profile", "profiles/cluster-generic", "--latency-wait", "5")
-    finished.snakemake("results/1p/gallery/gallery.json", "results/1p/inference/frozen.json", *SETTINGS, *profile)
+    targets = ("results/1p/gallery/gallery.json", "results/1p/inference/examples.png")
+    finished.snakemake(*targets, *SETTINGS, *profile)
     assert finished.path("results/1p/export/model.pb").stat().st_size > 100000
     submitted = [call for call in calls() if call[0] == "qsub"]
-    # Freezing and drawing are one job.
+    # Freezing and the panel of examples are one job.
     assert [call[:6] for call in submitted] == [
-        ["qsub", "-terse", "-cwd", "-V", "-N", name] for name in ("GROUP", "infer_frozen_graph")
+        ["qsub", "-terse", "-cwd", "-V", "-N", name] for name in ("GROUP", "infer_frozen_graph", "draw_gallery")
     ]

@@ -33,7 +33,7 @@ def test_a_second_snakemake_does_not_disturb_the_first(finished):
     output = finished.snakemake("results/1p/export/model.pb", *SETTINGS, fails=True)
     assert "LockException" in output
     assert first.wait() == 0
-    assert finished.planned(*SETTINGS, "results/1p/export/model.pb") == {}
+    assert finished.planned("results/1p/export/model.pb", *SETTINGS) == {}
 
 
 @contextlib.contextmanager

@@ -104,27 +104,28 @@ def sums(wildcards):
 
 def train_source():
     """What the training records are made of: the archive, or the list of one's own pictures."""
-    return "results/data/pictures.json" if config["data"]["pictures"] else config["data"]["train_archive"]
+    return "results/data/pictures.json" if picture_inputs() else config["data"]["train_archive"]
 
 
 def test_archive():
     """The archive that is evaluated on."""
-    return "results/data/test.zip" if config["data"]["pictures"] else config["data"]["test_archive"]
+    return "results/data/test.zip" if picture_inputs() else config["data"]["test_archive"]
 
 
 def picture_inputs():
-    """The csv, or the two folders, of one's own pictures."""
-    return [config["data"]["pictures"][key] for key in ("csv", "rgb", "depth") if key in config["data"]["pictures"]]
+    """The csv, or the two folders, of one's own pictures; none for the archives."""
+    return configuration.picture_inputs(config["data"])
 
 
 def picture_flags():
     """Flags of list_pictures.py: the settings of one's own pictures, under the same names."""
-    return [word for key, value in config["data"]["pictures"].items() for word in ("--{}".format(key), str(value))]
+    settings = config["data"]["pictures"].items()
+    return [word for key, value in settings if value != "" for word in ("--{}".format(key), str(value))]
 
 
 def max_depth_cm():
     """The farthest depth of targets and predictions, in centimetres."""
-    return 100 * config["data"]["pictures"].get("max_depth", 10)
+    return 100 * config["data"]["pictures"]["max_depth"] if picture_inputs() else 1000
 
 
 def record_shards():

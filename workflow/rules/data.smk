@@ -226,7 +226,7 @@ rule check_data:
     """Target: read all data, name every faulty row, draw a sheet of samples; `snakemake check_data`."""
     input:
         code=code("check_data.py"),
-        test=test_archive() if not config["data"]["pictures"] else [],
+        test=[] if picture_inputs() else test_archive(),
         train=train_source(),
     output:
         figures="results/data/check.json",

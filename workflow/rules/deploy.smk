@@ -100,7 +100,7 @@ rule export_om:
         {resources.python:q} workflow/scripts/export_om.py \
             --model_path {input.graph:q} \
             --out {output.network:q} \
-            --soc_version {params.soc_version} \
+            --soc_version {params.soc_version:q} \
             --precision_mode {params.precision_mode} \
             --bs {params.batch_size} \
             2>&1 | tee {log:q}

@@ -114,7 +114,7 @@ rule predict_examples:
         {resources.python:q} workflow/scripts/test.py \
             --ckptdir {input.graph:q} \
             --input {input.examples:q} \
-            --maxdepth {params.max_depth} \
+            --maxdepth {params.max_depth:q} \
             --output {output.panel:q} \
             >{log:q} 2>&1
         """
@@ -159,7 +159,7 @@ rule predict_pictures:
             --input {params.words:q} \
             --out {output.folder:q} \
             --bs {params.batch_size} \
-            --maxdepth {params.max_depth} \
+            --maxdepth {params.max_depth:q} \
             --flip_average {params.flip_average} \
             {params.more:q} \
             >{log:q} 2>&1

@@ -90,7 +90,7 @@ rule train_model:
             --lr_decay {params.lr_decay} \
             --bs {params.batch_size} \
             --steps {params.steps} \
-            --maxdepth {params.max_depth} \
+            --maxdepth {params.max_depth:q} \
             --size {params.height} {params.width} \
             --halving {params.halving} \
             --mirror_probability {params.mirror_probability} \

@@ -87,8 +87,16 @@ def write(folder, session, side, with_saver=None):
 
 
 def save(folder, session, side, with_saver=None):
-    """Save into the existing `folder`, plainly; returns `side` completed with the format and the files' checksums."""
-    (with_saver or saver()).save(session, os.path.join(folder, PREFIX), write_meta_graph=False)
+    """Save into the existing `folder`, plainly; returns `side` completed with the format and the files' checksums.
+
+    Raises PipelineError when TensorFlow cannot write, on a full disk for example.
+    """
+    try:
+        (with_saver or saver()).save(session, os.path.join(folder, PREFIX), write_meta_graph=False)
+    except tf.errors.OpError as error:
+        lines = error.message.split("\n")
+        reason = next((line for line in lines if folder in line), lines[0]).strip()
+        raise PipelineError("{}: the checkpoint cannot be written ({})".format(folder, reason)) from None
     side = dict(side, format=FORMAT)
     side["files"] = {name: files.sha256(os.path.join(folder, name)) for name in sorted(os.listdir(folder))}
     files.write_json(os.path.join(folder, SIDE_FILE), side)

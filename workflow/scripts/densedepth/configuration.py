@@ -182,7 +182,7 @@ def _contradictions(config):
     for name, entry in sorted(config["downloads"].items()):
         if "sha256" in entry and "md5" in entry:
             found.append("{}: give sha256 or md5, not both".format(_name(["downloads", name])))
-    if data["pictures"]:
+    if picture_inputs(data):
         return found
     if data["test_archive"].startswith(SAMPLE_FOLDER) and config["report"]["gallery"] > sample["test_scenes"]:
         found.append(
@@ -199,14 +199,18 @@ def _contradictions(config):
     return found
 
 
+def picture_inputs(data):
+    """The files or folders of one's own pictures in the settings `data`; none where the archives are used."""
+    return [data["pictures"][key] for key in ("csv", "rgb", "depth") if data["pictures"][key]]
+
+
 def _pictures(data, protocols):
     """What is wrong with one's own pictures."""
-    pictures, name = data["pictures"], _name(["data", "pictures"])
-    if not pictures:
+    if not picture_inputs(data):
         return []
-    found = ["{}.{}: missing".format(name, key) for key in ("metres_per_unit", "max_depth") if key not in pictures]
-    if {key for key in ("csv", "rgb", "depth") if key in pictures} not in ({"csv"}, {"rgb", "depth"}):
-        found.append("{}: give csv, or rgb and depth".format(name))
+    found = []
+    if {key for key in ("csv", "rgb", "depth") if data["pictures"][key]} not in ({"csv"}, {"rgb", "depth"}):
+        found.append("{}: give csv, or rgb and depth".format(_name(["data", "pictures"])))
     if any(path.startswith(SAMPLE_FOLDER) for path in data["examples"]):
         found.append(
             "{}: names pictures of the embedded sample; give your own, or []".format(_name(["data", "examples"]))
