@@ -8,21 +8,21 @@ the network's own time, at most 1.15.
 """
 
 import argparse
-import io
 import json
 import os
 import resource
 import sys
 import tempfile
 import time
-import zipfile
 
 import numpy as np
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "workflow", "scripts"))
 
-from densedepth import evaluation, networks
+from densedepth import evaluation, networks, testset_writer
 from densedepth.testset import open_test_set
+
+SIZE = (480, 640)
 
 
 def main():
@@ -34,7 +34,7 @@ def main():
     args = arguments.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "nyu_test.zip")
-        write_test_set(path, args.images)
+        testset_writer.write(path, pairs(args.images), args.images, SIZE, (20, 459, 24, 615))
         with open_test_set(path) as test_set, networks.load(args.model_path) as predictor:
             # The first batch settles kernels and memory; it is the network's own start, not the evaluation's.
             predictor.run(np.zeros((predictor.batch or args.bs,) + predictor.size + (3,), np.float32))
@@ -57,24 +57,12 @@ def main():
             json.dump(dict(facts, peak_memory_bytes=peak), stream)
 
 
-def write_test_set(path, count, size=(480, 640)):
-    """An archive in the form of nyu_test.zip, written image by image."""
+def pairs(count):
+    """Random pictures with random depth, one at a time."""
     random = np.random.RandomState(0)
-    with zipfile.ZipFile(path, "w") as archive:
-        for name, dtype, shape in (("rgb", np.uint8, (count,) + size + (3,)), ("depth", np.float32, (count,) + size)):
-            with archive.open("eigen_test_{}.npy".format(name), "w", force_zip64=True) as stream:
-                header = {
-                    "descr": np.lib.format.dtype_to_descr(np.dtype(dtype)),
-                    "fortran_order": False,
-                    "shape": shape,
-                }
-                np.lib.format.write_array_header_1_0(stream, header)
-                for _ in range(count):
-                    most = 255 if dtype == np.uint8 else 9
-                    stream.write((random.rand(*shape[1:]) * most + 0.5).astype(dtype).tobytes())
-        stream = io.BytesIO()
-        np.save(stream, np.array((20, 459, 24, 615)))
-        archive.writestr("eigen_test_crop.npy", stream.getvalue())
+    for _ in range(count):
+        rgb = random.randint(0, 256, SIZE + (3,)).astype(np.uint8)
+        yield rgb, (random.rand(*SIZE) * 9 + 0.5).astype(np.float32)
 
 
 if __name__ == "__main__":

@@ -136,6 +136,8 @@ def test_speed_is_images_over_time_in_the_network(small, monkeypatch):
         "images_per_second": 1.5,
         "flip_averaged_images_per_second": 0.75,
         "ms_per_image": pytest.approx(4000 / 6),
+        # Of batches of 1, 1.5, 1 and 0.5 s.
+        "batch_ms": pytest.approx({"p50": 1000, "p90": 1350, "p99": 1485, "max": 1500}),
         "warmup_batches": 1,
     }
 
@@ -248,5 +250,6 @@ def test_holes_of_ones_own_pictures_count_nowhere(predictor, tmp_path):
         for rgb, truth, _ in test_set.batches(1):
             predicted = evaluation.predict_depth(predictor, rgb, 1, test_set.crop, test_set.limits)[0]
             total.add(truth=truth[0], prediction=predicted, mask=truth[0] > 0)
-    assert found["metrics"] == pytest.approx(total.result(), rel=1e-9)
+    # Batches of one and of two round differently.
+    assert found["metrics"] == pytest.approx(total.result(), rel=1e-6)
     assert constant["source"]["depth_m"] == pytest.approx(np.median(depth[depth > 0]), abs=2e-4)
