@@ -36,8 +36,10 @@ STAGES = {
     "report.py": "results/report.md",
 }
 KINDS = ("program", "snakemake", "power")
-# What differs between two runs that were left alone: times, and where the state of a training was last saved.
-_TIMED = ("logs", "benchmarks", "tensorboard", "state", "report", "report.md", "evaluate.log", "history.jsonl")
+# What differs between two runs that were left alone: times, where the state of a training was last saved, and the order
+# of the maps in a SavedModel.
+_TIMED = ("logs", "benchmarks", "tensorboard", "state", "report", "report.md", "report.html", "evaluate.log")
+_TIMED += ("history.jsonl", "saved_model")
 _MEASURED = ("speed", "performance", "files", "sha256", "runtime", "checkpoint_sha256")
 
 

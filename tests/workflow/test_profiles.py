@@ -148,10 +148,9 @@ def test_a_scheduler_that_does_not_answer_is_asked_again(tmp_path, monkeypatch):
 @pytest.mark.parametrize("scheduler", ["sge"], indirect=True)
 def test_a_cluster_job_gets_interpreter_and_settings(scheduler, finished):
     _, calls = scheduler
-    finished.path("results/1p/export/model.pb").unlink()
     profile = ("--workflow-profile", "profiles/cluster-generic", "--latency-wait", "5")
     targets = ("results/1p/gallery/gallery.json", "results/1p/inference/examples.png")
-    finished.snakemake(*targets, *SETTINGS, *profile)
+    finished.snakemake(*targets, "--forcerun", "freeze_graph", *SETTINGS, *profile)
     assert finished.path("results/1p/export/model.pb").stat().st_size > 100000
     submitted = [call for call in calls() if call[0] == "qsub"]
     # Freezing and the panel of examples are one job.

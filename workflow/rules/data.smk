@@ -72,7 +72,7 @@ rule download_file:
         {resources.python:q} workflow/scripts/download.py \
             --url {params.urls:q} \
             --out {output.file:q} \
-            --cache {resources.cache:q} \
+            --cache={resources.cache:q} \
             {params.sums:q} \
             >{log:q} 2>&1
         """
