@@ -355,7 +355,8 @@ def test_a_run_is_placed_among_results_that_are_measured_alike(nyu):
     # Each figure has its source, and rows are in order.
     for group, lines in zip(published.GROUPS, groups):
         assert all(row.source in lines for row in group.rows)
-        scores = [float(line.split("|")[2].strip(" *")) for line in lines.splitlines() if line.startswith("| ")][1:]
+        table = lines.split("| delta1 ↑ |")[1].split("\n\n")[0]
+        scores = [float(score) for score in re.findall(r"^\| [^|]+ \| \**(\d\.\d+)", table, re.MULTILINE)]
         assert scores == sorted(scores, reverse=True) and len(scores) >= len(group.rows)
     assert "| 1p, epoch 3 | smallest | 1 (0.200 m), 0 (0.500 m), 2 (0.900 m) |" in text
 
