@@ -31,7 +31,7 @@ def build_parser():
     add("--performance", nargs="*", default=[], help="measured speeds of training, by train.py --performance")
     add("--gallery", nargs="*", default=[], help="gallery.json of the runs, by draw_gallery.py")
     add("--data", required=True, help="side file of the training records, by dataset_tool_tf.py")
-    add("--weights", nargs="*", default=[], help="weights.json of imported encoder weights, by import_weights.py")
+    add("--weights", nargs="*", default=[], help="weights.json or model.json of imported weights")
     add("--settings", required=True, help="the settings of the pipeline as JSON text")
     return arguments
 

@@ -467,9 +467,9 @@ def _checksums(page, findings):
         records = "{} records".format(counts[number]) if number < len(counts) else BLANK
         rows.append(("`{}`".format(shard), records, "`{}`".format(sums[shard])))
     for weights in findings.weights:
-        rows.append(
-            ("`{}`".format(weights.get("source", "path")), BLANK, "`{}`".format(weights.get("source", "sha256")))
-        )
+        # Of an encoder, or of a whole network.
+        source = weights.get("source", default=None) or weights.get("weights")
+        rows.append(("`{}`".format(source["path"]), BLANK, "`{}`".format(source["sha256"])))
     page.add_table(rows, ("input", "size", "SHA-256"), numbers=("size",))
     skipped = data.get("skipped", default=[])
     if skipped:
