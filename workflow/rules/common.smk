@@ -301,6 +301,12 @@ def measured_runs(wildcards):
     return [path for path in of_runs("results/{run}/performance.json") if os.path.exists(path)]
 
 
+def evaluated_networks(wildcards):
+    """Input function: the evaluations of networks trained elsewhere that are there."""
+    paths = ["results/{}/evaluation/epoch0.json".format(name) for name in sorted(published())]
+    return [path for path in paths if os.path.exists(path)]
+
+
 def gallery_scenes():
     """Names of the scenes in a gallery: so many over the whole test set, the best and the worst."""
     return ["scene_{}".format(i + 1) for i in range(config["report"]["gallery"])] + ["best", "worst"]

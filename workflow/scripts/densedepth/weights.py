@@ -86,7 +86,9 @@ def _stored(prefix, advice):
         return {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()}
     except (tf.errors.OpError, IndexError, RuntimeError, ValueError) as error:
         message = str(getattr(error, "message", error)).split("\n")[0]
-        raise PipelineError("{}: damaged checkpoint ({}); {}".format(os.path.dirname(prefix), message, advice)) from None
+        raise PipelineError(
+            "{}: damaged checkpoint ({}); {}".format(os.path.dirname(prefix), message, advice)
+        ) from None
 
 
 def assign(session, values):
