@@ -290,7 +290,7 @@ def prediction_flags(wildcards):
     settings = config["predictions"][wildcards.pictures]
     return [
         word
-        for key in ("write", "intrinsics")
+        for key in ("write", "scale", "intrinsics")
         if key in settings
         for word in ["--{}".format(key), *map(str, settings[key])]
     ]

@@ -39,8 +39,8 @@ def build_parser():
     add("--checkpoint", help="checkpoint of --initial_epoch to start from")
     add(
         "--weights",
-        help="weights to start from, without optimizer state: a Keras notop .h5 or a folder made by import_weights.py for "
-        "the encoder; a checkpoint folder, of ours or made by import_model.py, for the whole network",
+        help="weights to start from, without optimizer state: for the encoder a Keras notop .h5 or a folder made by "
+        "import_weights.py; for the whole network a checkpoint folder, of ours or made by import_model.py",
     )
     add("--initial_epoch", type=int, default=0, help="epochs already trained")
     add("--epochs", type=cli.positive_int, default=20, help="last epoch, counted from the beginning of the run")

@@ -21,8 +21,8 @@ from .tf import tf
 Foreign = collections.namedtuple("Foreign", "kind model values decided")
 Foreign.__doc__ = """What was read.
 
-kind: `keras_model`, `object_checkpoint` or `checkpoint`, one of ours; model: the `Model`; values: {variable name: float32 array}, all of the
-network's; decided: {field of the model: in words, by what it was decided}.
+kind: `keras_model`, `object_checkpoint` or `checkpoint`, one of ours; model: the `Model`; values: {variable name:
+float32 array}, all of the network's; decided: {field of the model: in words, by what it was decided}.
 """
 
 KERAS_MODEL = "keras_model"

@@ -24,8 +24,9 @@ _STYLE = """
 body { font: 16px/1.55 system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif; color: var(--text);
   background: var(--page); max-width: 1200px; margin: 0 auto; padding: 1.5rem 1.5rem 4rem; }
 a { color: var(--link); }
-h1, h2, h3 { line-height: 1.2; margin: 2.6rem 0 .7rem; text-wrap: balance; } h1 { margin-top: .5rem; font-size: 2rem; }
-h2 { font-size: 1.4rem; padding-top: .9rem; border-top: 1px solid var(--line); } h3 { font-size: 1.08rem; margin-top: 1.8rem; }
+h1, h2, h3 { line-height: 1.2; margin: 2.6rem 0 .7rem; text-wrap: balance; }
+h1 { margin-top: .5rem; font-size: 2rem; } h3 { font-size: 1.08rem; margin-top: 1.8rem; }
+h2 { font-size: 1.4rem; padding-top: .9rem; border-top: 1px solid var(--line); }
 p { max-width: 62rem; margin: .7rem 0; overflow-wrap: anywhere; }
 nav { display: flex; flex-wrap: wrap; gap: .2rem 1.1rem; font-size: .9rem; margin: 1rem 0; }
 nav a { text-decoration: none; } nav a:hover { text-decoration: underline; }

@@ -168,7 +168,7 @@ GROUPS = (
             ),
             _row(
                 "SwinV2-L (MIM) 2022",
-                "[its README](https://github.com/SwinTransformer/MIM-Depth-Estimation), whose `abs_rel` is not this rel",
+                "[its README](https://github.com/SwinTransformer/MIM-Depth-Estimation); its `abs_rel` is another",
                 *("0.949", "0.994", "0.999", "", "0.287"),
             ),
             _row(

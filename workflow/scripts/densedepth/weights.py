@@ -1,4 +1,4 @@
-"""Weights that a network begins with: Keras' DenseNet files, as published for ImageNet, for the encoder; whole networks.
+"""Weights that a network begins with: Keras' DenseNet files for the encoder, checkpoints for all of it.
 
 Values travel as plain dicts {variable name: float32 array}.
 """
