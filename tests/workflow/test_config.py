@@ -100,6 +100,7 @@ def test_our_own_settings_are_accepted(overlay):
         ("runs.a/b", {"devices": 1}, "config: runs.a/b: not a legal name; letters, digits,"),
         ("evaluate.protocols", ["bts"], 'config: evaluate.protocols = ["bts"]: must hold port, which the report shows'),
         ("evaluate.protocols", ["port", "kitti"], "must be one of port, paper, bts"),
+        ("runs.1p\n", {"devices": 1}, "config: runs.1p\n: not a legal name; letters, digits,"),
         ("published.a/b", "a.h5", "config: published.a/b: not a legal name; letters, digits,"),
         ("published.nyu", "nyu.pb", 'config: published.nyu = "nyu.pb": must be a path that ends in .h5 or .index'),
         ("predictions.mine", {}, "config: predictions.mine.input: missing"),
