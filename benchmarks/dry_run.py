@@ -19,12 +19,16 @@ REPOSITORY = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..")
 PARTS = ("Snakefile", "config", "envs", "profiles", "workflow")
 
 
-def main():
+def build_parser():
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("folder", help="is made, and must not be there yet")
     arguments.add_argument("--configfile", default="config/nyu.yaml")
     arguments.add_argument("--rounds", type=int, default=5)
-    args = arguments.parse_args()
+    return arguments
+
+
+def main():
+    args = build_parser().parse_args()
     prepare(args.folder, args.configfile)
     commands = {"alone": ["--version"], "nothing to do": ["-n", "all", "--configfile", args.configfile]}
     took = {name: [] for name in commands}

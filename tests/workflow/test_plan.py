@@ -2,8 +2,10 @@
 
 import os
 import re
+import subprocess
+import sys
 
-from conftest import TINY
+from conftest import REPOSITORY, TINY
 
 SEGMENTS = [5, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20]
 
@@ -38,6 +40,12 @@ def test_the_recipe_of_the_port_is_a_chain_of_twelve_segments(project):
     assert plan["download_file"] == 3
     assert plan["import_weights"] == 1
     assert "make_sample" not in plan
+
+
+def test_with_all_results_of_the_recipe_there_is_nothing_to_do(tmp_path):
+    command = [sys.executable, str(REPOSITORY / "benchmarks/dry_run.py"), str(tmp_path / "made"), "--rounds", "1"]
+    run = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    assert run.returncode == 0, run.stdout
 
 
 def test_one_target_needs_no_cores_and_no_more_than_its_stages(project):
