@@ -153,22 +153,7 @@ def test_the_runtime_decides_which_environment_is_used(project):
         assert "{}/bin/python".format(name) in " ".join(printed["train.py"][:3])
 
 
-CONDA = """#!/bin/sh
-case "$1" in
-  info) echo '{{"conda_version": "24.7.1", "conda_prefix": "{0}", "root_prefix": "{0}", "platform": "linux-64"}}' ;;
-  config) echo '{{"get": {{"channel_priority": "strict"}}}}' ;;
-  *) echo "conda 24.7.1" ;;
-esac
-"""
-
-
-def test_conda_environments_are_those_of_the_runtime(project, tmp_path, monkeypatch):
-    # Conda itself is not needed to see which environment a job would get, and that its command is plain `python`.
-    folder = tmp_path / "programs"
-    folder.mkdir()
-    (folder / "conda").write_text(CONDA.format(tmp_path))
-    (folder / "conda").chmod(0o755)
-    monkeypatch.setenv("PATH", str(folder), prepend=os.pathsep)
+def test_conda_environments_are_those_of_the_runtime(project, conda):
     for runtime in ("tf1", "tf2"):
         arguments = ("--sdm", "conda", "--config", "runtime=" + runtime)
         assert "envs/{}.yaml".format(runtime) in project.snakemake("--list-conda-envs", *arguments)
