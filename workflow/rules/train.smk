@@ -34,6 +34,8 @@ rule train_model:
         # Counted only where a profile says how many there are.
         npu=npus(),
         gpu=gpus(of_run("devices")),
+        # Likewise: on one machine, every training takes the first devices.
+        training=1,
         # On several nodes, one srun starts all ranks; on one, train.py does.
         launcher=launcher,
         is_distributed=lambda wildcards: "true" if nodes(wildcards) else "false",

@@ -181,4 +181,8 @@ def _session_config():
     config = tf.ConfigProto(allow_soft_placement=True)
     # Otherwise TensorFlow takes all memory of every GPU for itself, also from a training run beside it.
     config.gpu_options.allow_growth = True
+    gpus = tf.config.experimental.list_physical_devices("GPU")
+    if len(gpus) > 1:
+        # A training on this machine takes the first ones.
+        config.gpu_options.visible_device_list = str(len(gpus) - 1)
     return config
