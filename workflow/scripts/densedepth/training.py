@@ -18,7 +18,7 @@ import time
 
 import numpy as np
 
-from . import checkpoints, dataset, files, loss, network, optim, order, progress, runtime, state, weights
+from . import checkpoints, convolution, dataset, files, loss, network, optim, order, progress, runtime, state, weights
 from .errors import PipelineError
 from .model import Model
 from .tf import tf
@@ -32,7 +32,7 @@ _PATIENCE = 10
 HISTORY = "history.jsonl"
 
 # The code that decides the numbers: a state that another version of it has made is not gone on with.
-_NUMBERS = (dataset, loss, network, optim, order)
+_NUMBERS = (convolution, dataset, loss, network, optim, order)
 
 # Averaged over the ranks for the log; the gradients are averaged before their norm is taken.
 _SHARED_PARTS = ("loss", "l1", "gradient", "ssim")
@@ -210,7 +210,9 @@ class _Loop:
             (tf.TensorShape(image_shape), tf.TensorShape(target_shape), tf.TensorShape((s.batch_size,))),
         )
         images, targets, records = self._iterator.get_next()
-        output = network.predict(images, s.model, training=True, momentum=s.batch_norm_momentum)
+        output = network.predict(
+            images, s.model, training=True, momentum=s.batch_norm_momentum, lean=self._platform.lean
+        )
         with self._platform.loss_scope():
             losses = loss.depth_loss(output, targets, dataset.has_holes(self._index))
         self._rate = tf.placeholder(tf.float32, (), name="learning_rate")

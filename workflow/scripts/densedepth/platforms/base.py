@@ -20,6 +20,8 @@ class Platform:
     size = 1
     # Training steps that one session.run does.
     steps_per_run = 1
+    # Whether training takes the `lean` form of the network; see `network.decode`.
+    lean = False
     # What most of the network is computed in, for the tables.
     precision = "float32"
 
