@@ -150,15 +150,27 @@ def epoch_before(wildcards):
 def start_folder(wildcards):
     """The checkpoint or the weights that a segment of training starts from; None for random weights."""
     epoch = epoch_before(wildcards)
-    if epoch:
-        return "results/{}/checkpoints/epoch{}".format(wildcards.run, epoch)
-    return "results/weights/{}".format(config["model"]["encoder"]) if config["train"]["weights"] else None
+    return "results/{}/checkpoints/epoch{}".format(wildcards.run, epoch) if epoch else weights_folder()
+
+
+def weights_folder():
+    """Where the weights are that runs begin with: of an encoder, or of a whole network; None for random ones."""
+    name = config["train"]["weights"]
+    if name in published():
+        return "results/{}/checkpoints/epoch0".format(name)
+    return "results/weights/{}".format(config["model"]["encoder"]) if name else None
+
+
+def encoder_file():
+    """The file of Keras that runs begin with, if they do."""
+    name = config["train"]["weights"]
+    return [] if name in published() else name or []
 
 
 def start_files(wildcards):
     """Input function: the files of `start_folder`."""
-    side = "model.json" if epoch_before(wildcards) else "weights.json"
-    names = ["model.ckpt.index", "model.ckpt.data-00000-of-00001", side]
+    whole = epoch_before(wildcards) or config["train"]["weights"] in published()
+    names = ["model.ckpt.index", "model.ckpt.data-00000-of-00001", "model.json" if whole else "weights.json"]
     folder = start_folder(wildcards)
     return [os.path.join(folder, name) for name in names] if folder else []
 
@@ -223,8 +235,21 @@ def last_checkpoint(name):
 
 
 def published():
-    """{what stands for `run` in the paths of a network trained elsewhere: its file}."""
-    return {"published/{}".format(name): path for name, path in config["published"].items()}
+    """{what stands for `run` in the paths of a network trained elsewhere: its settings}."""
+    return {
+        "published/{}".format(name): entry if isinstance(entry, dict) else {"file": entry}
+        for name, entry in config["published"].items()
+    }
+
+
+def import_flags(wildcards):
+    """Flags of import_model.py for what the settings say of a network trained elsewhere."""
+    entry = published()[wildcards.run]
+    size = entry.get("size", [])
+    said = {key: str(entry[key]).lower() for key in ("upsampling", "mid_activation") if key in entry}
+    return (["--size", *map(str, size)] if size else []) + [
+        word for key, value in said.items() for word in ("--{}".format(key), value)
+    ]
 
 
 def of_runs(pattern):
@@ -265,7 +290,7 @@ def prediction_flags(wildcards):
     settings = config["predictions"][wildcards.pictures]
     return [
         word
-        for key in ("write", "intrinsics")
+        for key in ("write", "scale", "intrinsics")
         if key in settings
         for word in ["--{}".format(key), *map(str, settings[key])]
     ]
@@ -274,6 +299,12 @@ def prediction_flags(wildcards):
 def measured_runs(wildcards):
     """Input function: the measured speeds that are there; `snakemake train_performance_1p` makes one."""
     return [path for path in of_runs("results/{run}/performance.json") if os.path.exists(path)]
+
+
+def evaluated_networks(wildcards):
+    """Input function: the evaluations of networks trained elsewhere that are there."""
+    paths = ["results/{}/evaluation/epoch0.json".format(name) for name in sorted(published())]
+    return [path for path in paths if os.path.exists(path)]
 
 
 def gallery_scenes():
@@ -287,9 +318,10 @@ def example_panels():
 
 
 def weights_side():
-    """The side file of the imported weights, if training starts from some."""
-    encoder = config["model"]["encoder"]
-    return ["results/weights/{}/weights.json".format(encoder)] if config["train"]["weights"] else []
+    """The side file of the weights that runs begin with, if there are any."""
+    folder = weights_folder()
+    name = "model.json" if config["train"]["weights"] in published() else "weights.json"
+    return [os.path.join(folder, name)] if folder else []
 
 
 def reported_settings():

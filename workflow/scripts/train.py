@@ -37,7 +37,11 @@ def build_parser():
     add("--performance", metavar="FILE", help="only measure: write the speed of --steps steps there, keep nothing")
     add("--result", help="folder for TensorBoard and evaluations; default: beside the checkpoints")
     add("--checkpoint", help="checkpoint of --initial_epoch to start from")
-    add("--weights", help="encoder weights to start from: a Keras notop .h5 or a folder made by import_weights.py")
+    add(
+        "--weights",
+        help="weights to start from, without optimizer state: for the encoder a Keras notop .h5 or a folder made by "
+        "import_weights.py; for the whole network a checkpoint folder, of ours or made by import_model.py",
+    )
     add("--initial_epoch", type=int, default=0, help="epochs already trained")
     add("--epochs", type=cli.positive_int, default=20, help="last epoch, counted from the beginning of the run")
     add("--keep_epochs", type=cli.positive_int, nargs="*", default=[], help="epochs whose checkpoints are kept")

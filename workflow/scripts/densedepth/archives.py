@@ -44,6 +44,22 @@ def open_zip(path):
         ) from None
 
 
+def unpacked(path, archive, member):
+    """The bytes of `member` of the open ZipFile `archive`, which lies at `path`.
+
+    Raises PipelineError when they are too many, and what is in `DAMAGE`.
+    """
+    # zipfile never gives more than the size that the member's entry tells.
+    size = archive.getinfo(member).file_size
+    if size > LARGEST:
+        raise PipelineError(
+            "{}: {} would have {} bytes unpacked, where {} are the most: this is no archive of pictures".format(
+                path, member, size, LARGEST
+            )
+        )
+    return archive.read(member)
+
+
 class Archive:
     """`nyu_data.zip`, open. A context manager."""
 
@@ -69,7 +85,7 @@ class Archive:
         if not self._has(csv):
             raise PipelineError("{}: has no {}{}".format(self.path, csv, self._csv_hint(csv)))
         try:
-            text = self._unpacked(csv).decode("utf-8-sig")
+            text = unpacked(self.path, self._zip, csv).decode("utf-8-sig")
         except UnicodeDecodeError as error:
             raise PipelineError("{}: {} is not text in UTF-8 ({})".format(self.path, csv, error)) from None
         except DAMAGE as error:
@@ -170,22 +186,11 @@ class Archive:
 
     def _read(self, row, member):
         try:
-            return self._unpacked(member)
+            return unpacked(self.path, self._zip, member)
         except DAMAGE as error:
             raise PipelineError(
                 "{}: damaged member ({}); get the archive again".format(self._where(row, member), error)
             ) from None
-
-    def _unpacked(self, member):
-        # zipfile never gives more than the size that the member's entry tells.
-        size = self._zip.getinfo(member).file_size
-        if size > LARGEST:
-            raise PipelineError(
-                "{}: {} would have {} bytes unpacked, where {} are the most: this is no archive of pictures".format(
-                    self.path, member, size, LARGEST
-                )
-            )
-        return self._zip.read(member)
 
     def _where(self, row, member):
         return "{}: row {}, {}".format(self.path, row.number, member)

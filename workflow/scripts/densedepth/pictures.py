@@ -11,6 +11,7 @@ no depth arises that was not measured. The two files of a pair may differ in res
 import csv
 import io
 import os
+import tokenize
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -274,8 +275,9 @@ class Pictures:
 
     def _array(self, row, path):
         try:
-            return np.load(path, allow_pickle=False)
-        except _READING as error:
+            # Mapped first: a header that claims more than the file holds, and an array of objects, are refused then.
+            return np.array(np.lib.format.open_memmap(path, mode="r"))
+        except _READING + (OverflowError, tokenize.TokenError) as error:
             raise self._error(row, path, "cannot be read as a NumPy array ({})", _words(error)) from None
 
     def _bytes(self, path, image):

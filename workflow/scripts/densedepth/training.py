@@ -73,7 +73,7 @@ class Settings:
 class Segment:
     """What one call trains: epochs first + 1 to last, keeping checkpoints after those in `kept` (and the last).
 
-    start: checkpoint folder (of epoch `first`) or None. weights: encoder weights, see `weights.load`, or None; only
+    start: checkpoint folder (of epoch `first`) or None. weights: what to begin with, see `weights.load`, or None; only
     without a start. folder: where epoch<N> checkpoints and the resume state go. events: TensorBoard folder.
     """
 
@@ -333,9 +333,9 @@ class _Loop:
         if self._segment.weights is None:
             progress.line("starting from random weights, seed {}".format(s.seed))
         else:
-            encoder = weights.load(self._segment.weights, s.model.encoder)
-            values.update(encoder)
-            progress.line("{}: {} encoder variables loaded".format(self._segment.weights, len(encoder)))
+            loaded = weights.load(self._segment.weights, s.model)
+            progress.line("{}: {} of {} variables loaded".format(self._segment.weights, len(loaded), len(values)))
+            values.update(loaded)
         weights.assign(self._session, values)
 
     def run(self, after_checkpoint):

@@ -10,7 +10,7 @@ import numpy as np
 
 from . import depth, files
 
-_DPI = 100
+_DPI = 160
 _DEPTH_COLOURS = "viridis_r"
 _ERROR_COLOURS = "Reds"
 
@@ -26,13 +26,14 @@ def tile(name, rgb, metres):
     return name, depth.fit(rgb[np.newaxis], size)[0], depth.enlarge(metres, size).astype(np.float32)
 
 
-def draw_panel(path, tiles):
+def draw_panel(path, tiles, scale=None):
     """Draw the `tiles` (see `tile`), any number, as pairs of input and depth over one colour scale, to the PNG `path`.
 
-    All pictures share the scale. It holds 99 in 100 pixels at either end of the picture that needs most, to the next
-    half metre; what lies beyond takes the end's colour, and the scale then ends in an arrow.
+    All pictures share the scale, from `scale[0]` to `scale[1]` metres. Without, it holds 99 in 100 pixels at either end
+    of the picture that needs most, to the next half metre. What lies beyond takes the end's colour, and the scale then
+    ends in an arrow.
     """
-    near, far = _half_metres(
+    near, far = scale or _half_metres(
         min(np.percentile(metres, 1) for _, _, metres in tiles),
         max(np.percentile(metres, 99) for _, _, metres in tiles),
     )
