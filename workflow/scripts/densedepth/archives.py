@@ -210,7 +210,7 @@ def _jpeg_size(data, where):
             "{}: is a JPEG of mode {}, where three components of 8 bit (RGB) belong".format(where, image.mode)
         )
     # Entropy-coded data never holds this pair of bytes, so its absence means that the end is missing.
-    if b"\xff\xd9" not in data:
+    if data.rfind(b"\xff\xd9") < 0:
         raise PipelineError("{}: the JPEG ends early (no end marker); get the archive again".format(where))
     return image.size[::-1]
 

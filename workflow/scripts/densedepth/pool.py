@@ -10,6 +10,10 @@ import threading
 import time
 
 from .errors import PipelineError
+from .progress import duration
+
+# Longest time between two lines of progress, where a tenth of the work takes longer.
+_SILENT_SECONDS = 30
 
 _done = None
 _stop = None
@@ -106,18 +110,20 @@ def _tick(count):
 
 
 class Progress:
-    """Prints a line at the start of each tenth of the work: `4096/50688 pairs, 812/s`."""
+    """Prints a line at each tenth of the work, and after 30 s: `4096/50688 pairs, 812/s, 57s left`."""
 
     def __init__(self, total, unit):
         self._total = total
         self._unit = unit
         self._next = 1
-        self._begin = time.time()
+        self._begin = self._said = time.time()
 
     def __call__(self, count):
-        tenth = 10 * count // self._total
-        if tenth >= self._next:
-            self._next = tenth + 1
-            rate = count / max(time.time() - self._begin, 1e-9)
-            form = "{}/{} {}, {:.0f}/s" if rate >= 10 else "{}/{} {}, {:.1f}/s"
-            print(form.format(count, self._total, self._unit, rate), flush=True)
+        tenth, now = 10 * count // self._total, time.time()
+        if tenth < self._next and (now - self._said < _SILENT_SECONDS or not count):
+            return
+        self._next, self._said = tenth + 1, now
+        rate = count / max(now - self._begin, 1e-9)
+        form = "{}/{} {}, {:.0f}/s, {} left" if rate >= 10 else "{}/{} {}, {:.1f}/s, {} left"
+        left = duration((self._total - count) / max(rate, 1e-9))
+        print(form.format(count, self._total, self._unit, rate, left), flush=True)
