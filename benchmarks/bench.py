@@ -49,8 +49,8 @@ def archive(pairs):
     return made(path, [python("workflow"), program, "--source", source, "--out", path, "--pairs", str(pairs)])
 
 
-def conversion(runtime, pairs, out, workers=1):
-    words = ["--input_dir", archive(pairs), "--out", out, "--shards", "16", "--workers", str(workers)]
+def conversion(runtime, pairs, out):
+    words = ["--input_dir", archive(pairs), "--out", out, "--shards", "2", "--workers", "1"]
     return [python(runtime), os.path.join(SCRIPTS, "dataset_tool_tf.py"), *words]
 
 
@@ -86,7 +86,7 @@ def bench_inference(full):
     graph, onnx = network(onnx=True)
     figures = []
     rounds = 10 if full else 5
-    speed, memory = {}, []
+    speed = {}
     for batch in (1, 2, 4, 8) if full else (1, 8):
         words = ["--model_path", graph, "--onnx", onnx, "--bs", batch, "--rounds", rounds]
         words += ["--batches", max(2, 8 // batch)]
@@ -177,7 +177,9 @@ def bench_scaling(full):
         if not full:
             words += ["--rounds", 2, "--steps", 8]
         found = benchmark(runtime, "scaling.py", *words, out=raw("scaling", runtime))
-        figures.append(figure("training by 2 processes of 1 thread: images/s by those of 1", runtime, found["ratios"], 1.8))
+        figures.append(
+            figure("training by 2 processes of 1 thread: images/s by those of 1", runtime, found["ratios"], 1.8)
+        )
     return figures, []
 
 

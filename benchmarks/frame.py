@@ -92,10 +92,11 @@ def curve(title, items, points):
 
 def machine():
     with open("/proc/cpuinfo") as stream:
-        models = [line.split(":")[1].strip() for line in stream if line.startswith("model name")]
+        facts = stream.read()
+    models = [line.split(":")[1].strip() for line in facts.splitlines() if line.startswith("model name")]
+    vector = "AVX-512" if "avx512f" in facts else "without AVX-512"
     with open("/proc/meminfo") as stream:
         kilobytes = int(stream.readline().split()[1])
-    vector = "AVX-512" if "avx512f" in open("/proc/cpuinfo").read() else "AVX2 or less"
     return {
         "processor": "{}, {}".format(models[0] if models else platform.machine(), vector),
         "cores": len(os.sched_getaffinity(0)),

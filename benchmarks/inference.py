@@ -34,9 +34,13 @@ def parse(argv):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model_path", required=True)
     parser.add_argument("--onnx", required=True)
-    parser.add_argument("--engines", nargs="+", choices=sorted(ENGINES), help="default: all whose environments are there")
+    parser.add_argument(
+        "--engines", nargs="+", choices=sorted(ENGINES), help="default: all whose environments are there"
+    )
     parser.add_argument("--bs", type=int, default=1)
-    parser.add_argument("--batches", type=int, default=5, help="batches of each in a round, after one that does not count")
+    parser.add_argument(
+        "--batches", type=int, default=5, help="batches of each in a round, after one that does not count"
+    )
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--json", help="file for the figures")
     parser.add_argument("--worker", choices=sorted(ENGINES), help=argparse.SUPPRESS)
@@ -114,7 +118,13 @@ def report(args, versions, outputs, seconds, peaks):
             print(line.format(mine, other, statistics.median(found), min(found), max(found), apart))
     if args.json:
         with open(args.json, "w") as stream:
-            found = {"batch_size": args.bs, "seconds": seconds, "ratios": ratios, "peak_mb": peaks, "versions": versions}
+            found = {
+                "batch_size": args.bs,
+                "seconds": seconds,
+                "ratios": ratios,
+                "peak_mb": peaks,
+                "versions": versions,
+            }
             json.dump(found, stream, indent=1, sort_keys=True)
 
 

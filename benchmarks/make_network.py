@@ -2,8 +2,8 @@
 
     .venv/tf2/bin/python benchmarks/make_network.py --out /tmp/network
 
-Writes a checkpoint, model.pb and, where tf2onnx is there, model.onnx. Statistics and offsets are such as training leaves
-behind, neither zero nor one: what is zero, TensorFlow takes out of the graph, and the time would be too short.
+Writes a checkpoint, model.pb and, with --onnx, model.onnx. Statistics and offsets are such as training leaves behind,
+neither zero nor one: what is zero, TensorFlow takes out of the graph, and the time would be too short.
 """
 
 import argparse
@@ -14,7 +14,7 @@ import numpy as np
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "workflow", "scripts"))
 
-from densedepth import checkpoints, freeze, network, onnx_export
+from densedepth import checkpoints, freeze, network, onnx_export, weights
 from densedepth.tf import tf
 
 
@@ -31,7 +31,7 @@ def main():
         variables = tf.global_variables()
         values = as_trained(network.initial_values(variables, 0))
         with tf.Session() as session:
-            session.run([v.initializer for v in variables], {v.initializer.inputs[1]: values[v.op.name] for v in variables})
+            weights.assign(session, values)
             side = {"epoch": 1, "global_step": 1, "model": model.as_dict(), "size": list(args.size)}
             folder = os.path.join(args.out, "checkpoint")
             checkpoints.write(folder, session, side)

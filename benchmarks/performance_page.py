@@ -15,8 +15,14 @@ ROOT = os.path.dirname(FOLDER)
 PICTURES = os.path.join("images", "performance")
 BEGIN, END = "<!-- figures: made by `make bench` -->", "<!-- end of the figures -->"
 ORDER = ("training_step", "inference", "evaluation", "conversion", "input_pipeline", "scaling", "dry_run")
-PACKAGES = {"tensorflow-cpu": "TensorFlow", "tensorflow": "TensorFlow", "torch": "PyTorch", "onnxruntime": "ONNX Runtime"}
-PACKAGES.update(openvino="OpenVINO", snakemake="Snakemake")
+PACKAGES = {
+    "tensorflow": "TensorFlow",
+    "tensorflow-cpu": "TensorFlow",
+    "torch": "PyTorch",
+    "onnxruntime": "ONNX Runtime",
+    "openvino": "OpenVINO",
+    "snakemake": "Snakemake",
+}
 
 
 def write(results, page):
@@ -53,12 +59,12 @@ def section(name, found, pictures):
 
 def measured_on(found):
     machine = found["machine"]
-    versions = sorted(
-        {"{} {}".format(PACKAGES[k], v) for group in found["versions"].values() for k, v in group.items() if k in PACKAGES}
-    )
+    packages = [item for group in found["versions"].values() for item in group.items() if item[0] in PACKAGES]
+    versions = sorted({"{} {}".format(PACKAGES[name], version) for name, version in packages})
     where = "{processor}, {cores} cores, {memory_gb} GB".format(**machine)
-    took = "{:.0f} minutes".format(max(1, found["seconds"] / 60))
-    return "*{}; {}; {} in {}.*".format(where, ", ".join(versions), "full sizes" if found["full"] else "reduced sizes", took)
+    sizes = "full sizes" if found["full"] else "reduced sizes"
+    minutes = max(1, round(found["seconds"] / 60))
+    return "*{}; {}; {}, {} min.*".format(where, ", ".join(versions), sizes, minutes)
 
 
 def cells(row):

@@ -106,8 +106,9 @@ def _checkpoint_source(checkpoint):
 def load_frozen(path, input_tensor_name=INPUT_TENSOR, output_tensor_name=OUTPUT_TENSOR, as_written=False):
     """The `Predictor` of the frozen graph in file `path`.
 
-    On a processor a folded graph is run in the form that `lean_graph` gives it, unless it shall run `as_written`. The tensor names may lack the `:0`. Model and epoch are taken from `path`.json where that belongs to the file.
-    Raises PipelineError when the file is no frozen graph, or has no such tensor: then with the likely names.
+    On a processor a folded graph is run in the form that `lean_graph` gives it, unless it shall run `as_written`. The
+    tensor names may lack the `:0`. Model and epoch are taken from `path`.json where that belongs to the file. Raises
+    PipelineError when the file is no frozen graph, or has no such tensor: then with the likely names.
     """
     definition = _read_graph(path)
     with tf.Graph().as_default() as graph:

@@ -62,7 +62,7 @@ def _name(tensor):
 
 
 def _upsampled(op):
-    """For a convolution of an upsampled map and a skip: (operation to replace, their tensors, what builds the other form)."""
+    """Of a convolution of an upsampled map and a skip: (what to replace, their tensors, what builds the other)."""
     x, kernel = op.inputs
     joined = x.op
     kernel = tf.get_static_value(kernel)
@@ -127,7 +127,7 @@ def _normalised(op):
 
 
 def _bias_behind(op):
-    """(bias, operation) of the constant bias that alone reads the operation's output; else (0, the operation itself)."""
+    """(bias, operation) of the constant bias that alone reads the output; else (0, the operation itself)."""
     readers = op.outputs[0].consumers()
     if len(readers) == 1 and readers[0].type == "BiasAdd":
         bias = tf.get_static_value(readers[0].inputs[1])
@@ -137,7 +137,7 @@ def _bias_behind(op):
 
 
 def _folded(scale, shift, kernel):
-    """([(tf.maximum or tf.minimum, limit by channel)], kernel, offset) that stand for relu(x * scale + shift) and kernel."""
+    """([(tf.maximum or tf.minimum, limits)], kernel, offset) in place of relu(x * scale + shift) and the kernel."""
     scale, shift, kernel = (array.astype(np.float64) for array in (scale, shift, kernel))
     bend = np.clip(-shift / np.where(scale == 0, 1, scale), -_LARGEST, _LARGEST)
     limits = [
