@@ -20,14 +20,16 @@ _ONE = [1, 1, 1, 1]
 def of_upsampled(x, skip, kernel, name):
     """The 3x3 convolution "SAME" of concat(x upsampled, skip), up to rounding.
 
-    x: (N, h, w, C); skip: (N, 2h, 2w, D); kernel: (3, 3, C + D, F); all of known shape. Returns (N, 2h, 2w, F).
+    x: (N, h, w, C); skip: (N, 2h, 2w, D); kernel: (3, 3, C + D, F); of known shape but for N. Returns (N, 2h, 2w, F).
     """
     above, below = tf.split(kernel, [x.shape.as_list()[3], skip.shape.as_list()[3]], axis=2)
-    return tf.add(_of_upsampled(x, above), tf.nn.conv2d(skip, below, _ONE, "SAME"), name=name)
+    return tf.add(of_upsampled_alone(x, above), tf.nn.conv2d(skip, below, _ONE, "SAME"), name=name)
 
 
-def _of_upsampled(x, kernel):
-    count, height, width, _ = x.shape.as_list()
+def of_upsampled_alone(x, kernel):
+    """As `of_upsampled`, without a skip."""
+    height, width = x.shape.as_list()[1:3]
+    count = _count(x)
     filters = kernel.shape.as_list()[3]
     mirrored = tf.transpose(tf.reverse(kernel, [0, 1]), [0, 1, 3, 2])
     shape = [count, 2 * height + 4, 2 * width + 4, filters]
@@ -37,7 +39,11 @@ def _of_upsampled(x, kernel):
         y = tf.nn.depthwise_conv2d(y, taps, _ONE, "VALID")
     places, excess = _border(x, kernel)
     y = tf.tensor_scatter_sub(tf.reshape(y, [-1, filters]), places, excess)
-    return tf.reshape(y, [count, 2 * height, 2 * width, filters])
+    return tf.reshape(y, [x.shape.as_list()[0] or -1, 2 * height, 2 * width, filters])
+
+
+def _count(x):
+    return x.shape.as_list()[0] or tf.shape(x)[0]
 
 
 def _border(x, kernel):
@@ -45,7 +51,7 @@ def _border(x, kernel):
 
     places: (P, 1) int32 pixel numbers of the upsampled maps, the corners twice; excess: (P, F).
     """
-    count, height, width, _ = x.shape.as_list()
+    height, width = x.shape.as_list()[1:3]
     first_row, _, last_row = tf.split(kernel, 3, axis=0)
     first_column, _, last_column = tf.split(kernel, 3, axis=1)
     rows = tf.image.resize_bilinear(tf.concat([x[:, :1], x[:, -1:]], 0), [1, 2 * width], half_pixel_centers=True)
@@ -59,11 +65,12 @@ def _border(x, kernel):
         tf.nn.conv2d(strip, part, _ONE, "VALID")
         for strip, part in ((top, first_row), (bottom, last_row), (left, first_column), (right, last_column))
     ]
-    numbers = np.arange(4 * count * height * width, dtype=np.int32).reshape(count, 2 * height, 2 * width)
-    places = [numbers[:, 0], numbers[:, -1], numbers[:, :, 0], numbers[:, :, -1]]
-    places = np.concatenate([strip.ravel() for strip in places])[:, np.newaxis]
+    numbers = np.arange(4 * height * width, dtype=np.int32).reshape(2 * height, 2 * width)
+    first_pixels = tf.range(_count(x))[:, tf.newaxis] * numbers.size
+    places = [first_pixels + strip for strip in (numbers[0], numbers[-1], numbers[:, 0], numbers[:, -1])]
+    places = tf.concat([tf.reshape(strip, [-1, 1]) for strip in places], 0)
     filters = kernel.shape.as_list()[3]
-    return tf.constant(places), tf.concat([tf.reshape(strip, [-1, filters]) for strip in excess], 0)
+    return places, tf.concat([tf.reshape(strip, [-1, filters]) for strip in excess], 0)
 
 
 def _repeat_edge(x, rows, columns):
