@@ -30,7 +30,7 @@ sys.path[:0] = [HERE, os.path.join(HERE, "..", "unit"), os.path.join(HERE, "..",
 
 OPTIONS = "--epochs 2 --steps 24 --bs 1 --size 64 96 --encoder densenet121 --lr 1e-3 --seed 3 --log-every 1"
 # Seconds after which a rank that gives no sign counts as lost, and within which all must be gone after a blow.
-TIMEOUT, BOUND = 5, 60
+TIMEOUT, BOUND = 5, 120
 # Enough for the states of a training, little enough to fill.
 DISK = "100m"
 
@@ -112,7 +112,7 @@ def _strike(records, folder, devices, blow, delay, rank):
     took = _all_gone(folder, begun)
     with contextlib.suppress(FileNotFoundError):
         os.remove(os.path.join(folder, "filler"))
-    if states and "step" in output:
+    if states and re.search(r"^epoch \d", output, re.MULTILINE):
         assert "going on from" in output, output
         assert not damaged or "skipping a snapshot" in output, output
         if damaged:

@@ -173,10 +173,10 @@ class _Loop:
 
     def __enter__(self):
         with contextlib.ExitStack() as stack:
+            self._open(stack)
+            # Until here there was nothing to save, and a signal ended the process at once.
             for number in (signal.SIGTERM, signal.SIGINT):
                 stack.callback(signal.signal, number, signal.signal(number, self._on_signal))
-            self._open(stack)
-            # Only what has come this far is left open.
             self._closing = stack.pop_all()
         return self
 
