@@ -107,7 +107,7 @@ def bench_inference(full):
 def bench_conversion(full):
     """From the archive to TFRecords."""
     figures, points = [], {}
-    pairs = 10000 if full else 2000
+    pairs = 50688 if full else 10000
     for runtime in runtimes():
         out = os.path.join(WORK, "converted-" + runtime, "x.tfrecords")
         os.makedirs(os.path.dirname(out), exist_ok=True)

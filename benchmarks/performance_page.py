@@ -8,7 +8,6 @@ The same JSON files give the same bytes. Only what lies between the two markers 
 import glob
 import json
 import os
-import re
 
 FOLDER = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(FOLDER)
@@ -69,17 +68,16 @@ def measured_on(found):
 
 def cells(row):
     reached = {True: "yes", False: "**no**", None: ""}[row["reached"]]
-    spread = "{:.3g}".format(row["median"])
+    spread = short(row["median"])
     if row["rounds"] > 1:
-        spread += " ({:.3g} to {:.3g})".format(row["low"], row["high"])
+        spread += " ({} to {})".format(short(row["low"]), short(row["high"]))
     wanted = "" if row["target"] is None else "{} {:g}".format("≥" if row["least"] else "≤", row["target"])
     unit = "" if row["unit"] == "x" else " " + row["unit"]
-    return row["what"], row["runtime"], large(spread) + unit, wanted + (unit if wanted else ""), reached
+    return row["what"], row["runtime"], spread + unit, wanted + (unit if wanted else ""), reached
 
 
-def large(text):
-    """Without powers of ten: 1.13e+03 as 1130."""
-    return re.sub(r"[\d.]+e\+\d+", lambda match: "{:.0f}".format(float(match.group())), text)
+def short(value):
+    return "{:.0f}".format(value) if value >= 100 else "{:.3g}".format(value)
 
 
 def line(row):

@@ -8,11 +8,10 @@ import subprocess
 import sys
 import tracemalloc
 
-import numpy as np
 import pytest
 import test_training
 import tiny
-from densedepth import convolution, evaluation, inference, lean_graph, loss, model, network, optim, platforms
+from densedepth import evaluation, inference, lean_graph, loss, model, network, optim, platforms
 from densedepth.order import Order
 from densedepth.platforms.base import Options
 from densedepth.records import RecordIndex
