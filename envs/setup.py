@@ -264,7 +264,9 @@ def set_up(parts, runtime):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("parts", nargs="+", metavar="PART", help="workflow, dev, tf1, tf2, tf1?, onnx, bench or runtime")
+    parser.add_argument(
+        "parts", nargs="+", metavar="PART", help="workflow, dev, tf1, tf2, tf1?, onnx, bench or runtime"
+    )
     parser.add_argument("--runtime", choices=("auto", "tf1", "tf2"), default="auto", help="what `runtime` stands for")
     args = parser.parse_args()
     unknown = sorted(set(args.parts) - {"workflow", "dev", "tf1", "tf2", "tf1?", "onnx", "bench", "runtime"})

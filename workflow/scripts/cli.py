@@ -9,6 +9,13 @@ from densedepth import orphans, runtime
 from densedepth.errors import PipelineError
 
 
+# What is wrong with the place where something is to be written, and not with the program.
+_PLACES = (
+    *(errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM),
+    *(errno.ENOTDIR, errno.EISDIR, errno.EEXIST),
+)
+
+
 def parser(doc):
     """An ArgumentParser described by the module docstring `doc`. Declare flags with underscores."""
     summary, _, details = doc.strip().partition("\n")
@@ -41,10 +48,18 @@ def positive_int(word):
     return value
 
 
+def whole_number(word):
+    """A whole number of at least 0."""
+    value = int(word)
+    if value < 0:
+        raise argparse.ArgumentTypeError("{} is below 0".format(word))
+    return value
+
+
 def run(arguments, work, argv=None):
     """Parse `argv` (`-` and `_` count alike in flag names), write the log header, call `work(args)`.
 
-    Returns the exit status: 0, or 1 after a PipelineError or a full disk, told in one line on stderr.
+    Returns the exit status: 0, or 1 after a PipelineError, a full disk or a place that cannot be written to, told in one line on stderr.
     """
     argv = sys.argv[1:] if argv is None else list(argv)
     args = arguments.parse_args([_underscores(word) for word in argv])
@@ -59,7 +74,7 @@ def run(arguments, work, argv=None):
     except PipelineError as error:
         return _fail(program, error)
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES):
+        if error.errno not in _PLACES:
             raise
         return _fail(program, "{}: {}".format(error.filename or "output", error.strerror))
     except KeyboardInterrupt:
