@@ -5,8 +5,8 @@
 
 Starts dataset_tool_tf.py with the interpreter that runs this, and follows the processes in /proc (Linux). Compared are,
 each a whole program from start to end: reading all members with zipfile in the order of the csv; the conversion by one
-worker and by several; one that is killed (SIGKILL) when a quarter of the shards is there, and the same command again. All
-must give the same bytes. Writing 4 GB may be limited by the disk, which --out on a RAM disk leaves out.
+worker and by several; one that is killed (SIGKILL) when a quarter of the shards is there, and the same command again.
+All must give the same bytes. Writing 4 GB may be limited by the disk, which --out on a RAM disk leaves out.
 """
 
 import argparse

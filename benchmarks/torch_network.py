@@ -1,4 +1,4 @@
-"""The DenseDepth network and its loss in plain PyTorch, for comparison: half decoder, activation after each convolution.
+"""The DenseDepth network with the half decoder and its loss in plain PyTorch, for comparison.
 
 Layers have the names of the project's variables with `/` as `:`, since a dot or slash has a meaning in module names.
 """

@@ -14,8 +14,9 @@ keras_our_loss  the same with this project's loss
 torch           PyTorch, channels last, fused Adam
 torch_compiled  the same through torch.compile
 
-The figures are ratios of seconds a step, ours by another's, median over the rounds with lowest and highest; and the
-peak of resident memory of each process.
+The figures are ratios of seconds a step, ours by another's, median over the rounds with lowest and highest; the same
+of processor seconds, which suffer less where the machine does other work as well; and the peak of resident memory of
+each process.
 """
 
 import argparse
@@ -66,15 +67,18 @@ def main(argv=None):
                 print("{:15s} first loss {:.5f}".format(side, workers[side].facts["loss"]), flush=True)
             check(workers)
             seconds = {side: [] for side in sides}
+            processor = {side: [] for side in sides}
             for number in range(args.rounds):
                 for side in sides if number % 2 else reversed(sides):
-                    seconds[side].append(statistics.median(workers[side].ask(args.steps)))
+                    found = workers[side].ask(args.steps)
+                    seconds[side].append(statistics.median(found["seconds"]))
+                    processor[side].append(statistics.median(found["processor"]))
                 print("  ".join("{} {:.3f} s".format(s, seconds[s][-1]) for s in sides), flush=True)
             peaks = {side: workers[side].ask(0) for side in sides}
         finally:
             for worker in workers.values():
                 worker.end()
-    report(args, workers, seconds, peaks)
+    report(args, workers, seconds, processor, peaks)
 
 
 def check(workers):
@@ -83,29 +87,39 @@ def check(workers):
         raise SystemExit("the sides do not compute the same: first losses {}".format(losses))
 
 
-def report(args, workers, seconds, peaks):
+def report(args, workers, seconds, processor, peaks):
     found = {
         "batch_size": args.bs,
         "size": list(args.size),
         "cores": len(os.sched_getaffinity(0)),
         "versions": {side: worker.facts["version"] for side, worker in workers.items()},
         "seconds": seconds,
+        "processor_seconds": processor,
         "peak_mb": peaks,
         "ratios": {},
     }
     for side in seconds:
-        print("{:15s} {:.3f} s a step, peak {:.0f} MB".format(side, statistics.median(seconds[side]), peaks[side]))
+        line = "{:15s} {:.3f} s a step, {:.3f} s of processor time, peak {:.0f} MB"
+        medians = (statistics.median(figures[side]) for figures in (seconds, processor))
+        print(line.format(side, *medians, peaks[side]))
     for side in seconds:
         if side != "ours":
-            ratios = [own / other for own, other in zip(seconds["ours"], seconds[side])]
-            found["ratios"][side] = {"median": statistics.median(ratios), "low": min(ratios), "high": max(ratios)}
-            found["ratios"][side]["memory"] = peaks["ours"] / peaks[side]
-            line = "ours / {}: time {median:.2f} ({low:.2f} to {high:.2f}), memory {memory:.2f}"
-            print(line.format(side, **found["ratios"][side]))
+            time_ratio = spread(seconds["ours"], seconds[side])
+            processor_ratio = spread(processor["ours"], processor[side])
+            memory = peaks["ours"] / peaks[side]
+            found["ratios"][side] = {"seconds": time_ratio, "processor_seconds": processor_ratio, "memory": memory}
+            line = "ours / {}: time {:.2f} ({:.2f} to {:.2f}), processor time {:.2f} ({:.2f} to {:.2f}), memory {:.2f}"
+            print(line.format(side, *time_ratio, *processor_ratio, memory))
     if args.json:
         with open(args.json, "w") as stream:
             json.dump(found, stream, indent=1, sort_keys=True)
             stream.write("\n")
+
+
+def spread(own, other):
+    """Median, lowest and highest ratio of the rounds."""
+    ratios = [a / b for a, b in zip(own, other)]
+    return statistics.median(ratios), min(ratios), max(ratios)
 
 
 class Worker:
@@ -122,7 +136,7 @@ class Worker:
         self.facts = self._answer()
 
     def ask(self, steps):
-        """Seconds of each of so many steps; for none, the peak of resident memory so far in MB."""
+        """Seconds and processor seconds of each of so many steps; for none, the peak of resident memory in MB."""
         self.process.stdin.write("{}\n".format(steps))
         return self._answer()
 
@@ -143,18 +157,20 @@ def work(args):
     images = stream.uniform(0, 1, (args.bs,) + tuple(args.size) + (3,)).astype(np.float32)
     targets = stream.uniform(1, 100, (args.bs, args.size[0] // 2, args.size[1] // 2, 1)).astype(np.float32)
     step, version = make(args, images, targets)
-    answer({"loss": [float(step()) for _ in range(args.warmup)][0], "version": version})
+    first, *_ = [float(step()) for _ in range(args.warmup)]
+    answer({"loss": first, "version": version})
     for line in sys.stdin:
         steps = int(line)
         if not steps:
             answer(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024.0)
             continue
         step()
-        found = []
+        found = {"seconds": [], "processor": []}
         for _ in range(steps):
-            before = time.perf_counter()
+            before = time.perf_counter(), time.process_time()
             step()
-            found.append(time.perf_counter() - before)
+            found["seconds"].append(time.perf_counter() - before[0])
+            found["processor"].append(time.process_time() - before[1])
         answer(found)
 
 
@@ -173,7 +189,7 @@ def ours(args, images, targets):
     platform.start()
     feeds = [tf.placeholder(tf.float32, array.shape) for array in (images, targets)]
     held = [tf.Variable(feed, trainable=False, collections=[tf.GraphKeys.LOCAL_VARIABLES]) for feed in feeds]
-    output = network.predict(held[0], Model(), training=True)
+    output = network.predict(held[0], Model(), training=True, lean=platform.lean)
     with platform.loss_scope():
         losses = loss.depth_loss(output, held[1])
     train, norm = optim.training_step(losses["total"], tf.constant(RATE), platform)
@@ -286,6 +302,7 @@ def plain_loss(prediction, target):
 
 def torch_step(args, images, targets):
     import torch
+
     import torch_network
 
     torch.manual_seed(0)

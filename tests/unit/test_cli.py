@@ -57,6 +57,7 @@ def test_the_log_begins_with_versions_and_arguments(arguments, capsys):
     "error, message",
     [
         (PipelineError("x.zip: no such file"), "thing.py: error: x.zip: no such file\n"),
+        (FileExistsError(errno.EEXIST, "File exists", "out"), "thing.py: error: out: File exists\n"),
         (OSError(errno.ENOSPC, "No space left on device", "out"), "thing.py: error: out: No space left on device\n"),
     ],
 )
@@ -66,6 +67,12 @@ def test_errors_for_the_user_are_one_line(arguments, capsys, error, message):
 
     assert cli.run(arguments, work, []) == 1
     assert capsys.readouterr().err == message
+
+
+def test_help_tells_defaults_that_there_are(arguments):
+    arguments.add_argument("--name", help="what to call it")
+    text = " ".join(arguments.format_help().split())
+    assert "images (default: 4)" in text and "what to call it" in text and "None" not in text
 
 
 def test_faults_of_the_program_keep_their_traceback(arguments):

@@ -77,7 +77,9 @@ def test_snakemake_understands(command, finished):
 
 
 PROGRAMS = [
-    command for command in of("/python", "python", "python3") if re.search(r"(workflow/scripts|docs)/\w+\.py", command)
+    command
+    for command in of("/python", "python", "python3")
+    if re.search(r"(workflow/scripts|docs|benchmarks)/\w+\.py", command)
 ]
 
 

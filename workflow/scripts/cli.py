@@ -9,13 +9,6 @@ from densedepth import orphans, runtime
 from densedepth.errors import PipelineError
 
 
-# What is wrong with the place where something is to be written, and not with the program.
-_PLACES = (
-    *(errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM),
-    *(errno.ENOTDIR, errno.EISDIR, errno.EEXIST),
-)
-
-
 def parser(doc):
     """An ArgumentParser described by the module docstring `doc`. Declare flags with underscores."""
     summary, _, details = doc.strip().partition("\n")
@@ -23,7 +16,16 @@ def parser(doc):
 
 
 class _Formatter(argparse.RawDescriptionHelpFormatter, argparse.ArgumentDefaultsHelpFormatter):
-    pass
+    def _get_help_string(self, action):
+        # What is not set has no default worth telling.
+        return action.help if action.default in (None, []) else super()._get_help_string(action)
+
+
+# Errors of the file system that say enough by themselves: no room, no permission, a file where a folder belongs.
+_FILE_ERRORS = (
+    *(errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM),
+    *(errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG),
+)
 
 
 def boolean(word):
@@ -59,7 +61,7 @@ def whole_number(word):
 def run(arguments, work, argv=None):
     """Parse `argv` (`-` and `_` count alike in flag names), write the log header, call `work(args)`.
 
-    Returns the exit status: 0, or 1 after a PipelineError, a full disk or a place that cannot be written to, told in one line on stderr.
+    Returns the exit status: 0, or 1 after a PipelineError or a full disk, told in one line on stderr.
     """
     argv = sys.argv[1:] if argv is None else list(argv)
     args = arguments.parse_args([_underscores(word) for word in argv])
@@ -74,7 +76,7 @@ def run(arguments, work, argv=None):
     except PipelineError as error:
         return _fail(program, error)
     except OSError as error:
-        if error.errno not in _PLACES:
+        if error.errno not in _FILE_ERRORS:
             raise
         return _fail(program, "{}: {}".format(error.filename or "output", error.strerror))
     except KeyboardInterrupt:
