@@ -295,3 +295,11 @@ def test_the_check_reads_everything_and_names_the_faulty_row(camera, tmp_path, w
     assert (tmp_path / "faults.csv").read_text().splitlines()[1].startswith("4,")
     check.draw(str(tmp_path / "sheet.png"), camera, result)
     assert Image.open(str(tmp_path / "sheet.png")).size[0] > 1000
+
+
+def test_depth_far_below_the_greatest_is_doubted(camera):
+    result = check.check(camera)
+    assert check.doubt(result) is None
+    assert "median 3." in check.depth_text(result)
+    result.update(nearest_m=0.01, greatest_m=0.06, median_m=0.03)
+    assert "no depth beyond 0.06 m, where up to 10 m are expected" in check.doubt(result)
