@@ -53,7 +53,7 @@ def test_the_log_begins_with_versions_and_arguments(arguments, capsys):
     cli.run(arguments, lambda args: print("working"), [])
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("thing.py: runtime ") and "numpy" in lines[0]
-    assert lines[1:] == ["  --batch_size 4", "  --is_full False", "working"]
+    assert lines[1:] == ["  --batch_size 4", "  --is_full False", "  --skip_bad 0", "working"]
 
 
 @pytest.mark.parametrize(
