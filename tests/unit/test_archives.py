@@ -5,6 +5,7 @@ import zipfile
 
 import numpy
 import pytest
+from densedepth import archives
 from densedepth.archives import Archive
 from densedepth.errors import PipelineError
 from PIL import Image
