@@ -124,7 +124,7 @@ def stamp(layer):
 def fingerprint(layer):
     """What an installed layer was made from, and where: programs in an environment hold its path."""
     with open(requirements(layer), "rb") as stream:
-        return "{} {}\n".format(hashlib.sha256(stream.read()).hexdigest(), VENVS)
+        return "{} {}\n".format(hashlib.sha256(stream.read()).hexdigest(), os.path.realpath(VENVS))
 
 
 def sound(layer):

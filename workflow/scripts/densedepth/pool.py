@@ -116,14 +116,20 @@ class Progress:
         self._total = total
         self._unit = unit
         self._next = 1
-        self._begin = self._said = time.time()
+        self._begin = self._said = None
 
     def __call__(self, count):
-        tenth, now = 10 * count // self._total, time.time()
-        if tenth < self._next and (now - self._said < _SILENT_SECONDS or not count):
+        now = time.time()
+        if count and self._begin is None:
+            # The rate is that of the work alone: processes take seconds to start.
+            self._begin, self._first, self._said = now, count, now
+        tenth = 10 * count // self._total
+        if not count or (tenth < self._next and now - self._said < _SILENT_SECONDS):
             return
         self._next, self._said = tenth + 1, now
-        rate = count / max(now - self._begin, 1e-9)
-        form = "{}/{} {}, {:.0f}/s, {} left" if rate >= 10 else "{}/{} {}, {:.1f}/s, {} left"
-        left = duration((self._total - count) / max(rate, 1e-9))
-        print(form.format(count, self._total, self._unit, rate, left), flush=True)
+        words = "{}/{} {}".format(count, self._total, self._unit)
+        if count > self._first:
+            rate = (count - self._first) / max(now - self._begin, 1e-9)
+            left = duration((self._total - count) / rate)
+            words += (", {:.0f}/s, {} left" if rate >= 10 else ", {:.1f}/s, {} left").format(rate, left)
+        print(words, flush=True)
