@@ -189,7 +189,7 @@ def bench_dry_run(full):
     dry = found["seconds"]["nothing to do"]
     figures = [figure("`snakemake -n all` for NYU, nothing to do", "workflow", dry, 3.0, "s", least=False)]
     points = []
-    for epochs in (10, 100, 1000):
+    for epochs in (10, 30, 100, 1000) if full else (10, 30, 100):
         overlay = os.path.join(WORK, "epochs-{}.yaml".format(epochs))
         with open(os.path.join(ROOT, "config", "nyu.yaml")) as stream:
             lines = stream.read().replace("  epochs: 20\n", "  epochs: {}\n".format(epochs)).splitlines()

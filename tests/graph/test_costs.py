@@ -71,7 +71,7 @@ def test_operations_of_the_frozen_graph(tmp_path):
     freeze.freeze(checkpoint.folder, network.OUTPUT, path)
     definition = inference._read_graph(path)
     assert len([node for node in definition.node if node.op != "Const"]) <= 600
-    lean = tf.graph_util.extract_sub_graph(lean_graph.rewrite(definition), [network.OUTPUT])
+    lean = lean_graph.rewrite(definition, network.OUTPUT)
     kinds = [node.op for node in lean.node]
     # Of the passes over joined features, the maximum and the concatenation are left.
     assert kinds.count("Maximum") == 62 and kinds.count("Mul") - kinds.count("Range") <= 16

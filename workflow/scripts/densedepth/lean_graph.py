@@ -19,12 +19,14 @@ _ONE = [1, 1, 1, 1]
 _LARGEST = float(np.finfo(np.float32).max)
 
 
-def rewrite(definition):
-    """The GraphDef with both patterns replaced; the same object where there is none of them.
+def rewrite(definition, output):
+    """The GraphDef with both patterns replaced, cut down to what the operation named `output` needs.
 
-    Names of inputs and outputs stay. A graph with FusedBatchNorm, which was frozen for equality bit by bit, stays too.
+    It is the same object where there is none of the patterns, and no such operation. A graph with FusedBatchNorm, which
+    was frozen for equality bit by bit, stays too.
     """
-    if any(node.op.startswith("FusedBatchNorm") for node in definition.node):
+    names = {node.name for node in definition.node}
+    if output not in names or any(node.op.startswith("FusedBatchNorm") for node in definition.node):
         return definition
     with tf.Graph().as_default() as original:
         tf.import_graph_def(definition, name="")
@@ -38,7 +40,9 @@ def rewrite(definition):
                     taps = [tf.placeholder(tensor.dtype, tensor.shape) for tensor in inputs]
                     wires.update({tap.op.name: _name(tensor) for tap, tensor in zip(taps, inputs)})
                     wires[end.name] = _name(build(*taps))
-    return _joined(definition, pieces.as_graph_def(), wires) if wires else definition
+    if not wires or output in wires:
+        return definition
+    return tf.graph_util.extract_sub_graph(_joined(definition, pieces.as_graph_def(), wires), [output])
 
 
 def _joined(definition, pieces, wires):
