@@ -112,6 +112,8 @@ def test_our_own_settings_are_accepted(overlay):
             "published/nyu",
             'train.weights = "published/nyu": published has no such network, only none at all',
         ),
+        ("runs.1p", {"devices": 1, "weights": "a.h5"}, 'runs.1p.weights = "a.h5": must be published/<name>, or empty'),
+        ("runs.1p", {"devices": 1, "weights": "published/x"}, "published has no such network, only none at all"),
         ("published.nyu", "nyu.pb", 'config: published.nyu = "nyu.pb": must be a path that ends in .h5 or .index'),
         ("predictions.mine", {}, "config: predictions.mine.input: missing"),
         ("predictions.mine", {"input": [""]}, 'predictions.mine.input[0] = "": must not be empty'),

@@ -88,6 +88,12 @@ def test_a_network_trained_elsewhere_is_imported_and_evaluated_without_training(
     assert "--size 96 128 --mid_activation false" in output
     assert "--weights results/published/nyu/checkpoints/epoch0" in output and output.count("--weights") == 1
     assert "import_weights" not in output
+    # One run goes on from what another one has trained.
+    own = {"own": "results/1p/checkpoints/epoch6/model.ckpt.index"}
+    runs = {"tuned": {"devices": 1, "weights": "published/own"}}
+    tuned = project.configure({"published": own, "runs": runs})
+    plan = project.planned("results/tuned/checkpoints/epoch2/model.json", *tuned)
+    assert (plan["train_model"], plan["import_published"]) == (4, 1)
     del settings["train"]
     project.configure(settings)
     # What is trained stays as it is, and no run has an epoch 0.

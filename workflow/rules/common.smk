@@ -150,26 +150,25 @@ def epoch_before(wildcards):
 def start_folder(wildcards):
     """The checkpoint or the weights that a segment of training starts from; None for random weights."""
     epoch = epoch_before(wildcards)
-    return "results/{}/checkpoints/epoch{}".format(wildcards.run, epoch) if epoch else weights_folder()
+    return "results/{}/checkpoints/epoch{}".format(wildcards.run, epoch) if epoch else weights_folder(wildcards.run)
 
 
-def weights_folder():
-    """Where the weights are that runs begin with: of an encoder, or of a whole network; None for random ones."""
-    name = config["train"]["weights"]
+def weights_name(run):
+    """What a run begins with: the file of Keras, the name of a whole network, or nothing."""
+    return config["runs"][run].get("weights", config["train"]["weights"])
+
+
+def weights_folder(run):
+    """Where the weights are that a run begins with: of an encoder, or of a whole network; None for random ones."""
+    name = weights_name(run)
     if name in published():
         return "results/{}/checkpoints/epoch0".format(name)
     return "results/weights/{}".format(config["model"]["encoder"]) if name else None
 
 
-def encoder_file():
-    """The file of Keras that runs begin with, if they do."""
-    name = config["train"]["weights"]
-    return [] if name in published() else name or []
-
-
 def start_files(wildcards):
     """Input function: the files of `start_folder`."""
-    whole = epoch_before(wildcards) or config["train"]["weights"] in published()
+    whole = epoch_before(wildcards) or weights_name(wildcards.run) in published()
     names = ["model.ckpt.index", "model.ckpt.data-00000-of-00001", "model.json" if whole else "weights.json"]
     folder = start_folder(wildcards)
     return [os.path.join(folder, name) for name in names] if folder else []
@@ -317,11 +316,20 @@ def example_panels():
     return of_runs("results/{run}/inference/examples.png") if config["data"]["examples"] else []
 
 
-def weights_side():
-    """The side file of the weights that runs begin with, if there are any."""
-    folder = weights_folder()
-    name = "model.json" if config["train"]["weights"] in published() else "weights.json"
-    return [os.path.join(folder, name)] if folder else []
+def encoder_file():
+    """The file of Keras that runs begin with, if they do."""
+    name = config["train"]["weights"]
+    return [] if name in published() else name or []
+
+
+def weights_sides():
+    """The side files of the weights that runs begin with."""
+    sides = [
+        os.path.join(weights_folder(run), "model.json" if weights_name(run) in published() else "weights.json")
+        for run in config["runs"]
+        if weights_name(run)
+    ]
+    return list(dict.fromkeys(sides))
 
 
 def reported_settings():

@@ -18,7 +18,7 @@ rule write_report:
         histories=of_runs(rules.train_model.output.history),
         performance=measured_runs,
         published=evaluated_networks,
-        weights=weights_side(),
+        weights=weights_sides(),
     output:
         curves=report(
             of_runs("results/report/loss_{run}.png"),
