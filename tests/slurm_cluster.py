@@ -3,8 +3,9 @@
     python tests/slurm_cluster.py /tmp/cluster -- sinfo
     python tests/slurm_cluster.py /tmp/cluster -- snakemake --workflow-profile profiles/slurm all
 
-starts the daemons, runs the command where `sbatch`, `srun` and the like talk to them, and ends them with it. Needs root
-and Debian's packages slurmctld, slurmd, slurm-client and munge; no service is started and nothing in /etc is touched.
+starts the daemons, runs the command where `sbatch`, `srun` and the like talk to them, and ends them with it. Jobs in
+the partition `all`, the default, drive those in `spare` back into the queue. Needs root and Debian's packages
+slurmctld, slurmd, slurm-client and munge; no service is started and nothing in /etc is touched.
 """
 
 import argparse
@@ -48,9 +49,12 @@ ReturnToService=2
 KillWait=60
 JobFileAppend=1
 MinJobAge=600
+PreemptType=preempt/partition_prio
+PreemptMode=REQUEUE
 NodeName={host} NodeHostname={host} NodeAddr=127.0.0.1 Port={ports[1]} CPUs=16 RealMemory=64000
 NodeName={host}-2 NodeHostname={host}-2 NodeAddr=127.0.0.1 Port={ports[2]} CPUs=16 RealMemory=64000
-PartitionName=all Nodes=ALL Default=YES MaxTime=INFINITE State=UP
+PartitionName=all Nodes=ALL Default=YES MaxTime=INFINITE State=UP PriorityTier=2 PreemptMode=OFF
+PartitionName=spare Nodes=ALL MaxTime=INFINITE State=UP PriorityTier=1
 """
 
 
@@ -100,7 +104,8 @@ class Cluster:
             # A second slurmd on this machine goes by a host name of its own.
             second = 'hostname "$0" && exec slurmd -D'
             self._start(self.nodes[1], ["unshare", "--uts", "sh", "-c", second, self.nodes[1]])
-            _wait(lambda: self.call("sinfo", "--noheader", "--Node", "--format=%T").split() == ["idle", "idle"])
+            states = ("sinfo", "--noheader", "--Node", "--partition=all", "--format=%T")
+            _wait(lambda: self.call(*states).split() == ["idle", "idle"])
         except BaseException:
             self.__exit__()
             raise

@@ -1,6 +1,7 @@
 """Files made to do harm: names that lead elsewhere, contents that fill the memory, code, links to other files."""
 
 import io
+import json
 import os
 import struct
 import zipfile
@@ -9,7 +10,7 @@ import zlib
 import h5py
 import numpy as np
 import pytest
-from densedepth import archives, conversion, records, testset, weights
+from densedepth import archives, conversion, labeled, matfile, pictures, records, testset, weights
 from densedepth.errors import PipelineError
 from PIL import Image
 
@@ -144,6 +145,58 @@ def test_an_array_of_one_enormous_image_is_refused(tmp_path):
         testset.open_test_set(test_archive(tmp_path / "nyu_test.zip", rgb=rgb, depth=b"", crop=b""))
 
 
+def test_facts_that_would_fill_the_memory_are_refused(tmp_path):
+    arrays = {"rgb": npy(np.zeros((1, 4, 4, 3), np.uint8)), "depth": npy(np.ones((1, 4, 4), np.float32))}
+    path = test_archive(tmp_path / "nyu_test.zip", crop=npy(np.array([0, 3, 0, 3])), **arrays)
+    with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("pictures.json", b"{}")
+    claim(path, "pictures.json", 4000000000)
+    with pytest.raises(PipelineError, match=r"pictures.json would have 4000000000 bytes unpacked"):
+        testset.open_test_set(path)
+
+
+def npy_header(shape, kind="|u1"):
+    stream = io.BytesIO()
+    np.lib.format.write_array_header_1_0(stream, {"descr": kind, "fortran_order": False, "shape": shape})
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize("start", [b"\x93NUMPY\x02\x00\xff\xff\xff\xff", b"\x93NUMPY\x01\x00\x10\x27" + b"(" * 10000])
+def test_a_header_that_is_none_is_refused(tmp_path, start):
+    with pytest.raises(PipelineError, match=r"eigen_test_rgb.npy: not a NumPy array that can be read"):
+        testset.open_test_set(test_archive(tmp_path / "nyu_test.zip", rgb=start, depth=b"", crop=b""))
+
+
+def test_an_array_of_fewer_than_no_images_is_refused(tmp_path):
+    rgb = npy_header((-1, -1, 4, 3)) + b"\0" * 12
+    with pytest.raises(PipelineError, match=r"eigen_test_rgb.npy: has shape"):
+        testset.open_test_set(
+            test_archive(tmp_path / "nyu_test.zip", rgb=rgb, depth=npy(np.ones((1, 1, 4))), crop=npy(np.arange(4)))
+        )
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        npy_header((10**6, 10**7)),
+        npy_header((2**62, 4), "<f8"),
+        npy_header((-4, -4)),
+        b"\x93NUMPY\x01\x00\x10\x27" + b"(" * 10000,
+        npy(np.array([{}], dtype=object)),
+    ],
+    ids=["larger than its file", "larger than a number", "less than nothing", "no header", "objects"],
+)
+def test_a_depth_map_of_ones_own_that_claims_too_much_is_refused(tmp_path, content):
+    (tmp_path / "pairs.csv").write_text("a.png,a.npy,train\nb.png,b.npy,test\n")
+    Image.new("RGB", (32, 32)).save(str(tmp_path / "a.png"))
+    (tmp_path / "a.npy").write_bytes(content + b"\0" * 16)
+    found = pictures.listed((32, 32), 1, 10, table=str(tmp_path / "pairs.csv"))
+    (tmp_path / "list.json").write_text(json.dumps(found))
+    with pictures.Pictures(str(tmp_path / "list.json")) as source:
+        with pytest.raises(PipelineError, match=r"a.npy: cannot be read as a NumPy array"):
+            source.pair(source.rows()[0])
+
+
 def keras_file(path):
     """The frame of a file of weights, with one layer."""
     file = h5py.File(str(path), "w")
@@ -171,3 +224,44 @@ def test_values_stored_in_another_file_are_refused(tmp_path):
         h5py.h5d.create(layer.id, b"kernel", h5py.h5t.NATIVE_FLOAT, space, create)
     with pytest.raises(PipelineError, match=r"a.h5: /conv1_conv/kernel has its values in another file"):
         weights.read_keras(str(tmp_path / "a.h5"))
+
+
+def test_an_array_of_weights_that_would_fill_the_memory_is_refused(tmp_path):
+    with keras_file(tmp_path / "a.h5") as file:
+        # Nothing is stored for zeros.
+        layer = file.create_group("conv1_conv")
+        layer.create_dataset("kernel", (1 << 20, 1 << 20), np.float32, chunks=(1024, 1024), compression="gzip")
+        layer.attrs["weight_names"] = [b"kernel"]
+    with pytest.raises(PipelineError, match=r"a.h5: /conv1_conv/kernel has 4398046511104 bytes in one piece"):
+        weights.read_keras(str(tmp_path / "a.h5"))
+
+
+def labeled_file(folder):
+    """An open file of labelled data without its depths."""
+    file = h5py.File(str(folder / "labeled.mat"), "w")
+    file.create_dataset("images", (2, 3, 640, 480), np.uint8, chunks=(1, 3, 640, 480), compression="gzip")
+    return file
+
+
+def test_labelled_data_that_lie_in_another_file_are_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(matfile, "read_numbers", lambda path, name: [1])
+    with h5py.File(str(tmp_path / "secret.h5"), "w") as other:
+        other["depths"] = np.ones((2, 640, 480), np.float32)
+    with labeled_file(tmp_path) as file:
+        file["depths"] = h5py.ExternalLink("secret.h5", "/depths")
+    words = [str(tmp_path / name) for name in ("labeled.mat", "splits.mat", "out.zip")]
+    with pytest.raises(PipelineError, match=r"labeled.mat: //depths is a link to another file"):
+        labeled.write(*words)
+    with labeled_file(tmp_path) as file:
+        file.create_dataset("depths", (1024, 640, 480), np.float32, chunks=(1024, 640, 480), compression="gzip")
+    with pytest.raises(PipelineError, match=r"labeled.mat: /depths has 1258291200 bytes in one piece"):
+        labeled.write(*words)
+
+
+def test_a_matlab_array_that_would_fill_the_memory_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(matfile, "LARGEST", 1 << 20)
+    data = zlib.compress(struct.pack("<II", 14, 1 << 24) + b"\0" * (1 << 24))
+    head = b"MATLAB 5.0".ljust(124) + b"\0\1IM"
+    (tmp_path / "splits.mat").write_bytes(head + struct.pack("<II", 15, len(data)) + data)
+    with pytest.raises(PipelineError, match=r"splits.mat: damaged.*an array of 1048576 bytes or more"):
+        matfile.read_numbers(str(tmp_path / "splits.mat"), "testNdxs")

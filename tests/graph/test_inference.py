@@ -91,6 +91,13 @@ def test_wrong_output_tensor_is_told_at_the_first_batch(frozen):
             evaluation.predict(predictor, np.zeros((1, 32, 64, 3), np.float32), 1)
 
 
+@pytest.mark.parametrize("gpus, chosen", [(0, ""), (1, ""), (4, "3")])
+def test_the_last_of_several_gpus_is_used(monkeypatch, gpus, chosen):
+    # There need not be any here: what is looked at is the choice.
+    monkeypatch.setattr(inference.tf.config.experimental, "list_physical_devices", lambda kind: ["a GPU"] * gpus)
+    assert inference._session_config().gpu_options.visible_device_list == chosen
+
+
 def test_panel_of_pictures_of_several_sizes(frozen, tmp_path, capsys):
     program = program_test()
     random = np.random.RandomState(0)

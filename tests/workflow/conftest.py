@@ -1,5 +1,6 @@
 """A copy of the workflow in a folder of its own, and a way to call Snakemake there."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -110,6 +111,32 @@ def finished(walked, tmp_path):
     """A copy of the finished project, to change at will."""
     shutil.copytree(walked.folder, tmp_path / "project")
     return Project(tmp_path / "project")
+
+
+CONDA = """#!/bin/sh
+case "$1 $2" in
+  "info --json") echo '{{"conda_version": "24.7.1", "conda_prefix": "{0}", "root_prefix": "{0}",
+    "platform": "linux-64"}}' ;;
+  "config "*) echo '{{"get": {{"channel_priority": "strict"}}}}' ;;
+  "env create")
+    while [ "$1" != --prefix ]; do shift; done
+    mkdir -p "$2/bin" "$2/conda-meta"
+    printf '#!/bin/sh\\nexec "{1}" "$@"\\n' >"$2/bin/python"
+    chmod +x "$2/bin/python" ;;
+  *) echo "conda 24.7.1" ;;
+esac
+"""
+
+
+@pytest.fixture
+def conda(tmp_path, monkeypatch, tensorflow_python):
+    """A command that stands in for conda: each environment that it makes has the interpreter of a runtime."""
+    folder = tmp_path / "conda" / "bin"
+    folder.mkdir(parents=True)
+    (folder / "conda").write_text(CONDA.format(folder.parent, tensorflow_python))
+    (folder / "conda").chmod(0o755)
+    (folder / "activate").write_text('export PATH="$1/bin:$PATH"\n')
+    monkeypatch.setenv("PATH", str(folder), prepend=os.pathsep)
 
 
 def edit(project, name):

@@ -1,6 +1,7 @@
 """The settings: what is accepted, what is refused and in which words, and that all of it is explained."""
 
 import copy
+import re
 import subprocess
 import sys
 import zipfile
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 import yaml
 from conftest import REPOSITORY
-from densedepth import configuration
+from densedepth import configuration, model, protocols
 
 SCHEMA = yaml.safe_load((REPOSITORY / "workflow/schemas/config.schema.yaml").read_text())
 CONFIG = yaml.safe_load((REPOSITORY / "config/config.yaml").read_text())
@@ -104,6 +105,7 @@ def test_our_own_settings_are_accepted(overlay):
         ("runs.a/b", {"devices": 1}, "config: runs.a/b: not a legal name; letters, digits,"),
         ("evaluate.protocols", ["bts"], 'config: evaluate.protocols = ["bts"]: must hold port, which the report shows'),
         ("evaluate.protocols", ["port", "kitti"], "must be one of port, paper, bts"),
+        ("runs.1p\n", {"devices": 1}, "config: runs.1p\n: not a legal name; letters, digits,"),
         ("published.a/b", "a.h5", "config: published.a/b: not a legal name; letters, digits,"),
         ("published.nyu", {"size": [480, 640]}, "config: published.nyu.file: missing"),
         ("published.nyu", {"file": "a.h5", "size": [480, 641]}, "published.nyu.size[1] = 641: must be a multiple"),
@@ -189,6 +191,18 @@ def test_every_key_is_explained_in_the_readme():
     text = (REPOSITORY / "config/README.md").read_text()
     missing = [".".join(path) for path in LEAVES if "`{}`".format(".".join(path).replace("*", "<name>")) not in text]
     assert missing == []
+
+
+def named_in(module, text):
+    """The names that the line with `text` of a module of the package lists."""
+    (line,) = re.findall(re.escape(text) + "(.*)", (REPOSITORY / "workflow/scripts/densedepth" / module).read_text())
+    return re.findall(r'"(\w+)":', line)
+
+
+def test_the_schema_names_what_the_code_knows():
+    assert LEAVES["model", "encoder"]["enum"] == sorted(model.BLOCKS)
+    assert LEAVES["evaluate", "protocols"]["items"]["enum"] == list(protocols.NAMES)
+    assert LEAVES[("platform",)]["enum"] == named_in("platforms/__init__.py", "_PLATFORMS = ")
 
 
 def test_the_program_checks_files_laid_over_each_other(tmp_path):

@@ -2,8 +2,10 @@
 
 import os
 import re
+import subprocess
+import sys
 
-from conftest import TINY
+from conftest import REPOSITORY, TINY
 
 SEGMENTS = [5, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20]
 
@@ -38,6 +40,12 @@ def test_the_recipe_of_the_port_is_a_chain_of_twelve_segments(project):
     assert plan["download_file"] == 3
     assert plan["import_weights"] == 1
     assert "make_sample" not in plan
+
+
+def test_with_all_results_of_the_recipe_there_is_nothing_to_do(tmp_path):
+    command = [sys.executable, str(REPOSITORY / "benchmarks/dry_run.py"), str(tmp_path / "made"), "--rounds", "1"]
+    run = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    assert run.returncode == 0, run.stdout
 
 
 def test_one_target_needs_no_cores_and_no_more_than_its_stages(project):
@@ -159,22 +167,7 @@ def test_the_runtime_decides_which_environment_is_used(project):
         assert "{}/bin/python".format(name) in " ".join(printed["train.py"][:3])
 
 
-CONDA = """#!/bin/sh
-case "$1" in
-  info) echo '{{"conda_version": "24.7.1", "conda_prefix": "{0}", "root_prefix": "{0}", "platform": "linux-64"}}' ;;
-  config) echo '{{"get": {{"channel_priority": "strict"}}}}' ;;
-  *) echo "conda 24.7.1" ;;
-esac
-"""
-
-
-def test_conda_environments_are_those_of_the_runtime(project, tmp_path, monkeypatch):
-    # Conda itself is not needed to see which environment a job would get, and that its command is plain `python`.
-    folder = tmp_path / "programs"
-    folder.mkdir()
-    (folder / "conda").write_text(CONDA.format(tmp_path))
-    (folder / "conda").chmod(0o755)
-    monkeypatch.setenv("PATH", str(folder), prepend=os.pathsep)
+def test_conda_environments_are_those_of_the_runtime(project, conda):
     for runtime in ("tf1", "tf2"):
         arguments = ("--sdm", "conda", "--config", "runtime=" + runtime)
         assert "envs/{}.yaml".format(runtime) in project.snakemake("--list-conda-envs", *arguments)

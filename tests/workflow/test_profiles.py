@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 import pytest
+import yaml
 from conftest import REPOSITORY, SETTINGS
 
 PROFILES = sorted(path.parent.name for path in REPOSITORY.glob("profiles/*/config.yaml"))
@@ -67,6 +68,18 @@ def test_devices_come_from_the_settings_not_from_what_is_at_hand(project):
     settings = project.configure({"runs": {"8p": {"devices": 8}}, "gpus": True})
     output = project.snakemake("-n", "-p", "--resources", "gpu=2", "--cores", "1", *settings)
     assert "--name 8p --devices 8" in " ".join(output.split())
+
+
+def limits(profile):
+    content = yaml.safe_load((REPOSITORY / "profiles" / profile / "config.yaml").read_text())
+    return content.get("resources", [])
+
+
+def test_one_training_at_a_time_where_all_begin_at_the_first_device():
+    assert "        training=1,\n" in (REPOSITORY / "workflow/rules/train.smk").read_text()
+    assert limits("gpu") == ["gpu=1", "training=1"]
+    assert limits("ascend") == ["npu=8", "training=1"]
+    assert [limits(profile) for profile in ("default", "slurm", "cluster-generic")] == [[], [], []]
 
 
 @pytest.fixture

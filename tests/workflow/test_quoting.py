@@ -1,11 +1,14 @@
 """Names and settings that a shell would take for commands."""
 
+import csv
 import re
 import shutil
 
+import numpy as np
 import pytest
 import yaml
 from conftest import REPOSITORY, TINY, copy
+from PIL import Image
 
 SCHEMA = yaml.safe_load((REPOSITORY / "workflow/schemas/config.schema.yaml").read_text())
 # Everything that means something to a shell; `{` and `}` mean something to Snakemake, and are refused by the schema.
@@ -19,6 +22,7 @@ HARMLESS = {
     "threads",
     "resources.launcher",
     "resources.is_distributed",
+    "resources.npu_addresses",
     "params.devices",
     "params.steps_per_device",
     "params.initial_epoch",
@@ -72,4 +76,40 @@ def test_hostile_names_pass_through_every_rule(tmp_path, tensorflow_python):
     data = {"train_archive": names["nyu_data"], "test_archive": names["nyu_test"], "examples": [names["1"]]}
     project.snakemake(*project.configure(dict(TINY, data=dict(TINY["data"], **data), python=str(python))))
     assert project.path("results/1p/inference/examples.png").stat().st_size > 0
+
+    # The stages that are not part of `all`: pictures, downloads, weights and networks of such names.
+    mine = project.path("mine {}".format(HOSTILE))
+    mine.mkdir()
+    for number, split in enumerate(("train", "train", "test")):
+        name = "{} {}".format(number, HOSTILE.replace("\n", " "))
+        Image.new("RGB", (96, 64), (50 * number, 90, 9)).save(mine / (name + ".png"))
+        np.save(mine / (name + ".npy"), np.full((64, 96), 2.0 + number))
+        with open(mine / "pairs.csv", "a") as stream:
+            csv.writer(stream).writerow([name + ".png", name + ".npy", split])
+    pictures = {"csv": str(mine / "pairs.csv"), "metres_per_unit": 1, "max_depth": 10}
+    weights = "weights {}.h5".format(HOSTILE.replace("\n", " "))
+    project.path(weights).write_text("no weights")
+    settings = {
+        "data": dict(TINY["data"], shards=1, pictures=pictures, examples=[]),
+        "evaluate": {"protocols": ["port"]},
+        "downloads": {"dataset/a.zip": {"urls": [names["nyu_test"]]}},
+        "download_cache": "cache {}".format(HOSTILE),
+        "predictions": {"mine": {"input": [str(mine)], "intrinsics": [90, 90, 48, 32]}},
+        "published": {"theirs": weights},
+        "report": {"gallery": 1},
+        "python": str(python),
+    }
+    arguments = project.configure(settings)
+    project.snakemake("downloads", "check_data", "results/baseline.json", "results/data/nyu_train.json", *arguments)
+    assert project.path("dataset/a.zip").read_bytes() == project.path(names["nyu_test"]).read_bytes()
+    project.snakemake("results/predictions/mine", "--allowed-rules", "predict_pictures", *arguments)
+    assert len(list(project.path("results/predictions/mine").glob("*_depth.*"))) >= 3
+    settings["train"] = {"weights": weights}
+    arguments = project.configure(settings)
+    for target in (
+        "results/published/theirs/checkpoints/epoch0/model.json",
+        "results/weights/densenet121/weights.json",
+    ):
+        # That far it must come.
+        assert "{}: not a readable HDF5 file".format(weights) in project.snakemake(target, *arguments, fails=True)
     assert [path for path in tmp_path.rglob("*") if path.name == "pwned"] == []

@@ -80,7 +80,22 @@ def test_a_full_disk_is_told_in_one_line_and_leaves_nothing_half(finished, targe
             assert path.is_dir() or path.suffix in (".json", ".jsonl") or path.read_bytes() == same.read_bytes(), path
 
 
-def test_a_read_only_results_folder_is_told(finished):
+def test_read_only_results_are_told(finished):
+    results = str(finished.path("results"))
+    finished.path("results/report.md").unlink()
+    bound = subprocess.run(["mount", "--bind", results, results], capture_output=True, text=True)
+    if bound.returncode != 0:
+        pytest.skip("cannot mount here: " + bound.stderr.strip())
+    try:
+        subprocess.run(["mount", "-o", "remount,bind,ro", results], check=True)
+        output = finished.snakemake("results/report.md", *SETTINGS, fails=True)
+        assert "Write-protected output files for rule write_report" in output
+    finally:
+        subprocess.run(["umount", "--lazy", results], check=True)
+    finished.snakemake("results/report.md", *SETTINGS)
+
+
+def test_a_read_only_folder_of_results_is_told(finished):
     finished.path("results/report.md").unlink()
     with small_disk(finished.path("results/report"), 1) as remount:
         remount("ro")

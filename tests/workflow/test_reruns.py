@@ -5,7 +5,7 @@ import re
 import shutil
 
 import pytest
-from conftest import PARTS, REPOSITORY, SETTINGS, edit, overlay
+from conftest import PARTS, REPOSITORY, SETTINGS, TINY, edit, overlay
 
 GALLERY_AND_PANEL = {"predict_examples": 1, "draw_gallery": 1}
 FROM_GRAPH = {"infer_frozen_graph": 1, **GALLERY_AND_PANEL}
@@ -131,6 +131,19 @@ def test_a_change_makes_again_what_uses_it_and_says_why(finished, name):
     output = finished.snakemake("--dry-run", *arguments)
     assert finished.jobs(output) == expected
     assert table()[name] in output
+
+
+def test_an_environment_file_counts_where_conda_makes_the_environments(project, conda):
+    arguments = ("results/baseline.json", *project.configure(TINY), "--sdm", "conda")
+    project.snakemake(*arguments)
+    assert project.planned(*arguments) == {}
+    with open(project.path("envs/tf2.yaml"), "a") as stream:
+        stream.write("# An edit.\n")
+    # It counts, too, whether conda is used at all.
+    for words in (arguments, arguments[:-2]):
+        output = project.snakemake("--dry-run", *words)
+        assert project.jobs(output) == {"make_sample": 1, "evaluate_baseline": 1}
+        assert "Software environment definition has changed" in output
 
 
 def test_a_cosmetic_edit_can_be_waived_once_for_all(finished):

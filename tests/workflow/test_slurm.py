@@ -88,6 +88,14 @@ class Trainings:
         (job,) = {environment["SLURM_JOB_ID"] for environment in environments}
         return job, sorted(environment["SLURMD_NODENAME"] for environment in environments)
 
+    def urgent(self, node):
+        """Submit a job of a partition that goes before the others, for half of the node; returns its number."""
+        words = ("--parsable", "--nodelist=" + node, "--cpus-per-task=8", "--output=/dev/null", "--wrap=sleep 600")
+        return self._cluster.call("sbatch", *words).strip()
+
+    def state(self, job):
+        return self._cluster.call("squeue", "--noheader", "--format=%T", "--states=all", "--jobs", job).strip()
+
     def end(self, job):
         """Wait until the job has gone from the nodes."""
         self.until(lambda: job not in self._cluster.call("squeue", "--noheader", "--format=%i").split())
@@ -130,11 +138,10 @@ def test_a_cluster_s_life_costs_no_step_and_repeats_none(cluster, tmp_path, tens
         *project.configure(dict(SETTINGS, python=tensorflow_python)),
         *("--slurm-status-command", "squeue", "--slurm-no-account", "--slurm-keep-successful-logs"),
         *("--slurm-init-seconds-before-status-checks", "2", "--latency-wait", "5"),
+        "--set-resources",
         # The first training on two devices gets the shortest time limit that there is.
-        *(
-            "--set-resources",
-            "train_model:runtime=1 if wildcards.run + wildcards.epoch == '2p1' and attempt == 1 else 60",
-        ),
+        "train_model:runtime=1 if wildcards.run + wildcards.epoch == '2p1' and attempt == 1 else 60",
+        "train_model:slurm_partition='spare' if wildcards.run == '1p' else 'all'",
     )
     try:
         # On two nodes under srun, with a minute's limit that it will not keep.
@@ -143,19 +150,25 @@ def test_a_cluster_s_life_costs_no_step_and_repeats_none(cluster, tmp_path, tens
 
         # Cancelled.
         job, _ = trainings.at("1p", 1, 2)
-        trainings.gate("1p", 5)
         cluster.call("scancel", job)
         trainings.end(job)
+        trainings.gate("1p", 5)
 
-        # Sent back into the queue, as preemption does it; Slurm lets such a job wait unless it is told otherwise.
-        job, _ = trainings.at("1p", 1, 5)
+        # Driven out by a job that goes before it. Slurm lets such a job wait for minutes unless it is told otherwise.
+        job, (node,) = trainings.at("1p", 1, 5)
+        urgent = trainings.urgent(node)
+        trainings.until(lambda: trainings.state(job) == "PENDING" and trainings.state(urgent) == "RUNNING")
+        assert "Restarts=1" in cluster.call("scontrol", "show", "job", job)
+        cluster.call("scancel", urgent)
         trainings.gate("1p", STEPS + 2)
-        cluster.call("scontrol", "requeue", job)
-        trainings.until(lambda: "PENDING" in cluster.call("squeue", "--noheader", "--format=%T", "--jobs", job))
         cluster.call("scontrol", "update", "JobId=" + job, "StartTime=now")
 
-        # The node drained, and the controller gone while the job ends.
+        # Evaluated while the next segment trains.
         job, (node,) = trainings.at("1p", 2, 2)
+        trainings.until(project.path("results/1p/evaluation/epoch1.json").exists)
+        assert trainings.state(job) == "RUNNING"
+
+        # The node drained, and the controller gone while the job ends.
         cluster.call("scontrol", "update", "NodeName=" + node, "State=DRAIN", "Reason=test")
         cluster.stop_controller()
         trainings.open("1p")

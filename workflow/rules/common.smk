@@ -226,6 +226,24 @@ def npu_flags():
     ]
 
 
+def npu_address_flags():
+    """Flags of train.py for the addresses of the Ascend devices, where the config has them."""
+    return " ".join(["--npu_addresses", *config["npu_addresses"]] if config["npu_addresses"] else [])
+
+
+def single_device_speed(wildcards):
+    """Input function: the measured speed of the first run of one device, which scaling is told against."""
+    devices = {run: settings["devices"] for run, settings in config["runs"].items()}
+    singles = [run for run in devices if devices[run] == 1] if devices[wildcards.run] > 1 else []
+    return ["results/{}/performance.json".format(run) for run in singles[:1]]
+
+
+def performance_flags(wildcards, input):
+    """Flags of train.py that measure the speed of a run in place of training it."""
+    words = ["--epochs 1 --performance results/{}/performance.json".format(wildcards.run)]
+    return " ".join(words + ["--single {}".format(path) for path in input.single])
+
+
 def last_checkpoint(name):
     """Input function: file `name` of the last checkpoint of the run of the wildcards."""
     return lambda wildcards: "results/{}/checkpoints/epoch{}/{}".format(
@@ -334,10 +352,10 @@ def weights_sides():
 
 def reported_settings():
     """The settings that decide the results, as JSON text: not those of the machine and addresses."""
-    machine = ("runtime", "python", "platform", "gpus", "devices_per_node", "npu_options")
+    machine = ("runtime", "python", "platform", "gpus", "devices_per_node", "npu_options", "npu_addresses")
     addresses = ("downloads", "download_cache", "published")
     other_targets = ("predictions", "onnx", "om")
     settings = {key: value for key, value in config.items() if key not in machine + addresses + other_targets}
-    apart = ("state_minutes", "performance_steps")
+    apart = ("state_minutes", "rank_timeout", "performance_steps")
     settings["train"] = {key: value for key, value in config["train"].items() if key not in apart}
     return json.dumps(settings, sort_keys=True)

@@ -175,12 +175,15 @@ rule draw_gallery:
         side="results/{run}/export/model.pb.json",
         test=test_archive(),
     output:
-        scenes=report(
-            expand("results/{{run}}/gallery/{name}.png", name=gallery_scenes()),
-            caption="../report/gallery.rst",
-            category="Pictures",
-            labels={"run": "{run}", "picture": "gallery"},
-        ),
+        scenes=[
+            report(
+                f"results/{{run}}/gallery/{name}.png",
+                caption="../report/gallery.rst",
+                category="Pictures",
+                labels={"run": "{run}", "picture": name.replace("_", " ")},
+            )
+            for name in gallery_scenes()
+        ],
         data=expand("results/{{run}}/gallery/{name}.npz", name=gallery_scenes()),
         side="results/{run}/gallery/gallery.json",
     log:

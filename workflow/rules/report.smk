@@ -20,22 +20,31 @@ rule write_report:
         published=evaluated_networks,
         weights=weights_sides(),
     output:
-        curves=report(
-            of_runs("results/report/loss_{run}.png"),
-            caption="../report/curves.rst",
-            category="Curves",
-        ),
-        metrics=report(
-            of_runs("results/report/metrics_{run}.png"),
-            caption="../report/metrics.rst",
-            category="Curves",
-        ),
-        page="results/report.html",
-        text=report(
-            "results/report.md",
+        curves=[
+            report(
+                f"results/report/loss_{run}.png",
+                caption="../report/curves.rst",
+                category="Curves",
+                labels={"run": run, "curve": "loss"},
+            )
+            for run in config["runs"]
+        ],
+        metrics=[
+            report(
+                f"results/report/metrics_{run}.png",
+                caption="../report/metrics.rst",
+                category="Curves",
+                labels={"run": run, "curve": "metrics"},
+            )
+            for run in config["runs"]
+        ],
+        page=report(
+            "results/report.html",
             caption="../report/report.rst",
             category="Report",
+            labels={"page": "tables, curves and scenes of all runs"},
         ),
+        text="results/report.md",
     log:
         "results/logs/write_report.log",
     localrule: True

@@ -17,7 +17,7 @@ rule import_weights:
     log:
         "results/logs/import_weights_{encoder}.log",
     wildcard_constraints:
-        encoder="densenet(121|169|201)",
+        encoder=one_of([config["model"]["encoder"]]),
     conda:
         environment()
     resources:

@@ -50,6 +50,14 @@ def positive_int(word):
     return value
 
 
+def whole_number(word):
+    """A whole number of at least 0."""
+    value = int(word)
+    if value < 0:
+        raise argparse.ArgumentTypeError("{} is below 0".format(word))
+    return value
+
+
 def run(arguments, work, argv=None):
     """Parse `argv` (`-` and `_` count alike in flag names), write the log header, call `work(args)`.
 

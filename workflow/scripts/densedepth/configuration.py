@@ -65,7 +65,13 @@ def _validator():
             ),
         }
     )
-    return jsonschema.validators.extend(jsonschema.Draft202012Validator, type_checker=checker)
+    return jsonschema.validators.extend(jsonschema.Draft202012Validator, {"pattern": _pattern}, type_checker=checker)
+
+
+def _pattern(validator, pattern, value, schema):
+    # At the end of a pattern, `$` is the end of the text in JSON Schema; in Python it would let a newline pass.
+    if isinstance(value, str) and not re.search(re.sub(r"\$$", r"\\Z", pattern), value):
+        yield jsonschema.ValidationError("{!r} does not match {!r}".format(value, pattern))
 
 
 def _lines(error):

@@ -8,6 +8,8 @@ Two public programs rebuild DenseDepth's arrays in this way (computational-imagi
 nianticlabs/wavelet-monodepth): filled depths, images in the order of `testNdxs`, crop 20..459 x 24..615.
 """
 
+import contextlib
+
 import numpy as np
 
 from . import matfile, testset_writer
@@ -23,14 +25,15 @@ def write(labeled, splits, out):
 
     One image is in memory at a time. Raises PipelineError with file and variable for what is not as described above.
     """
-    import h5py
+    # Here, since a test archive of one's own pictures is written without h5py.
+    from . import hdf5
 
     numbers = matfile.read_numbers(splits, "testNdxs")
-    try:
-        source = h5py.File(labeled, "r")
-    except OSError as error:
-        raise PipelineError("{}: cannot be opened as a MATLAB 7.3 file ({})".format(labeled, error)) from None
-    with source:
+    with contextlib.ExitStack() as stack:
+        try:
+            source = stack.enter_context(hdf5.open_file(labeled))
+        except OSError as error:
+            raise PipelineError("{}: cannot be opened as a MATLAB 7.3 file ({})".format(labeled, error)) from None
         images = _variable(source, labeled, "images", (3, _COLUMNS, _ROWS))
         depths = _variable(source, labeled, "depths", (_COLUMNS, _ROWS))
         count = min(len(images), len(depths))

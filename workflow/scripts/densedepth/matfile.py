@@ -10,6 +10,7 @@ import zlib
 
 import numpy as np
 
+from .archives import LARGEST
 from .errors import PipelineError
 
 _MATRIX, _COMPRESSED = 14, 15
@@ -36,7 +37,7 @@ def read_numbers(path, name):
     try:
         for kind, content in _elements(data[_HEADER_BYTES:], order):
             if kind == _COMPRESSED:
-                kind, content = next(_elements(zlib.decompress(content), order))
+                kind, content = next(_elements(_inflated(content), order))
             if kind != _MATRIX:
                 continue
             parts = [part for _, part in zip(range(4), _elements(content, order))]
@@ -50,6 +51,13 @@ def read_numbers(path, name):
     except (struct.error, zlib.error, IndexError, KeyError, StopIteration, ValueError) as error:
         raise PipelineError("{}: damaged, or of another kind ({!r}); get it again".format(path, error)) from None
     raise PipelineError("{}: has no variable {}; it has {}".format(path, name, ", ".join(names) or "none"))
+
+
+def _inflated(content):
+    data = zlib.decompressobj().decompress(content, LARGEST)
+    if len(data) == LARGEST:
+        raise ValueError("an array of {} bytes or more".format(LARGEST))
+    return data
 
 
 def _elements(data, order):

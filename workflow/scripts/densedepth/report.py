@@ -387,7 +387,7 @@ def _measured(page, runs):
     for run in runs:
         number = run.speed.number
         per_device = number("performance", "images_per_second_per_device")
-        single = _single_device(run, runs)
+        scaling = run.speed.get("performance", "scaling_efficiency", default=None)
         rows.append(
             (
                 run.name,
@@ -399,7 +399,7 @@ def _measured(page, runs):
                 "{:.0f}".format(number("performance", "step_ms")),
                 "{:.2f}".format(number("performance", "images_per_second")),
                 "{:.2f}".format(per_device),
-                BLANK if single is None else "{:.0f} %".format(100 * per_device / single),
+                BLANK if scaling is None else "{:.0f} %".format(100 * scaling),
                 "{:.0f} MB".format(number("performance", "peak_memory_mb")),
             )
         )
@@ -408,20 +408,9 @@ def _measured(page, runs):
     page.add_table(rows, columns, numbers=columns[3:])
     page.add(
         "Measured by `snakemake train_performance_<run>`: the median step after warm-up. Scaling: images/s per device "
-        "against the run of one device with the same network, input and batch. Memory: the peak of one process on its "
-        "host, without that of a GPU or NPU."
+        "against the run of one device with the same network, input, batch and machine. Memory: the peak of one "
+        "process on its host, without that of a GPU or NPU."
     )
-
-
-def _single_device(run, runs):
-    """images/s of the run among `runs` that does the same on one device, or None."""
-
-    def kind(one):
-        facts = [one.speed.get("performance", key) for key in ("device", "precision", "batch_size")]
-        return facts + [one.speed.get("model"), one.speed.get("size")]
-
-    alike = [one for one in runs if one.speed.get("performance", "world_size") == 1 and kind(one) == kind(run)]
-    return alike[0].speed.number("performance", "images_per_second") if alike else None
 
 
 def _draw_curves(findings, figures):

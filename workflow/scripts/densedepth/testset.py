@@ -7,10 +7,11 @@ pictures.json          only in archives made of one's own pictures: the greatest
 """
 
 import json
+import tokenize
 
 import numpy
 
-from .archives import DAMAGE, LARGEST, open_zip
+from .archives import DAMAGE, LARGEST, open_zip, unpacked
 from .depth import LIMITS_M
 from .errors import PipelineError
 from .testset_writer import CROP, DEPTH, PICTURES, RGB
@@ -44,7 +45,7 @@ class TestSet:
         crop = _Array(path, archive, CROP)
 
         rgb, depth = self._rgb, self._depth
-        if len(rgb.shape) != 4 or rgb.shape[3] != 3 or 0 in rgb.shape:
+        if len(rgb.shape) != 4 or rgb.shape[3] != 3 or min(rgb.shape) < 1:
             raise rgb.error("has shape {}, where (images, height, width, 3) belongs", rgb.shape)
         if rgb.dtype != numpy.uint8 and rgb.dtype.kind != "f":
             raise rgb.error("has dtype {}, where uint8 or floats belong", rgb.dtype)
@@ -86,7 +87,7 @@ class TestSet:
         if PICTURES not in self._zip.namelist():
             return LIMITS_M, False
         try:
-            facts = json.loads(self._zip.read(PICTURES).decode("utf-8"))
+            facts = json.loads(unpacked(self.path, self._zip, PICTURES).decode("utf-8"))
             return (LIMITS_M[0], float(facts["max_depth_m"])), bool(facts["holes"])
         except DAMAGE + (ValueError, KeyError, TypeError) as error:
             raise PipelineError("{}: {}: cannot be read ({})".format(self.path, PICTURES, error)) from None
@@ -178,14 +179,11 @@ class _Array:
         try:
             stream = self._zip.open(self._info)
             version = numpy.lib.format.read_magic(stream)
-            reader = {
-                (1, 0): numpy.lib.format.read_array_header_1_0,
-                (2, 0): numpy.lib.format.read_array_header_2_0,
-            }.get(version)
-            if reader is None:
+            # The others are for headers beyond 64 KB, which no array of pictures has.
+            if version != (1, 0):
                 raise ValueError("format {}.{}".format(*version))
-            self.shape, fortran_order, self.dtype = reader(stream)
-        except DAMAGE + (ValueError,) as error:
+            self.shape, fortran_order, self.dtype = numpy.lib.format.read_array_header_1_0(stream)
+        except DAMAGE + (ValueError, OverflowError, tokenize.TokenError) as error:
             raise self.error("not a NumPy array that can be read ({})", error) from None
         if self.dtype.hasobject:
             raise self.error("has dtype object, which is never loaded")

@@ -6,10 +6,9 @@ Values travel as plain dicts {variable name: float32 array}.
 import os
 import re
 
-import h5py
 import numpy as np
 
-from . import checkpoints, files, network, runtime
+from . import checkpoints, files, hdf5, network, runtime
 from .errors import PipelineError
 from .model import BLOCKS, Model
 from .tf import tf
@@ -175,8 +174,7 @@ def read_keras(path):
         raise PipelineError("{}: no such weight file".format(path))
     stored = {}
     try:
-        with h5py.File(path, "r") as root:
-            _refuse_other_files(path, root)
+        with hdf5.open_file(path) as root:
             group = root.get("model_weights", root)
             layers = _names(group, "layer_names")
             if not layers:
@@ -187,7 +185,7 @@ def read_keras(path):
             for layer in layers:
                 for weight in _names(group[layer], "weight_names"):
                     kind = weight.rpartition("/")[2].partition(":")[0]
-                    stored[key_of(layer, kind)] = np.asarray(group[layer][weight], np.float32)
+                    stored[key_of(layer, kind)] = np.asarray(hdf5.values(path, group[layer][weight]), np.float32)
     except (OSError, KeyError, RuntimeError, ValueError) as error:
         raise PipelineError(
             "{}: not a readable HDF5 file, or a truncated one ({} bytes: {}); fetch it again".format(
@@ -195,20 +193,6 @@ def read_keras(path):
             )
         ) from None
     return stored
-
-
-def _refuse_other_files(path, group):
-    """HDF5 can name other files to take groups or values from; a file of weights is all that is asked for."""
-    for name in group:
-        if isinstance(group.get(name, getlink=True), h5py.ExternalLink):
-            raise PipelineError(
-                "{}: {}/{} is a link to another file; such are not followed".format(path, group.name, name)
-            )
-        below = group.get(name)
-        if isinstance(below, h5py.Group):
-            _refuse_other_files(path, below)
-        elif below is not None and (below.external or below.is_virtual):
-            raise PipelineError("{}: {} has its values in another file; such are not read".format(path, below.name))
 
 
 def _names(group, attribute):
