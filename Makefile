@@ -23,7 +23,7 @@ PARALLEL := --numprocesses auto --maxprocesses 4 --dist worksteal
 
 all:
 	@$(SETUP) --runtime $(RUNTIME) workflow runtime
-	@$(SNAKEMAKE) --cores $(CORES) $(if $(CONFIG),--configfile $(CONFIG)) $(if $(filter-out auto,$(RUNTIME)),--config runtime=$(RUNTIME)) -- all
+	@$(SNAKEMAKE) --cores $(CORES) $(if $(CONFIG),--configfile '$(CONFIG)') $(if $(filter-out auto,$(RUNTIME)),--config runtime=$(RUNTIME)) -- all
 
 setup:
 	@$(SETUP) --runtime $(RUNTIME) workflow runtime
@@ -37,7 +37,7 @@ lint:
 	@$(SETUP) workflow dev
 	$(TOOLS)/ruff check .
 	$(TOOLS)/ruff format --check .
-	PATH=$(CURDIR)/$(TOOLS):$$PATH snakefmt --check Snakefile workflow/rules
+	PATH="$(CURDIR)/$(TOOLS):$$PATH" snakefmt --check Snakefile workflow/rules
 	$(SNAKEMAKE) --lint
 
 unit:

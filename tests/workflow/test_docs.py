@@ -62,8 +62,12 @@ def test_make_knows_its_targets(command):
     assert run.returncode == 0 and run.stdout, run.stderr
 
 
+# What these would do takes a network, a cluster, or software that need not be here; the others are really run.
+PLANNED_ONLY = ("config/nyu.yaml", "profiles/slurm", "onnx", "om.json")
+
+
 @pytest.mark.parametrize("command", of("snakemake"))
-def test_snakemake_understands(command, finished):
+def test_snakemake_does_it(command, finished):
     words = shlex.split(command)[1:]
     finished.configure({"data": {"examples": []}}, "over.yaml")
     configfile = words.index("--configfile") + 1 if "--configfile" in words else None
@@ -71,7 +75,7 @@ def test_snakemake_understands(command, finished):
         words += SETTINGS
     elif not finished.path(words[configfile]).exists():
         words[configfile] = "over.yaml"
-    if not {"-n", "--unlock", "--report"} & set(words):
+    if any(part in command for part in PLANNED_ONLY):
         words.append("-n")
     finished.snakemake(*words)
 

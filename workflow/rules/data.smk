@@ -243,7 +243,7 @@ rule check_data:
         mem_mb=4000,
         runtime=240,
     params:
-        test=lambda wildcards, input: ["--test_data", *input.test] if input.test else [],
+        test=lambda wildcards, input: ["--test_data", input.test] if input.test else [],
         skip_bad=lookup(dpath="data/skip_bad", within=config),
     message:
         "reading all data of {input.train}"
