@@ -5,6 +5,8 @@
 RUNTIME ?= auto
 CORES ?= all
 CONFIG ?=
+BENCH ?=
+FULL ?=
 
 SNAKEMAKE := .venv/workflow/bin/snakemake
 TOOLS := .venv/workflow/bin
@@ -19,7 +21,7 @@ SETUP := for python in python3 python3.13 python3.12 python3.11 python; do \
 PARALLEL := --numprocesses auto --maxprocesses 4 --dist worksteal
 
 .DEFAULT_GOAL := all
-.PHONY: all setup onnx test lint unit workflow-tests slurm docs clean help
+.PHONY: all setup onnx test lint unit workflow-tests slurm bench docs clean help
 
 all:
 	@$(SETUP) --runtime $(RUNTIME) workflow runtime
@@ -61,6 +63,11 @@ slurm:
 	  || echo "slurm: could not be installed; its test will be skipped"; \
 	else echo "slurm: neither here nor root on Debian; its test will be skipped"; fi
 
+# Of all benchmarks, or of those in BENCH.
+bench:
+	@$(SETUP) workflow tf1? tf2 onnx bench
+	$(TOOLS)/python benchmarks/bench.py $(BENCH) $(if $(FULL),--full)
+
 docs:
 	@$(SETUP) workflow
 	$(TOOLS)/python docs/rule_graph.py
@@ -77,6 +84,7 @@ help:
 	@echo "make unit            unit and graph tests on each runtime; Ascend tests on tf1"
 	@echo "make workflow-tests  tests that run Snakemake"
 	@echo "make slurm           install Slurm for its test, as root on Debian"
+	@echo "make bench           measure the speed, write docs/performance.md; BENCH=inference for one, FULL=1 for all sizes"
 	@echo "make docs            write the rule graph into the READMEs"
 	@echo "make clean           remove results (the environments in .venv and the files in dataset stay)"
 	@echo

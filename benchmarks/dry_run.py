@@ -8,7 +8,9 @@ they are right, and times both in turn. The last line gives the medians and thei
 
 import argparse
 import csv
+import json
 import os
+import resource
 import shutil
 import statistics
 import subprocess
@@ -24,6 +26,7 @@ def build_parser():
     arguments.add_argument("folder", help="is made, and must not be there yet")
     arguments.add_argument("--configfile", default="config/nyu.yaml")
     arguments.add_argument("--rounds", type=int, default=5)
+    arguments.add_argument("--json", help="file for the figures")
     return arguments
 
 
@@ -41,6 +44,10 @@ def main():
         sys.exit("there is something to do:\n" + output)
     alone, dry = (statistics.median(took[name]) for name in commands)
     print("snakemake --version {:.2f} s, snakemake -n all {:.2f} s, ratio {:.2f}".format(alone, dry, dry / alone))
+    if args.json:
+        peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+        with open(args.json, "w") as stream:
+            json.dump({"seconds": took, "peak_mb": peak}, stream, indent=1, sort_keys=True)
 
 
 def prepare(folder, configfile):

@@ -1,18 +1,23 @@
-"""Compare the training input with a plain pipeline of the reference port's kind, in one process and on one core.
+"""Compare the training input with a plain pipeline of the reference port's kind, on one core.
 
     taskset -c 0 python benchmarks/input_pipeline.py --records results/data/nyu_train.tfrecords
 
 Both read the same records at 480x640 and make batches of 4. The plain one does what the port's does: read in file order
-through a shuffle buffer, decode, scale, clip, invert, resize both bilinearly, mirror and exchange channels under
-tf.cond. Rounds alternate, so that other work on the machine falls on both; the figures are images per second of
-processor time, all threads counted, and the median of the rounds' ratios. Also the peak memory of each in a process of
-its own (`--alone port|ours`).
+through a shuffle buffer, decode, scale, clip, invert, resize both bilinearly, exchange channels and mirror under
+tf.cond. Each has a process of its own; their rounds alternate, so that other work on the machine falls on both. The
+figures are images per second of processor time, all threads counted, from a full queue to a full queue; the ratio is
+the median of those of the rounds. The decoders alone, of TensorFlow and of Pillow, say how much of it could be saved
+at all. --json takes all figures.
 """
 
 import argparse
+import io
+import json
 import os
+import platform
 import resource
 import statistics
+import subprocess
 import sys
 import time
 
@@ -22,34 +27,40 @@ from densedepth import dataset
 from densedepth.order import CHANNEL_ORDERS, Order
 from densedepth.records import RecordIndex, expand
 from densedepth.tf import tf
+from PIL import Image
 
 BATCH = 4
+PIPELINES = ("port", "ours")
 
 
 def port(paths, size):
-    """The port's kind of pipeline; its shuffle buffer is that of `--buffer` records."""
+    """The port's kind of pipeline, operation by operation, but for the shuffle buffer, which would hold all records."""
 
     def decode(example):
         features = {"data_x": tf.FixedLenFeature([], tf.string), "data_y": tf.FixedLenFeature([], tf.string)}
         features = tf.parse_single_example(example, features)
-        image = tf.cast(tf.image.decode_jpeg(features["data_x"], channels=3), tf.float32) / 255.0
-        depth = tf.cast(tf.image.decode_png(features["data_y"], channels=1), tf.float32) / 255.0 * 1000.0
-        target = 1000.0 / tf.clip_by_value(depth, 10.0, 1000.0)
+        image = tf.image.decode_jpeg(features["data_x"], channels=3)
+        image = tf.clip_by_value(tf.cast(image, tf.float32) / 255, 0, 1)
+        depth = tf.image.decode_png(features["data_y"], channels=1)
+        target = 1000 / tf.clip_by_value(tf.cast(depth, tf.float32) / 255 * 1000, 10, 1000)
         image = tf.image.resize_bilinear(image[tf.newaxis], size)[0]
         target = tf.image.resize_bilinear(target[tf.newaxis], (size[0] // 2, size[1] // 2))[0]
-        return augment(image, target)
-
-    def augment(image, target):
-        mirror = tf.random_uniform([]) < 0.5
-        image = tf.cond(mirror, lambda: tf.image.flip_left_right(image), lambda: image)
-        target = tf.cond(mirror, lambda: tf.image.flip_left_right(target), lambda: target)
-        row = tf.random_uniform([], 0, len(CHANNEL_ORDERS), tf.int32)
-        swap = tf.random_uniform([]) < 0.5
-        image = tf.cond(swap, lambda: tf.gather(image, tf.gather(CHANNEL_ORDERS, row), axis=2), lambda: image)
         return image, target
 
+    def swapped(image):
+        order = tf.constant(CHANNEL_ORDERS)[tf.random_uniform([], 0, len(CHANNEL_ORDERS), tf.int32)]
+        planes = tf.gather(tf.split(image, 3, -1), order)
+        return tf.reshape(tf.concat(tf.split(planes, 3, 0), -1), tuple(size) + (3,))
+
+    def mirrored(image, target):
+        return tf.image.flip_left_right(image), tf.image.flip_left_right(target)
+
+    def augment(image, target):
+        image = tf.cond(tf.random_uniform([]) < 0.5, lambda: swapped(image), lambda: image)
+        return tf.cond(tf.random_uniform([]) < 0.5, lambda: mirrored(image, target), lambda: (image, target))
+
     records = tf.data.TFRecordDataset(paths).shuffle(64).repeat()
-    return records.map(decode, num_parallel_calls=1).batch(BATCH, drop_remainder=True).prefetch(2)
+    return records.map(decode, num_parallel_calls=2).map(augment).batch(BATCH, drop_remainder=True).prefetch(2)
 
 
 def ours(index, size, halving):
@@ -64,40 +75,135 @@ def main():
     arguments.add_argument("--halving", default="pick")
     arguments.add_argument("--steps", type=int, default=25, help="batches in a round")
     arguments.add_argument("--rounds", type=int, default=6)
-    arguments.add_argument("--alone", choices=["port", "ours"], help="run one of them only")
+    arguments.add_argument("--alone", choices=PIPELINES, help="run one of them only")
+    arguments.add_argument("--json", help="file for the figures")
+    # What the two processes are started with: a round for each line on the standard input.
+    arguments.add_argument("--served", action="store_true", help=argparse.SUPPRESS)
     args = arguments.parse_args()
+    if args.served:
+        return serve(args)
+    names = [args.alone] if args.alone else PIPELINES
+    rounds = {name: [] for name in names}
+    processes = {name: start(name) for name in names}
+    for number in range(args.rounds + 1):
+        for name, process in processes.items():
+            process.stdin.write("\n")
+            process.stdin.flush()
+            found = json.loads(process.stdout.readline())
+            # The first one warms up.
+            if number:
+                rounds[name].append(found)
+                print(
+                    "{}: {per_core:.1f} images/s per core, {per_second:.1f} images/s".format(name, **found), flush=True
+                )
+    for process in processes.values():
+        process.communicate()
+    write(args, rounds)
+    return 0
+
+
+def start(name):
+    command = [sys.executable, os.path.abspath(__file__), "--served", "--alone", name] + sys.argv[1:]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+    return subprocess.Popen(command, universal_newlines=True, **pipes)
+
+
+def write(args, rounds):
+    figures = {
+        "tensorflow": tf.__version__,
+        "python": platform.python_version(),
+        "size": args.size,
+        "halving": args.halving,
+        "rounds": rounds,
+        "decoders_per_core": decoders(args.records),
+    }
+    for name, found in rounds.items():
+        figures[name] = {
+            "images_per_core_second": statistics.median(one["per_core"] for one in found),
+            "peak_mb": max(one["peak_mb"] for one in found),
+        }
+        print(
+            "{}: median {images_per_core_second:.1f} images/s per core, peak memory {peak_mb:.0f} MB".format(
+                name, **figures[name]
+            )
+        )
+    print("decoding alone: " + ", ".join("{} {:.0f}/s".format(*pair) for pair in figures["decoders_per_core"].items()))
+    if len(rounds) == 2:
+        figures["ratio"] = statistics.median(
+            ours["per_core"] / port["per_core"] for ours, port in zip(rounds["ours"], rounds["port"])
+        )
+        print("ratio: {:.2f}".format(figures["ratio"]))
+    if args.json:
+        with open(args.json, "w") as stream:
+            json.dump(figures, stream, indent=2, sort_keys=True)
+
+
+def serve(args):
     paths = expand(args.records)
     with RecordIndex(paths) as index, tf.Session(config=tf.ConfigProto(inter_op_parallelism_threads=2)) as session:
-        elements = {}
-        if args.alone != "ours":
-            elements["port"] = tf.data.make_one_shot_iterator(port(paths, args.size)).get_next()
-        if args.alone != "port":
-            elements["ours"] = tf.data.make_one_shot_iterator(ours(index, tuple(args.size), args.halving)).get_next()
-        print("TensorFlow {}, {} records".format(tf.__version__, len(index)))
-        rates = {name: [] for name in elements}
-        for number in range(args.rounds + 1):
-            for name, element in elements.items():
-                rate, wall = measure(session, element, args.steps)
-                if number:
-                    rates[name].append(rate)
-                    print("{}: {:.1f} images/s of processor time, {:.1f} images/s".format(name, rate, wall))
-    for name, found in rates.items():
-        print("{}: median {:.1f} images/s per core".format(name, statistics.median(found)))
-    if len(rates) == 2:
-        ratios = [mine / plain for mine, plain in zip(rates["ours"], rates["port"])]
-        print("ratio: {:.2f}".format(statistics.median(ratios)))
-    print("peak memory {:.0f} MB".format(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024))
+        dataset = port(paths, args.size) if args.alone == "port" else ours(index, tuple(args.size), args.halving)
+        element = tf.data.make_one_shot_iterator(dataset).get_next()
+        for _ in sys.stdin:
+            print(json.dumps(measure(session, element, args.steps)), flush=True)
+    return 0
 
 
 def measure(session, element, steps):
-    """Images per second of processor time and of the clock over `steps` batches."""
-    cpu, clock = time.process_time(), time.perf_counter()
+    """Images per second of processor time and of the clock over `steps` batches, and the peak memory so far."""
+    # The operations, not their values: what training does not copy out is not copied here.
+    operations = [tensor.op for tensor in element]
+    session.run(operations)
+    cpu, clock = settled(), time.perf_counter()
     for _ in range(steps):
-        # The operations, not their values: what training does not copy out is not copied here.
-        session.run([tensor.op for tensor in element])
-    images = BATCH * steps
-    return images / (time.process_time() - cpu), images / (time.perf_counter() - clock)
+        session.run(operations)
+    seconds = time.perf_counter() - clock
+    return {
+        "per_core": BATCH * steps / (settled() - cpu),
+        "per_second": BATCH * steps / seconds,
+        "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+    }
+
+
+def settled():
+    """The processor time of this process once its threads have filled their queues."""
+    before = time.process_time()
+    while True:
+        time.sleep(0.2)
+        now = time.process_time()
+        if now - before < 0.005:
+            return now
+        before = now
+
+
+def decoders(records, count=48):
+    """{decoder: images per second of processor time} of the JPEGs and PNGs of the first `count` records."""
+    with RecordIndex(expand(records)) as index:
+        features = [tf.train.Example.FromString(index.read(i)).features.feature for i in range(min(count, len(index)))]
+    pictures = {key: [f[key].bytes_list.value[0] for f in features] for key in ("data_x", "data_y")}
+    data = tf.placeholder(tf.string, [])
+    decode = {
+        "data_x": tf.image.decode_jpeg(data, channels=3).op,
+        "data_y": tf.image.decode_png(data, channels=1).op,
+    }
+    found = {}
+    config = tf.ConfigProto(intra_op_parallelism_threads=1, inter_op_parallelism_threads=1)
+    with tf.Session(config=config) as session:
+        for key, kind in (("data_x", "JPEG"), ("data_y", "PNG")):
+            found["TensorFlow " + kind] = per_core(session.make_callable(decode[key], [data]), pictures[key])
+            found["Pillow " + kind] = per_core(lambda one: Image.open(io.BytesIO(one)).load(), pictures[key])
+    return found
+
+
+def per_core(decode, pictures):
+    """Pictures per second of processor time, the best of five passes."""
+    seconds = []
+    for _ in range(5):
+        begin = time.process_time()
+        for picture in pictures:
+            decode(picture)
+        seconds.append(time.process_time() - begin)
+    return len(pictures) / min(seconds)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -20,11 +20,11 @@ TRAIN = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "workflow
 def main():
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("--records", nargs="+", required=True)
-    arguments.add_argument("--size", type=int, nargs=2, default=[96, 128])
+    arguments.add_argument("--size", type=int, nargs=2, default=[256, 320])
     arguments.add_argument("--encoder", default="densenet121")
     arguments.add_argument("--bs", type=int, default=4)
-    arguments.add_argument("--steps", type=int, default=20, help="steps of each process in a round")
-    arguments.add_argument("--rounds", type=int, default=3)
+    arguments.add_argument("--steps", type=int, default=12, help="steps of each process in a round")
+    arguments.add_argument("--rounds", type=int, default=2)
     arguments.add_argument("--json", help="file for the figures")
     args = arguments.parse_args()
     cores = sorted(os.sched_getaffinity(0))[:2]

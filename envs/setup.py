@@ -4,6 +4,7 @@
     python3 envs/setup.py --runtime tf2 runtime     the current TensorFlow, whatever Python 3.7 is there
     python3 envs/setup.py workflow dev tf1? tf2     what `make test` needs; tf1? means: only where a Python 3.7 is found
     python3 envs/setup.py onnx                      what the ONNX stages need, added to tf2
+    python3 envs/setup.py bench                     PyTorch and OpenVINO, which the benchmarks compare with
 
 Only the standard library is used, and any Python from 3.6 on runs this file.
 """
@@ -27,8 +28,8 @@ VENVS = os.path.join(ROOT, ".venv")
 
 # Versions of Python that the pinned packages are published for, best first; megabytes needed while installing.
 NEWER = ((3, 11), (3, 12), (3, 13))
-PYTHONS = {"workflow": NEWER, "tf1": ((3, 7),), "tf2": NEWER}
-MEGABYTES = {"workflow": 700, "tf1": 2200, "tf2": 2400}
+PYTHONS = {"workflow": NEWER, "tf1": ((3, 7),), "tf2": NEWER, "bench": NEWER}
+MEGABYTES = {"workflow": 700, "tf1": 2200, "tf2": 2400, "bench": 2000}
 # The environment that a requirement file goes into, where it is not one of the same name.
 LAYERS = {"dev": "workflow", "onnx": "tf2"}
 
@@ -123,7 +124,7 @@ def stamp(layer):
 def fingerprint(layer):
     """What an installed layer was made from, and where: programs in an environment hold its path."""
     with open(requirements(layer), "rb") as stream:
-        return "{} {}\n".format(hashlib.sha256(stream.read()).hexdigest(), VENVS)
+        return "{} {}\n".format(hashlib.sha256(stream.read()).hexdigest(), os.path.realpath(VENVS))
 
 
 def sound(layer):
@@ -263,10 +264,12 @@ def set_up(parts, runtime):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("parts", nargs="+", metavar="PART", help="workflow, dev, tf1, tf2, tf1?, onnx or runtime")
+    parser.add_argument(
+        "parts", nargs="+", metavar="PART", help="workflow, dev, tf1, tf2, tf1?, onnx, bench or runtime"
+    )
     parser.add_argument("--runtime", choices=("auto", "tf1", "tf2"), default="auto", help="what `runtime` stands for")
     args = parser.parse_args()
-    unknown = sorted(set(args.parts) - {"workflow", "dev", "tf1", "tf2", "tf1?", "onnx", "runtime"})
+    unknown = sorted(set(args.parts) - {"workflow", "dev", "tf1", "tf2", "tf1?", "onnx", "bench", "runtime"})
     if unknown:
         parser.error("unknown part: {}".format(" ".join(unknown)))
     try:

@@ -115,6 +115,35 @@ def test_a_launcher_and_an_environment_that_disagree_are_refused(eight):
         platform.start()
 
 
+def test_a_rank_of_slurm_gets_the_names_that_the_engine_reads(eight, monkeypatch):
+    for name in ("RANK_ID", "RANK_SIZE", "DEVICE_ID", "ASCEND_DEVICE_ID", "HCCL_CONNECT_TIMEOUT"):
+        monkeypatch.delenv(name)
+
+    class Ranks:
+        rank, size, master = 5, 8, None
+
+    platform = platforms.create("ascend", options()._replace(ranks=Ranks))
+    platform.start()
+    assert (platform.rank, platform.size) == (5, 8)
+    found = [os.environ[name] for name in ("RANK_ID", "RANK_SIZE", "ASCEND_DEVICE_ID", "HCCL_CONNECT_TIMEOUT")]
+    assert found == ["5", "8", "5", "600"]
+
+
+def test_what_the_user_has_set_of_the_environment_stays(bridge, monkeypatch, tmp_path):
+    monkeypatch.setenv("HCCL_CONNECT_TIMEOUT", "1800")
+    monkeypatch.setenv("JOB_ID", "mine")
+    addresses = ["192.168.{}.101".format(100 + n) for n in range(4)]
+    found = platforms.kind("ascend").environments(2, str(tmp_path), addresses)
+    assert [(e["RANK_ID"], e["JOB_ID"], e["HCCL_CONNECT_TIMEOUT"]) for e in found] == [
+        ("0", "mine", "1800"),
+        ("1", "mine", "1800"),
+    ]
+    devices = rank_table.load(found[0]["RANK_TABLE_FILE"])
+    assert [(device.device, device.address) for device in devices] == [(0, addresses[0]), (1, addresses[1])]
+    with pytest.raises(PipelineError, match="4 addresses of Ascend devices for 8 devices"):
+        platforms.kind("ascend").environments(8, str(tmp_path), addresses)
+
+
 def test_what_the_engine_reads_is_set(bridge, monkeypatch):
     monkeypatch.delenv("JOB_ID")
     monkeypatch.delenv("ENABLE_FORCE_V2_CONTROL")
@@ -184,7 +213,8 @@ def test_one_rank_is_not_distributed(bridge, graph):
 def test_without_loss_scale_the_optimizer_is_plain(bridge, graph):
     platform = started(is_loss_scale=False)
     _, _, variables = small_step(platform)
-    assert names(bridge) == ["keep_dtype_scope"]
+    # For the loss, and for the norm of the gradients.
+    assert names(bridge) == ["keep_dtype_scope", "keep_dtype_scope"]
     assert platform.figures() == {}
     assert "loss_scale" not in variables
 
@@ -407,6 +437,38 @@ def watch(monkeypatch):
 
     monkeypatch.setattr(tf.Session, "run", watched)
     return seen
+
+
+def _as_rank(rank, records, folder, monkeypatch):
+    """A training by `rank` of eight: its graph, and the names of what its session runs until the first step's end."""
+    monkeypatch.setenv("RANK_ID", str(rank))
+    ran, graphs = [], []
+    run = tf.Session.run
+
+    def watched(self, fetches, feed_dict=None, **rest):
+        if not graphs:
+            flat = tf.nest.flatten(fetches)
+            ran.append(
+                ([getattr(fetch, "name", fetch) for fetch in flat], sorted(feed.name for feed in feed_dict or {}))
+            )
+        if isinstance(fetches, dict) and "train" in fetches:
+            graphs.append(self.graph.as_graph_def())
+        return run(self, fetches, feed_dict=feed_dict, **rest)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(tf.Session, "run", watched)
+        train(records, folder, started(), 0, 1)
+    return graphs[0], ran
+
+
+def test_every_rank_has_the_same_graph_and_makes_the_same_calls(eight, records, tmp_path, monkeypatch):
+    (first, calls), (other, other_calls) = (
+        _as_rank(rank, records, tmp_path / str(rank), monkeypatch) for rank in (0, 5)
+    )
+    assert calls == other_calls and len(calls) > 4
+    assert [node.name for node in first.node] == [node.name for node in other.node]
+    # The input's functions are registered under running numbers, which a process of its own would count alike.
+    assert not [a.name for a, b in zip(first.node, other.node) if a != b and "Dataset" not in a.op]
 
 
 # Operations that stay on the host.

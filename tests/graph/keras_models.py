@@ -124,6 +124,15 @@ def save_as_checkpoint(folder, model):
     tf.train.Checkpoint(model=model, optimizer=optimizer).save(os.path.join(folder, "ckpt"))
 
 
+def scale_output(model, images):
+    """Change the last layer so that outputs are those of depths of some metres, 1000 / depth in centimetres."""
+    output = np.asarray(model.predict_on_batch(images))
+    layer = model.get_layer("conv3")
+    kernel, bias = layer.get_weights()
+    factor = 1 / np.abs(output - output.mean()).max()
+    layer.set_weights([kernel * factor, (bias - output.mean()) * factor + 2.5])
+
+
 def write(folder):
     stream = np.random.RandomState(11)
     images = stream.uniform(0, 1, (2,) + SIZE + (3,)).astype(np.float32)
@@ -133,10 +142,12 @@ def write(folder):
 
     paper = build(paper_decoder)
     keras_reference.randomise(paper, stream)
+    scale_output(paper, images)
     save_as_keras_22(os.path.join(folder, "paper.h5"), paper)
     finish("paper", paper)
     port = build(lambda features: keras_reference.decode(features, "half"))
     keras_reference.randomise(port, stream)
+    scale_output(port, images)
     port.save(os.path.join(folder, "library.h5"), include_optimizer=False)
     finish("library", port)
     os.makedirs(os.path.join(folder, "port"))

@@ -2,9 +2,11 @@
 
 With --frozen first, batch normalization uses its moving averages in training too, so that a sample's loss does not
 depend on which samples share its batch. With --bad-rank K, rank K alone sees losses that are not finite from step 3 on.
+SIGUSR1 lets it raise an exception wherever it is.
 """
 
 import os
+import signal
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "workflow", "scripts"))
@@ -29,7 +31,12 @@ def spoil():
     dataset.batches = spoilt
 
 
+def blunder(number, frame):
+    raise RuntimeError("struck")
+
+
 if __name__ == "__main__":
+    signal.signal(signal.SIGUSR1, blunder)
     network.BLOCKS["densenet121"] = (1, 1, 1, 1)
     words = sys.argv[1:]
     if words[0] == "--frozen":

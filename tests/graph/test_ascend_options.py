@@ -95,6 +95,8 @@ def test_a_loop_on_the_device_brings_its_input_there():
         (dict(enable_dump_debug="true"), "needs dump_path"),
         (dict(dump_path="/nowhere/at/all"), "no such folder"),
         (dict(dump_step="1,2"), "steps such as"),
+        (dict(dump_step="0|9-9"), "ranges from a lower to a higher step"),
+        (dict(dump_step="|".join(map(str, range(101)))), "at most 100 entries"),
         (dict(deterministic="2"), "must be 0 or 1"),
         (dict(loss_scale="0.5"), "dynamic, or a number of at least 1"),
         (dict(scaled=False, loss_scale="1024"), "loss_scale = 1024: needs --is_loss_scale true"),
@@ -104,6 +106,19 @@ def test_a_loop_on_the_device_brings_its_input_there():
 def test_what_the_engine_would_not_take_is_refused(changes, message):
     with pytest.raises(PipelineError, match=message):
         platforms.create("ascend", options(**changes))
+
+
+def test_several_ranks_do_not_share_a_device():
+    class Ranks:
+        rank, size = 0, 2
+
+    with pytest.raises(PipelineError, match="session_device_id = 3: several ranks each have their own device"):
+        platforms.create("ascend", options(session_device_id="3")._replace(ranks=Ranks))
+
+
+def test_paths_hold_in_the_folder_of_each_rank(tmp_path, monkeypatch):
+    monkeypatch.chdir(str(tmp_path))
+    assert session_parameters(options(op_compiler_cache_dir="."))["op_compiler_cache_dir"] == ("s", str(tmp_path))
 
 
 def test_an_unknown_platform_is_refused():

@@ -1,5 +1,7 @@
 """Batches are what the records hold, brought to size and augmented as the order says."""
 
+import base64
+import hashlib
 import io
 
 import numpy as np
@@ -122,6 +124,11 @@ def test_samples_are_named_as_in_the_archive(index):
     assert dataset.sample_name(index, 3) == "data/scene_3.jpg (x.tfrecords record 3)"
 
 
+def write_record(path, **features):
+    with tf.python_io.TFRecordWriter(str(path)) as writer:
+        writer.write(example(features))
+
+
 def test_records_of_the_port_without_names_are_named_by_place(tmp_path):
     path = str(tmp_path / "y.tfrecords")
     with tf.python_io.TFRecordWriter(path) as writer:
@@ -130,6 +137,34 @@ def test_records_of_the_port_without_names_are_named_by_place(tmp_path):
         assert dataset.sample_name(index, 0) == "y.tfrecords record 0"
         with pytest.raises(PipelineError, match=r"y.tfrecords record 0: no feature data_x with an image"):
             dataset.batches(index, plain(1, 1), 0, 1, SIZE, "pick")
+
+
+# A JPEG of 64x32 with halved colours, as bytes: encoders differ between releases.
+PHOTO = """
+/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDAAoHBwgHBgoICAgLCgoLDhgQDg0NDh0VFhEYIx8lJCIfIiEmKzcvJik0KSEiMEExNDk7Pj4+JS5ESU
+M8SDc9Pjv/2wBDAQoLCw4NDhwQEBw7KCIoOzs7Ozs7Ozs7Ozs7Ozs7Ozs7Ozs7Ozs7Ozs7Ozs7Ozs7Ozs7Ozs7Ozs7Ozs7Ozs7Ozv/wAARCAAg
+AEADASIAAhEBAxEB/8QAFwABAQEBAAAAAAAAAAAAAAAABQYEB//EACQQAAEEAgIBBAMAAAAAAAAAAAEAAgMEBRESIRMGIjEyIzNB/8QAFgEBAQ
+EAAAAAAAAAAAAAAAAABQQC/8QAIhEAAQMEAgIDAAAAAAAAAAAAAgABBAMFERITIiEjBhQV/9oADAMBAAIRAxEAPwBht+In7Ba4bMTvgqOZVvA9
+hy3VnWIiOewlK1mpM3Q8oaV8XaMO2ypbA8w9vawGjKHb4lacfdiGvKQlJclQbH9m7QdW26OqbfMqRR4xHKDMbo29hH2Z2tOiVsyGXq+4NeFJ37
+xkkPApS0iwHgk20/j7kqKr+Yjj2lI8fK4bDUH6bstD2+UrodO5Q8Y5FqivVqeTU2BWUrsZt1HKxyQUOJ0GoPI14tHxgIlmSmcfsUjA8zN9x2tw
+YdWIWxllSFTKW2rupnJ2Jq2+JIU5PmLr3Foe5V+ehbxPSl6tdj7WiP6k5PsHkWBqU4T8RDlYQ+/KdnlpaYXPZ+1WdbFQmry4D4UpnYxBKQzrtE
+wDedWekPjCzLifZDZvC1VrTm68ZSEd+8PhztIbBHyyAO7VpHWhbGNt7Vsu5flFxk2UbSvw2n1OOV//2Q==
+"""
+
+
+def test_every_runtime_makes_the_same_numbers(tmp_path):
+    """The digests are the same for TensorFlow 1.15 with its NumPy and Pillow, and for the current ones."""
+    stream = io.BytesIO()
+    Image.fromarray(np.arange(32 * 64).reshape(32, 64).astype(np.uint8)).save(stream, "PNG")
+    write_record(tmp_path / "x.tfrecords", data_x=base64.b64decode(PHOTO), data_y=stream.getvalue())
+    digest = hashlib.sha256()
+    with RecordIndex([str(tmp_path / "x.tfrecords")]) as index:
+        for halving in dataset.HALVINGS:
+            for images, targets, _ in read(index, plain(1, 1, 0.5, 1.0), 8, (32, 64), halving):
+                # To 1e-6 of the largest value.
+                digest.update(np.round(images * 1e5).astype("<i4").tobytes())
+                digest.update(np.round(targets * 1e4).astype("<i4").tobytes())
+    assert digest.hexdigest() == "75582d072efac45fad3cf29b495402e71f1955bc05ea50a77d82d2c1b14a30c1"
 
 
 # Sixteen bits and holes

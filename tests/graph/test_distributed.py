@@ -177,8 +177,8 @@ def test_a_killed_rank_is_named_and_ends_all(records, tmp_path):
 
 def test_blows_at_random_moments_change_no_weight(records, tmp_path):
     undisturbed = str(tmp_path / "undisturbed")
-    subprocess.run(faults.command(records, undisturbed, 2), check=True, stdout=subprocess.DEVNULL)
-    for ended in faults.survive(records, str(tmp_path / "struck"), devices=2, blows=2, seed=os.getpid()):
+    lifetime = faults.undisturbed(records, undisturbed, 2)
+    for ended in faults.survive(records, str(tmp_path / "struck"), 2, 2, os.getpid(), lifetime):
         assert faults.difference(undisturbed, ended) < 1e-4
 
 

@@ -174,7 +174,7 @@ def test_saved_model_gives_what_the_frozen_graph_gives(folded):
         signature = meta.signature_def["serving_default"]
         assert list(signature.inputs) == ["input_1"] and list(signature.outputs) == ["conv3"]
         output = session.run(signature.outputs["conv3"].name, {signature.inputs["input_1"].name: images})
-    with inference.load_frozen(folded) as ours:
+    with inference.load_frozen(folded, as_written=True) as ours:
         np.testing.assert_array_equal(output, ours.run(images))
 
 

@@ -6,6 +6,7 @@ import os
 import numpy as np
 import pytest
 from densedepth import loss, loss_scale, network, optim, platforms
+from densedepth.errors import PipelineError
 from densedepth.model import Model
 from densedepth.platforms.base import Options
 from densedepth.platforms.cpu_gpu import rewrite_to_float16
@@ -86,6 +87,11 @@ def test_processors_say_that_they_compute_in_float32():
     assert platform(True).precision == "float32"
     rewrite = platform(True).session_config().graph_options.rewrite_options
     assert rewrite.auto_mixed_precision == rewriter_config_pb2.RewriterConfig.DEFAULT
+
+
+def test_words_that_no_platform_knows_are_refused():
+    with pytest.raises(PipelineError, match="precision_mode = 'mixed': must be one of allow_mix_precision, "):
+        platforms.create("cpu_gpu", Options("mixed", "high_precision", False, False))
 
 
 def test_a_gpu_gets_convolutions_in_float16_and_the_loss_in_float32(monkeypatch):

@@ -119,8 +119,25 @@ def test_flags(frozen, predicted, tmp_path, capsys):
     capsys.readouterr()
     assert predict.main(words + ["--intrinsics", "0", "60", "32", "16"]) == 1
     assert "focal lengths are above zero" in capsys.readouterr().err
+    assert predict.main(words + ["--scale", "3", "2"]) == 1
+    assert "--scale 3 2: must be 0 <= NEAR < FAR" in capsys.readouterr().err
     assert predict.main(words + ["--size", "64", "64"]) == 1
     assert "--size 64x64: the network takes 32x64 only" in capsys.readouterr().err
+
+
+def test_panels_of_a_video_have_one_scale(frozen, predicted, tmp_path):
+    frames = str(predicted[0] / "in" / "x.png")
+    bars = {}
+    for name, flags in (("own", []), ("fixed", ["--scale", "1", "9"])):
+        words = ["--model_path", frozen, "--write", "panel", "--out", str(tmp_path / name), "--input", frames]
+        assert predict.main(words + flags) == 0
+        folder = tmp_path / name / "x"
+        first, second = (np.asarray(Image.open(str(folder / n))) for n in ("000001_panel.png", "000002_panel.png"))
+        # The colour bar and its numbers are the lowest 0.75 inches.
+        bars[name] = [panel[-120:] for panel in (first, second)]
+        assert (first != second).any()
+    np.testing.assert_array_equal(*bars["fixed"])
+    assert bars["own"][0].shape == bars["fixed"][0].shape and (bars["own"][0] != bars["fixed"][0]).any()
 
 
 class Weighed:
@@ -153,7 +170,7 @@ def test_memory_is_that_of_a_few_batches(tmp_path, monkeypatch):
     (tmp_path / "x.png").write_bytes(b"")
     monkeypatch.setattr(predictions.photos, "frames", frames)
     monkeypatch.setattr(predictions.files, "sha256", lambda path: "0" * 64)
-    options = predictions.Options(2, ["npy"], False, None, None, 100, depth.LIMITS_M)
+    options = predictions.Options(2, ["npy"], False, None, None, 100, depth.LIMITS_M, None)
     paths = [str(tmp_path / "{}.png".format(i)) for i in range(40)]
     summary = predictions.predict(Weighed(), paths, str(tmp_path / "out"), options)
     assert len(summary["pictures"]) == 40
@@ -176,6 +193,6 @@ def test_names_never_clash():
 def test_a_network_of_any_size_wants_one(tmp_path):
     network = Weighed()
     network.size = None
-    options = predictions.Options(1, ["npy"], False, None, None, 100, depth.LIMITS_M)
+    options = predictions.Options(1, ["npy"], False, None, None, 100, depth.LIMITS_M, None)
     with pytest.raises(PipelineError, match="none: takes any size; choose one by --size"):
         predictions.predict(network, ["a.png"], str(tmp_path), options)

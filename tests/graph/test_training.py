@@ -246,6 +246,33 @@ def test_a_repeated_call_goes_on_after_the_kept_checkpoint(records, tmp_path, wh
     assert_same(whole / "epoch3", folder / "epoch3")
 
 
+def test_a_damaged_kept_checkpoint_is_trained_again(records, tmp_path, whole, capsys):
+    folder = tmp_path / "cut" / "checkpoints"
+    train(records, folder, 0, 3, kept=(1, 2))
+    (folder / "epoch3" / "model.json").unlink()
+    data = folder / "epoch2" / "model.ckpt.data-00000-of-00001"
+    data.write_bytes(data.read_bytes()[:-1])
+    train(records, folder, 0, 3, kept=(1, 2))
+    out = capsys.readouterr().out
+    assert "skipping a checkpoint: {}: damaged".format(data) in out
+    assert "epoch1, kept by an earlier call" in out
+    assert_same(whole / "epoch3", folder / "epoch3")
+
+
+def test_an_overflow_at_a_scale_of_1_stops_whatever_the_norm_is(records, tmp_path):
+    """Devices that compute in saturation give a finite norm and tell of the overflow only."""
+    segment = training.Segment(0, 1, (), None, None, str(tmp_path), str(tmp_path), 1, 1e9)
+    with RecordIndex([records]) as index:
+        loop = training._Loop(settings(), segment, index, None, None, "")
+        loop._position = 2
+        values = dict.fromkeys(("loss", "l1", "gradient", "ssim", "gradient_norm"), 1.0)
+        values.update(records=[0, 1], figures={"skipped": 1.0, "loss_scale": 2.0})
+        loop._refuse_non_finite(values)
+        values["figures"]["loss_scale"] = 1.0
+        with pytest.raises(PipelineError, match="epoch 1 step 2: gradient_norm is inf; samples data/"):
+            loop._refuse_non_finite(values)
+
+
 def test_a_loss_that_is_not_finite_stops_with_step_and_samples(records, tmp_path, shallow):
     folder = tmp_path / "checkpoints"
     with pytest.raises(PipelineError, match=r"epoch 1 step \d+: \w+ is (nan|inf); samples data/scene_\d.jpg .*, data/"):

@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 from densedepth import files, network, weights
 from densedepth.errors import PipelineError
-from densedepth.model import BLOCKS
+from densedepth.model import BLOCKS, Model
 from densedepth.tf import tf
 
 ENCODER = "densenet121"
+MODEL = Model(encoder=ENCODER)
 
 
 def write_keras(path, values, spelling="/", pieces=1, group=None):
@@ -76,7 +77,7 @@ def equal(ours, values):
 
 
 def test_every_variable_gets_its_value(keras_file, values):
-    equal(weights.load(keras_file, ENCODER), values)
+    equal(weights.load(keras_file, MODEL), values)
 
 
 @pytest.mark.parametrize(
@@ -88,14 +89,14 @@ def test_other_layouts(tmp_path, values, layout):
 
 def test_missing_file(tmp_path):
     with pytest.raises(PipelineError, match=r"none\.h5: no such weight file"):
-        weights.load(str(tmp_path / "none.h5"), ENCODER)
+        weights.load(str(tmp_path / "none.h5"), MODEL)
 
 
 def test_not_hdf5(tmp_path):
     path = tmp_path / "page.h5"
     path.write_text("<html>not found</html>")
     with pytest.raises(PipelineError, match=r"page\.h5: not a readable HDF5 file.*22 bytes.*fetch it again"):
-        weights.load(str(path), ENCODER)
+        weights.load(str(path), MODEL)
 
 
 def test_truncated(tmp_path, keras_file):
@@ -103,7 +104,7 @@ def test_truncated(tmp_path, keras_file):
     shutil.copy(keras_file, path)
     os.truncate(path, os.path.getsize(path) // 2)
     with pytest.raises(PipelineError, match=r"half\.h5: not a readable HDF5 file, or a truncated one"):
-        weights.load(path, ENCODER)
+        weights.load(path, MODEL)
 
 
 def test_hdf5_of_something_else(tmp_path):
@@ -111,13 +112,13 @@ def test_hdf5_of_something_else(tmp_path):
     with h5py.File(path, "w") as root:
         root["layers/conv2d/vars/0"] = np.zeros(3)
     with pytest.raises(PipelineError, match=r"without Keras' layer_names.*\.weights\.h5"):
-        weights.load(path, ENCODER)
+        weights.load(path, MODEL)
 
 
 def test_no_densenet(tmp_path):
     path = write_keras(tmp_path / "vgg.h5", {"block1_conv1/kernel": np.zeros((3, 3, 3, 64))})
     with pytest.raises(PipelineError, match=r"expected the weights of densenet121.*1 tensors, no dense block"):
-        weights.load(path, ENCODER)
+        weights.load(path, MODEL)
 
 
 @pytest.mark.parametrize("other", ["densenet169", "densenet201"])
@@ -126,12 +127,12 @@ def test_other_depth_is_named(tmp_path, values, other):
     for stage, layers in enumerate(BLOCKS[other], start=2):
         deeper["conv{}_block{}_1_conv/kernel".format(stage, layers)] = np.zeros(1)
     with pytest.raises(PipelineError, match=r"densenet121 \(dense blocks of 6, 12, 24, 16 layers\), found " + other):
-        weights.load(write_keras(tmp_path / "x.h5", deeper), ENCODER)
+        weights.load(write_keras(tmp_path / "x.h5", deeper), MODEL)
 
 
 def refused(tmp_path, values, pattern):
     with pytest.raises(PipelineError, match=pattern):
-        weights.load(write_keras(tmp_path / "x.h5", values), ENCODER)
+        weights.load(write_keras(tmp_path / "x.h5", values), MODEL)
 
 
 def test_missing_tensor(tmp_path, values):
@@ -180,7 +181,7 @@ def imported(tmp_path_factory, keras_file, one_graph):
 
 
 def test_imported_folder_holds_the_same(imported, keras_file, values):
-    equal(weights.load(imported, ENCODER), values)
+    equal(weights.load(imported, MODEL), values)
     with open(os.path.join(imported, "weights.json")) as stream:
         side = json.load(stream)
     assert side["format"] == 1 and side["encoder"] == ENCODER
@@ -225,7 +226,7 @@ def test_failed_import_leaves_nothing(tmp_path, capsys):
 
 def test_imported_folder_of_another_encoder(imported):
     with pytest.raises(PipelineError, match="expected the weights of densenet169, found densenet121"):
-        weights.load(imported, "densenet169")
+        weights.load(imported, Model(encoder="densenet169"))
 
 
 def test_damaged_imported_folder(tmp_path, imported):
@@ -234,7 +235,7 @@ def test_damaged_imported_folder(tmp_path, imported):
     data = os.path.join(folder, "model.ckpt.data-00000-of-00001")
     os.truncate(data, os.path.getsize(data) // 2)
     with pytest.raises(PipelineError, match=r"copy: damaged checkpoint.*import the weights again"):
-        weights.load(folder, ENCODER)
+        weights.load(folder, MODEL)
     os.remove(os.path.join(folder, "weights.json"))
-    with pytest.raises(PipelineError, match=r"weights\.json: no such file"):
-        weights.load(folder, ENCODER)
+    with pytest.raises(PipelineError, match=r"copy: neither a checkpoint \(no model\.json\) nor"):
+        weights.load(folder, MODEL)

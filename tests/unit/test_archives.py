@@ -5,6 +5,7 @@ import zipfile
 
 import numpy
 import pytest
+from densedepth import archives
 from densedepth.archives import Archive
 from densedepth.errors import PipelineError
 from PIL import Image
@@ -175,3 +176,23 @@ def test_member_of_the_wrong_kind(tmp_path, name, data, words):
 def test_rgb_and_depth_of_different_sizes(tmp_path):
     message = refusal(write(tmp_path / "a.zip", members(**{"data/a/2.png": depth(24, 32)})))
     assert "row 2, data/a/2.jpg: is 16x12, but its depth data/a/2.png is 32x24" in message
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"progressive": True}, {"exif": b"Exif\0\0" + bytes(40)}, {"comment": b"x" * 300}, {"quality": 5}]
+)
+def test_the_quick_look_at_a_jpeg_sees_what_pillow_sees(options):
+    stream = io.BytesIO()
+    Image.new("RGB", (52, 31)).save(stream, "JPEG", **options)
+    assert archives._quick_jpeg_size(stream.getvalue()) == (31, 52)
+    assert archives._jpeg_size(stream.getvalue(), "here") == (31, 52)
+
+
+@pytest.mark.parametrize("mode", ["L", "CMYK"])
+def test_the_quick_look_leaves_other_jpegs_to_pillow(mode):
+    stream = io.BytesIO()
+    Image.new(mode, (52, 31)).save(stream, "JPEG")
+    assert archives._quick_jpeg_size(stream.getvalue()) is None
+    assert archives._quick_jpeg_size(stream.getvalue()[:30]) is None
+    with pytest.raises(PipelineError, match="here: is a JPEG of mode " + mode):
+        archives._jpeg_size(stream.getvalue(), "here")

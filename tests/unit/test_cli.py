@@ -12,6 +12,7 @@ def arguments():
     arguments = cli.parser("Do a thing.\n\n    python thing.py --is_full true\n")
     arguments.prog = "thing.py"
     arguments.add_argument("--batch_size", type=cli.positive_int, default=4, help="images")
+    arguments.add_argument("--skip_bad", type=cli.whole_number, default=0, help="pairs")
     cli.add_boolean(arguments, "--is_full", False, "all of it")
     return arguments
 
@@ -32,7 +33,9 @@ def test_dashes_and_words(arguments, argv, expected):
     assert seen == [expected]
 
 
-@pytest.mark.parametrize("argv", [["--batch_size", "0"], ["--is_full", "maybe"], ["--batch", "2"]])
+@pytest.mark.parametrize(
+    "argv", [["--batch_size", "0"], ["--skip_bad", "-1"], ["--is_full", "maybe"], ["--batch", "2"]]
+)
 def test_bad_values_are_refused(arguments, argv):
     with pytest.raises(SystemExit) as error:
         cli.run(arguments, lambda args: None, argv)
@@ -50,13 +53,14 @@ def test_the_log_begins_with_versions_and_arguments(arguments, capsys):
     cli.run(arguments, lambda args: print("working"), [])
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("thing.py: runtime ") and "numpy" in lines[0]
-    assert lines[1:] == ["  --batch_size 4", "  --is_full False", "working"]
+    assert lines[1:] == ["  --batch_size 4", "  --is_full False", "  --skip_bad 0", "working"]
 
 
 @pytest.mark.parametrize(
     "error, message",
     [
         (PipelineError("x.zip: no such file"), "thing.py: error: x.zip: no such file\n"),
+        (FileExistsError(errno.EEXIST, "File exists", "out"), "thing.py: error: out: File exists\n"),
         (OSError(errno.ENOSPC, "No space left on device", "out"), "thing.py: error: out: No space left on device\n"),
     ],
 )
@@ -66,6 +70,12 @@ def test_errors_for_the_user_are_one_line(arguments, capsys, error, message):
 
     assert cli.run(arguments, work, []) == 1
     assert capsys.readouterr().err == message
+
+
+def test_help_tells_defaults_that_there_are(arguments):
+    arguments.add_argument("--name", help="what to call it")
+    text = " ".join(arguments.format_help().split())
+    assert "images (default: 4)" in text and "what to call it" in text and "None" not in text
 
 
 def test_faults_of_the_program_keep_their_traceback(arguments):

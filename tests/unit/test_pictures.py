@@ -31,7 +31,8 @@ def metres(size=SIZE):
 
 
 def listed(tmp_path, rows, size=SIZE, **options):
-    """The list of a csv of `rows`, written as a file."""
+    """The list of a csv of `rows`, written as a file; one picture that it may name is there."""
+    (tmp_path / "b.PNG").touch()
     (tmp_path / "pairs.csv").write_text("".join(row + "\n" for row in rows))
     facts = dict({"metres_per_unit": 0.001, "max_depth": 10}, **options)
     content = pictures.listed(size, table=str(tmp_path / "pairs.csv"), **facts)
@@ -49,7 +50,7 @@ def one(tmp_path, image, depth, suffixes=(".png", ".png"), size=SIZE, **options)
     names = ["a" + suffixes[0], "b" + suffixes[1]]
     for name, array in zip(names, (image, depth)):
         save(tmp_path / name, array)
-    path = listed(tmp_path, [",".join(names + [split]) for split in ("train", "test")], size, **options)
+    path = listed(tmp_path, [",".join(names + ["train"]), "other.png,other.png,test"], size, **options)
     source = pictures.Pictures(path)
     return source, source.rows()[0]
 
@@ -65,7 +66,7 @@ def refusal(function, *arguments, **options):
 
 
 def test_a_csv_with_a_split(tmp_path):
-    content = read(listed(tmp_path, ["rgb,depth,split", "x/a.jpg, d.npy ,train", "", "b.PNG,e.png,test"]))
+    content = read(listed(tmp_path, ["RGB,depth,split", "x/a.jpg, d.npy ,train", "", "b.PNG,e.png,test"]))
     assert content["split"] == "given"
     assert content["rows"] == [
         {"row": 2, "rgb": str(tmp_path / "x/a.jpg"), "depth": str(tmp_path / "d.npy"), "split": "train"},
@@ -74,7 +75,7 @@ def test_a_csv_with_a_split(tmp_path):
 
 
 def test_a_drawn_split_is_by_seed(tmp_path):
-    rows = ["{0}.png,{0}.npy".format(i) for i in range(20)]
+    rows = ["{0}.PNG,{0}.npy".format("b" if i == 0 else i) for i in range(20)]
 
     def test_rows(**options):
         content = read(listed(tmp_path, rows, **options))
@@ -90,12 +91,15 @@ def test_a_drawn_split_is_by_seed(tmp_path):
 @pytest.mark.parametrize(
     "rows, words",
     [
-        (["a.png"], "row 1: is not `rgb file,depth file`"),
+        (["a.png"], "row 1: 'a.png' is not `rgb file,depth file`"),
+        (["image,depth"], "row 1: .*image does not end in .*; a header must be `rgb,depth`"),
+        (["a.png,b.png", "c.png,d.png"], "none of its pictures is there, such as .*a.png; paths start from"),
+        (["b.PNG,b.png,train", "b.PNG,c.png,test"], "row 2: .*b.PNG is for test, and in row 1 for train"),
         (["a.png,b.png,dev"], "row 1: split 'dev' is neither train nor test"),
         (["a.png,b.png,train", "c.png,d.png"], "row 2: some rows name a split"),
         (["a.png,b.tif"], "row 1: .*b.tif does not end in .png, .npy"),
-        (["a.png,b.png,train"], "no pair is for test"),
-        (["a.png,b.png"], "1 pairs leave none to train on"),
+        (["b.PNG,b.png,train"], "no pair is for test"),
+        (["b.PNG,b.png"], "1 pairs leave none to train on"),
         (["rgb,depth"], "has no rows"),
     ],
 )
@@ -291,3 +295,11 @@ def test_the_check_reads_everything_and_names_the_faulty_row(camera, tmp_path, w
     assert (tmp_path / "faults.csv").read_text().splitlines()[1].startswith("4,")
     check.draw(str(tmp_path / "sheet.png"), camera, result)
     assert Image.open(str(tmp_path / "sheet.png")).size[0] > 1000
+
+
+def test_depth_far_below_the_greatest_is_doubted(camera):
+    result = check.check(camera)
+    assert check.doubt(result) is None
+    assert "median 3." in check.depth_text(result)
+    result.update(nearest_m=0.01, greatest_m=0.06, median_m=0.03)
+    assert "no depth beyond 0.06 m, where up to 10 m are expected" in check.doubt(result)

@@ -5,7 +5,7 @@ import time
 
 import pytest
 from densedepth.errors import PipelineError
-from densedepth.pool import ordered
+from densedepth.pool import Progress, ordered
 
 
 def square(task, tick):
@@ -68,3 +68,16 @@ def test_tasks_are_taken_as_they_are_needed():
     assert next(results) == 0
     assert len(taken) <= 6
     results.close()
+
+
+def test_progress_tells_rate_and_time_left_once_a_tenth(monkeypatch, capsys):
+    clock = iter(range(100))
+    monkeypatch.setattr(time, "time", lambda: next(clock))
+    progress = Progress(100, "pairs")
+    for count in (0, 0, 1, 5, 11, 15, 61, 100):
+        progress(count)
+    assert capsys.readouterr().out.splitlines() == [
+        "11/100 pairs, 5.0/s, 17s left",
+        "61/100 pairs, 15/s, 2s left",
+        "100/100 pairs, 20/s, 0s left",
+    ]

@@ -11,6 +11,7 @@ from densedepth.errors import PipelineError
         ("gpu5", ["gpu5"]),
         ("n[01-03,7],gpu5", ["n01", "n02", "n03", "n7", "gpu5"]),
         ("a,b-1,c[9-10]", ["a", "b-1", "c9", "c10"]),
+        ("n[01-03,07]", ["n01", "n02", "n03", "n07"]),
         ("r[1-2]n[1-2]x", ["r1n1x", "r1n2x", "r2n1x", "r2n2x"]),
     ],
 )
@@ -38,6 +39,12 @@ def test_ranks_of_an_srun_step():
     found = ranks.find(SLURM, 60)
     assert (found.rank, found.size, found.threads, found.launched) == (5, 8, 1, False)
     assert found.master == ("node3", 20000 + 123 * 8 + 2)
+
+
+def test_ascend_ranks_of_slurm_watch_each_other_those_of_a_table_alone_cannot():
+    table = {"RANK_TABLE_FILE": "table.json"}
+    assert ranks.find(dict(SLURM, **table), 60).master == ("node3", 20000 + 123 * 8 + 2)
+    assert ranks.find(dict(table, RANK_ID="0", RANK_SIZE="8"), 60).master is None
 
 
 def test_own_variables_come_before_those_of_slurm():

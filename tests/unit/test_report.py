@@ -227,8 +227,8 @@ def nyu(tmp_path):
     return Results(tmp_path, runs=("8p", "1p"), images=654, archive="dataset/nyu_data.zip")
 
 
-def test_precision_table_has_every_row_under_its_convention(sample):
-    text = sample.make()
+def test_precision_table_has_every_row_under_its_convention(nyu):
+    text = nyu.make()
     header = rows_of(text, "Precision")[0]
     assert [cell.rstrip(" ↑↓") for cell in header[1:]] == [metric.title for metric in published.METRICS]
     assert row_of(text, "Precision", "paper [1]")[1:] == [
@@ -323,12 +323,38 @@ def test_the_page_in_one_file_says_the_same(sample):
     assert program.main(sample.command() + ["--html", page]) == 0
     with open(page, encoding="utf-8") as stream:
         text = stream.read()
-    for heading in ("Precision", "Verdicts", "Among published results", "Curves", "Gallery", "Settings"):
-        assert "<h2>{}</h2>".format(heading) in text
+    for heading in ("Precision", "Verdicts", "Published results", "Curves", "Gallery", "Settings"):
+        place = heading.lower().replace(" ", "-")
+        assert '<h2 id="{}">{}</h2>'.format(place, heading) in text and '<a href="#{}">'.format(place) in text
     assert text.count('class="scene"') == 2 and text.count('src="data:image/png') == 2
     # Nothing comes from elsewhere; links to sources are only links.
-    assert not re.search(r'(src|href)="(?!data:|https://)', text) and 'src="http' not in text
-    assert "<script src" not in text and "@import" not in text and "Not placed" in text
+    assert not re.search(r'(src|href)="(?!data:|https://|#)', text) and 'src="http' not in text
+    assert "<script src" not in text and "@import" not in text and text.count('<tr class="best">') == 1
+
+
+def test_other_images_stand_in_no_table_with_published_figures(sample):
+    for path in sample.flags["evaluation"]:
+        sample.edit(path, lambda e: e.update(protocols={"bts": {"metrics": dict(PORT, delta1=0.8777)}}))
+    text = sample.make()
+    names = [row[0].strip("*") for row in rows_of(text, "Precision")]
+    assert "constant median depth" in names and "1p, epoch 3" in names
+    assert not [name for name in names if name.startswith(("paper", "nyu.h5", "reference port"))]
+    assert ["1p, epoch 3", "`bts`", "0.8777"] in [row[:3] for row in rows_of(text, "Precision")]
+    places = [row[0] for row in rows_of(text, "Published results")]
+    assert "VPD 2023" in places and not [name for name in places if "epoch" in name]
+    assert "Why rms 0.465 and 0.5445 are not one measure" in text
+
+
+def test_a_network_trained_elsewhere_has_a_row_and_a_place(nyu):
+    source = {"path": "results/published/nyu/checkpoints/epoch0", "epoch": 0, "global_step": 0, "sha256": digest("h5")}
+    document = nyu.evaluation(dict(PORT, delta1=0.8471), source)
+    path = nyu.write("results/published/nyu/evaluation/epoch0.json", document)
+    nyu.flags["published"] = [path]
+    text = nyu.make()
+    assert row_of(text, "Precision", "nyu (trained elsewhere)")[1] == "0.8471"
+    assert "| **nyu (trained elsewhere)** | **0.8471** |" in text.split("## Among published results")[1]
+    nyu.edit(path, lambda e: e["protocol"].update(images=20))
+    assert program.main(nyu.command()) == 1
 
 
 def test_a_run_is_placed_among_results_that_are_measured_alike(nyu):
@@ -452,13 +478,12 @@ def test_measured_speeds_tell_how_they_scale(tmp_path):
     sample = Results(tmp_path, runs=("1p", "8p"))
     sample.flags["performance"] = []
     sample.add("performance", "results/1p/performance.json", speed(1, 8.0))
-    sample.add("performance", "results/8p/performance.json", speed(8, 48.0))
+    eight = speed(8, 48.0)
+    eight["performance"]["scaling_efficiency"] = 0.75
+    sample.add("performance", "results/8p/performance.json", eight)
     rows = {row[0]: row[4:] for row in rows_of(sample.make(), "Performance") if row[-1].endswith("MB")}
-    assert rows["1p"] == ["1", "27", "500", "8.00", "8.00", "100 %", "2000 MB"]
+    assert rows["1p"] == ["1", "27", "500", "8.00", "8.00", "-", "2000 MB"]
     assert rows["8p"] == ["8", "27", "667", "48.00", "6.00", "75 %", "2000 MB"]
-    sample.edit(sample.flags["performance"][0], lambda side: side["performance"].update(batch_size=2))
-    rows = {row[0]: row[4:] for row in rows_of(sample.make(), "Performance") if row[-1].endswith("MB")}
-    assert rows["8p"][5] == "-"
 
 
 def test_steps_left_out_by_loss_scaling_are_counted(sample):

@@ -41,7 +41,7 @@ def page(tmp_path_factory):
 
 def test_texts_are_safe_and_marked(page):
     text = page[0].read_text(encoding="utf-8")
-    assert "<title>a &lt;title&gt;</title>" in text and "<h1>Results of x &lt; y &amp; z</h1>" in text
+    assert "<title>a &lt;title&gt;</title>" in text and ">Results of x &lt; y &amp; z</h1>" in text
     assert "<strong>bold</strong>, <em>leaning</em>, <code>code &lt;b&gt;</code>" in text
     assert '<a href="https://example.org/a">a link</a>' in text
 
@@ -56,8 +56,18 @@ def test_the_page_needs_nothing_else_and_complains_of_nothing(page):
         assert chromium.evaluate("Array.from(document.images).every(i => i.complete && i.naturalWidth > 0)")
         # Narrow windows need not be scrolled sideways.
         assert chromium.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        chromium.call("Emulation.setDeviceMetricsOverride", width=390, height=844, deviceScaleFactor=2, mobile=True)
+        assert chromium.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        # Text can be read on either background.
+        for scheme in ("light", "dark"):
+            chromium.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
+            text, page_colour = chromium.evaluate(BRIGHTNESS)
+            assert (text > 180 > 60 > page_colour) if scheme == "dark" else (text < 60 < 180 < page_colour)
 
 
+BRIGHTNESS = """['color', 'backgroundColor'].map(function (name) {
+  return Math.max(...getComputedStyle(document.body)[name].match(/\\d+/g).slice(0, 3).map(Number));
+})"""
 PLACE = """(function (scene, map) {
   var one = document.querySelectorAll('.scene')[scene].querySelectorAll('.map')[map];
   one.scrollIntoView({block: 'center'});

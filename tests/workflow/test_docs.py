@@ -1,6 +1,7 @@
 """The pages: every command in them does what it says, or is marked as one that needs hardware or the network."""
 
 import re
+import runpy
 import shlex
 import subprocess
 
@@ -60,6 +61,27 @@ def test_every_command_is_of_a_known_kind():
 def test_make_knows_its_targets(command):
     run = subprocess.run([*shlex.split(command), "-n"], cwd=REPOSITORY, capture_output=True, text=True)
     assert run.returncode == 0 and run.stdout, run.stderr
+
+
+def test_make_does_what_it_says(finished):
+    for name in ("Makefile", ".venv"):
+        finished.path(name).symlink_to(REPOSITORY / name)
+
+    # The set-up makes an environment of other pins anew: through the link that would be the repository's own.
+    setup = runpy.run_path(str(finished.path("envs/setup.py")))
+    sound, runtime = setup["sound"], "tf1" if setup["find_python"]("tf1") else "tf2"
+    if not (sound("workflow") and sound(runtime)):
+        pytest.skip("the environments are not those of envs/; `make setup` brings them up to date")
+
+    def make(*words):
+        return subprocess.run(["make", *words], cwd=finished.folder, capture_output=True, text=True, check=True)
+
+    made = make("all", "CONFIG=mine.yaml")
+    assert "setup: workflow is up to date" in made.stdout and "Nothing to be done" in made.stderr
+    assert "make all" in make("help").stdout
+    make("clean")
+    assert not finished.path("results").exists() and not finished.path(".snakemake").exists()
+    assert finished.path(".venv").exists()
 
 
 # What these would do takes a network, a cluster, or software that need not be here; the others are really run.

@@ -90,6 +90,20 @@ def test_a_network_trained_elsewhere_is_imported_and_evaluated_without_training(
     assert plan == {"import_published": 1, "evaluate_checkpoint": 1}
     plan = project.planned("results/published/nyu/inference/frozen.json", *arguments)
     assert plan == {"import_published": 1, "freeze_graph": 1, "infer_frozen_graph": 1}
+    settings["published"]["nyu"] = {"file": "dataset/nyu.h5", "size": [96, 128], "mid_activation": False}
+    settings["train"] = {"weights": "published/nyu"}
+    output = project.snakemake("-n", "-p", "results/1p/checkpoints/epoch4/model.json", *project.configure(settings))
+    assert "--size 96 128 --mid_activation false" in output
+    assert "--weights results/published/nyu/checkpoints/epoch0" in output and output.count("--weights") == 1
+    assert "import_weights" not in output
+    # One run goes on from what another one has trained.
+    own = {"own": "results/1p/checkpoints/epoch6/model.ckpt.index"}
+    runs = {"tuned": {"devices": 1, "weights": "published/own"}}
+    tuned = project.configure({"published": own, "runs": runs})
+    plan = project.planned("results/tuned/checkpoints/epoch2/model.json", *tuned)
+    assert (plan["train_model"], plan["import_published"]) == (4, 1)
+    del settings["train"]
+    project.configure(settings)
     # What is trained stays as it is, and no run has an epoch 0.
     assert project.planned(*arguments)["train_model"] == 3
     assert "import_published" not in project.planned(*arguments)

@@ -22,6 +22,7 @@ HARMLESS = {
     "threads",
     "resources.launcher",
     "resources.is_distributed",
+    "resources.npu_addresses",
     "params.devices",
     "params.steps_per_device",
     "params.initial_epoch",

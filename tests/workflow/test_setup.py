@@ -110,7 +110,7 @@ def pins(name):
     return [line for line in lines if line and not line.startswith("#")]
 
 
-@pytest.mark.parametrize("name", ["workflow.txt", "dev.txt", "tf1.txt", "tf2.txt", "onnx.txt"])
+@pytest.mark.parametrize("name", ["workflow.txt", "dev.txt", "tf1.txt", "tf2.txt", "onnx.txt", "bench.txt"])
 def test_every_requirement_is_pinned_exactly_and_by_name_only(name):
     assert [line for line in pins(name) if not re.match(r"[A-Za-z0-9_.-]+==[0-9][A-Za-z0-9.]*( ; .+)?$", line)] == []
 

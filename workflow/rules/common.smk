@@ -150,15 +150,26 @@ def epoch_before(wildcards):
 def start_folder(wildcards):
     """The checkpoint or the weights that a segment of training starts from; None for random weights."""
     epoch = epoch_before(wildcards)
-    if epoch:
-        return "results/{}/checkpoints/epoch{}".format(wildcards.run, epoch)
-    return "results/weights/{}".format(config["model"]["encoder"]) if config["train"]["weights"] else None
+    return "results/{}/checkpoints/epoch{}".format(wildcards.run, epoch) if epoch else weights_folder(wildcards.run)
+
+
+def weights_name(run):
+    """What a run begins with: the file of Keras, the name of a whole network, or nothing."""
+    return config["runs"][run].get("weights", config["train"]["weights"])
+
+
+def weights_folder(run):
+    """Where the weights are that a run begins with: of an encoder, or of a whole network; None for random ones."""
+    name = weights_name(run)
+    if name in published():
+        return "results/{}/checkpoints/epoch0".format(name)
+    return "results/weights/{}".format(config["model"]["encoder"]) if name else None
 
 
 def start_files(wildcards):
     """Input function: the files of `start_folder`."""
-    side = "model.json" if epoch_before(wildcards) else "weights.json"
-    names = ["model.ckpt.index", "model.ckpt.data-00000-of-00001", side]
+    whole = epoch_before(wildcards) or weights_name(wildcards.run) in published()
+    names = ["model.ckpt.index", "model.ckpt.data-00000-of-00001", "model.json" if whole else "weights.json"]
     folder = start_folder(wildcards)
     return [os.path.join(folder, name) for name in names] if folder else []
 
@@ -215,6 +226,24 @@ def npu_flags():
     ]
 
 
+def npu_address_flags():
+    """Flags of train.py for the addresses of the Ascend devices, where the config has them."""
+    return " ".join(["--npu_addresses", *config["npu_addresses"]] if config["npu_addresses"] else [])
+
+
+def single_device_speed(wildcards):
+    """Input function: the measured speed of the first run of one device, which scaling is told against."""
+    devices = {run: settings["devices"] for run, settings in config["runs"].items()}
+    singles = [run for run in devices if devices[run] == 1] if devices[wildcards.run] > 1 else []
+    return ["results/{}/performance.json".format(run) for run in singles[:1]]
+
+
+def performance_flags(wildcards, input):
+    """Flags of train.py that measure the speed of a run in place of training it."""
+    words = ["--epochs 1 --performance results/{}/performance.json".format(wildcards.run)]
+    return " ".join(words + ["--single {}".format(path) for path in input.single])
+
+
 def last_checkpoint(name):
     """Input function: file `name` of the last checkpoint of the run of the wildcards."""
     return lambda wildcards: "results/{}/checkpoints/epoch{}/{}".format(
@@ -223,8 +252,21 @@ def last_checkpoint(name):
 
 
 def published():
-    """{what stands for `run` in the paths of a network trained elsewhere: its file}."""
-    return {"published/{}".format(name): path for name, path in config["published"].items()}
+    """{what stands for `run` in the paths of a network trained elsewhere: its settings}."""
+    return {
+        "published/{}".format(name): entry if isinstance(entry, dict) else {"file": entry}
+        for name, entry in config["published"].items()
+    }
+
+
+def import_flags(wildcards):
+    """Flags of import_model.py for what the settings say of a network trained elsewhere."""
+    entry = published()[wildcards.run]
+    size = entry.get("size", [])
+    said = {key: str(entry[key]).lower() for key in ("upsampling", "mid_activation") if key in entry}
+    return (["--size", *map(str, size)] if size else []) + [
+        word for key, value in said.items() for word in ("--{}".format(key), value)
+    ]
 
 
 def of_runs(pattern):
@@ -265,7 +307,7 @@ def prediction_flags(wildcards):
     settings = config["predictions"][wildcards.pictures]
     return [
         word
-        for key in ("write", "intrinsics")
+        for key in ("write", "scale", "intrinsics")
         if key in settings
         for word in ["--{}".format(key), *map(str, settings[key])]
     ]
@@ -274,6 +316,12 @@ def prediction_flags(wildcards):
 def measured_runs(wildcards):
     """Input function: the measured speeds that are there; `snakemake train_performance_1p` makes one."""
     return [path for path in of_runs("results/{run}/performance.json") if os.path.exists(path)]
+
+
+def evaluated_networks(wildcards):
+    """Input function: the evaluations of networks trained elsewhere that are there."""
+    paths = ["results/{}/evaluation/epoch0.json".format(name) for name in sorted(published())]
+    return [path for path in paths if os.path.exists(path)]
 
 
 def gallery_scenes():
@@ -286,18 +334,28 @@ def example_panels():
     return of_runs("results/{run}/inference/examples.png") if config["data"]["examples"] else []
 
 
-def weights_side():
-    """The side file of the imported weights, if training starts from some."""
-    encoder = config["model"]["encoder"]
-    return ["results/weights/{}/weights.json".format(encoder)] if config["train"]["weights"] else []
+def encoder_file():
+    """The file of Keras that runs begin with, if they do."""
+    name = config["train"]["weights"]
+    return [] if name in published() else name or []
+
+
+def weights_sides():
+    """The side files of the weights that runs begin with."""
+    sides = [
+        os.path.join(weights_folder(run), "model.json" if weights_name(run) in published() else "weights.json")
+        for run in config["runs"]
+        if weights_name(run)
+    ]
+    return list(dict.fromkeys(sides))
 
 
 def reported_settings():
     """The settings that decide the results, as JSON text: not those of the machine and addresses."""
-    machine = ("runtime", "python", "platform", "gpus", "devices_per_node", "npu_options")
+    machine = ("runtime", "python", "platform", "gpus", "devices_per_node", "npu_options", "npu_addresses")
     addresses = ("downloads", "download_cache", "published")
     other_targets = ("predictions", "onnx", "om")
     settings = {key: value for key, value in config.items() if key not in machine + addresses + other_targets}
-    apart = ("state_minutes", "performance_steps")
+    apart = ("state_minutes", "rank_timeout", "performance_steps")
     settings["train"] = {key: value for key, value in config["train"].items() if key not in apart}
     return json.dumps(settings, sort_keys=True)

@@ -43,7 +43,7 @@ rule infer_onnx:
         code=code("infer_from_pb.py"),
         network="results/{run}/export/model.onnx",
         side="results/{run}/export/model.onnx.json",
-        test=lookup(dpath="data/test_archive", within=config),
+        test=test_archive(),
     output:
         figures="results/{run}/inference/onnx.json",
     log:
@@ -112,7 +112,7 @@ rule write_batches:
     input:
         code=code("write_batches.py"),
         side="results/{run}/export/model.pb.json",
-        test=lookup(dpath="data/test_archive", within=config),
+        test=test_archive(),
     output:
         folder=temp(directory("results/{run}/om/input")),
     log:
@@ -181,7 +181,7 @@ rule score_om:
     input:
         code=code("score_om.py"),
         outputs="results/{run}/om/output",
-        test=lookup(dpath="data/test_archive", within=config),
+        test=test_archive(),
     output:
         figures="results/{run}/inference/om.json",
         gallery=directory("results/{run}/om/gallery"),

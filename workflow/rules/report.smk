@@ -17,7 +17,8 @@ rule write_report:
         galleries=of_runs(rules.draw_gallery.output.side),
         histories=of_runs(rules.train_model.output.history),
         performance=measured_runs,
-        weights=weights_side(),
+        published=evaluated_networks,
+        weights=weights_sides(),
     output:
         curves=[
             report(
@@ -70,6 +71,7 @@ rule write_report:
             --frozen {input.frozen:q} \
             --performance {input.performance:q} \
             --gallery {input.galleries:q} \
+            --published {input.published:q} \
             --data {input.data:q} \
             --weights {input.weights:q} \
             --settings {params.settings:q} \

@@ -45,6 +45,8 @@ rule train_model:
         tasks_per_gpu=lambda wildcards: 1 if config["gpus"] and nodes(wildcards) else None,
         # Not among the params: how often the state is saved changes no result.
         state_minutes=lookup(dpath="train/state_minutes", within=config),
+        rank_timeout=lookup(dpath="train/rank_timeout", within=config),
+        npu_addresses=npu_address_flags(),
         mem_mb=16000,
         runtime=1440,
     params:
@@ -105,12 +107,14 @@ rule train_model:
             --seed {params.seed} \
             --log_every {params.log_every} \
             --state_minutes {resources.state_minutes} \
+            --rank_timeout {resources.rank_timeout} \
             --precision_mode {params.precision_mode} \
             --op_select_implmode {params.op_select_implmode} \
             --is_loss_scale {params.is_loss_scale} \
             --hcom_parallel {params.hcom_parallel} \
             --platform {resources.platform} \
             {params.npu_options:q} \
+            {resources.npu_addresses} \
             2>&1 | (trap "" INT TERM && exec tee {log:q})
         """
 
@@ -120,6 +124,7 @@ use rule train_model as measure_training with:
         code=code("train.py"),
         records=rules.convert_records.output.records,
         side=rules.convert_records.output.side,
+        single=single_device_speed,
     output:
         figures="results/{run}/performance.json",
     log:
@@ -130,7 +135,7 @@ use rule train_model as measure_training with:
         run=one_of(config["runs"]),
     params:
         initial_epoch=0,
-        segment="--epochs 1 --performance results/{run}/performance.json",
+        segment=performance_flags,
         start=[],
         steps=lookup(dpath="train/performance_steps", within=config),
     message:

@@ -1,7 +1,7 @@
 """From weights of elsewhere to checkpoints.
 
 Needs the .h5 file that `train.weights` names, and makes results/weights/<encoder>/; needs the files of whole networks
-that `published` names, and makes results/published/<name>/checkpoints/epoch0/.
+that `published` names, and makes results/published/<name>/checkpoints/epoch0/, which `train.weights` may name too.
 """
 
 
@@ -9,7 +9,7 @@ rule import_weights:
     """Bring the weights of an encoder, as Keras publishes them, into the form of a checkpoint."""
     input:
         code=code("import_weights.py"),
-        weights=config["train"]["weights"] or [],
+        weights=encoder_file(),
     output:
         index="results/weights/{encoder}/model.ckpt.index",
         data="results/weights/{encoder}/model.ckpt.data-00000-of-00001",
@@ -40,7 +40,7 @@ rule import_published:
     """Bring a whole network that was trained elsewhere into the form of a checkpoint of epoch 0."""
     input:
         code=code("import_model.py"),
-        network=lambda wildcards: published()[wildcards.run],
+        network=lambda wildcards: published()[wildcards.run]["file"],
     output:
         index="results/{run}/checkpoints/epoch0/model.ckpt.index",
         data="results/{run}/checkpoints/epoch0/model.ckpt.data-00000-of-00001",
@@ -58,6 +58,7 @@ rule import_published:
         runtime=30,
     params:
         folder=subpath(output.side, parent=True),
+        said=import_flags,
     message:
         "importing {input.network}"
     shell:
@@ -65,5 +66,6 @@ rule import_published:
         {resources.python:q} workflow/scripts/import_model.py \
             --input {input.network:q} \
             --out {params.folder:q} \
+            {params.said:q} \
             >{log:q} 2>&1
         """

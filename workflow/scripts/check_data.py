@@ -20,7 +20,7 @@ def build_parser():
     arguments.add_argument("--sheet", default="./results/data/check.png", help="the sheet, a PNG file")
     arguments.add_argument("--faults", default="./results/data/check.csv", help="csv of the faulty rows")
     arguments.add_argument("--json", help="file for all figures")
-    arguments.add_argument("--skip_bad", type=int, default=0, help="faulty pairs that are no failure")
+    arguments.add_argument("--skip_bad", type=cli.whole_number, default=0, help="faulty pairs that are no failure")
     arguments.add_argument("--workers", type=cli.positive_int, default=1, help="processes that read")
     return arguments
 
@@ -29,10 +29,9 @@ def work(args):
     result = check.check(args.input_dir, args.test_data, args.workers)
     check.write_faults(args.faults, result)
     check.draw(args.sheet, args.input_dir, result)
-    if "median_m" in result:
-        print(
-            "depth {nearest_m:.2f} to {greatest_m:.2f} m, median {median_m:.1f} m, {holes:.1%} holes".format(**result)
-        )
+    print(check.depth_text(result))
+    if check.doubt(result):
+        print(check.doubt(result))
     if len(result["faults"]) > args.skip_bad:
         raise PipelineError(
             "{} of {} pairs are faulty (allowed: {}); {} names them".format(

@@ -16,7 +16,16 @@ def parser(doc):
 
 
 class _Formatter(argparse.RawDescriptionHelpFormatter, argparse.ArgumentDefaultsHelpFormatter):
-    pass
+    def _get_help_string(self, action):
+        # What is not set has no default worth telling.
+        return action.help if action.default in (None, []) else super()._get_help_string(action)
+
+
+# Errors of the file system that say enough by themselves: no room, no permission, a file where a folder belongs.
+_FILE_ERRORS = (
+    *(errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM),
+    *(errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG),
+)
 
 
 def boolean(word):
@@ -41,6 +50,14 @@ def positive_int(word):
     return value
 
 
+def whole_number(word):
+    """A whole number of at least 0."""
+    value = int(word)
+    if value < 0:
+        raise argparse.ArgumentTypeError("{} is below 0".format(word))
+    return value
+
+
 def run(arguments, work, argv=None):
     """Parse `argv` (`-` and `_` count alike in flag names), write the log header, call `work(args)`.
 
@@ -59,7 +76,7 @@ def run(arguments, work, argv=None):
     except PipelineError as error:
         return _fail(program, error)
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES):
+        if error.errno not in _FILE_ERRORS:
             raise
         return _fail(program, "{}: {}".format(error.filename or "output", error.strerror))
     except KeyboardInterrupt:

@@ -23,7 +23,9 @@ def build_parser():
     arguments.add_argument("--seed", type=int, default=0, help="seed of the shuffle")
     arguments.add_argument("--workers", type=cli.positive_int, default=1, help="processes; each writes whole shards")
     cli.add_boolean(arguments, "--check_images", False, "decode every image while converting")
-    arguments.add_argument("--skip_bad", type=int, default=0, help="faulty pairs that may be left out; 0: stop at one")
+    arguments.add_argument(
+        "--skip_bad", type=cli.whole_number, default=0, help="faulty pairs that may be left out; 0: stop at one"
+    )
     return arguments
 
 

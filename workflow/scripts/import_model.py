@@ -4,11 +4,12 @@ Example:
 
     python workflow/scripts/import_model.py --input dataset/nyu.h5 --out results/published/nyu/checkpoints/epoch0
 
---input is a Keras full-model file (.h5), as published with the paper, or a checkpoint of the reference port, an
-object-based tf.train.Checkpoint of its tf.keras network: its folder, prefix or .index file. The result is a checkpoint
-of epoch 0 without optimizer state, which evaluate.py, ckpt2pb.py and test.py take as any other. Of a Keras file, the
-decoder's width, activation and upsampling are read from its own config. A checkpoint has none: --upsampling and
---mid_activation are then those of the port unless told otherwise. What does not fit the network is refused.
+--input is a Keras full-model file (.h5), as published with the paper; a checkpoint of the reference port, an
+object-based tf.train.Checkpoint of its tf.keras network: its folder, prefix or .index file; or a checkpoint of this
+project. The result is a checkpoint of epoch 0 without optimizer state, which evaluate.py, ckpt2pb.py and test.py take
+as any other, and which train.py --weights starts from. Of a Keras file, the decoder's width, activation and upsampling
+are read from its own config. A checkpoint of the port has none: --upsampling and --mid_activation are then those of the
+port unless told otherwise. What does not fit the network is refused.
 """
 
 import sys
@@ -26,8 +27,7 @@ def build_parser():
         type=cli.positive_int,
         nargs=2,
         metavar=("HEIGHT", "WIDTH"),
-        default=(480, 640),
-        help="size of the images that it is to be used with, in pixels",
+        help="size of the images that it is to be used with, in pixels; without: 480 640, or that of our checkpoint",
     )
     arguments.add_argument(
         "--upsampling", choices=("half_pixel", "align_corners"), help="where the source leaves it open"
@@ -37,9 +37,7 @@ def build_parser():
 
 
 def work(args):
-    checkpoint, source = foreign.import_model(
-        args.input, args.out, tuple(args.size), args.upsampling, args.mid_activation
-    )
+    checkpoint, source = foreign.import_model(args.input, args.out, args.size, args.upsampling, args.mid_activation)
     for field, value in sorted(source.model.as_dict().items()):
         print("{} {}: by {}".format(field, value, source.decided[field]))
     parameters = sum(int(value.size) for value in source.values.values())

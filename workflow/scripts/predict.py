@@ -34,6 +34,13 @@ def build_parser():
         metavar=("FX", "FY", "CX", "CY"),
         help="of your camera for the point cloud, in pixels of the upright picture; without: NYU Depth v2's, scaled",
     )
+    add(
+        "--scale",
+        type=float,
+        nargs=2,
+        metavar=("NEAR", "FAR"),
+        help="ends of the panels' colours in metres, the same for all, as a video wants it; without: each its own",
+    )
     add("--maxdepth", type=float, default=1000, help="farthest predicted depth, in centimetres")
     add("--points", type=cli.positive_int, default=500000, help="most points in a cloud; of more every n-th is taken")
     return arguments
@@ -45,6 +52,8 @@ def work(args):
         intrinsics = clouds.Intrinsics(*args.intrinsics, source="given by --intrinsics")
         if min(intrinsics[:2]) <= 0:
             raise PipelineError("--intrinsics {} {} ...: focal lengths are above zero".format(*args.intrinsics[:2]))
+    if args.scale and not 0 <= args.scale[0] < args.scale[1]:
+        raise PipelineError("--scale {:g} {:g}: must be 0 <= NEAR < FAR".format(*args.scale))
     paths = photos.find(args.input)
     options = predictions.Options(
         batch_size=args.bs,
@@ -54,6 +63,7 @@ def work(args):
         intrinsics=intrinsics,
         points=args.points,
         limits=(depth.LIMITS_M[0], args.maxdepth / 100),
+        scale=args.scale,
     )
     with networks.load(args.model_path) as predictor:
         summary = predictions.predict(predictor, paths, args.out, options)

@@ -31,7 +31,8 @@ def build_parser():
     add("--performance", nargs="*", default=[], help="measured speeds of training, by train.py --performance")
     add("--gallery", nargs="*", default=[], help="gallery.json of the runs, by draw_gallery.py")
     add("--data", required=True, help="side file of the training records, by dataset_tool_tf.py")
-    add("--weights", nargs="*", default=[], help="weights.json of imported encoder weights, by import_weights.py")
+    add("--weights", nargs="*", default=[], help="weights.json or model.json of imported weights")
+    add("--published", nargs="*", default=[], help="evaluations of networks trained elsewhere, by evaluate.py")
     add("--settings", required=True, help="the settings of the pipeline as JSON text")
     return arguments
 
@@ -48,6 +49,7 @@ def work(args):
         data=args.data,
         weights=args.weights,
         settings=args.settings,
+        imported=args.published,
     )
     report.write(findings, args.out, args.figures, args.html)
     print("{}: {} run(s), {} evaluations".format(args.out, len(findings.runs), len(args.evaluation)))

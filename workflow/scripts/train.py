@@ -35,9 +35,14 @@ def build_parser():
     add("--test_data", default="dataset/nyu_test.zip", help="test archive, used with --full")
     add("--ckptdir", default="./ckpt", help="folder for epoch<N> checkpoints and the resume state")
     add("--performance", metavar="FILE", help="only measure: write the speed of --steps steps there, keep nothing")
+    add("--single", metavar="FILE", help="with --performance: that of one device, which scaling is told against")
     add("--result", help="folder for TensorBoard and evaluations; default: beside the checkpoints")
     add("--checkpoint", help="checkpoint of --initial_epoch to start from")
-    add("--weights", help="encoder weights to start from: a Keras notop .h5 or a folder made by import_weights.py")
+    add(
+        "--weights",
+        help="weights to start from, without optimizer state: for the encoder a Keras notop .h5 or a folder made by "
+        "import_weights.py; for the whole network a checkpoint folder, of ours or made by import_model.py",
+    )
     add("--initial_epoch", type=int, default=0, help="epochs already trained")
     add("--epochs", type=cli.positive_int, default=20, help="last epoch, counted from the beginning of the run")
     add("--keep_epochs", type=cli.positive_int, nargs="*", default=[], help="epochs whose checkpoints are kept")
@@ -65,6 +70,7 @@ def build_parser():
     add("--state_minutes", type=float, default=5, help="minutes between snapshots to resume from")
     add("--platform", default="cpu_gpu", help="cpu_gpu or ascend")
     add("--npu_option", nargs="+", default=[], metavar="KEY=VALUE", help="more options of the platform ascend")
+    add("--npu_addresses", nargs="+", default=[], help="of the Ascend devices 0, 1, ...; default: /etc/hccn.conf")
     add("--precision_mode", default="must_keep_origin_dtype", help="as on Ascend")
     add("--op_select_implmode", default="high_precision", help="as on Ascend")
     cli.add_boolean(arguments, "--is_loss_scale", False, "dynamic loss scale, with mixed precision")
@@ -81,7 +87,10 @@ def work(args):
         raise PipelineError("--rank_timeout {:g}: must be more than 0".format(args.rank_timeout))
     group = _ranks(args)
     if group is None and args.devices > 1:
-        environments = platforms.kind(args.platform).environments(args.devices, _results(args))
+        # What is wrong with the options is told once, before anything starts.
+        _create(args, None)
+        kind = platforms.kind(args.platform)
+        environments = kind.environments(args.devices, _results(args), args.npu_addresses)
         status = launch.run([sys.executable] + sys.argv, environments, args.rank_timeout)
         if status:
             sys.exit(status)
@@ -109,27 +118,31 @@ def _train(args, group):
     size = group.size if group else 1
     if group and group.rank > 0:
         progress.mute()
-    if args.platform == "ascend" and ranks.LAUNCHER in os.environ:
-        _own_folder(args, group.rank)
     settings = _settings(args, size)
+    platform = _create(args, group)
+    for note in platform.notes():
+        progress.line(note)
+    if args.platform == "ascend" and size > 1:
+        _own_folder(args, group.rank)
     with contextlib.ExitStack() as stack:
         if args.performance:
             args.ckptdir = args.result = stack.enter_context(tempfile.TemporaryDirectory())
         segment = _segment(args)
         index = records.RecordIndex(records.expand(args.train_tfrecords))
-        platform = _platform(args, group)
         if size > 1:
             progress.line(_division(args, size, settings.steps))
         try:
-            training.train(settings, segment, index, platform, _after_checkpoint(args))
+            training.train(settings, segment, index, platform, _after_checkpoint(args, size))
         except training.Interrupted as error:
             if platform.rank == 0:
                 print("{}: {}".format(args.name, error), file=sys.stderr)
             sys.exit(128 + error.signal_number)
+        if args.full and platform.rank == 0:
+            _evaluate_missing(args)
 
 
-def _platform(args, group):
-    """The platform, with its notes in the log."""
+def _create(args, group):
+    """The platform. Raises PipelineError where it cannot take the options."""
     options = Options(
         args.precision_mode,
         args.op_select_implmode,
@@ -138,25 +151,25 @@ def _platform(args, group):
         group,
         _pairs(args.npu_option),
     )
-    platform = platforms.create(args.platform, options)
-    for note in platform.notes():
-        progress.line(note)
-    return platform
+    return platforms.create(args.platform, options)
 
 
-def _after_checkpoint(args):
+def _after_checkpoint(args, size):
     if args.performance:
         return _speed(args)
-    return _evaluation(args) if args.full else lambda checkpoint: None
+    # Several ranks would wait for the evaluation in an exchange, and Ascend's have a time limit there.
+    return lambda checkpoint: _evaluate_missing(args) if args.full and size == 1 else None
 
 
 def _own_folder(args, rank):
     """Go to a folder of this rank: the Ascend compiler writes files of fixed names where it is started."""
     folder = rank_table.working_folder(os.path.join(_results(args), "ranks"), rank)
-    for name in ("ckptdir", "result", "performance", "checkpoint", "weights", "test_data"):
+    for name in ("ckptdir", "result", "performance", "single", "checkpoint", "weights", "test_data"):
         if getattr(args, name):
             setattr(args, name, os.path.abspath(getattr(args, name)))
     args.train_tfrecords = [os.path.abspath(path) for path in args.train_tfrecords]
+    if os.environ.get("RANK_TABLE_FILE"):
+        os.environ["RANK_TABLE_FILE"] = os.path.abspath(os.environ["RANK_TABLE_FILE"])
     os.makedirs(folder, exist_ok=True)
     os.chdir(folder)
 
@@ -198,11 +211,10 @@ def _settings(args, size):
 
 
 def _segment(args):
-    kept = args.keep_epochs or [e for e in _FULL_EPOCHS if args.full and e <= args.epochs]
     return training.Segment(
         first=args.initial_epoch,
         last=args.epochs,
-        kept=tuple(kept),
+        kept=tuple(_kept(args)),
         start=args.checkpoint,
         weights=args.weights,
         folder=args.ckptdir,
@@ -210,6 +222,12 @@ def _segment(args):
         log_every=args.log_every,
         state_seconds=60 * args.state_minutes,
     )
+
+
+def _kept(args):
+    """The epochs whose checkpoints are kept, rising."""
+    kept = args.keep_epochs or [e for e in _FULL_EPOCHS if args.full and e <= args.epochs]
+    return sorted(set(kept) | {args.epochs})
 
 
 def _results(args):
@@ -226,7 +244,11 @@ def _speed(args):
             raise PipelineError("--performance: {} steps are too few, the first are not timed".format(args.steps))
         speed["images_per_second_per_device"] = speed["images_per_second"] / speed["world_size"]
         facts = {key: side[key] for key in ("model", "size", "runtime")}
-        files.write_json(args.performance, dict(facts, format=1, run=args.name, performance=speed))
+        document = dict(facts, format=1, run=args.name, performance=speed)
+        single = _single(args, document)
+        if single:
+            speed["scaling_efficiency"] = speed["images_per_second_per_device"] / single
+        files.write_json(args.performance, document)
         progress.line(
             "{}: {step_ms:.0f} ms/step, {images_per_second:.2f} images/s on {world_size} device(s)".format(
                 args.performance, **speed
@@ -236,20 +258,44 @@ def _speed(args):
     return write
 
 
-def _evaluation(args):
-    """Evaluates a checkpoint in a process of its own, so that training depends on no code of the evaluation."""
+def _single(args, document):
+    """images/s of one device, measured under the same circumstances as `document`, or None."""
+    if not args.single:
+        return None
+    other = files.read_json(args.single)
+
+    def circumstances(one):
+        speed = one["performance"]
+        return [one["model"], one["size"], one["runtime"]] + [speed[k] for k in ("device", "precision", "batch_size")]
+
+    if other["performance"]["world_size"] != 1 or circumstances(other) != circumstances(document):
+        progress.line("{}: of another network, batch or machine, so scaling is not told".format(args.single))
+        return None
+    return other["performance"]["images_per_second"]
+
+
+def _evaluate_missing(args):
+    """Evaluate the kept checkpoints that have no evaluation yet, or an older one.
+
+    Each in a process of its own, so that training depends on no code of the evaluation.
+    """
     program = os.path.join(os.path.dirname(os.path.abspath(__file__)), "evaluate.py")
     logs = os.path.join(_results(args), "evaluation")
-
-    def evaluate(checkpoint):
-        name = os.path.basename(checkpoint.folder)
-        command = [sys.executable, program, "--ckptdir", checkpoint.folder, "--test_data", args.test_data]
-        command += ["--logdir", logs, "--json", os.path.join(logs, name + ".json")]
+    for epoch in _kept(args):
+        name = "epoch{}".format(epoch)
+        folder, figures = os.path.join(args.ckptdir, name), os.path.join(logs, name + ".json")
+        if not _newer(os.path.join(folder, "model.json"), figures):
+            continue
+        command = [sys.executable, program, "--ckptdir", folder, "--test_data", args.test_data]
+        command += ["--logdir", logs, "--json", figures]
         sys.stdout.flush()
         if subprocess.call(command) != 0:
             raise PipelineError("{}: its evaluation failed, see above; repeat the command to go on".format(name))
 
-    return evaluate
+
+def _newer(path, other):
+    """Whether the file `path` is there and `other` is not, or is older."""
+    return os.path.exists(path) and not (os.path.exists(other) and os.path.getmtime(other) >= os.path.getmtime(path))
 
 
 def main(argv=None):

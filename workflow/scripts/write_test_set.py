@@ -20,7 +20,9 @@ def build_parser():
     arguments.add_argument("--pictures", help="list made by list_pictures.py")
     arguments.add_argument("--labeled", help="nyu_depth_v2_labeled.mat")
     arguments.add_argument("--splits", help="splits.mat, with --labeled")
-    arguments.add_argument("--skip_bad", type=int, default=0, help="faulty pairs that may be left out; 0: stop at one")
+    arguments.add_argument(
+        "--skip_bad", type=cli.whole_number, default=0, help="faulty pairs that may be left out; 0: stop at one"
+    )
     arguments.add_argument("--out", default="./dataset/nyu_test.zip", help="the archive")
     return arguments
 

@@ -202,24 +202,47 @@ def size_text(size):
 
 
 def _jpeg_size(data, where):
-    image = _open(data, where, "a JPEG image")
-    if image.format != "JPEG":
-        raise PipelineError("{}: is {}, where a JPEG image belongs".format(where, image.format))
-    if image.mode != "RGB":
-        raise PipelineError(
-            "{}: is a JPEG of mode {}, where three components of 8 bit (RGB) belong".format(where, image.mode)
-        )
+    size = _quick_jpeg_size(data)
+    if size is None:
+        image = _open(data, where, "a JPEG image")
+        if image.format != "JPEG":
+            raise PipelineError("{}: is {}, where a JPEG image belongs".format(where, image.format))
+        if image.mode != "RGB":
+            raise PipelineError(
+                "{}: is a JPEG of mode {}, where three components of 8 bit (RGB) belong".format(where, image.mode)
+            )
+        size = image.size[::-1]
     # Entropy-coded data never holds this pair of bytes, so its absence means that the end is missing.
-    if b"\xff\xd9" not in data:
+    if data.rfind(b"\xff\xd9") < 0:
         raise PipelineError("{}: the JPEG ends early (no end marker); get the archive again".format(where))
-    return image.size[::-1]
+    return size
+
+
+def _quick_jpeg_size(data):
+    """(height, width) of an ordinary JFIF or Exif file of three components of 8 bit; None where Pillow is to look.
+
+    Pillow's look at a header takes as long as reading the member. Segments are a marker, their length and content; that
+    of the frame (C0: baseline, C2: progressive) has the size. From ITU-T T.81, annex B.
+    """
+    place = 2
+    while data[:2] == b"\xff\xd8" and place + 10 <= len(data) and data[place] == 0xFF:
+        marker, length = struct.unpack_from(">BH", data, place + 1)
+        if marker in (0xC0, 0xC2):
+            bits, height, width, components = struct.unpack_from(">BHHB", data, place + 4)
+            return (height, width) if (bits, components) == (8, 3) and height and width else None
+        # Application data other than JFIF and Exif may change the meaning of the components; frames of other kinds.
+        if not (0xE0 <= marker <= 0xE1 or marker in (0xDB, 0xC4, 0xFE)):
+            return None
+        place += 2 + length
+    return None
 
 
 def _png_size(data, where):
-    image = _open(data, where, "a PNG image")
-    if image.format != "PNG":
+    # The header as the format has it, with its checksum; Pillow says what else it is.
+    if data[:16] != b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" or zlib.crc32(data[12:29]) != _number(data[29:33]):
+        image = _open(data, where, "a PNG image")
         raise PipelineError("{}: is {}, where an 8-bit PNG of depth belongs".format(where, image.format))
-    bits, colour = data[24], data[25]
+    height, width, bits, colour = _number(data[20:24]), _number(data[16:20]), data[24], data[25]
     if bits == 16:
         raise PipelineError(
             "{}: 16-bit depth where 8-bit belongs (metres = value / 255 * 10); the 16-bit millimetres of "
@@ -227,11 +250,17 @@ def _png_size(data, where):
         )
     if colour != 0 or bits != 8:
         raise PipelineError(
-            "{}: is a PNG of mode {} with {} bit, where one channel of 8 bit belongs".format(where, image.mode, bits)
+            "{}: is a PNG of mode {} with {} bit, where one channel of 8 bit belongs".format(
+                where, _open(data, where, "a PNG image").mode, bits
+            )
         )
     if b"IEND" not in data[-64:]:
         raise PipelineError("{}: the PNG ends early (no end chunk); get the archive again".format(where))
-    return image.size[::-1]
+    return height, width
+
+
+def _number(data):
+    return int.from_bytes(data, "big")
 
 
 def _open(data, where, kind):

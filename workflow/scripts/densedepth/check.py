@@ -58,7 +58,9 @@ def check(source_path, test_path=None, workers=1):
         middle = int(np.searchsorted(np.cumsum(histogram), (known + 1) // 2))
         result["nearest_m"] = min(part["nearest"] for part in found)
         result["greatest_m"] = max(part["greatest"] for part in found)
-        result["median_m"] = (middle + 0.5) * farthest / BINS
+        # The middle of a bin may lie beyond all that was found.
+        median = (middle + 0.5) * farthest / BINS
+        result["median_m"] = min(max(median, result["nearest_m"]), result["greatest_m"])
     return result
 
 
@@ -101,6 +103,22 @@ def _test_archive(path):
     return count, None
 
 
+def depth_text(result):
+    """The depth that `check` has found, in words."""
+    words = "depth {nearest_m:.2f} to {greatest_m:.2f} m, median {median_m:.2f} m, {holes:.1%} unknown"
+    return words.format(**result) if "median_m" in result else "no depth"
+
+
+def doubt(result):
+    """What looks like a wrong unit, in words, or None."""
+    if "median_m" in result and result["greatest_m"] < 0.05 * result["farthest_m"]:
+        words = (
+            "warning: no depth beyond {greatest_m:.2f} m, where up to {farthest_m:g} m are expected; is the unit right?"
+        )
+        return words.format(**result)
+    return None
+
+
 def draw(path, source_path, result):
     """Draw a sheet of pairs spread over the data to the PNG `path`, with histograms of their depth and of all."""
     faulty = {(fault["row"], fault["rgb"]) for fault in result["faults"]}
@@ -117,9 +135,7 @@ def draw(path, source_path, result):
             rgb, depth = source.arrays(row)
         samples.append(("row {} ({}): {}".format(row.number, split, row.rgb), rgb, depth))
     if samples:
-        title = "{} pairs, {} faulty; {:.1%} of the pixels are holes".format(
-            result["pairs"], len(result["faults"]), result["holes"]
-        )
+        title = "{} pairs, {} faulty; {}".format(result["pairs"], len(result["faults"]), depth_text(result))
         visualize.draw_sheet(path, title, samples, result["histogram"], result["farthest_m"])
 
 

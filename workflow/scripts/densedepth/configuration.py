@@ -171,6 +171,15 @@ def _contradictions(config):
                 _name(["evaluate", "protocols"]), _show(config["evaluate"]["protocols"])
             )
         )
+    named = [(["train", "weights"], train["weights"])]
+    named += [(["runs", name, "weights"], run["weights"]) for name, run in config["runs"].items() if "weights" in run]
+    for path, name in named:
+        if name.startswith("published/") and name[len("published/") :] not in config["published"]:
+            found.append(
+                "{} = {}: published has no such network, only {}".format(
+                    _name(path), _show(name), ", ".join(config["published"]) or "none at all"
+                )
+            )
     networks = [*config["runs"], *("published/" + name for name in config["published"])]
     for name, entry in sorted(config["predictions"].items()):
         if entry.get("run", networks[0]) not in networks:

@@ -7,7 +7,7 @@ one release of matplotlib).
 import matplotlib
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from . import files
 
@@ -28,7 +28,7 @@ def draw_loss(path, history, epoch_ends):
     data = thin(history)
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
-        figure, (upper, lower) = _figure((8, 5.6), 2, 1, height_ratios=(3, 1), sharex=True)
+        figure, (upper, lower) = _figure((8.6, 5.6), 2, 1, height_ratios=(3, 1), sharex=True)
         marker = _marker(len(data))
         steps = data["global_step"]
         upper.plot(steps, data["loss"], color=_BLUE, linewidth=2, marker=marker, label="loss")
@@ -36,11 +36,15 @@ def draw_loss(path, history, epoch_ends):
         upper.plot(steps, data["gradient"], color=_GREEN, marker=marker, label="gradient error")
         upper.plot(steps, data["ssim"], color=_RED, marker=marker, label="structural dissimilarity")
         upper.set_yscale("log")
+        # Plain numbers: 0.05 rather than a power of ten.
+        upper.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        upper.yaxis.set_major_formatter(FuncFormatter(lambda value, _: "{:g}".format(value)))
+        upper.yaxis.set_minor_formatter(NullFormatter())
         upper.set_ylabel("loss (log scale)")
         _legend(upper)
         lower.plot(steps, data["learning_rate"], color=_BLUE, marker=marker, drawstyle="steps-pre")
         lower.set_ylim(0, 1.15 * data["learning_rate"].max())
-        lower.ticklabel_format(axis="y", style="sci", scilimits=(0, 0))
+        lower.yaxis.set_major_formatter(FuncFormatter(lambda value, _: "{:g}".format(value)))
         lower.set_ylabel("learning rate")
         lower.set_xlabel("optimiser step (dotted: checkpoints)")
         for axes in (upper, lower):
@@ -61,7 +65,7 @@ def draw_metrics(path, scores, baseline):
     names = {"rms_pooled": "rms, pooled", "rms_image": "rms, per image"}
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
-        figure, all_axes = _figure((10, 4.2), 1, 2)
+        figure, all_axes = _figure((8.6, 3.8), 1, 2)
         for axes, (title, lines) in zip(all_axes, panels):
             for key, color in lines:
                 axes.plot(scores["epoch"], scores[key], color=color, marker="o", label=names.get(key, key))
@@ -93,7 +97,8 @@ def _marker(count):
 
 
 def _figure(size, rows, columns, **layout):
-    figure = Figure(figsize=size, dpi=110, facecolor="white")
+    # Twice the pixels of a page, for screens that have them.
+    figure = Figure(figsize=size, dpi=200, facecolor="white")
     FigureCanvasAgg(figure)
     ratios = {"height_ratios": layout.pop("height_ratios")} if "height_ratios" in layout else {}
     all_axes = figure.subplots(rows, columns, gridspec_kw=ratios, **layout)

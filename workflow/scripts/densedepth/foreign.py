@@ -1,4 +1,4 @@
-"""Whole networks trained elsewhere: Keras' full-model files and object-based checkpoints of tf.keras.
+"""Whole networks trained elsewhere: Keras' full-model files, object-based checkpoints of tf.keras, checkpoints of ours.
 
 `nyu.h5` and `kitti.h5`, published with the paper, are full models of Keras 2.2 (HDF5): attribute `model_config` with
 the layers and how they are connected, group `model_weights`. The reference port writes `tf.train.Checkpoint`, whose
@@ -21,12 +21,16 @@ from .tf import tf
 Foreign = collections.namedtuple("Foreign", "kind model values decided")
 Foreign.__doc__ = """What was read.
 
-kind: `keras_model` or `object_checkpoint`; model: the `Model`; values: {variable name: float32 array}, all of the
-network's; decided: {field of the model: in words, by what it was decided}.
+kind: `keras_model`, `object_checkpoint` or `checkpoint`, one of ours; model: the `Model`; values: {variable name:
+float32 array}, all of the network's; decided: {field of the model: in words, by what it was decided}.
 """
 
 KERAS_MODEL = "keras_model"
 OBJECT_CHECKPOINT = "object_checkpoint"
+OWN_CHECKPOINT = "checkpoint"
+
+# (height, width) of the images that the published networks and the reference port's were trained with.
+SIZE = (480, 640)
 
 # The steepness below zero of the activations in the decoder, and the epsilon of DenseNet's batch normalisation.
 _LEAK = 0.2
@@ -39,15 +43,18 @@ _DECODER_LAYERS = 10
 _ENTRY = re.compile(r"(?:(.+)/)?(?:layer_with_weights-|_operations/)(\d+)/_?([a-z]\w*)/\.ATTRIBUTES/VARIABLE_VALUE$")
 
 
-def import_model(path, folder, size, upsampling=None, mid_activation=None):
+def import_model(path, folder, size=None, upsampling=None, mid_activation=None):
     """Write the network at `path` (see `read`) as the checkpoint `folder` of epoch 0, without optimizer state.
 
-    `size` is the (height, width) of the images it is to be used with. Returns (checkpoint, foreign). Raises
-    PipelineError as `read` does, and when `folder` holds anything but an imported network.
+    `size` is the (height, width) of the images it is to be used with; None: those of a checkpoint of ours, else
+    `SIZE`. Returns (checkpoint, foreign). Raises PipelineError as `read` does, and when `folder` holds anything but an
+    imported network.
     """
     if os.path.exists(folder) and not (os.path.isdir(folder) and set(os.listdir(folder)) <= _FILES):
         raise PipelineError("{}: exists and is not an imported network; choose another folder".format(folder))
     foreign = read(path, upsampling, mid_activation)
+    own = _own(path)
+    size = size or (own.side["size"] if own else SIZE)
     side = {
         "epoch": 0,
         "global_step": 0,
@@ -69,7 +76,7 @@ _FILES |= {checkpoints.PREFIX + ".data-00000-of-00001"}
 
 
 def read(path, upsampling=None, mid_activation=None):
-    """The `Foreign` network at `path`: a Keras .h5 file, or an object-based checkpoint.
+    """The `Foreign` network at `path`: a Keras .h5 file, an object-based checkpoint, or a checkpoint of ours.
 
     A checkpoint is named by its prefix, its .index file or its folder, whose last checkpoint counts. `upsampling` and
     `mid_activation` (see `Model`) are for what the source does not tell; for a checkpoint, which tells nothing of
@@ -78,11 +85,37 @@ def read(path, upsampling=None, mid_activation=None):
     """
     if os.path.isfile(path) and not path.endswith(".index"):
         return _read_keras(path, upsampling, mid_activation)
+    own = _own(path)
+    if own:
+        model = Model(**own.side["model"])
+        _refuse_contradictions(path, model.as_dict(), upsampling, mid_activation)
+        return Foreign(OWN_CHECKPOINT, model, weights.trained(own), dict.fromkeys(model.as_dict(), "its model.json"))
     return _read_checkpoint(path, upsampling, mid_activation)
+
+
+def _own(path):
+    """The checkpoint of ours that `path` names, or None where it is none."""
+    prefix = path[: -len(".index")] if path.endswith(".index") else path
+    if os.path.exists(prefix + ".index"):
+        path = os.path.dirname(prefix) or "."
+    if os.path.exists(os.path.join(path, checkpoints.SIDE_FILE)):
+        return checkpoints.find(path)
+    return None
+
+
+def _refuse_contradictions(path, found, upsampling, mid_activation):
+    for name, wanted in (("upsampling", upsampling), ("mid_activation", mid_activation)):
+        if wanted not in (None, found[name]):
+            raise PipelineError(
+                "{}: --{} {} contradicts the file, which says {}".format(path, name, wanted, found[name])
+            )
 
 
 def _source(path):
     """Path and checksum of what was imported; a checkpoint is known by its file of values."""
+    own = _own(path)
+    if own:
+        path = own.prefix
     if not (os.path.isfile(path) and not path.endswith(".index")):
         path = _prefix(path) + ".data-00000-of-00001"
     return {"path": path, "sha256": files.sha256(path) if os.path.exists(path) else None}
@@ -108,11 +141,7 @@ def _read_keras(path, upsampling, mid_activation):
     layers = _Layers(path)
     found = layers.decoder()
     found["upsampling"], reason = layers.upsampling(found["upsampling"], upsampling)
-    for name, wanted in (("upsampling", upsampling), ("mid_activation", mid_activation)):
-        if wanted not in (None, found[name]):
-            raise PipelineError(
-                "{}: --{} {} contradicts the file, whose layers say {}".format(path, name, wanted, found[name])
-            )
+    _refuse_contradictions(path, found, upsampling, mid_activation)
     model = Model(encoder=names[0], **found)
     with tf.Graph().as_default():
         network.predict(network.image_placeholder(), model)

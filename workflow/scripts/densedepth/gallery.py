@@ -13,8 +13,8 @@ from .errors import PipelineError
 FORMAT = 1
 SIDE_FILE = "gallery.json"
 
-# Width of the maps in a scene's data file: enough for a page, where each scene is part of the file.
-_WIDTH = 240
+# Width of the maps in a scene's data file: every second pixel of NYU's crop, enough for a page of which each is a part.
+_WIDTH = 296
 
 # rgb: uint8 (h, w, 3). truth, prediction: uint16 (h, w), millimetres; a truth of 0 is not known. near, far: ends of the
 # depth's colours; worst: the far end of the error's, all in millimetres. depth_colours, error_colours: uint8 (256, 3).

@@ -16,24 +16,51 @@ from . import gallery
 from .errors import PipelineError
 
 _STYLE = """
-body { font: 16px/1.5 system-ui, sans-serif; color: #222; background: #fff; max-width: 1180px; margin: 0 auto;
-  padding: 1rem 1.5rem 4rem; }
-h1, h2, h3 { line-height: 1.2; margin: 2rem 0 .6rem; } h1 { margin-top: 1rem; }
-.table { overflow-x: auto; margin: 1rem 0; } table { border-collapse: collapse; font-size: .88rem; }
-th, td { border-bottom: 1px solid #ddd; padding: .3rem .6rem; text-align: left; vertical-align: top; }
-th { border-bottom: 2px solid #888; } .number { text-align: right; font-variant-numeric: tabular-nums; }
-td strong { background: #fdf3c8; } code { font-size: .9em; background: #f3f3f3; overflow-wrap: anywhere; }
-blockquote { border-left: 4px solid #e69f00; margin: 1rem 0; padding: .2rem 1rem; background: #fff8ea; }
-figure { margin: 1.2rem 0; } figure > img { max-width: 100%; } figcaption { font-size: .9rem; color: #555; }
-.scene .maps { display: grid; grid-template-columns: repeat(4, 1fr); gap: .5rem; cursor: crosshair;
-  touch-action: none; }
-.scene .map { position: relative; } .scene canvas, .scene .map img { width: 100%; display: block; }
-.scene .mark { position: absolute; width: 9px; height: 9px; margin: -6px 0 0 -6px; border: 2px solid #fff;
+:root { color-scheme: light dark; --text: #1d2129; --soft: #5b6370; --line: #dfe3e8; --page: #fff; --panel: #f5f7f9;
+  --link: #0b63b0; --mark: #fff4d1; --warn: #fff8ea; --warn-line: #e69f00; }
+@media (prefers-color-scheme: dark) { :root { --text: #e4e7eb; --soft: #9aa3af; --line: #363c45; --page: #16191d;
+  --panel: #20242a; --link: #7cb8f0; --mark: #463c17; --warn: #2b2517; --warn-line: #b98200; } }
+* { box-sizing: border-box; }
+body { font: 16px/1.55 system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif; color: var(--text);
+  background: var(--page); max-width: 1200px; margin: 0 auto; padding: 1.5rem 1.5rem 4rem; }
+a { color: var(--link); }
+h1, h2, h3 { line-height: 1.2; margin: 2.6rem 0 .7rem; text-wrap: balance; }
+h1 { margin-top: .5rem; font-size: 2rem; } h3 { font-size: 1.08rem; margin-top: 1.8rem; }
+h2 { font-size: 1.4rem; padding-top: .9rem; border-top: 1px solid var(--line); }
+p { max-width: 62rem; margin: .7rem 0; overflow-wrap: anywhere; }
+nav { display: flex; flex-wrap: wrap; gap: .2rem 1.1rem; font-size: .9rem; margin: 1rem 0; }
+nav a { text-decoration: none; } nav a:hover { text-decoration: underline; }
+.table { overflow-x: auto; margin: 1rem 0; } table { border-collapse: collapse; font-size: .875rem; min-width: 40%; }
+th, td { padding: .38rem .7rem; text-align: left; vertical-align: top; border-bottom: 1px solid var(--line); }
+th { vertical-align: bottom; font-weight: 600; color: var(--soft); border-bottom: 2px solid var(--soft); }
+tbody tr:hover { background: var(--panel); } tr.best, tr.best:hover { background: var(--mark); }
+.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
+td:first-child { min-width: 9rem; }
+code { font: .875em ui-monospace, "SF Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace; background: var(--panel);
+  padding: .1em .3em; border-radius: 3px; overflow-wrap: anywhere; }
+blockquote { border-left: 4px solid var(--warn-line); margin: 1.2rem 0; padding: .7rem 1rem; background: var(--warn);
+  max-width: 62rem; }
+details { margin: 1rem 0; } summary { cursor: pointer; color: var(--link); }
+figure { margin: 1.6rem 0; } figure > img { max-width: 100%; width: 860px; background: #fff; border-radius: 4px; }
+figcaption { font-size: .9rem; color: var(--soft); margin: .3rem 0; }
+.scene { background: var(--panel); padding: .8rem 1rem 1rem; border-radius: 8px; }
+.scene figcaption { margin-top: 0; color: var(--text); font-weight: 600; }
+.scene .maps { display: grid; grid-template-columns: repeat(4, 1fr); gap: .25rem .6rem; cursor: crosshair;
+  touch-action: pan-y; }
+.scene .map { position: relative; } .scene canvas, .scene .map img { width: 100%; display: block; border-radius: 3px; }
+.scene .mark { position: absolute; width: 11px; height: 11px; margin: -7px 0 0 -7px; border: 2px solid #fff;
   outline: 1px solid #000; border-radius: 50%; display: none; pointer-events: none; }
-.scene .title { font-size: .85rem; } .scene .read { font-variant-numeric: tabular-nums; min-height: 1.5em; }
-.scale { display: grid; grid-template-columns: auto 1fr auto; gap: .5rem; font-size: .85rem; align-items: center; }
-.scale i { height: .7rem; display: block; }
-@media (max-width: 700px) { .scene .maps { grid-template-columns: repeat(2, 1fr); } }
+.scene .title { font-size: .8rem; color: var(--soft); }
+.scene .under { display: grid; grid-template-columns: 1fr 2fr 1fr; gap: .25rem .6rem; margin-top: .5rem;
+  font-size: .85rem; align-items: start; }
+.scene .read { font-variant-numeric: tabular-nums; min-height: 3.1em; }
+.scale { display: grid; grid-template-columns: auto 1fr auto; gap: .5rem; align-items: center;
+  font-variant-numeric: tabular-nums; white-space: nowrap; }
+.scale i { height: .7rem; display: block; border-radius: 2px; }
+@media (max-width: 700px) { body { padding: 1rem 1rem 3rem; } h1 { font-size: 1.6rem; }
+  .scene .maps { grid-template-columns: repeat(2, 1fr); } .scene .under { grid-template-columns: 1fr; }
+  .scene .read { min-height: 1.6em; } }
+@media print { nav { display: none; } figure, table { break-inside: avoid; } }
 """
 
 # Colours, the marks and the line below follow the pointer over any of the four maps of a scene.
@@ -113,10 +140,14 @@ class Page:
         self._title = title
         self._blocks = []
         self._colours = {}
+        self._parts = []
 
     def add(self, text, *values):
         """A block of Markdown; with `values`, put into `text` as by `str.format`."""
-        self._blocks.append(block(text.format(*values) if values else text))
+        text = text.format(*values) if values else text
+        if text.startswith("## "):
+            self._parts.append(text[3:])
+        self._blocks.append(block(text))
 
     def add_table(self, rows, columns, numbers=()):
         """A table of `rows` (tuples); the columns named in `numbers` are set to the right."""
@@ -167,8 +198,8 @@ class Page:
         )
         self._colours = {"depth": scene.depth_colours, "error": scene.error_colours}
         self._blocks.append(
-            '<figure class="scene"><figcaption>{}</figcaption><div class="maps">{}</div><div class="read">{}</div>{}'
-            '<script type="application/json">{}</script></figure>'.format(
+            '<figure class="scene"><figcaption>{}</figcaption><div class="maps">{}</div><div class="under">'
+            '<div class="read">{}</div>{}</div><script type="application/json">{}</script></figure>'.format(
                 inline(caption), shown, _RESTING, scales, content
             )
         )
@@ -180,7 +211,11 @@ class Page:
             '<html lang="en"><head><meta charset="utf-8">',
             '<meta name="viewport" content="width=device-width, initial-scale=1">',
             "<title>{}</title><style>{}</style></head><body>".format(html.escape(self._title), _STYLE),
-            *self._blocks,
+            *self._blocks[:1],
+            "<nav>{}</nav>".format(
+                "".join('<a href="#{}">{}</a>'.format(anchor(part), inline(part)) for part in self._parts)
+            ),
+            *self._blocks[1:],
         ]
         if self._colours:
             parts += [
@@ -196,10 +231,15 @@ def block(text):
     heading = re.match(r"(#{1,3}) (.*)$", text)
     if heading:
         level = len(heading.group(1))
-        return "<h{0}>{1}</h{0}>".format(level, inline(heading.group(2)))
+        return '<h{0} id="{1}">{2}</h{0}>'.format(level, anchor(heading.group(2)), inline(heading.group(2)))
     if text.startswith("> "):
         return "<blockquote>{}</blockquote>".format(inline(text[2:]))
     return "<p>{}</p>".format(inline(text).replace("\n", "<br>\n"))
+
+
+def anchor(heading):
+    """What links to this heading of the page name: its letters and digits."""
+    return "-".join(re.findall(r"\w+", heading.lower()))
 
 
 def inline(text):
@@ -219,12 +259,17 @@ def _marked(text):
 
 
 def table(frame, numbers=()):
-    """The DataFrame as an HTML table; the columns named in `numbers` are set to the right."""
+    """The DataFrame as an HTML table; the columns named in `numbers` are set to the right, bold rows stand out."""
     places = [' class="number"' if column in numbers else "" for column in frame.columns]
-    lines = ["".join("<th{}>{}</th>".format(place, inline(name)) for place, name in zip(places, frame.columns))]
+    head = "".join("<th{}>{}</th>".format(place, inline(name)) for place, name in zip(places, frame.columns))
+    rows = []
     for row in frame.itertuples(index=False, name=None):
-        lines.append("".join("<td{}>{}</td>".format(place, inline(value)) for place, value in zip(places, row)))
-    return '<div class="table"><table>{}</table></div>'.format("".join("<tr>{}</tr>".format(line) for line in lines))
+        best = ' class="best"' if str(row[0]).startswith("**") else ""
+        cells = "".join("<td{}>{}</td>".format(place, inline(value)) for place, value in zip(places, row))
+        rows.append("<tr{}>{}</tr>".format(best, cells))
+    return '<div class="table" tabindex="0"><table><thead><tr>{}</tr></thead><tbody>{}</tbody></table></div>'.format(
+        head, "".join(rows)
+    )
 
 
 def _stops(colours):

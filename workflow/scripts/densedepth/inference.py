@@ -5,7 +5,7 @@ import warnings
 
 import numpy as np
 
-from . import checkpoints, files, network
+from . import checkpoints, files, lean_graph, network
 from .errors import PipelineError
 from .tf import tf
 
@@ -103,15 +103,18 @@ def _checkpoint_source(checkpoint):
     }
 
 
-def load_frozen(path, input_tensor_name=INPUT_TENSOR, output_tensor_name=OUTPUT_TENSOR):
+def load_frozen(path, input_tensor_name=INPUT_TENSOR, output_tensor_name=OUTPUT_TENSOR, as_written=False):
     """The `Predictor` of the frozen graph in file `path`.
 
-    The tensor names may lack the `:0`. Model and epoch are taken from `path`.json where that belongs to the file.
-    Raises PipelineError when the file is no frozen graph, or has no such tensor: then with the likely names.
+    On a processor a folded graph is run in the form that `lean_graph` gives it, unless it shall run `as_written`. The
+    tensor names may lack the `:0`. Model and epoch are taken from `path`.json where that belongs to the file. Raises
+    PipelineError when the file is no frozen graph, or has no such tensor: then with the likely names.
     """
     definition = _read_graph(path)
     with tf.Graph().as_default() as graph:
         try:
+            if not as_written and not tf.config.experimental.list_physical_devices("GPU"):
+                definition = lean_graph.rewrite(definition)
             tf.import_graph_def(definition, name="")
         except ValueError as error:
             reason = str(error).split("\n")[0]

@@ -12,6 +12,7 @@ import zlib
 
 import numpy as np
 
+from . import convolution
 from .errors import PipelineError
 from .model import BLOCKS, Model, model_from_dict
 from .tf import tf
@@ -40,18 +41,18 @@ def image_placeholder(size=None, batch=None):
     return tf.placeholder(tf.float32, (batch, height, width, 3), name=INPUT)
 
 
-def predict(images, model, training=False, momentum=0.99, folded=False):
+def predict(images, model, training=False, momentum=0.99, folded=False, lean=False):
     """The network's output for `images` (N, H, W, 3), RGB in 0..1: (N, H/2, W/2, 1), the inverse depth 1000 / cm.
 
     The last layer is linear: nothing keeps the output in the range 1..100 of the targets. With `training`, batch
     statistics normalise the features, and the updates of their moving averages (weight `momentum` for the old value,
     as in Keras) join `tf.GraphKeys.UPDATE_OPS`; without, the moving averages normalise. `folded` is the network for
-    inference alone whose variables are those that `fold` makes.
+    inference alone whose variables are those that `fold` makes. `lean` as in `decode`.
 
     A second call in a graph shares the first one's variables. The output is named `conv3/BiasAdd` (in the first call).
     Raises PipelineError when the image size is known and not a multiple of 32.
     """
-    return decode(encode(images, model.encoder, training, momentum, folded), model)
+    return decode(encode(images, model.encoder, training, momentum, folded), model, lean)
 
 
 def encode(images, encoder, training=False, momentum=0.99, folded=False):
@@ -95,8 +96,12 @@ def encode(images, encoder, training=False, momentum=0.99, folded=False):
     return features
 
 
-def decode(features, model):
-    """The network's output, as `predict`, from the features that `encode` gives."""
+def decode(features, model, lean=False):
+    """The network's output, as `predict`, from the features that `encode` gives.
+
+    `lean` computes the same, up to rounding, without the upsampled maps (see `convolution`), where the upsampling is
+    half_pixel; all shapes must be known then.
+    """
     x = features["relu"]
     filters = _channels(x) // (2 if model.width == "half" else 1)
     with _shared_variables():
@@ -104,9 +109,12 @@ def decode(features, model):
         for level, skip in enumerate(_SKIPS, start=1):
             up = "up{}".format(level)
             filters //= 2
-            x = _upsample(x, model.upsampling == "align_corners", up + "_upsampling2d")
-            x = tf.concat([x, features[skip]], axis=3, name=up + "_concat")
-            x = _conv(x, up + "_convA", filters, size=3)
+            if lean and model.upsampling == "half_pixel":
+                x = _conv_of_upsampled(x, features[skip], up + "_convA", filters)
+            else:
+                x = _upsample(x, model.upsampling == "align_corners", up + "_upsampling2d")
+                x = tf.concat([x, features[skip]], axis=3, name=up + "_concat")
+                x = _conv(x, up + "_convA", filters, size=3)
             if model.mid_activation:
                 x = tf.nn.leaky_relu(x, _LEAK, name=up + "_convA/LeakyRelu")
             x = _conv(x, up + "_convB", filters, size=3)
@@ -195,10 +203,18 @@ def _channels(x):
 def _conv(x, name, filters, size, stride=1, padding="SAME", bias=True):
     kernel = tf.get_variable(name + "/kernel", (size, size, _channels(x), filters), initializer=tf.zeros_initializer())
     x = tf.nn.conv2d(x, kernel, [1, stride, stride, 1], padding, name=name + "/Conv2D")
-    if bias:
-        offset = tf.get_variable(name + "/bias", (filters,), initializer=tf.zeros_initializer())
-        x = tf.nn.bias_add(x, offset, name=name + "/BiasAdd")
-    return x
+    return _bias(x, name) if bias else x
+
+
+def _conv_of_upsampled(x, skip, name, filters):
+    shape = (3, 3, _channels(x) + _channels(skip), filters)
+    kernel = tf.get_variable(name + "/kernel", shape, initializer=tf.zeros_initializer())
+    return _bias(convolution.of_upsampled(x, skip, kernel, name + "/Conv2D"), name)
+
+
+def _bias(x, name):
+    offset = tf.get_variable(name + "/bias", (_channels(x),), initializer=tf.zeros_initializer())
+    return tf.nn.bias_add(x, offset, name=name + "/BiasAdd")
 
 
 def _scale_shift(x, name):

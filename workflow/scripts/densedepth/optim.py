@@ -36,4 +36,6 @@ def training_step(loss, rate, platform):
     gradients = optimizer.compute_gradients(loss, var_list=variables)
     step = tf.train.get_or_create_global_step()
     apply = optimizer.apply_gradients(gradients, global_step=step)
-    return tf.group(apply, *tf.get_collection(tf.GraphKeys.UPDATE_OPS)), tf.global_norm([g for g, _ in gradients])
+    with platform.loss_scope():
+        norm = tf.global_norm([gradient for gradient, _ in gradients])
+    return tf.group(apply, *tf.get_collection(tf.GraphKeys.UPDATE_OPS)), norm

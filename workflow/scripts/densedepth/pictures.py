@@ -56,6 +56,13 @@ def listed(size, metres_per_unit, max_depth, hole=0, table=None, rgb=None, depth
     for split in (TRAIN, TEST):
         if not any(row[3] == split for row in rows):
             raise PipelineError("{}: no pair is for {}; both train and test are needed".format(where, split))
+    trained = {row[1]: row[0] for row in rows if row[3] == TRAIN}
+    for number, path, _, split in rows:
+        if split == TEST and path in trained:
+            raise PipelineError(
+                "{}: row {}: {} is for test, and in row {} for train; the test must be on pictures that were not "
+                "trained on".format(where, number, path, trained[path])
+            )
     return {
         "format": FORMAT,
         "source": [table] if table else [rgb, depth],
@@ -73,15 +80,19 @@ def _csv_rows(table):
         with open(table, encoding="utf-8-sig", newline="") as stream:
             lines = [[field.strip() for field in line] for line in csv.reader(stream)]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise PipelineError("{}: cannot be read as a csv ({})".format(table, error)) from None
+        raise PipelineError("{}: cannot be read as a csv in UTF-8 ({})".format(table, _words(error))) from None
     folder = os.path.dirname(table)
     rows = []
     for number, fields in enumerate(lines, 1):
-        if not any(fields) or (number == 1 and fields[:2] == ["rgb", "depth"]):
+        if not any(fields) or (number == 1 and [field.lower() for field in fields[:2]] == ["rgb", "depth"]):
             continue
         where = "{}: row {}".format(table, number)
         if len(fields) not in (2, 3) or not all(fields):
-            raise PipelineError("{}: is not `rgb file,depth file` or `rgb file,depth file,train|test`".format(where))
+            raise PipelineError(
+                "{}: {!r} is not `rgb file,depth file` or `rgb file,depth file,train|test`".format(
+                    where, ",".join(fields)[:80]
+                )
+            )
         if len(fields) == 3 and fields[2] not in (TRAIN, TEST):
             raise PipelineError("{}: split {!r} is neither train nor test".format(where, fields[2]))
         if rows and (rows[0][3] is None) != (len(fields) == 2):
@@ -92,12 +103,17 @@ def _csv_rows(table):
         rows.append((number, rgb, depth, fields[2] if len(fields) == 3 else None))
     if not rows:
         raise PipelineError("{}: has no rows".format(table))
+    if not any(os.path.exists(row[1]) for row in rows):
+        raise PipelineError(
+            "{}: none of its pictures is there, such as {}; paths start from the csv's folder".format(table, rows[0][1])
+        )
     return rows
 
 
 def _check_suffix(path, suffixes, where):
     if not path.lower().endswith(suffixes):
-        raise PipelineError("{}: {} does not end in {}".format(where, path, ", ".join(suffixes)))
+        header = "; a header must be `rgb,depth`" if where.endswith("row 1") else ""
+        raise PipelineError("{}: {} does not end in {}{}".format(where, path, ", ".join(suffixes), header))
 
 
 def _folder_rows(rgb, depth):
@@ -329,4 +345,6 @@ def _encoded(image, kind, **options):
 
 
 def _words(error):
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
     return " ".join(str(error).split()) or type(error).__name__

@@ -10,6 +10,10 @@ import threading
 import time
 
 from .errors import PipelineError
+from .progress import duration
+
+# Longest time between two lines of progress, where a tenth of the work takes longer.
+_SILENT_SECONDS = 30
 
 _done = None
 _stop = None
@@ -106,18 +110,26 @@ def _tick(count):
 
 
 class Progress:
-    """Prints a line at the start of each tenth of the work: `4096/50688 pairs, 812/s`."""
+    """Prints a line at each tenth of the work, and after 30 s: `4096/50688 pairs, 812/s, 57s left`."""
 
     def __init__(self, total, unit):
         self._total = total
         self._unit = unit
         self._next = 1
-        self._begin = time.time()
+        self._begin = self._said = None
 
     def __call__(self, count):
+        now = time.time()
+        if count and self._begin is None:
+            # The rate is that of the work alone: processes take seconds to start.
+            self._begin, self._first, self._said = now, count, now
         tenth = 10 * count // self._total
-        if tenth >= self._next:
-            self._next = tenth + 1
-            rate = count / max(time.time() - self._begin, 1e-9)
-            form = "{}/{} {}, {:.0f}/s" if rate >= 10 else "{}/{} {}, {:.1f}/s"
-            print(form.format(count, self._total, self._unit, rate), flush=True)
+        if not count or (tenth < self._next and now - self._said < _SILENT_SECONDS):
+            return
+        self._next, self._said = tenth + 1, now
+        words = "{}/{} {}".format(count, self._total, self._unit)
+        if count > self._first:
+            rate = (count - self._first) / max(now - self._begin, 1e-9)
+            left = duration((self._total - count) / rate)
+            words += (", {:.0f}/s, {} left" if rate >= 10 else ", {:.1f}/s, {} left").format(rate, left)
+        print(words, flush=True)

@@ -29,8 +29,8 @@ _FARTHEST_MM = 65535
 
 # batch_size; kinds: of KINDS; flip_average; size: of the network's input where it takes any, else None;
 # intrinsics: clouds.Intrinsics or None for NYU's; points: the most in a cloud.
-# limits: nearest and farthest depth in metres.
-Options = collections.namedtuple("Options", "batch_size kinds flip_average size intrinsics points limits")
+# limits: nearest and farthest depth in metres; scale: ends of the panels' colours in metres, None: each panel its own.
+Options = collections.namedtuple("Options", "batch_size kinds flip_average size intrinsics points limits scale")
 
 _Job = collections.namedtuple("_Job", "path name frame where image")
 
@@ -178,7 +178,8 @@ class _Run:
         if "png" in paths:
             _write_millimetres(paths["png"], metres)
         if "panel" in paths:
-            visualize.draw_panel(paths["panel"], [visualize.tile(job.name, job.frame.rgb, metres)])
+            tile = visualize.tile(job.name, job.frame.rgb, metres)
+            visualize.draw_panel(paths["panel"], [tile], self._options.scale)
         if "ply" in paths:
             cloud = clouds.points(job.frame.rgb, metres, intrinsics, self._options.points)
             clouds.write_ply(paths["ply"], cloud, _ply_comments(intrinsics))

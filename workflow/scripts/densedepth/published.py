@@ -25,6 +25,11 @@ DECIDING = "delta1"
 
 Row = collections.namedtuple("Row", "name source scores")
 
+_PORT = (
+    "README of DENSEDEPTH_ID0806_for_TensorFlow in [Ascend/ModelZoo-TensorFlow]"
+    "(https://github.com/Ascend/ModelZoo-TensorFlow)"
+)
+
 PAPER = Row(
     "paper",
     "Table 1 of [arXiv 1812.11941](https://arxiv.org/abs/1812.11941)",
@@ -53,8 +58,7 @@ REMEASURED = Row(
 )
 PORT_GPU = Row(
     "reference port, GPU",
-    "README of DENSEDEPTH_ID0806_for_TensorFlow in [Ascend/ModelZoo-TensorFlow]"
-    "(https://github.com/Ascend/ModelZoo-TensorFlow); its code divides rel by the prediction and pools rms",
+    _PORT + "; its code divides rel by the prediction and pools rms",
     {
         "delta1": "0.8480",
         "delta2": "0.9721",
@@ -66,7 +70,7 @@ PORT_GPU = Row(
 )
 PORT_ASCEND = Row(
     "reference port, Ascend 910",
-    "the same README",
+    _PORT,
     {
         "delta1": "0.8465",
         "delta2": "0.9699",
@@ -100,6 +104,8 @@ _PER_IMAGE = _columns("delta1", "delta2", "delta3", "rel_truth", "rms_image", "l
 _BTS = "[README of BTS](https://github.com/cleinc/bts)"
 _ANYTHING = "[README of Depth Anything, metric depth](https://github.com/LiheYoung/Depth-Anything)"
 _METRIC3D = "[README of Metric3D](https://github.com/YvanYin/Metric3D)"
+_QUOTED = "[arXiv {0}](https://arxiv.org/abs/{0}), as later papers quote it"
+_ANYTHING_2 = _QUOTED.format("2406.09414")
 _TABLE_1 = "Table 1 of [arXiv 1812.11941](https://arxiv.org/abs/1812.11941)"
 
 GROUPS = (
@@ -154,25 +160,60 @@ GROUPS = (
                 "[its README](https://github.com/isl-org/DPT)",
                 *("0.904", "0.988", "0.998", "0.110", "0.357", "0.045"),
             ),
+            _row("P3Depth 2022", _QUOTED.format("2204.02091"), "0.898", "0.981", "0.996", "0.104", "0.356", "0.043"),
             _row(
                 "NeWCRFs 2022",
                 "[its README](https://github.com/aliyun/NeWCRFs)",
                 *("0.922", "0.992", "0.998", "0.095", "0.334", "0.041"),
             ),
+            _row(
+                "SwinV2-L (MIM) 2022",
+                "[its README](https://github.com/SwinTransformer/MIM-Depth-Estimation); its `abs_rel` is another",
+                *("0.949", "0.994", "0.999", "", "0.287"),
+            ),
+            _row(
+                "IEBins 2023",
+                "[its README](https://github.com/ShuweiShao/IEBins)",
+                *("0.936", "0.992", "0.998", "0.087", "0.314"),
+            ),
+            _row(
+                "VPD 2023",
+                "[its README](https://github.com/wl-zhao/VPD)",
+                *("0.964", "0.995", "0.999", "0.069", "0.254", "0.030"),
+            ),
             _row("ZoeDepth 2023, as run again", _ANYTHING, "0.951", "0.994", "0.999", "0.077", "0.282", "0.033"),
+            _row(
+                "EVP 2023",
+                "[its README](https://huggingface.co/spaces/MykolaL/evp)",
+                *("0.976", "0.997", "0.999", "0.061", "0.224", "0.027"),
+            ),
             _row(
                 "Depth Anything V1 ViT-L, fine-tuned", _ANYTHING, "0.984", "0.998", "1.000", "0.056", "0.206", "0.024"
             ),
+            _row(
+                "Depth Anything V2 ViT-S, fine-tuned", _ANYTHING_2, "0.961", "0.996", "0.999", "0.073", "0.261", "0.032"
+            ),
+            _row(
+                "Depth Anything V2 ViT-B, fine-tuned", _ANYTHING_2, "0.977", "0.997", "1.000", "0.063", "0.228", "0.027"
+            ),
+            _row(
+                "Depth Anything V2 ViT-L, fine-tuned", _ANYTHING_2, "0.984", "0.998", "1.000", "0.056", "0.206", "0.024"
+            ),
+            _row(
+                "UniDepth ViT-L 2024, zero-shot", "[its README](https://github.com/lpiccinelli-eth/UniDepth)", "0.984"
+            ),
             _row("Metric3D v1, zero-shot", _METRIC3D, "0.944", "0.986", "0.995", "0.083", "0.310", "0.035"),
             _row("Metric3D v2 ViT-L", _METRIC3D, "0.989", "0.998", "", "0.047", "0.183", "0.020"),
+            _row("Metric3D v2 ViT-g", _METRIC3D, "0.987", "0.997", "", "0.045", "0.187", "0.015"),
         ),
         None,
         "bts",
         "Not in the table, since its truth is the filled one of `nyu_test.zip`, otherwise measured like this,",
     ),
     Group(
-        "As the paper's Table 1 prints them",
-        "Of different crops and ways to average, not all of them stated; FCRN's rms is pooled. No place for a run.",
+        "Of different or unstated protocols",
+        "Mostly as the paper's Table 1 prints them: of different crops and ways to average, not all of them stated; "
+        "FCRN's rms is pooled. No place for a run, nor comparable among themselves.",
         _PER_IMAGE,
         (
             _row("Eigen and Fergus 2015", _TABLE_1, "0.769", "0.950", "0.988", "0.158", "0.641"),
@@ -180,6 +221,7 @@ GROUPS = (
             _row("MS-CRF 2017", _TABLE_1, "0.811", "0.954", "0.987", "0.121", "0.586", "0.052"),
             _row("Hao et al. 2018", _TABLE_1, "0.841", "0.966", "0.991", "0.127", "0.555", "0.053"),
             _row("DORN 2018", _TABLE_1, "0.828", "0.965", "0.992", "0.115", "0.509", "0.051"),
+            _row("VNL 2019", _QUOTED.format("1907.12209"), "0.875", "0.976", "0.994", "0.108", "0.416", "0.048"),
         ),
         None,
         None,

@@ -20,6 +20,11 @@ from .errors import PipelineError
 
 HCCN_CONF = "/etc/hccn.conf"
 
+# JOB_ID and HCCL_CONNECT_TIMEOUT (seconds) where nobody has set them. The ranks compile their graphs in different
+# times, so HCCL's own 120 s to wait for the others is short.
+JOB = "densedepth"
+CONNECT_TIMEOUT = 600
+
 _COUNTS = (1, 2, 4, 8)
 _RING = 4
 _JOB = re.compile(r"[A-Za-z0-9_-]+$")
@@ -165,14 +170,13 @@ def _check_server(devices, identity, fail):
         )
 
 
-def ascend_environment(rank, size, table=None, visible=None, job="densedepth", connect_timeout=600):
+def ascend_environment(rank, size, table=None, visible=None, job=JOB, connect_timeout=CONNECT_TIMEOUT):
     """The environment variables of process `rank` among `size` on Ascend, as {name: text}; add them to the parent's.
 
     table: path of the rank table, which must have `size` devices; None for one device. visible: physical numbers of
     the devices that the process can see, in order, where a container has only some; the logical number counts in them.
-    job: letters, digits, - and _. connect_timeout: seconds to wait for the others at the first exchange (120..7200);
-    the ranks compile their graphs in different times, so HCCL's own 120 is short. Start each process in a working
-    folder of its own, `working_folder`.
+    job: letters, digits, - and _. connect_timeout: seconds to wait for the others at the first exchange (120..7200).
+    Start each process in a working folder of its own, `working_folder`.
     """
     if not 0 <= rank < size:
         raise PipelineError("rank {} of {}: ranks count from 0 to {}".format(rank, size, size - 1))

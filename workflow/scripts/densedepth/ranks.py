@@ -26,8 +26,11 @@ def find(environ, timeout):
     where rank 0 is on the first node and the port follows from the job's number. Raises PipelineError for values that
     cannot be used.
     """
+    # The ranks of an Ascend job that its own launcher starts have no address, and watch each other through HCCL alone.
+    by_table = False
     if "RANK_ID" in environ or "RANK_SIZE" in environ:
         rank, size = _number(environ, "RANK_ID"), _number(environ, "RANK_SIZE")
+        by_table = "RANK_TABLE_FILE" in environ and MASTER not in environ
     elif "SLURM_PROCID" in environ and "SLURM_NTASKS" in environ:
         rank, size = _number(environ, "SLURM_PROCID"), _number(environ, "SLURM_NTASKS")
     else:
@@ -35,8 +38,6 @@ def find(environ, timeout):
     if not 0 <= rank < size:
         raise PipelineError("rank {} of {}: ranks count from 0 to the number of ranks less 1".format(rank, size))
     listener = _number(environ, LISTENER) if LISTENER in environ and rank == 0 else None
-    # The ranks of an Ascend job meet through its rank table.
-    by_table = "RANK_TABLE_FILE" in environ and MASTER not in environ
     master = _master(environ) if size > 1 and not by_table else None
     return Ranks(rank, size, master, listener, _threads(environ), timeout, LAUNCHER in environ)
 

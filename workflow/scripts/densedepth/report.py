@@ -33,10 +33,15 @@ def _fill(page, findings, figures):
     _introduction(page, findings, best)
     _precision(page, findings, best)
     _verdicts(page, findings)
-    _field(page, findings, best)
+    # Where the runs have a place among them, that is news; else the published results are only for orientation.
+    nyu = data_kind(findings) == NYU
+    if nyu:
+        _field(page, findings, best)
     _performance(page, findings)
     _curves(page, findings, figures)
     _gallery(page, findings)
+    if not nyu:
+        _field(page, findings, best)
     _settings(page, findings)
     _versions(page, findings)
     _checksums(page, findings)
@@ -120,11 +125,10 @@ def _introduction(page, findings, best):
 
 def _precision(page, findings, best):
     page.add("## Precision")
-    rows = [
-        ("{} [{}]".format(row.name, number),) + tuple(row.scores.get(m.key, BLANK) for m in published.METRICS)
-        for number, row in enumerate(published.ROWS, 1)
-    ]
+    comparable = data_kind(findings) == NYU
+    rows = _published_rows() if comparable else []
     rows.append(("constant median depth",) + _scores(findings.baseline))
+    rows += [(_imported_name(document),) + _scores(document) for document in findings.imported]
     for run in findings.runs:
         for epoch, evaluation in sorted(run.evaluations.items()):
             row = ("{}, epoch {}".format(run.name, epoch),) + _scores(evaluation)
@@ -138,10 +142,26 @@ def _precision(page, findings, best):
     page.add_table(rows, ("",) + titles, numbers=titles)
     page.add(
         "↑ higher is better, ↓ lower is better; rms in metres. **Best** is the checkpoint with the highest delta1 on "
-        "these test images; being chosen by them, it flatters a little. A dash: "
-        "not published. The constant depth is the median depth of these very test images."
+        "these test images; being chosen by them, it flatters a little. The constant depth is the median depth of "
+        "these very test images."
     )
-    page.add("Sources: " + "; ".join("[{}] {}".format(n, row.source) for n, row in enumerate(published.ROWS, 1)) + ".")
+    if comparable:
+        sources = "; ".join("[{}] {}".format(n, row.source) for n, row in enumerate(published.ROWS, 1))
+        page.add("Published rows, with a dash where nothing is: {}.", sources)
+        _conventions(page)
+    _other_protocols(page, findings)
+    _extremes(page, findings)
+
+
+def _published_rows():
+    return [
+        ("{} [{}]".format(row.name, number),) + tuple(row.scores.get(m.key, BLANK) for m in published.METRICS)
+        for number, row in enumerate(published.ROWS, 1)
+    ]
+
+
+def _conventions(page):
+    """Why figures under the same name are not the same measure."""
     page.add(
         "Why rms 0.465 and 0.5445 are not one measure: the paper takes the root for each image and averages these;\n"
         "the port takes one root over all pixels of all images, which is never smaller. The paper's own weights give\n"
@@ -150,7 +170,26 @@ def _precision(page, findings, best):
     page.add(
         "In the same way `rel` divides the absolute error by the truth in the paper, by the prediction in the port."
     )
-    _extremes(page, findings)
+
+
+def _other_protocols(page, findings):
+    """The last checkpoint of each run by the protocols beside `port`."""
+    metrics = [m for m in published.METRICS if m.key not in ("rms_pooled", "rel_prediction")]
+    rows = []
+    for run in findings.runs:
+        epoch = max(run.evaluations)
+        for name, block in sorted(run.evaluations[epoch].get("protocols", default={}).items()):
+            scores = tuple(_score(block["metrics"][m.key]) for m in metrics)
+            rows.append(("{}, epoch {}".format(run.name, epoch), "`{}`".format(name)) + scores)
+    if rows:
+        titles = tuple(m.title + (" ↑" if m.higher_is_better else " ↓") for m in metrics)
+        page.add("The table above is by the protocol `port`. The same predictions by others (`docs/metrics.md`):")
+        page.add_table(rows, ("checkpoint", "protocol") + titles, numbers=titles)
+
+
+def _imported_name(document):
+    """What a network trained elsewhere is called: the folder after `published` in the path of its checkpoint."""
+    return "{} (trained elsewhere)".format(document.get("source", "path").split("published/")[-1].split("/")[0])
 
 
 def _extremes(page, findings):
@@ -166,17 +205,19 @@ def _extremes(page, findings):
 
 
 def _field(page, findings, best):
-    """The best checkpoint in tables of published results, a table for each way to measure."""
-    page.add("## Among published results")
-    if data_kind(findings) != NYU:
-        page.add(
-            "Not placed: these are not the test images of NYU Depth v2. `docs/metrics.md` has the published figures."
-        )
-        return
+    """Published results in tables, one for each way to measure, and the best checkpoint among them."""
+    nyu = data_kind(findings) == NYU
+    page.add("## Among published results" if nyu else "## Published results")
     page.add("NYU Depth v2, the official 654 test images. Only figures within one table are measured alike.")
-    run, epoch = best
-    evaluation = next(one for one in findings.runs if one.name == run).evaluations[epoch]
-    name = "**{}, epoch {}**".format(run, epoch)
+    own = []
+    if nyu:
+        run, epoch = best
+        evaluation = next(one for one in findings.runs if one.name == run).evaluations[epoch]
+        own = [("**{}, epoch {}**".format(run, epoch), evaluation, "this run")]
+        own += [("**{}**".format(_imported_name(one)), one, "evaluated here") for one in findings.imported]
+    else:
+        page.add("For orientation only: the runs of this page have no place here, since their test images are others.")
+        _conventions(page)
     for group in published.GROUPS:
         page.add("### {}", group.title)
         page.add("{}", group.how)
@@ -185,13 +226,13 @@ def _field(page, findings, best):
             (row.name,) + tuple(row.scores.get(m.key, BLANK) for m in group.metrics) + (row.source,)
             for row in group.rows
         ]
-        scores = _scores_by(evaluation, group.protocol)
-        if scores:
-            own = tuple("**{}**".format(_score(scores[m.key])) for m in group.metrics)
-            rows.append((name,) + own + ("this run",))
+        for name, evaluation, source in own:
+            scores = _scores_by(evaluation, group.protocol)
+            if scores:
+                rows.append((name,) + tuple("**{}**".format(_score(scores[m.key])) for m in group.metrics) + (source,))
         rows.sort(key=lambda row: row[1].strip("*"), reverse=True)
         page.add_table(rows, ("",) + titles + ("source",), numbers=titles)
-        if group.beside:
+        for name, evaluation, _ in own:
             scores = _scores_by(evaluation, group.beside)
             if scores:
                 listed = ", ".join("{} {}".format(m.title, _score(scores[m.key])) for m in group.metrics)
@@ -285,7 +326,7 @@ def _performance(page, findings):
     page.add(
         "The figures of a run are the medians of its checkpoints' segments, each the median step after warm-up. Only "
         "rows equal in network, input, batch and devices compare, and then they compare machines as well as programs. "
-        "Reference: the README of the port [3]; images/s = batch / step time."
+        "Reference: the README of the port; images/s = batch / step time."
     )
     for run in findings.runs:
         skipped = sum(side.get("performance", "skipped_steps", default=0) for side in run.checkpoints.values())
@@ -346,7 +387,7 @@ def _measured(page, runs):
     for run in runs:
         number = run.speed.number
         per_device = number("performance", "images_per_second_per_device")
-        single = _single_device(run, runs)
+        scaling = run.speed.get("performance", "scaling_efficiency", default=None)
         rows.append(
             (
                 run.name,
@@ -358,7 +399,7 @@ def _measured(page, runs):
                 "{:.0f}".format(number("performance", "step_ms")),
                 "{:.2f}".format(number("performance", "images_per_second")),
                 "{:.2f}".format(per_device),
-                BLANK if single is None else "{:.0f} %".format(100 * per_device / single),
+                BLANK if scaling is None else "{:.0f} %".format(100 * scaling),
                 "{:.0f} MB".format(number("performance", "peak_memory_mb")),
             )
         )
@@ -367,20 +408,9 @@ def _measured(page, runs):
     page.add_table(rows, columns, numbers=columns[3:])
     page.add(
         "Measured by `snakemake train_performance_<run>`: the median step after warm-up. Scaling: images/s per device "
-        "against the run of one device with the same network, input and batch. Memory: the peak of one process on its "
-        "host, without that of a GPU or NPU."
+        "against the run of one device with the same network, input, batch and machine. Memory: the peak of one "
+        "process on its host, without that of a GPU or NPU."
     )
-
-
-def _single_device(run, runs):
-    """images/s of the run among `runs` that does the same on one device, or None."""
-
-    def kind(one):
-        facts = [one.speed.get("performance", key) for key in ("device", "precision", "batch_size")]
-        return facts + [one.speed.get("model"), one.speed.get("size")]
-
-    alike = [one for one in runs if one.speed.get("performance", "world_size") == 1 and kind(one) == kind(run)]
-    return alike[0].speed.number("performance", "images_per_second") if alike else None
 
 
 def _draw_curves(findings, figures):
@@ -413,7 +443,7 @@ def _gallery(page, findings):
     page.add("## Gallery")
     page.add("Test images the network has not seen in training: input, true depth, predicted depth, error.")
     for run in runs:
-        page.add("### Run {}", run.name)
+        page.add("### Run {}, the frozen graph{}", run.name, "" if run.frozen is None else _of_epoch(run.frozen))
         for picture, data, scene in run.scenes:
             caption = "Test image {}: rms {:.3f} m, delta1 {:.3f}".format(scene["index"], scene["rms"], scene["delta1"])
             place = os.path.splitext(os.path.basename(picture))[0]
@@ -467,9 +497,9 @@ def _checksums(page, findings):
         records = "{} records".format(counts[number]) if number < len(counts) else BLANK
         rows.append(("`{}`".format(shard), records, "`{}`".format(sums[shard])))
     for weights in findings.weights:
-        rows.append(
-            ("`{}`".format(weights.get("source", "path")), BLANK, "`{}`".format(weights.get("source", "sha256")))
-        )
+        # Of an encoder, or of a whole network.
+        source = weights.get("source", default=None) or weights.get("weights")
+        rows.append(("`{}`".format(source["path"]), BLANK, "`{}`".format(source["sha256"])))
     page.add_table(rows, ("input", "size", "SHA-256"), numbers=("size",))
     skipped = data.get("skipped", default=[])
     if skipped:

@@ -77,10 +77,13 @@ class Run:
 
 
 # runs: [Run] in natural order of their names. baseline, data: Document. weights: [Document]. settings: dict.
-Findings = collections.namedtuple("Findings", "runs baseline data weights settings")
+# imported: [Document], evaluations of networks trained elsewhere.
+Findings = collections.namedtuple("Findings", "runs baseline data weights settings imported")
 
 
-def gather(baseline, evaluations, checkpoints, histories, frozen, galleries, data, weights, settings, speeds=()):
+def gather(
+    baseline, evaluations, checkpoints, histories, frozen, galleries, data, weights, settings, speeds=(), imported=()
+):
     """Read all files into `Findings`. Paths, lists of paths, and `settings` as JSON text.
 
     Raises PipelineError, with file and key, for a file that is missing, lacks a key or holds a number that is not
@@ -116,6 +119,7 @@ def gather(baseline, evaluations, checkpoints, histories, frozen, galleries, dat
         data=_read(data),
         weights=[Document(path, files.read_json(path)) for path in sorted(weights)],
         settings=_settings(settings),
+        imported=[_evaluation(path) for path in sorted(imported)],
     )
     for one in findings.runs:
         _check_run(one)
@@ -275,13 +279,14 @@ def _same_step(evaluation, checkpoint):
 
 
 def _check_protocols(findings):
-    baseline = findings.baseline
+    baseline, documents = findings.baseline, list(findings.imported)
     for run in findings.runs:
-        for document in list(run.evaluations.values()) + [run.frozen] * (run.frozen is not None):
-            for keys in _COMMON:
-                if document.get(*keys) != baseline.get(*keys):
-                    raise PipelineError(
-                        "{}: {} is {}, but {} in {}; figures of different tests do not compare".format(
-                            document.path, ".".join(keys), document.get(*keys), baseline.get(*keys), baseline.path
-                        )
+        documents += list(run.evaluations.values()) + [run.frozen] * (run.frozen is not None)
+    for document in documents:
+        for keys in _COMMON:
+            if document.get(*keys) != baseline.get(*keys):
+                raise PipelineError(
+                    "{}: {} is {}, but {} in {}; figures of different tests do not compare".format(
+                        document.path, ".".join(keys), document.get(*keys), baseline.get(*keys), baseline.path
                     )
+                )

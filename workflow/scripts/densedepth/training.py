@@ -3,7 +3,8 @@
 Where a run is cut does not matter: the order of the samples, their augmentation and the learning rate are functions of
 the seed and the epoch, and all other state is in the checkpoint.
 
-Of several ranks, rank 0 alone reads the start and writes; the others get the variables from it and take the same steps.
+Of several ranks, rank 0 alone writes. It alone reads the start, too, except where all ranks must make the same calls;
+the others get the variables from it and take the same steps.
 """
 
 import collections
@@ -18,7 +19,7 @@ import time
 
 import numpy as np
 
-from . import checkpoints, dataset, files, loss, network, optim, order, progress, runtime, state, weights
+from . import checkpoints, convolution, dataset, files, loss, network, optim, order, progress, runtime, state, weights
 from .errors import PipelineError
 from .model import Model
 from .tf import tf
@@ -32,7 +33,7 @@ _PATIENCE = 10
 HISTORY = "history.jsonl"
 
 # The code that decides the numbers: a state that another version of it has made is not gone on with.
-_NUMBERS = (dataset, loss, network, optim, order)
+_NUMBERS = (convolution, dataset, loss, network, optim, order)
 
 # Averaged over the ranks for the log; the gradients are averaged before their norm is taken.
 _SHARED_PARTS = ("loss", "l1", "gradient", "ssim")
@@ -73,7 +74,7 @@ class Settings:
 class Segment:
     """What one call trains: epochs first + 1 to last, keeping checkpoints after those in `kept` (and the last).
 
-    start: checkpoint folder (of epoch `first`) or None. weights: encoder weights, see `weights.load`, or None; only
+    start: checkpoint folder (of epoch `first`) or None. weights: what to begin with, see `weights.load`, or None; only
     without a start. folder: where epoch<N> checkpoints and the resume state go. events: TensorBoard folder.
     """
 
@@ -105,10 +106,10 @@ def train(settings, segment, index, platform, after_checkpoint=lambda checkpoint
     """
     _check(settings, segment, index, platform)
     with contextlib.ExitStack() as stack:
-        saved = None
         fingerprint = _fingerprint(settings, segment, index, platform.size)
+        saved = state.State(os.path.join(segment.folder, "state"), fingerprint)
         if platform.rank == 0:
-            saved = stack.enter_context(state.State(os.path.join(segment.folder, "state"), fingerprint))
+            stack.enter_context(saved)
         loop = stack.enter_context(_Loop(settings, segment, index, platform, saved, fingerprint))
         try:
             loop.run(after_checkpoint)
@@ -116,7 +117,7 @@ def train(settings, segment, index, platform, after_checkpoint=lambda checkpoint
             platform.close()
             raise
         platform.close()
-        if saved:
+        if platform.rank == 0:
             saved.clear()
 
 
@@ -171,7 +172,19 @@ class _Loop:
         self._times = collections.deque(maxlen=10000)
 
     def __enter__(self):
-        self._handlers = {s: signal.signal(s, self._on_signal) for s in (signal.SIGTERM, signal.SIGINT)}
+        with contextlib.ExitStack() as stack:
+            self._open(stack)
+            # Until here there was nothing to save, and a signal ended the process at once.
+            for number in (signal.SIGTERM, signal.SIGINT):
+                stack.callback(signal.signal, number, signal.signal(number, self._on_signal))
+            self._closing = stack.pop_all()
+        return self
+
+    def __exit__(self, *error):
+        self._closing.close()
+
+    def _open(self, stack):
+        """Graph, session and start; what must be closed, whatever happens, joins `stack`."""
         self._platform.start()
         self._graph = tf.Graph()
         with self._graph.as_default():
@@ -179,6 +192,8 @@ class _Loop:
             self._session = tf.Session(
                 self._platform.session_target(), graph=self._graph, config=self._platform.session_config()
             )
+            # A device may hang on to a session that was never closed.
+            stack.callback(self._session.close)
             self._position = self._start_together()
             self._session.run(self._rewind(self._position))
             self._fetches["train"] = self._platform.prepare(self._session, self._fetches["train"])
@@ -186,16 +201,9 @@ class _Loop:
         self._events = None
         if self._writes:
             self._events = tf.summary.FileWriter(self._segment.events)
+            stack.callback(self._events.close)
             start = tf.SessionLog(status=tf.SessionLog.START)
             self._events.add_session_log(start, global_step=self._position + 1)
-        return self
-
-    def __exit__(self, *error):
-        if self._events:
-            self._events.close()
-        self._session.close()
-        for number, handler in self._handlers.items():
-            signal.signal(number, handler)
 
     def _on_signal(self, number, frame):
         self._signal = number
@@ -210,7 +218,9 @@ class _Loop:
             (tf.TensorShape(image_shape), tf.TensorShape(target_shape), tf.TensorShape((s.batch_size,))),
         )
         images, targets, records = self._iterator.get_next()
-        output = network.predict(images, s.model, training=True, momentum=s.batch_norm_momentum)
+        output = network.predict(
+            images, s.model, training=True, momentum=s.batch_norm_momentum, lean=self._platform.lean
+        )
         with self._platform.loss_scope():
             losses = loss.depth_loss(output, targets, dataset.has_holes(self._index))
         self._rate = tf.placeholder(tf.float32, (), name="learning_rate")
@@ -246,12 +256,12 @@ class _Loop:
 
     def _share(self):
         """More to fetch: what all ranks must know of a step to do the same after it."""
-        ranks, batch = self._platform.size, self._settings.batch_size
+        ranks = self._platform.size
         self._asked = tf.placeholder(tf.float32, (), name="asked_to_end")
+        # Fed, so that the graph is the same on all ranks.
+        self._place = tf.placeholder(tf.float32, (ranks, 1), name="place_among_ranks")
         # Float32 holds record numbers exactly up to 2 ** 24; they only serve messages.
-        own = tf.cast(self._fetches["records"], tf.float32)
-        before = self._platform.rank * batch
-        places = tf.pad(own, [[before, (ranks - 1) * batch - before]])
+        places = tf.reshape(self._place * tf.cast(self._fetches["records"], tf.float32), [-1])
         parts = [self._fetches[name] / ranks for name in _SHARED_PARTS] + [self._asked]
         self._fetches["shared"] = self._platform.total(tf.concat([tf.stack(parts), places], 0))
         self._first = tf.get_variable(
@@ -260,6 +270,8 @@ class _Loop:
         self._set_first = tf.placeholder(tf.int64, ())
         self._assign_first = tf.assign(self._first, self._set_first)
         self._broadcast = self._platform.broadcast(tf.global_variables() + [self._first])
+        self._own_place = np.zeros((ranks, 1), np.float32)
+        self._own_place[self._platform.rank] = 1.0
 
     def _rewind(self, position):
         """The operation that sets the input to `position`, the number of steps since the first epoch."""
@@ -279,16 +291,15 @@ class _Loop:
 
     def _start_together(self):
         """`_start` by rank 0, and its variables and position on all ranks."""
-        position = self._start() if self._writes else None
-        if self._platform.size > 1 and self._broadcast is not None:
-            if self._writes:
-                self._session.run(self._assign_first, {self._set_first: position})
-            else:
-                # A broadcast may read the variables that it fills.
-                self._session.run([self._initialize, self._first.initializer])
-            self._session.run(self._broadcast)
-            position = int(self._session.run(self._first))
-        return position
+        if self._platform.size == 1:
+            return self._start()
+        if self._writes or self._platform.same_calls:
+            self._session.run(self._assign_first, {self._set_first: self._start()})
+        else:
+            # A broadcast may read the variables that it fills.
+            self._session.run([self._initialize, self._first.initializer])
+        self._session.run(self._broadcast)
+        return int(self._session.run(self._first))
 
     def _start(self):
         """Fill the variables; returns the position to go on from."""
@@ -320,9 +331,13 @@ class _Loop:
         for epoch in range(self._segment.last, self._segment.first, -1):
             folder = os.path.join(self._segment.folder, "epoch{}".format(epoch))
             if os.path.exists(os.path.join(folder, checkpoints.SIDE_FILE)):
-                checkpoint = checkpoints.find(folder)
-                if checkpoint.side.get("fingerprint") == self._fingerprint:
-                    return checkpoint
+                try:
+                    checkpoint = checkpoints.find(folder)
+                    if checkpoint.side.get("fingerprint") == self._fingerprint:
+                        checkpoints.verify(checkpoint)
+                        return checkpoint
+                except PipelineError as error:
+                    progress.line("skipping a checkpoint: {}".format(error))
         return None
 
     def _initial_values(self):
@@ -333,9 +348,9 @@ class _Loop:
         if self._segment.weights is None:
             progress.line("starting from random weights, seed {}".format(s.seed))
         else:
-            encoder = weights.load(self._segment.weights, s.model.encoder)
-            values.update(encoder)
-            progress.line("{}: {} encoder variables loaded".format(self._segment.weights, len(encoder)))
+            loaded = weights.load(self._segment.weights, s.model)
+            progress.line("{}: {} of {} variables loaded".format(self._segment.weights, len(loaded), len(values)))
+            values.update(loaded)
         weights.assign(self._session, values)
 
     def run(self, after_checkpoint):
@@ -386,9 +401,8 @@ class _Loop:
         if self._platform.size == 1:
             return self._session.run(self._fetches, {self._rate: rate})
         try:
-            values = self._session.run(
-                self._fetches, {self._rate: rate, self._asked: 0.0 if self._signal is None else 1.0}
-            )
+            feeds = {self._rate: rate, self._asked: 0.0 if self._signal is None else 1.0, self._place: self._own_place}
+            values = self._session.run(self._fetches, feeds)
         except (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.CancelledError) as error:
             # Whoever watches the ranks names the one that is the cause, and ends this process meanwhile.
             time.sleep(_PATIENCE)
@@ -406,9 +420,10 @@ class _Loop:
 
     def _refuse_non_finite(self, values):
         figures = values["figures"]
-        if figures.get("skipped") and figures["loss_scale"] > 1:
-            # The overflow of a step that loss scaling did not apply. At a scale of 1 it is no matter of scaling.
-            values["gradient_norm"] = 0.0
+        if figures.get("skipped"):
+            # The overflow of a step that was not applied. At a scale of 1 it is no matter of scaling, whatever the
+            # norm says: devices that compute in saturation know neither inf nor nan.
+            values["gradient_norm"] = 0.0 if figures["loss_scale"] > 1 else np.inf
         for name in _LOSS_PARTS:
             if not np.isfinite(values[name]):
                 epoch, step = divmod(self._position - 1, self._settings.steps)
@@ -490,15 +505,10 @@ class _Loop:
             "runtime": runtime.describe(),
         }
 
-    def _device(self):
-        """What the session computes on, for the tables: `GPU`, or the kind of processor."""
-        kinds = {device.device_type for device in self._session.list_devices()}
-        return "GPU" if "GPU" in kinds else "{} CPU".format(os.uname().machine)
-
     def _performance(self):
         samples = self._settings.batch_size * self._platform.size
         facts = {
-            "device": self._device(),
+            "device": self._platform.device(self._session),
             "precision": self._platform.precision,
             "batch_size": self._settings.batch_size,
             "world_size": self._platform.size,

@@ -10,9 +10,11 @@ import numpy as np
 
 from . import depth, files
 
-_DPI = 100
+_DPI = 160
 _DEPTH_COLOURS = "viridis_r"
 _ERROR_COLOURS = "Reds"
+# Of depth that is not known; 0 to 1.
+_UNKNOWN = 0.85
 
 # Longest side, in pixels, at which the panel keeps a picture: large ones need not stay in memory whole.
 _TILE_PIXELS = 640
@@ -26,13 +28,14 @@ def tile(name, rgb, metres):
     return name, depth.fit(rgb[np.newaxis], size)[0], depth.enlarge(metres, size).astype(np.float32)
 
 
-def draw_panel(path, tiles):
+def draw_panel(path, tiles, scale=None):
     """Draw the `tiles` (see `tile`), any number, as pairs of input and depth over one colour scale, to the PNG `path`.
 
-    All pictures share the scale. It holds 99 in 100 pixels at either end of the picture that needs most, to the next
-    half metre; what lies beyond takes the end's colour, and the scale then ends in an arrow.
+    All pictures share the scale, from `scale[0]` to `scale[1]` metres. Without, it holds 99 in 100 pixels at either end
+    of the picture that needs most, to the next half metre. What lies beyond takes the end's colour, and the scale then
+    ends in an arrow.
     """
-    near, far = _half_metres(
+    near, far = scale or _half_metres(
         min(np.percentile(metres, 1) for _, _, metres in tiles),
         max(np.percentile(metres, 99) for _, _, metres in tiles),
     )
@@ -116,21 +119,21 @@ def draw_sheet(path, title, samples, histogram, farthest):
     """Draw (name, rgb uint8 (H, W, 3), depth (H, W) in metres, 0 unknown) of each of `samples` to the PNG `path`.
 
     Beside each pair stands the histogram of its depth; the one at the top, `histogram`, equal bins from 0 to `farthest`
-    metres, is that of all data. Depths share one scale; what is not known stays white.
+    metres, is that of all data. All depths share one scale, of which the bars of the histograms have the colours; what
+    is not known is grey.
     """
     across, side, gap, heading, top = 2, 2.6, 0.1, 0.34, 3.0  # inches
     down = math.ceil(len(samples) / across)
     high = max(_tile_height(rgb, side) for _, rgb, _ in samples)
     wide = 3 * side + 4 * gap + 0.4
     width, height = across * wide, top + down * (high + heading + 0.3) + gap
+    edges = np.linspace(0, farthest, len(histogram) + 1)
     scale = {"cmap": _DEPTH_COLOURS, "vmin": 0, "vmax": farthest}
     with _figure(width, height) as figure:
         figure.text(0.5, 1 - 0.1 / height, title.replace("$", r"\$"), ha="center", va="top", weight="bold")
-        axes = _axes(figure, (0.8, height - top + 0.7, width - 1.6, top - 1.2))
-        edges = np.linspace(0, farthest, len(histogram) + 1)
-        axes.bar(edges[:-1], histogram, np.diff(edges), align="edge")
-        axes.set_xlabel("depth in metres, all pairs")
-        axes.set_ylabel("pixels")
+        axes = _axes(figure, (0.4, height - top + 0.7, width - 0.8, top - 1.2))
+        _bars(axes, edges, histogram)
+        axes.set_xlabel("depth in metres, all pairs (grey in the maps: unknown)")
         for number, (name, rgb, depth_map) in enumerate(samples):
             row, column = divmod(number, across)
             bottom = height - top - (row + 1) * (high + heading + 0.3) + 0.3
@@ -140,13 +143,25 @@ def draw_sheet(path, title, samples, histogram, farthest):
             label = _shortened(name, 80)
             figure.text(left / width, (bottom + high + 0.06) / height, label, fontsize=12, va="bottom")
             _place(figure, (left, bottom, side, high), "").imshow(rgb[::step, ::step])
-            shown = np.where(values > 0, values, np.nan)
-            _place(figure, (left + side + gap, bottom, side, high), "").imshow(shown, **scale)
+            axes = _place(figure, (left + side + gap, bottom, side, high), "")
+            axes.imshow(np.full(values.shape + (3,), _UNKNOWN))
+            axes.imshow(np.where(values > 0, values, np.nan), **scale)
             axes = _axes(figure, (left + 2 * (side + gap) + 0.1, bottom + 0.05, side - 0.2, high - 0.05))
-            axes.hist(depth_map[depth_map > 0], len(histogram), (0, farthest))
-            axes.set_yticks([])
+            _bars(axes, edges, np.histogram(depth_map[depth_map > 0], edges)[0])
             axes.tick_params(labelsize=9)
         _save(figure, path)
+
+
+def _bars(axes, edges, counts):
+    """A histogram whose bars have the colours of their depth."""
+    import matplotlib
+
+    colours = matplotlib.colormaps[_DEPTH_COLOURS]((edges[:-1] + edges[1:]) / (2 * edges[-1]))
+    axes.bar(edges[:-1], counts, np.diff(edges), align="edge", color=colours)
+    axes.set_xlim(0, edges[-1])
+    axes.set_yticks([])
+    for side in ("left", "right", "top"):
+        axes.spines[side].set_visible(False)
 
 
 def _step(rgb):

@@ -1,4 +1,4 @@
-"""Weights from elsewhere: Keras' DenseNet files, as published for ImageNet, by name into the encoder's variables.
+"""Weights that a network begins with: Keras' DenseNet files for the encoder, checkpoints for all of it.
 
 Values travel as plain dicts {variable name: float32 array}.
 """
@@ -8,9 +8,9 @@ import re
 
 import numpy as np
 
-from . import files, hdf5, network, runtime
+from . import checkpoints, files, hdf5, network, runtime
 from .errors import PipelineError
-from .model import BLOCKS
+from .model import BLOCKS, Model
 from .tf import tf
 
 PREFIX = "model.ckpt"
@@ -31,21 +31,63 @@ _PUBLISHED = {
 }
 
 
-def load(path, encoder):
-    """The encoder's values from `path`: a Keras .h5 file, or a folder that `import_keras` wrote.
+def load(path, model):
+    """The values that `path` has for the network `model`: a Keras .h5 file's or an imported folder's for the encoder
+    (see `import_keras`), those of a checkpoint of ours for all of it.
 
-    Raises PipelineError when the file or folder is missing, damaged or of another encoder than `encoder`.
+    Raises PipelineError when the file or folder is missing, damaged or of another network.
     """
+    if _is_checkpoint(path):
+        checkpoint = checkpoints.find(path)
+        found = Model(**checkpoint.side["model"])
+        if found != model:
+            raise PipelineError(
+                "{}: is the network {}, not {}; set the network's options as they are there".format(path, found, model)
+            )
+        return trained(checkpoint)
     if os.path.isdir(path):
-        return _imported(path, encoder)
-    return keras_encoder(path, encoder)
+        return _imported(path, model.encoder)
+    return keras_encoder(path, model.encoder)
 
 
 def identity(path):
-    """What tells these weights from others: the SHA-256 of the Keras file that `path` is, or was imported from."""
+    """What tells these weights from others: SHA-256 sums of a checkpoint's files, or that of the Keras file that `path`
+    is or was imported from."""
+    if _is_checkpoint(path):
+        return checkpoints.find(path).side["files"]
     if os.path.isdir(path):
         return files.read_json(os.path.join(path, SIDE_FILE))["source"]["sha256"]
     return files.sha256(path)
+
+
+def _is_checkpoint(path):
+    return os.path.isdir(path) and not os.path.exists(os.path.join(path, SIDE_FILE))
+
+
+def trained(checkpoint):
+    """{variable name: array} of the network in a checkpoint of ours, without what only its training needs.
+
+    Raises PipelineError when it is damaged.
+    """
+    with tf.Graph().as_default():
+        network.predict(network.image_placeholder(), Model(**checkpoint.side["model"]))
+        shapes = {v.op.name: v.shape.as_list() for v in tf.global_variables()}
+    values = _stored(checkpoint.prefix, "copy it again or take another epoch")
+    values = {name: value for name, value in values.items() if name in shapes}
+    check(checkpoint.folder, shapes, values, complete=True)
+    return {name: values[name] for name in shapes}
+
+
+def _stored(prefix, advice):
+    """All values in the TensorFlow checkpoint of this prefix."""
+    try:
+        reader = tf.train.load_checkpoint(prefix)
+        return {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()}
+    except (tf.errors.OpError, IndexError, RuntimeError, ValueError) as error:
+        message = str(getattr(error, "message", error)).split("\n")[0]
+        raise PipelineError(
+            "{}: damaged checkpoint ({}); {}".format(os.path.dirname(prefix), message, advice)
+        ) from None
 
 
 def assign(session, values):
@@ -216,8 +258,11 @@ def check(source, shapes, values, complete=False):
 
 
 def _top_hint(unused):
-    top = any(name.startswith(("fc1000/", "predictions/")) for name in unused)
-    return " (the classifier: take the file whose name ends in _notop.h5)" if top else ""
+    if any(name.startswith(("fc1000/", "predictions/")) for name in unused):
+        return " (the classifier: take the file whose name ends in _notop.h5)"
+    if any(name.startswith("conv3/") for name in unused):
+        return " (a whole network: import it with import_model.py and start from the folder that it writes)"
+    return ""
 
 
 def _imported(folder, encoder):
@@ -228,12 +273,7 @@ def _imported(folder, encoder):
         raise PipelineError("{}: expected the weights of {}, found {}".format(folder, encoder, side.get("encoder")))
     with _encoder_graph(encoder):
         shapes = {v.op.name: v.shape.as_list() for v in tf.global_variables()}
-    try:
-        reader = tf.train.load_checkpoint(os.path.join(folder, PREFIX))
-        values = {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()}
-    except (tf.errors.OpError, IndexError, RuntimeError, ValueError) as error:
-        message = str(getattr(error, "message", error)).split("\n")[0]
-        raise PipelineError("{}: damaged checkpoint ({}); import the weights again".format(folder, message)) from None
+    values = _stored(os.path.join(folder, PREFIX), "import the weights again")
     check(folder, shapes, values, complete=True)
     return {name: values[name] for name in shapes}
 

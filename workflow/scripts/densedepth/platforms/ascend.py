@@ -14,7 +14,7 @@ from .. import files, loss_scale, rank_table
 from ..errors import PipelineError
 from ..peers import Peers
 from ..tf import tf
-from .base import Platform
+from .base import Platform, checked_modes
 
 # A session parameter: the field of its protobuf value (b, i or s), what the text must be, and the same in words. A
 # value in the wrong field is read as zero without a word, hence the field stands beside the name.
@@ -24,24 +24,9 @@ _FLAG = Parameter("b", r"true|false", "true or false")
 _BYTES = Parameter("s", r"\d+( *\* *\d+)*", "a number of bytes")
 _SWITCH = Parameter("i", r"[01]", "0 or 1")
 _FOLDER = Parameter("s", r".+", "an existing folder")
+_JSON_FILE = Parameter("s", r".+\.json", "a JSON file")
 _COUNT = Parameter("i", r"[1-9]\d*", "a whole number of at least 1")
 
-PRECISION_MODES = (
-    "allow_mix_precision",
-    "allow_fp32_to_fp16",
-    "must_keep_origin_dtype",
-    "force_fp32",
-    # Known to newer versions of the bridge only.
-    "cube_fp16in_fp32out",
-    "allow_mix_precision_fp16",
-)
-IMPLEMENTATION_MODES = (
-    "high_precision",
-    "high_performance",
-    # Known to newer versions of the bridge only.
-    "high_precision_for_all",
-    "high_performance_for_all",
-)
 _PRECISION_MODES_V2 = ("fp16", "origin", "cube_fp16in_fp32out", "mixed_float16")
 
 
@@ -56,7 +41,7 @@ PARAMETERS = {
     "mix_compile_mode": _FLAG,
     "session_device_id": Parameter("i", r"[0-7]", "0 to 7"),
     "precision_mode_v2": _words(_PRECISION_MODES_V2),
-    "modify_mixlist": Parameter("s", r".+\.json", "a JSON file"),
+    "modify_mixlist": _JSON_FILE,
     "optypelist_for_implmode": Parameter("s", r"\w+(,\w+)*", "names of operators with commas between them"),
     "variable_memory_max_size": _BYTES,
     "graph_memory_max_size": _BYTES,
@@ -90,6 +75,7 @@ _ELSEWHERE = {
 }
 
 _MEMORY = 31 << 30  # of a card with 32 GiB, variables and graph together
+_DUMP_STEPS = 100  # entries of dump_step
 
 
 def session_parameters(options):
@@ -98,11 +84,12 @@ def session_parameters(options):
     Raises PipelineError naming the first parameter that the engine would not take.
     """
     given = _checked(options.extra)
+    checked_modes(options)
     values = {
         "use_off_line": ("b", True),
         "graph_run_mode": ("i", 1),
-        "precision_mode": ("s", _one_of("precision_mode", options.precision_mode, PRECISION_MODES)),
-        "op_select_implmode": ("s", _one_of("op_select_implmode", options.op_select_implmode, IMPLEMENTATION_MODES)),
+        "precision_mode": ("s", options.precision_mode),
+        "op_select_implmode": ("s", options.op_select_implmode),
         "hcom_parallel": ("b", bool(options.hcom_parallel)),
         "is_tailing_optimization": ("b", False),
         "iterations_per_loop": ("i", 1),
@@ -113,6 +100,8 @@ def session_parameters(options):
         if options.precision_mode != "must_keep_origin_dtype":
             _refuse("precision_mode_v2", given["precision_mode_v2"][1], "leave --precision_mode out then")
         del values["precision_mode"]
+    if "session_device_id" in given and options.ranks is not None and options.ranks.size > 1:
+        _refuse("session_device_id", given["session_device_id"][1], "several ranks each have their own device")
     # A loop on the device needs its input there too.
     loops = values["iterations_per_loop"][1] > 1
     values.setdefault("enable_data_pre_proc", ("b", loops))
@@ -133,8 +122,11 @@ def _checked(extra):
         text = str(value).lower() if field == "b" else str(value)
         if not re.match("(?:{})$".format(pattern), text):
             _refuse(name, value, "must be {}".format(legal))
-        if known[name] is _FOLDER and not os.path.isdir(text):
-            _refuse(name, value, "no such folder")
+        if known[name] in (_FOLDER, _JSON_FILE):
+            # Each rank works in a folder of its own.
+            text = os.path.abspath(text)
+        if known[name] is _FOLDER and not (os.path.isdir(text) and os.access(text, os.R_OK | os.W_OK)):
+            _refuse(name, value, "no such folder, or not one to read and write in")
         checked[name] = (field, {"b": lambda t: t == "true", "i": int, "s": str}[field](text))
     return checked
 
@@ -147,8 +139,7 @@ def _check_together(values, loops):
     if "modify_mixlist" in values:
         if values.get("precision_mode") != "allow_mix_precision":
             _refuse("modify_mixlist", values["modify_mixlist"], "needs --precision_mode allow_mix_precision")
-        if not os.path.isfile(values["modify_mixlist"]):
-            _refuse("modify_mixlist", values["modify_mixlist"], "no such file")
+        files.read_json(values["modify_mixlist"])
     memory = ("variable_memory_max_size", "graph_memory_max_size")
     if sum(_product(values.get(name, "0")) for name in memory) > _MEMORY:
         raise PipelineError("npu_option {} and {}: together more than 31 GiB".format(*memory))
@@ -162,8 +153,15 @@ def _check_together(values, loops):
     for name in ("enable_dump", "enable_dump_debug"):
         if values.get(name) and "dump_path" not in values:
             _refuse(name, "true", "needs dump_path")
+    _check_dump_steps(values.get("dump_step", "0"))
     if values.get("op_compiler_cache_mode") == "disable" and "op_compiler_cache_dir" in values:
         _refuse("op_compiler_cache_dir", values["op_compiler_cache_dir"], "the cache is disabled")
+
+
+def _check_dump_steps(text):
+    parts = [part.split("-") for part in text.split("|")]
+    if len(parts) > _DUMP_STEPS or any(int(part[0]) >= int(part[-1]) for part in parts if len(part) > 1):
+        _refuse("dump_step", text, "at most {} entries, ranges from a lower to a higher step".format(_DUMP_STEPS))
 
 
 def _product(text):
@@ -173,20 +171,15 @@ def _product(text):
     return result
 
 
-def _one_of(name, value, words):
-    if name == "precision_mode" and value == "force_fp16":
-        raise PipelineError("precision_mode = force_fp16: is for inference only; train with allow_mix_precision")
-    if value not in words:
-        raise PipelineError("{} = {!r}: must be one of {}".format(name, value, ", ".join(words)))
-    return value
-
-
 def _refuse(name, value, message):
     raise PipelineError("npu_option {} = {}: {}".format(name, value, message))
 
 
 class Ascend(Platform):
     """One process for one device; several form a group over HCCL by RANK_ID, RANK_SIZE and RANK_TABLE_FILE."""
+
+    # A graph that only some ranks run makes them count their exchanges differently, and HCCL hangs.
+    same_calls = True
 
     def __init__(self, options):
         super().__init__(options)
@@ -215,8 +208,11 @@ class Ascend(Platform):
 
     def start(self):
         """Read the rank from the environment and import npu_bridge. Raises PipelineError where either cannot work."""
-        self.rank, self.size = rank_table.placement(os.environ)
         ranks = self.options.ranks
+        if ranks is not None and "RANK_SIZE" not in os.environ:
+            # Slurm has told the rank; the engine wants it under its own names.
+            os.environ.update(_environment(ranks.rank, ranks.size, os.environ.get("RANK_TABLE_FILE")))
+        self.rank, self.size = rank_table.placement(os.environ)
         if ranks is not None and (ranks.rank, ranks.size) != (self.rank, self.size):
             raise PipelineError(
                 "RANK_ID and RANK_SIZE say rank {} of {}, the launcher says {} of {}".format(
@@ -242,13 +238,16 @@ class Ascend(Platform):
             self._peers.finish()
 
     @staticmethod
-    def environments(size, folder):
-        """Reads the rank table of RANK_TABLE_FILE; without one, makes it in `folder` from this host's hccn.conf."""
+    def environments(size, folder, addresses=()):
+        """Reads the rank table of RANK_TABLE_FILE; without one, makes it in `folder`.
+
+        addresses: those of the devices 0, 1, ...; without any, this host's hccn.conf has them.
+        """
         table = os.environ.get("RANK_TABLE_FILE")
         if not table:
             table = os.path.join(folder, "rank_table.json")
-            files.write_json(table, rank_table.of_host(range(size)))
-        return [rank_table.ascend_environment(rank, size, table) for rank in range(size)]
+            files.write_json(table, _table(size, addresses))
+        return [_environment(rank, size, table) for rank in range(size)]
 
     def session_config(self):
         config = tf.ConfigProto(allow_soft_placement=True)
@@ -261,6 +260,9 @@ class Ascend(Platform):
         for name, (field, value) in self._parameters.items():
             setattr(optimizer.parameter_map[name], field, value.encode() if field == "s" else value)
         return config
+
+    def device(self, session):
+        return "Ascend"
 
     def loss_scope(self):
         return self._bridge.npu_scope.keep_dtype_scope()
@@ -342,6 +344,23 @@ class Ascend(Platform):
                 self._skipped = tf.cast(tf.logical_not(found[0]), tf.float32, name="skipped_step")
             figures["skipped"] = self._skipped
         return figures
+
+
+def _table(size, addresses):
+    if not addresses:
+        return rank_table.of_host(range(size))
+    if len(addresses) < size:
+        raise PipelineError("{} addresses of Ascend devices for {} devices".format(len(addresses), size))
+    return rank_table.build(rank_table.own_address(), dict(enumerate(addresses[:size])))
+
+
+def _environment(rank, size, table):
+    """`rank_table.ascend_environment` with what the user has set of it."""
+    job = os.environ.get("JOB_ID", rank_table.JOB)
+    timeout = os.environ.get("HCCL_CONNECT_TIMEOUT", str(rank_table.CONNECT_TIMEOUT))
+    if not timeout.isdigit():
+        raise PipelineError("HCCL_CONNECT_TIMEOUT = {!r}: must be a whole number".format(timeout))
+    return rank_table.ascend_environment(rank, size, table, job=job, connect_timeout=int(timeout))
 
 
 # RewriterConfig.OFF of tensorflow.core.protobuf.rewriter_config_pb2.

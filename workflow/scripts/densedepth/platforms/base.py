@@ -3,11 +3,40 @@
 import collections
 import contextlib
 
+from ..errors import PipelineError
+
 # precision_mode, op_select_implmode, is_loss_scale, hcom_parallel: as in the reference port's command line.
 # ranks: a `ranks.Ranks`, this process among those that train together; None for one that trains alone.
 # extra: more options of the platform as {name: text}.
 Options = collections.namedtuple("Options", "precision_mode op_select_implmode is_loss_scale hcom_parallel ranks extra")
 Options.__new__.__defaults__ = (None, {})
+
+PRECISION_MODES = (
+    "allow_mix_precision",
+    "allow_fp32_to_fp16",
+    "must_keep_origin_dtype",
+    "force_fp32",
+    # Known to newer versions of npu_bridge only.
+    "cube_fp16in_fp32out",
+    "allow_mix_precision_fp16",
+)
+IMPLEMENTATION_MODES = (
+    "high_precision",
+    "high_performance",
+    # Known to newer versions of npu_bridge only.
+    "high_precision_for_all",
+    "high_performance_for_all",
+)
+
+
+def checked_modes(options):
+    """Raises PipelineError where `precision_mode` or `op_select_implmode` of `options` is no word for training."""
+    if options.precision_mode == "force_fp16":
+        raise PipelineError("precision_mode = force_fp16: is for inference only; train with allow_mix_precision")
+    for name, words in (("precision_mode", PRECISION_MODES), ("op_select_implmode", IMPLEMENTATION_MODES)):
+        value = getattr(options, name)
+        if value not in words:
+            raise PipelineError("{} = {!r}: must be one of {}".format(name, value, ", ".join(words)))
 
 
 class Platform:
@@ -20,6 +49,10 @@ class Platform:
     size = 1
     # Training steps that one session.run does.
     steps_per_run = 1
+    # Whether training takes the `lean` form of the network; see `network.decode`.
+    lean = False
+    # Whether all ranks must run the same graphs in the same order before the first step, too.
+    same_calls = False
     # What most of the network is computed in, for the tables.
     precision = "float32"
 
@@ -29,10 +62,10 @@ class Platform:
             self.rank, self.size = options.ranks.rank, options.ranks.size
 
     @staticmethod
-    def environments(size, folder):
+    def environments(size, folder, addresses=()):
         """A list of {name: text}: what the environment of each of `size` ranks on this machine needs more.
 
-        `folder` is where files may be put that it points to.
+        `folder` is where files may be put that it points to; `addresses` are those of the devices' own network ports.
         """
         return [{}] * size
 
@@ -51,8 +84,12 @@ class Platform:
         """The tf.ConfigProto for the training session."""
         raise NotImplementedError
 
+    def device(self, session):
+        """What `session` computes on, for the tables."""
+        raise NotImplementedError
+
     def loss_scope(self):
-        """A context manager in which the loss is built."""
+        """A context manager in which the loss, and what else must not lose precision, is built."""
         return contextlib.nullcontext()
 
     def wrap_optimizer(self, optimizer):
@@ -66,7 +103,7 @@ class Platform:
     def broadcast(self, variables):
         """An operation that gives `variables` the values of rank 0 on every rank, or None where there is no other.
 
-        Every rank runs it once, before the first step. The variables need not be initialized on the other ranks.
+        Every rank runs it once, before the first step, when its variables are initialized.
         """
         return None
 

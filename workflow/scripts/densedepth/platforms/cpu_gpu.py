@@ -4,7 +4,7 @@ import os
 
 from ..loss_scale import DynamicLossScale
 from ..tf import tf
-from .base import Platform
+from .base import Platform, checked_modes
 from .collective import Group
 
 # What the loss is made of. TensorFlow 2.x would else compute differences of depths and the windows of SSIM in float16.
@@ -21,8 +21,12 @@ class CpuGpu(Platform):
         super().__init__(options)
         self._group = None
         self._scaled = None
-        mixed = options.precision_mode == "allow_mix_precision"
-        self._mixed = mixed and bool(tf.config.experimental.list_physical_devices("GPU"))
+        gpu = bool(tf.config.experimental.list_physical_devices("GPU"))
+        # Measured on processors only, where it takes 0.6 to 0.7 of the time.
+        self.lean = not gpu
+        checked_modes(options)
+        self._asked = options.precision_mode.startswith("allow_mix_precision")
+        self._mixed = gpu and self._asked
         if self._mixed:
             self.precision = "mixed float16"
 
@@ -30,7 +34,7 @@ class CpuGpu(Platform):
         lines = []
         if self._mixed:
             lines.append("precision_mode allow_mix_precision: float16 by TensorFlow's graph rewrite")
-        elif self.options.precision_mode == "allow_mix_precision":
+        elif self._asked:
             lines.append("precision_mode allow_mix_precision: no GPU here, so all is computed in float32")
         if self._scales():
             lines.append("dynamic loss scale")
@@ -55,6 +59,11 @@ class CpuGpu(Platform):
         if self._mixed:
             rewrite_to_float16(config)
         return config
+
+    def device(self, session):
+        """`GPU`, or the kind of processor."""
+        kinds = {device.device_type for device in session.list_devices()}
+        return "GPU" if "GPU" in kinds else "{} CPU".format(os.uname().machine)
 
     def wrap_optimizer(self, optimizer):
         if self._group:

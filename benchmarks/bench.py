@@ -1,0 +1,248 @@
+"""Run the benchmarks and write results/bench/<name>.json and the page docs/performance.md.
+
+    .venv/workflow/bin/python benchmarks/bench.py                     all of them, about half an hour on two idle cores
+    .venv/workflow/bin/python benchmarks/bench.py inference dry_run   some
+    .venv/workflow/bin/python benchmarks/bench.py --full              with the sizes that take hours
+
+What they need (drawn pictures, a network with random weights, archives, records) is made once, in results/bench/work.
+Both sides of a ratio are measured in one run in alternating rounds. `make bench` makes the environments first.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import sys
+import time
+
+import performance_page
+from frame import ROOT, SCRIPTS, benchmark, curve, figure, followed, machine, python, runtimes, versions
+
+RESULTS = os.path.join(ROOT, "results", "bench")
+WORK = os.path.join(RESULTS, "work")
+
+
+def made(path, command):
+    """The path, made by the command if it is not there."""
+    if not os.path.exists(path):
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        followed(command)
+    return path
+
+
+def network(size=(480, 640), encoder="densenet169", onnx=False):
+    folder = os.path.join(WORK, "{}-{}x{}".format(encoder, *size))
+    words = ["--out", folder, "--size", *map(str, size), "--encoder", encoder] + ["--onnx"] * onnx
+    program = os.path.join(ROOT, "benchmarks", "make_network.py")
+    made(os.path.join(folder, "model.onnx" if onnx else "model.pb"), [python("tf2"), program, *words])
+    return os.path.join(folder, "model.pb"), os.path.join(folder, "model.onnx")
+
+
+def archive(pairs):
+    """An archive of the form of nyu_data.zip with so many pairs of the size of the true ones."""
+    sample = os.path.join(WORK, "sample")
+    words = ["--out", sample, "--train_scenes", "24", "--test_scenes", "4"]
+    source = os.path.join(sample, "nyu_data.zip")
+    made(source, [python("workflow"), os.path.join(SCRIPTS, "make_sample.py"), *words])
+    path = os.path.join(WORK, "pairs-{}.zip".format(pairs))
+    program = os.path.join(ROOT, "benchmarks", "make_archive.py")
+    return made(path, [python("workflow"), program, "--source", source, "--out", path, "--pairs", str(pairs)])
+
+
+def conversion(runtime, pairs, out):
+    words = ["--input_dir", archive(pairs), "--out", out, "--shards", "2", "--workers", "1"]
+    return [python(runtime), os.path.join(SCRIPTS, "dataset_tool_tf.py"), *words]
+
+
+def records(pairs):
+    """The pattern of the record files of so many pairs."""
+    out = os.path.join(WORK, "records-{}".format(pairs), "x.tfrecords")
+    made(out[: -len(".tfrecords")] + ".json", conversion("tf2", pairs, out))
+    return os.path.join(os.path.dirname(out), "x-*.tfrecords")
+
+
+def bench_training_step(full):
+    """A training step at 480x640 beside tf.keras and PyTorch."""
+    figures = []
+    for runtime in runtimes():
+        others = ["keras", "torch"] if runtime == "tf2" else ["keras"]
+        for batch in (1, 4):
+            words = ["--sides", "ours", *others, "--bs", batch, "--rounds", 5 if full else 3, "--steps", 2]
+            found = benchmark(runtime, "training_step.py", *words, out=raw("training_step", runtime, batch))
+            for other in others:
+                seconds = found["seconds"]
+                ratios = [own / theirs for own, theirs in zip(seconds["ours"], seconds[other])]
+                name = {"keras": "tf.keras", "torch": "PyTorch"}[other]
+                what = "training step 480x640, batch {}: seconds by those of {}".format(batch, name)
+                figures.append(figure(what, runtime, ratios, 0.75 if other == "keras" else 1.0, least=False))
+                memory = found["peak_mb"]["ours"] / found["peak_mb"][other]
+                what = "the same: peak memory by that of {}".format(name)
+                figures.append(figure(what, runtime, memory, 1.25 if other == "torch" else None, least=False))
+    return figures, []
+
+
+def bench_inference(full):
+    """The frozen graph at 480x640 beside ONNX Runtime and OpenVINO."""
+    graph, onnx = network(onnx=True)
+    figures = []
+    rounds = 10 if full else 5
+    speed = {}
+    for batch in (1, 2, 4, 8) if full else (1, 8):
+        words = ["--model_path", graph, "--onnx", onnx, "--bs", batch, "--rounds", rounds]
+        words += ["--batches", max(2, 8 // batch)]
+        found = benchmark("workflow", "inference.py", *words, out=raw("inference", batch))
+        for name, ratios in found["ratios"].items():
+            mine, other = name.split("/")
+            if other == "tf2_as_written":
+                continue
+            title = {"onnxruntime": "ONNX Runtime", "openvino": "OpenVINO"}[other]
+            what = "inference 480x640, batch {}: images/s by those of {}".format(batch, title)
+            figures.append(figure(what, mine, ratios, 1.0))
+        for name, seconds in found["seconds"].items():
+            middle = sorted(seconds)[len(seconds) // 2]
+            speed.setdefault(name, []).append([batch, middle, found["peak_mb"][name]])
+    return figures, [curve("Inference at 480x640: a batch", "images in a batch", speed)]
+
+
+def bench_conversion(full):
+    """From the archive to TFRecords."""
+    figures, points = [], {}
+    pairs = 50688 if full else 10000
+    for runtime in runtimes():
+        out = os.path.join(WORK, "converted-" + runtime, "x.tfrecords")
+        os.makedirs(os.path.dirname(out), exist_ok=True)
+        words = ["--archive", archive(pairs), "--out", out]
+        found = benchmark(runtime, "conversion_memory.py", *words, out=raw("conversion", runtime))
+        what = "conversion of {:,} pairs: ".format(pairs)
+        above = found["largest_above_import_mb"]
+        figures += [
+            figure(what + "peak of a process above the import", runtime, above, 150, "MB", least=False),
+            figure(what + "speed of 2 workers by that of 1", runtime, found["several_to_one"], 1.7),
+            figure(what + "speed by that of reading the members", runtime, found["one_to_reading"], 0.5),
+        ]
+        for count in (10, 100, 1000, 10000):
+            out = os.path.join(WORK, "curve", "{}-{}.tfrecords".format(runtime, count))
+            remove(os.path.dirname(out))
+            seconds, memory = followed(conversion(runtime, count, out))
+            points.setdefault(runtime, []).append([count, seconds, memory])
+            remove(os.path.dirname(out))
+    return figures, [curve("Conversion by one worker, with the start of the program", "pairs", points)]
+
+
+def bench_input_pipeline(full):
+    """From records to batches, beside a plain pipeline of the port's kind."""
+    figures, points = [], {}
+    for runtime in runtimes():
+        words = ["--rounds", 8 if full else 4, "--steps", 15]
+        found = benchmark(
+            runtime, "input_pipeline.py", "--records", records(1000), *words, out=raw("input_pipeline", runtime)
+        )
+        ratios = [a["per_core"] / b["per_core"] for a, b in zip(found["rounds"]["ours"], found["rounds"]["port"])]
+        what = "input pipeline: images/s of a core by those of the port's"
+        figures.append(figure(what, runtime, ratios, 2.0))
+        for count in (10, 100, 1000, 10000):
+            words = ["--alone", "ours", "--rounds", 2, "--steps", 10, "--records", records(count)]
+            one = benchmark(runtime, "input_pipeline.py", *words, out=raw("input_pipeline", runtime, count))["ours"]
+            points.setdefault(runtime, []).append([count, 1 / one["images_per_core_second"], one["peak_mb"]])
+        what = "input pipeline: peak memory with a full shuffle of 10,000 records"
+        figures.append(figure(what, runtime, points[runtime][-1][2], 1000, "MB", least=False))
+    return figures, [curve("Input: processor time of an image, full shuffle", "records", points)]
+
+
+def bench_evaluation(full):
+    """Evaluating images of 480x640."""
+    figures, points = [], {}
+    images = 654 if full else 24
+    for runtime in runtimes():
+        words = ["--model_path", network()[0], "--images", images]
+        found = benchmark(runtime, "evaluation.py", *words, out=raw("evaluation", runtime))
+        what = "evaluation of {} images of 480x640: ".format(images)
+        figures += [
+            figure(what + "time by the network's own", runtime, found["ratio"], 1.15, least=False),
+            figure(what + "peak memory", runtime, found["peak_memory_bytes"] / 1e6, 2000, "MB", least=False),
+        ]
+        small = network((96, 128), "densenet121")[0]
+        for count in (10, 100, 1000, 10000) if full else (10, 100, 1000):
+            words = ["--model_path", small, "--images", count]
+            one = benchmark(runtime, "evaluation.py", *words, out=raw("evaluation", runtime, count))
+            points.setdefault(runtime, []).append([count, one["seconds"], one["peak_memory_bytes"] / 1e6])
+    return figures, [curve("Evaluation with a network of 96x128, pictures of 480x640", "images", points)]
+
+
+def bench_scaling(full):
+    """Two processes of one thread beside one of one thread."""
+    figures = []
+    for runtime in runtimes():
+        words = ["--records", records(1000)]
+        if not full:
+            words += ["--rounds", 2, "--steps", 8]
+        found = benchmark(runtime, "scaling.py", *words, out=raw("scaling", runtime))
+        figures.append(
+            figure("training by 2 processes of 1 thread: images/s by those of 1", runtime, found["ratios"], 1.8)
+        )
+    return figures, []
+
+
+def bench_dry_run(full):
+    """Snakemake with nothing to do."""
+    found = benchmark("workflow", "dry_run.py", fresh("dry"), "--rounds", 5, out=raw("dry_run"))
+    dry = found["seconds"]["nothing to do"]
+    figures = [figure("`snakemake -n all` for NYU, nothing to do", "workflow", dry, 3.0, "s", least=False)]
+    points = []
+    for epochs in (10, 100, 1000):
+        overlay = os.path.join(WORK, "epochs-{}.yaml".format(epochs))
+        with open(os.path.join(ROOT, "config", "nyu.yaml")) as stream:
+            lines = stream.read().replace("  epochs: 20\n", "  epochs: {}\n".format(epochs)).splitlines()
+        kept = "  keep_epochs: {}".format(list(range(1, epochs + 1)))
+        lines = [kept if line.startswith("  keep_epochs:") else line for line in lines]
+        os.makedirs(WORK, exist_ok=True)
+        with open(overlay, "w") as stream:
+            stream.write("\n".join(lines) + "\n")
+        words = ["--configfile", overlay, "--rounds", 2]
+        one = benchmark("workflow", "dry_run.py", fresh("dry"), *words, out=raw("dry_run", epochs))
+        points.append([epochs, sorted(one["seconds"]["nothing to do"])[0], one["peak_mb"]])
+    return figures, [curve("`snakemake -n all`, nothing to do", "kept epochs", {"workflow": points})]
+
+
+def fresh(name):
+    path = os.path.join(WORK, name)
+    remove(path)
+    return path
+
+
+def remove(path):
+    shutil.rmtree(path, ignore_errors=True)
+
+
+def raw(*words):
+    return os.path.join(WORK, "-".join(map(str, words)) + ".json")
+
+
+BENCHMARKS = {name[len("bench_") :]: code for name, code in list(globals().items()) if name.startswith("bench_")}
+
+
+def main(argv=None):
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(BENCHMARKS))
+    parser.add_argument("--full", action="store_true")
+    args = parser.parse_args(argv)
+    unknown = set(args.names) - set(BENCHMARKS)
+    if unknown:
+        parser.error("no benchmark {}; there are {}".format(sorted(unknown)[0], ", ".join(BENCHMARKS)))
+    os.makedirs(WORK, exist_ok=True)
+    described = {"machine": machine(), "versions": versions()}
+    for name in args.names or BENCHMARKS:
+        begin = time.perf_counter()
+        figures, curves = BENCHMARKS[name](args.full)
+        found = dict(described, figures=figures, curves=curves, full=args.full, seconds=time.perf_counter() - begin)
+        with open(os.path.join(RESULTS, name + ".json"), "w") as stream:
+            json.dump(found, stream, indent=1, sort_keys=True)
+            stream.write("\n")
+        for row in figures:
+            print(performance_page.line(row))
+        performance_page.write(RESULTS, os.path.join(ROOT, "docs", "performance.md"))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

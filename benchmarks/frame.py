@@ -1,0 +1,124 @@
+"""What the benchmark programs are run and reported with: programs followed to their end, machine, figures."""
+
+import glob
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import threading
+import time
+
+FOLDER = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(FOLDER)
+SCRIPTS = os.path.join(ROOT, "workflow", "scripts")
+
+
+def python(environment):
+    """The interpreter of an environment below .venv."""
+    return os.path.join(ROOT, ".venv", environment, "bin", "python")
+
+
+def runtimes():
+    """The runtimes that are there, tf1 first."""
+    return [name for name in ("tf1", "tf2") if os.path.exists(python(name))]
+
+
+def benchmark(environment, program, *words, out):
+    """Run a program of this folder to its end, its lines shown; returns what it writes with --json, a dict."""
+    words = [str(word) for word in words] + ["--json", out]
+    print("\n{} {} {}".format(environment, program, " ".join(words)), flush=True)
+    subprocess.run([python(environment), os.path.join(FOLDER, program), *words], check=True, cwd=ROOT)
+    with open(out) as stream:
+        return json.load(stream)
+
+
+def followed(command, cwd=ROOT):
+    """Run a command to its end, silently; returns (seconds, largest resident size of one of its processes in MB)."""
+    begin = time.perf_counter()
+    process = subprocess.Popen(command, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    lines, largest = [], 0
+    reader = threading.Thread(target=lambda: lines.extend(process.stdout))
+    reader.start()
+    while process.poll() is None:
+        largest = max([largest] + [peak(pid) for pid in family(process.pid)])
+        time.sleep(0.02)
+    seconds = time.perf_counter() - begin
+    reader.join()
+    if process.returncode:
+        sys.exit("{} failed:\n{}".format(" ".join(command), "".join(lines[-20:])))
+    return seconds, largest
+
+
+def family(pid):
+    """The process and all that it has started."""
+    found = [pid]
+    for path in glob.glob("/proc/{}/task/*/children".format(pid)):
+        try:
+            with open(path) as stream:
+                for child in stream.read().split():
+                    found += family(int(child))
+        except OSError:
+            continue
+    return found
+
+
+def peak(pid):
+    """The largest resident size of a process so far, MB; 0 when it is gone."""
+    try:
+        with open("/proc/{}/status".format(pid)) as stream:
+            return next((int(line.split()[1]) // 1024 for line in stream if line.startswith("VmHWM")), 0)
+    except OSError:
+        return 0
+
+
+def figure(what, runtime, values, target, unit="x", least=True):
+    """A row of the table: the median of `values` with lowest and highest, and whether it reaches the target.
+
+    `least`: the target is the least that is wanted, otherwise the most; None where there is none.
+    """
+    values = values if isinstance(values, list) else [values]
+    median = statistics.median(values)
+    row = {"what": what, "runtime": runtime, "unit": unit, "median": median, "low": min(values), "high": max(values)}
+    reached = None if target is None else bool(median >= target if least else median <= target)
+    return dict(row, rounds=len(values), target=target, least=least, reached=reached)
+
+
+def curve(title, items, points):
+    """A curve of cost: `items` names what is counted, `points` {line: [[count, seconds, MB], ...]}."""
+    return {"title": title, "items": items, "points": points}
+
+
+def machine():
+    with open("/proc/cpuinfo") as stream:
+        facts = stream.read()
+    models = [line.split(":")[1].strip() for line in facts.splitlines() if line.startswith("model name")]
+    vector = "AVX-512" if "avx512f" in facts else "without AVX-512"
+    with open("/proc/meminfo") as stream:
+        kilobytes = int(stream.readline().split()[1])
+    return {
+        "processor": "{}, {}".format(models[0] if models else platform.machine(), vector),
+        "cores": len(os.sched_getaffinity(0)),
+        "memory_gb": round(kilobytes / 1e6),
+    }
+
+
+def versions():
+    """{environment: {package: version}} of what is compared."""
+    code = (
+        "import importlib.metadata as m, json, sys\n"
+        "names = {d.metadata['Name'].lower().replace('_', '-'): d.version for d in m.distributions()}\n"
+        "print(json.dumps(names))"
+    )
+    older = "import json, pkg_resources as p\nprint(json.dumps({d.key: d.version for d in p.working_set}))"
+    wanted = ("tensorflow", "tensorflow-cpu", "numpy", "onnxruntime", "openvino", "torch", "snakemake", "keras")
+    found = {}
+    for name in ("tf1", "tf2", "bench", "workflow"):
+        if os.path.exists(python(name)):
+            text = subprocess.check_output(
+                [python(name), "-c", older if name == "tf1" else code], stderr=subprocess.DEVNULL
+            )
+            packages = json.loads(text.decode())
+            found[name] = {key: packages[key] for key in wanted if key in packages}
+    return found

@@ -1,0 +1,114 @@
+"""The table and the curves of docs/performance.md from results/bench/*.json.
+
+    .venv/workflow/bin/python benchmarks/performance_page.py
+
+The same JSON files give the same bytes. Only what lies between the two markers of the page is written.
+"""
+
+import glob
+import json
+import os
+
+FOLDER = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(FOLDER)
+PICTURES = os.path.join("images", "performance")
+BEGIN, END = "<!-- figures: made by `make bench` -->", "<!-- end of the figures -->"
+ORDER = ("training_step", "inference", "evaluation", "conversion", "input_pipeline", "scaling", "dry_run")
+PACKAGES = {
+    "tensorflow": "TensorFlow",
+    "tensorflow-cpu": "TensorFlow",
+    "torch": "PyTorch",
+    "onnxruntime": "ONNX Runtime",
+    "openvino": "OpenVINO",
+    "snakemake": "Snakemake",
+}
+
+
+def write(results, page):
+    """Put the figures of the JSON files in the folder `results` into the page, and the curves beside it."""
+    found = {}
+    for path in glob.glob(os.path.join(results, "*.json")):
+        with open(path) as stream:
+            found[os.path.splitext(os.path.basename(path))[0]] = json.load(stream)
+    pictures = os.path.join(os.path.dirname(page), PICTURES)
+    os.makedirs(pictures, exist_ok=True)
+    blocks = [section(name, found[name], pictures) for name in sorted(found, key=place)]
+    with open(page, encoding="utf-8") as stream:
+        before, rest = stream.read().split(BEGIN)
+        after = rest.split(END)[1]
+    with open(page, "w", encoding="utf-8") as stream:
+        stream.write(before + "\n\n".join([BEGIN, *blocks, END]) + after)
+
+
+def place(name):
+    return ORDER.index(name) if name in ORDER else len(ORDER), name
+
+
+def section(name, found, pictures):
+    """One benchmark: its table, its curves, and what it was measured on."""
+    lines = ["### {}".format(name.replace("_", " ").capitalize()), ""]
+    lines += ["| what | runtime | median (lowest to highest) | wanted | reached |", "| --- | --- | --- | --- | --- |"]
+    lines += ["| " + " | ".join(cells(row)) + " |" for row in found["figures"]]
+    for number, one in enumerate(found["curves"]):
+        file = "{}{}.png".format(name, number or "")
+        draw(one, os.path.join(pictures, file))
+        lines += ["", "![{}]({}/{})".format(one["title"].replace("`", ""), PICTURES, file)]
+    return "\n".join(lines + ["", measured_on(found)])
+
+
+def measured_on(found):
+    machine = found["machine"]
+    packages = [item for group in found["versions"].values() for item in group.items() if item[0] in PACKAGES]
+    versions = sorted({"{} {}".format(PACKAGES[name], version) for name, version in packages})
+    where = "{processor}, {cores} cores, {memory_gb} GB".format(**machine)
+    sizes = "full sizes" if found["full"] else "reduced sizes"
+    minutes = max(1, round(found["seconds"] / 60))
+    return "*{}; {}; {}, {} min.*".format(where, ", ".join(versions), sizes, minutes)
+
+
+def cells(row):
+    reached = {True: "yes", False: "**no**", None: ""}[row["reached"]]
+    spread = short(row["median"])
+    if row["rounds"] > 1:
+        spread += " ({} to {})".format(short(row["low"]), short(row["high"]))
+    wanted = "" if row["target"] is None else "{} {:g}".format("≥" if row["least"] else "≤", row["target"])
+    unit = "" if row["unit"] == "x" else " " + row["unit"]
+    return row["what"], row["runtime"], spread + unit, wanted + (unit if wanted else ""), reached
+
+
+def short(value):
+    return "{:.0f}".format(value) if value >= 100 else "{:.3g}".format(value)
+
+
+def line(row):
+    what, runtime, spread, wanted, reached = cells(row)
+    return "{} [{}]: {}; wanted {}; {}".format(
+        what, runtime, spread, wanted or "nothing", {"yes": "reached", "": ""}.get(reached, "NOT reached")
+    )
+
+
+def draw(one, path):
+    """Seconds and memory by the number of items, both axes logarithmic but that of the memory."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    figure, (left, right) = pyplot.subplots(1, 2, figsize=(9, 3.2))
+    for name, points in sorted(one["points"].items()):
+        counts, seconds, memory = zip(*points)
+        left.plot(counts, seconds, marker="o", label=name)
+        right.plot(counts, memory, marker="o", label=name)
+    left.set(xscale="log", yscale="log", xlabel=one["items"], ylabel="seconds")
+    right.set(xscale="log", xlabel=one["items"], ylabel="peak memory, MB", ylim=(0, None))
+    for axes in (left, right):
+        axes.grid(True, which="major", color="0.9")
+        axes.legend(fontsize="small")
+    figure.suptitle(one["title"].replace("`", ""), fontsize="medium")
+    figure.tight_layout()
+    figure.savefig(path, dpi=90, metadata={"Software": None})
+    pyplot.close(figure)
+
+
+if __name__ == "__main__":
+    write(os.path.join(ROOT, "results", "bench"), os.path.join(ROOT, "docs", "performance.md"))

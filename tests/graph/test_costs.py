@@ -1,0 +1,158 @@
+"""What speed and memory hang on, counted: operations, session runs, bytes. No clock.
+
+A bound that is passed is either a fault or a decision; then it changes here, with the benchmarks' figures in hand.
+"""
+
+import os
+import subprocess
+import sys
+import tracemalloc
+
+import pytest
+import test_training
+import tiny
+from densedepth import evaluation, inference, lean_graph, loss, model, network, optim, platforms
+from densedepth.order import Order
+from densedepth.platforms.base import Options
+from densedepth.records import RecordIndex
+from densedepth.testset import open_test_set
+from densedepth.tf import tf
+from scenes import write_records
+
+PICTURES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "workflow", "scripts")
+
+
+@pytest.fixture
+def sessions(monkeypatch):
+    """A list that grows by one with each run of a session."""
+    runs = []
+    run = tf.Session.run
+
+    def counted(self, *words, **named):
+        runs.append(1)
+        return run(self, *words, **named)
+
+    monkeypatch.setattr(tf.Session, "run", counted)
+    return runs
+
+
+def operations(graph, ends):
+    """The operations that a run of `ends` walks, without constants and reads of variables."""
+    needed, waiting = set(), [end.op if isinstance(end, tf.Tensor) else end for end in ends]
+    while waiting:
+        op = waiting.pop()
+        if op not in needed:
+            needed.add(op)
+            waiting += [tensor.op for tensor in op.inputs] + list(op.control_inputs)
+    return [op for op in needed if op.type not in ("Const", "Identity", "VariableV2", "ReadVariableOp", "VarHandleOp")]
+
+
+def test_operations_of_a_training_step():
+    with tf.Graph().as_default() as graph:
+        platform = platforms.create("cpu_gpu", Options("must_keep_origin_dtype", "high_precision", False, False))
+        platform.start()
+        images, targets = tf.zeros((2, 64, 96, 3)), tf.ones((2, 32, 48, 1))
+        output = network.predict(images, model.Model(), training=True, lean=platform.lean)
+        forward = len(operations(graph, [output]))
+        total = loss.depth_loss(output, targets)["total"]
+        whole = len(operations(graph, [total]))
+        train, _ = optim.training_step(total, tf.constant(1e-4), platform)
+        step = len(operations(graph, [train]))
+    assert forward <= 850
+    assert whole - forward <= 80
+    assert step <= 5000
+
+
+def test_operations_of_the_frozen_graph(tmp_path):
+    checkpoint = tiny.write_checkpoint(tmp_path / "checkpoint")
+    from densedepth import freeze
+
+    path = str(tmp_path / "model.pb")
+    freeze.freeze(checkpoint.folder, network.OUTPUT, path)
+    definition = inference._read_graph(path)
+    assert len([node for node in definition.node if node.op != "Const"]) <= 600
+    lean = tf.graph_util.extract_sub_graph(lean_graph.rewrite(definition), [network.OUTPUT])
+    kinds = [node.op for node in lean.node]
+    # Of the passes over joined features, the maximum and the concatenation are left.
+    assert kinds.count("Maximum") == 62 and kinds.count("Mul") - kinds.count("Range") <= 16
+    assert kinds.count("Conv2DBackpropInput") == 4
+
+
+def test_a_training_step_is_one_session_run(tmp_path, monkeypatch, sessions):
+    monkeypatch.setitem(network.BLOCKS, "densenet121", (1, 1, 1, 1))
+    path = tmp_path / "x.tfrecords"
+    write_records(path, 8)
+    found = []
+    for steps in (3, 9):
+        del sessions[:]
+        test_training.train(str(path), tmp_path / str(steps) / "checkpoints", 0, 1, steps=steps)
+        found.append(len(sessions))
+    assert found[1] - found[0] == 6
+
+
+def test_an_evaluated_image_is_two_passes(checkpoint, test_archive, sessions):
+    with inference.load(checkpoint.folder) as predictor, open_test_set(test_archive) as test_set:
+        del sessions[:]
+        evaluation.evaluate(predictor, test_set, 1)
+        # Five images, each with its mirror image, and one batch before that settles memory and kernels.
+        assert len(sessions) == 2 * 5 + 1
+        del sessions[:]
+        evaluation.evaluate(predictor, test_set, 2)
+        assert len(sessions) == 2 * 3 + 1
+
+
+def test_bytes_of_the_record_index_and_of_the_order(tmp_path):
+    paths = []
+    for number in range(2):
+        paths.append(str(tmp_path / "{}.tfrecords".format(number)))
+        with tf.io.TFRecordWriter(paths[-1]) as writer:
+            for _ in range(10000):
+                writer.write(b"x")
+    tracemalloc.start()
+    with RecordIndex(paths) as index:
+        order = Order(len(index), 4, 0, 0.5, 0.5)
+        order.batch(0)
+        kept, _ = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert len(index) == 20000
+    # Place, length and shard of 8 bytes each; as much again for the permutation of a pass and what Python keeps.
+    assert kept / 20000 < 64
+
+
+def test_bytes_of_a_record(tmp_path):
+    path = tmp_path / "x.tfrecords"
+    write_records(path, 8)
+    with RecordIndex([str(path)]) as index:
+        records = [index.read(number) for number in range(len(index))]
+    for record in records:
+        features = tf.train.Example.FromString(record).features.feature
+        pictures = sum(len(features[name].bytes_list.value[0]) for name in ("data_x", "data_y"))
+        # The encoded pictures as they are, and names and lengths beside.
+        assert len(record) - pictures < 200
+
+
+EVALUATE = """
+import resource, sys
+sys.path[:0] = [{scripts!r}, {tests!r}]
+import tiny
+from densedepth import evaluation, inference
+from densedepth.testset import open_test_set
+tiny.write_test_set({archive!r}, count=int(sys.argv[1]), size=(480, 640), crop=(20, 459, 24, 615))
+with inference.load({folder!r}) as predictor, open_test_set({archive!r}) as test_set:
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    evaluation.evaluate(predictor, test_set, 2)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+"""
+
+
+def test_memory_of_an_evaluation_does_not_grow_with_the_images(checkpoint, tmp_path):
+    code = EVALUATE.format(
+        scripts=PICTURES, tests=os.path.dirname(__file__), archive=str(tmp_path / "t.zip"), folder=checkpoint.folder
+    )
+    peaks = []
+    for images in (4, 40):
+        output = subprocess.check_output([sys.executable, "-c", code, str(images)], universal_newlines=True)
+        peaks.append(float(output.split()[-1]))
+    assert max(peaks) < 2000
+    # 36 images of 480x640 more are 44 MB of pictures and 88 MB of depth in double precision alone.
+    assert peaks[1] - peaks[0] < 150

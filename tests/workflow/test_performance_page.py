@@ -1,0 +1,77 @@
+"""The page of measured figures is made from JSON files alone, the same bytes each time."""
+
+import json
+import sys
+
+import pytest
+from conftest import REPOSITORY
+
+sys.path.insert(0, str(REPOSITORY / "benchmarks"))
+
+import bench
+import frame
+import performance_page
+
+
+@pytest.fixture
+def page(tmp_path):
+    path = tmp_path / "docs" / "performance.md"
+    path.parent.mkdir()
+    path.write_text("# Before\n\n{}\nold\n{}\n\nafter\n".format(performance_page.BEGIN, performance_page.END))
+    return path
+
+
+def results(folder, name="inference", values=(1.5, 0.9, 1.25)):
+    folder.mkdir(exist_ok=True)
+    figures = [
+        frame.figure("images/s by those of X", "tf2", list(values), 1.0),
+        frame.figure("peak", "tf1", 1234.5, 1000, "MB", least=False),
+        frame.figure("for information", "tf1", 0.5, None),
+    ]
+    found = {
+        "figures": figures,
+        "curves": [frame.curve("Cost", "images", {"tf2": [[10, 1.0, 100], [100, 9.0, 120]]})],
+        "machine": {"processor": "Some CPU", "cores": 2, "memory_gb": 16},
+        "versions": {"tf2": {"tensorflow-cpu": "2.21.0", "numpy": "2.4"}},
+        "full": False,
+        "seconds": 61.0,
+    }
+    (folder / (name + ".json")).write_text(json.dumps(found))
+
+
+def test_rows_say_median_spread_and_verdict(page, tmp_path):
+    results(tmp_path / "results")
+    performance_page.write(str(tmp_path / "results"), str(page))
+    text = page.read_text()
+    assert "| images/s by those of X | tf2 | 1.25 (0.9 to 1.5) | ≥ 1 | yes |" in text
+    assert "| peak | tf1 | 1234 MB | ≤ 1000 MB | **no** |" in text
+    assert "| for information | tf1 | 0.5 |  |  |" in text
+    assert "Some CPU, 2 cores, 16 GB; TensorFlow 2.21.0; reduced sizes, 1 min" in text
+    assert text.startswith("# Before") and text.endswith("after\n") and "old" not in text
+
+
+def test_the_same_figures_give_the_same_bytes(page, tmp_path):
+    results(tmp_path / "results")
+    results(tmp_path / "results", "dry_run")
+    made = []
+    for _ in range(2):
+        performance_page.write(str(tmp_path / "results"), str(page))
+        pictures = sorted(page.parent.glob("images/performance/*.png"))
+        made.append([page.read_bytes()] + [picture.read_bytes() for picture in pictures])
+    assert [picture.name for picture in pictures] == ["dry_run.png", "inference.png"]
+    assert made[0] == made[1]
+    text = page.read_text()
+    assert text.index("### Inference") < text.index("### Dry run")
+
+
+def test_every_benchmark_has_its_place_on_the_page():
+    assert set(bench.BENCHMARKS) == set(performance_page.ORDER)
+    with pytest.raises(SystemExit):
+        bench.main(["nonsense"])
+
+
+def test_a_failed_program_is_told_with_its_last_lines():
+    with pytest.raises(SystemExit, match="no such thing"):
+        frame.followed([sys.executable, "-c", "import sys; sys.exit('no such thing')"])
+    seconds, memory = frame.followed([sys.executable, "-c", "x = bytearray(200_000_000); x[::4096] = x[::4096]"])
+    assert seconds > 0 and memory > 190
