@@ -17,7 +17,7 @@ from densedepth import dataset, network
 
 def freeze():
     predict = network.predict
-    network.predict = lambda images, model, training, momentum: predict(images, model, training=False)
+    network.predict = lambda images, model, training, **rest: predict(images, model, training=False, **rest)
 
 
 def spoil():

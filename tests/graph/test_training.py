@@ -262,8 +262,9 @@ def test_a_damaged_kept_checkpoint_is_trained_again(records, tmp_path, whole, ca
 def test_an_overflow_at_a_scale_of_1_stops_whatever_the_norm_is(records, tmp_path):
     """Devices that compute in saturation give a finite norm and tell of the overflow only."""
     segment = training.Segment(0, 1, (), None, None, str(tmp_path), str(tmp_path), 1, 1e9)
+    platform = platforms.create("cpu_gpu", Options("must_keep_origin_dtype", "high_precision", False, False))
     with RecordIndex([records]) as index:
-        loop = training._Loop(settings(), segment, index, None, None, "")
+        loop = training._Loop(settings(), segment, index, platform, None, "")
         loop._position = 2
         values = dict.fromkeys(("loss", "l1", "gradient", "ssim", "gradient_norm"), 1.0)
         values.update(records=[0, 1], figures={"skipped": 1.0, "loss_scale": 2.0})

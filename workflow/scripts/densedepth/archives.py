@@ -229,7 +229,8 @@ def _quick_jpeg_size(data):
         marker, length = struct.unpack_from(">BH", data, place + 1)
         if marker in (0xC0, 0xC2):
             bits, height, width, components = struct.unpack_from(">BHHB", data, place + 4)
-            return (height, width) if (bits, components) == (8, 3) and height and width else None
+            usual = (bits, components) == (8, 3) and 0 < height * width <= Image.MAX_IMAGE_PIXELS
+            return (height, width) if usual else None
         # Application data other than JFIF and Exif may change the meaning of the components; frames of other kinds.
         if not (0xE0 <= marker <= 0xE1 or marker in (0xDB, 0xC4, 0xFE)):
             return None
@@ -254,6 +255,8 @@ def _png_size(data, where):
                 where, _open(data, where, "a PNG image").mode, bits
             )
         )
+    if height * width > Image.MAX_IMAGE_PIXELS:
+        _open(data, where, "a PNG image")
     if b"IEND" not in data[-64:]:
         raise PipelineError("{}: the PNG ends early (no end chunk); get the archive again".format(where))
     return height, width
