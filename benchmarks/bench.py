@@ -173,9 +173,7 @@ def bench_scaling(full):
     """Two processes of one thread beside one of one thread."""
     figures = []
     for runtime in runtimes():
-        words = ["--records", records(1000)]
-        if not full:
-            words += ["--rounds", 2, "--steps", 8]
+        words = ["--records", records(1000), "--rounds", 4 if full else 2]
         found = benchmark(runtime, "scaling.py", *words, out=raw("scaling", runtime))
         figures.append(
             figure("training by 2 processes of 1 thread: images/s by those of 1", runtime, found["ratios"], 1.8)

@@ -2,8 +2,9 @@
 
     python benchmarks/scaling.py --records results/data/nyu_train*.tfrecords
 
-Both train the same network with the same batch per process; rounds alternate. The figure is the ratio of images per
-second, whose ideal is 2. One thread is enforced: a process alone gets one processor core, and of two each gets one.
+Both train the same network, by default the recipe's at its size, with the same batch per process; rounds alternate. The
+figure is the ratio of images per second, whose ideal is 2. One thread is enforced: a process alone gets one processor
+core, and of two each gets one.
 """
 
 import argparse
@@ -20,10 +21,10 @@ TRAIN = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "workflow
 def main():
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("--records", nargs="+", required=True)
-    arguments.add_argument("--size", type=int, nargs=2, default=[256, 320])
-    arguments.add_argument("--encoder", default="densenet121")
+    arguments.add_argument("--size", type=int, nargs=2, default=[480, 640])
+    arguments.add_argument("--encoder", default="densenet169")
     arguments.add_argument("--bs", type=int, default=4)
-    arguments.add_argument("--steps", type=int, default=12, help="steps of each process in a round")
+    arguments.add_argument("--steps", type=int, default=8, help="steps of each process in a round")
     arguments.add_argument("--rounds", type=int, default=2)
     arguments.add_argument("--json", help="file for the figures")
     args = arguments.parse_args()

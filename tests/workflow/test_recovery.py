@@ -3,6 +3,7 @@
 import contextlib
 import os
 import shutil
+import signal
 import subprocess
 import sys
 
@@ -30,7 +31,12 @@ def test_a_second_snakemake_does_not_disturb_the_first(finished):
     first = run.start("results/1p/export/model.pb")
     while not run.programs("ckpt2pb.py"):
         assert first.poll() is None, run.tail()
+    held = run.programs("ckpt2pb.py")
+    for pid in held:
+        os.kill(pid, signal.SIGSTOP)
     output = finished.snakemake("results/1p/export/model.pb", *SETTINGS, fails=True)
+    for pid in held:
+        os.kill(pid, signal.SIGCONT)
     assert "LockException" in output
     assert first.wait() == 0
     assert finished.planned("results/1p/export/model.pb", *SETTINGS) == {}

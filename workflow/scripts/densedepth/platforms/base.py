@@ -49,7 +49,7 @@ class Platform:
     size = 1
     # Training steps that one session.run does.
     steps_per_run = 1
-    # Whether training takes the `lean` form of the network; see `network.decode`.
+    # Whether training takes the `lean` form of the network; see `network.predict`.
     lean = False
     # Whether all ranks must run the same graphs in the same order before the first step, too.
     same_calls = False
