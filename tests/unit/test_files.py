@@ -30,6 +30,19 @@ def test_atomic_path_leaves_the_old_file_after_an_error(tmp_path):
     assert os.listdir(str(tmp_path)) == ["x.txt"]
 
 
+def test_a_place_where_no_file_can_be_is_named(tmp_path):
+    (tmp_path / "x.txt").write_text("a file")
+    with pytest.raises(PipelineError, match=r"is a folder, where the name of a file belongs"):
+        with files.atomic_path(str(tmp_path)):
+            pass
+    for write in (files.atomic_path, files.atomic_folder):
+        for place in (str(tmp_path / "x.txt" / "y"), "/proc/new/y"):
+            with pytest.raises(PipelineError, match=os.path.dirname(place) + r": the folder cannot be made \("):
+                with write(place):
+                    pass
+    assert os.listdir(str(tmp_path)) == ["x.txt"]
+
+
 def test_atomic_folder_replaces_whole(tmp_path):
     final = tmp_path / "state"
     for content in ("one", "two"):

@@ -19,10 +19,12 @@ def atomic_path(final):
     """Yield a temporary path beside `final`; it takes that name when the block ends well and vanishes when it does not.
 
     The content is flushed to the disk before the rename, so a power cut leaves the old file or the new one, never a
-    half. Missing parent folders are made.
+    half. Missing parent folders are made. Raises PipelineError where they cannot be, and where `final` is a folder.
     """
     folder, name = os.path.split(os.path.abspath(final))
-    os.makedirs(folder, exist_ok=True)
+    _make_folder(folder)
+    if os.path.isdir(final):
+        raise PipelineError("{}: is a folder, where the name of a file belongs".format(final))
     path = temporary(os.path.join(folder, "." + name))
     try:
         yield path
@@ -37,7 +39,7 @@ def atomic_path(final):
 def atomic_folder(final):
     """Like `atomic_path` for a folder: `final` must not exist yet, or be one that may be replaced whole."""
     final = os.path.abspath(final)
-    os.makedirs(os.path.dirname(final), exist_ok=True)
+    _make_folder(os.path.dirname(final))
     path = temporary(final)
     os.makedirs(path)
     try:
@@ -50,6 +52,13 @@ def atomic_folder(final):
     except BaseException:
         shutil.rmtree(path, ignore_errors=True)
         raise
+
+
+def _make_folder(path):
+    try:
+        os.makedirs(path, exist_ok=True)
+    except OSError as error:
+        raise PipelineError("{}: the folder cannot be made ({})".format(path, error.strerror)) from None
 
 
 def temporary(stem):
