@@ -156,3 +156,12 @@ def test_a_port_that_is_taken_is_named(tmp_path):
         other.listen(1)
         port = other.getsockname()[1]
         assert "port {} of this machine".format(port) in alone(tmp_path, 0, port)
+
+
+def test_a_rank_that_is_stopped_after_the_others_have_ended_is_not_waited_for():
+    rank = "import os, signal; os.environ['RANK_ID'] == '1' and os.kill(os.getpid(), signal.SIGSTOP)"
+    launch = "import sys; sys.path.insert(0, {!r}); from densedepth import launch; launch.run({!r}, [{{}}] * 2, 0.5)"
+    done = subprocess.run(
+        [sys.executable, "-c", launch.format(SCRIPTS, [sys.executable, "-c", rank])], stderr=subprocess.PIPE, text=True
+    )
+    assert "rank 1 gave no sign of life for 0.5 s; all ranks have ended" in done.stderr

@@ -15,6 +15,8 @@ from .errors import PipelineError
 
 # Seconds that the other ranks have for their own messages when one has failed.
 _GRACE = 2.0
+# Seconds between two looks at the ranks.
+_LOOK = 0.05
 # Statuses of ranks that end together: done, or asked to end.
 _ORDERLY = (0, 128 + signal.SIGINT, 128 + signal.SIGTERM)
 _PR_SET_PDEATHSIG = 1
@@ -29,7 +31,7 @@ def run(command, environments, timeout):
     handed on to all ranks; to whichever a signal comes, they end at the same step. Returns 0, or 128 plus the signal's
     number after such an end.
     Raises PipelineError naming the rank and the cause when one fails; by then none is left. `timeout`: see
-    `ranks.Ranks`, only for the message.
+    `ranks.Ranks`; a rank that is stopped for so long has failed.
     """
     count = len(environments)
     if count > 128 - peers.LOST:
@@ -91,6 +93,7 @@ def _copy(stream, rank):
 
 def _watch(processes, received, timeout):
     handed_on = 0
+    stopped = [0] * len(processes)
     while True:
         for _ in received[handed_on:]:
             handed_on += 1
@@ -104,7 +107,20 @@ def _watch(processes, received, timeout):
         if None not in ends:
             _drain(processes)
             return 128 + received[0] if received and any(ends) else max(ends)
-        time.sleep(0.05)
+        # While ranks train they watch each other; one that is stopped after that, nobody else would miss.
+        for rank, process in enumerate(processes):
+            stopped[rank] = stopped[rank] + 1 if _is_stopped(process.pid) else 0
+            if stopped[rank] * _LOOK > timeout:
+                raise _failure(rank, peers.LOST + rank, timeout)
+        time.sleep(_LOOK)
+
+
+def _is_stopped(pid):
+    try:
+        with open("/proc/{}/stat".format(pid)) as stream:
+            return stream.read().rpartition(")")[2].split()[0] == "T"
+    except OSError:
+        return False
 
 
 def _fail(processes, ends, received, timeout):
@@ -121,7 +137,11 @@ def _fail(processes, ends, received, timeout):
     failed = [(end > 0, rank, end) for rank, end in enumerate(ends) if end not in (None,) + _ORDERLY]
     # Others may fail in the wake of a killed one.
     _, rank, end = min(failed)
-    raise PipelineError("{}; all ranks have ended. Repeat the command to go on".format(_cause(rank, end, timeout)))
+    raise _failure(rank, end, timeout)
+
+
+def _failure(rank, end, timeout):
+    return PipelineError("{}; all ranks have ended. Repeat the command to go on".format(_cause(rank, end, timeout)))
 
 
 def _cause(rank, end, timeout):
