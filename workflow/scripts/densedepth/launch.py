@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 
-from . import peers, ranks
+from . import orphans, peers, ranks
 from .errors import PipelineError
 
 # Seconds that the other ranks have for their own messages when one has failed.
@@ -31,7 +31,7 @@ def run(command, environments, timeout):
     handed on to all ranks; to whichever a signal comes, they end at the same step. Returns 0, or 128 plus the signal's
     number after such an end.
     Raises PipelineError naming the rank and the cause when one fails; by then none is left. `timeout`: see
-    `ranks.Ranks`; a rank that is stopped for so long has failed.
+    `ranks.Ranks`; a rank that is stopped for so long after another has ended has failed.
     """
     count = len(environments)
     if count > 128 - peers.LOST:
@@ -107,20 +107,12 @@ def _watch(processes, received, timeout):
         if None not in ends:
             _drain(processes)
             return 128 + received[0] if received and any(ends) else max(ends)
-        # While ranks train they watch each other; one that is stopped after that, nobody else would miss.
-        for rank, process in enumerate(processes):
-            stopped[rank] = stopped[rank] + 1 if _is_stopped(process.pid) else 0
+        # While all train they watch each other; one that is stopped when another has ended, nobody else would miss.
+        for rank, process in enumerate(processes if any(end is not None for end in ends) else ()):
+            stopped[rank] = stopped[rank] + 1 if orphans.status(process.pid, "State") == "T" else 0
             if stopped[rank] * _LOOK > timeout:
                 raise _failure(rank, peers.LOST + rank, timeout)
         time.sleep(_LOOK)
-
-
-def _is_stopped(pid):
-    try:
-        with open("/proc/{}/stat".format(pid)) as stream:
-            return stream.read().rpartition(")")[2].split()[0] == "T"
-    except OSError:
-        return False
 
 
 def _fail(processes, ends, received, timeout):

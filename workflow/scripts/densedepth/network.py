@@ -207,19 +207,17 @@ def _channels(x):
 
 
 def _conv(x, name, filters, size, stride=1, padding="SAME", bias=True):
-    kernel = _kernel(x, name, filters, size)
+    kernel = _kernel(name, size, _channels(x), filters)
     x = tf.nn.conv2d(x, kernel, [1, stride, stride, 1], padding, name=name + "/Conv2D")
     return _bias(x, name) if bias else x
 
 
-def _kernel(x, name, filters, size):
-    shape = (size, size, _channels(x), filters)
-    return tf.get_variable(name + "/kernel", shape, initializer=tf.zeros_initializer())
+def _kernel(name, size, inputs, filters):
+    return tf.get_variable(name + "/kernel", (size, size, inputs, filters), initializer=tf.zeros_initializer())
 
 
 def _conv_of_upsampled(x, skip, name, filters):
-    shape = (3, 3, _channels(x) + _channels(skip), filters)
-    kernel = tf.get_variable(name + "/kernel", shape, initializer=tf.zeros_initializer())
+    kernel = _kernel(name, 3, _channels(x) + _channels(skip), filters)
     return _bias(convolution.of_upsampled(x, skip, kernel, name + "/Conv2D"), name)
 
 
@@ -250,7 +248,7 @@ def _batch_norm(x, name, training, momentum):
 def _norm_relu_conv(x, norm, convolution, filters, size, momentum):
     """The convolution of normalised features in training; only the features as they come are kept for the gradient."""
     gamma, beta, moving_mean, moving_variance = _norm_variables(x, norm)
-    kernel = _kernel(x, convolution, filters, size)
+    kernel = _kernel(convolution, size, _channels(x), filters)
     y, mean, variance = recomputed.norm_relu_conv(x, gamma, beta, kernel, _EPSILON)
     _follow(moving_mean, mean, momentum)
     _follow(moving_variance, variance, momentum)

@@ -61,10 +61,15 @@ def _snakemake():
 
 
 def _parent(process):
+    return int(status(process, "PPid") or 0)
+
+
+def status(process, field):
+    """The first word of `field` in what the system tells of the process; None when it has ended."""
     for line in _lines(process, "status"):
-        if line.startswith("PPid:"):
-            return int(line.split()[1])
-    return 0
+        if line.startswith(field + ":"):
+            return line.split()[1]
+    return None
 
 
 def _is_snakemake(process):

@@ -16,10 +16,7 @@ def norm_relu_conv(x, gamma, beta, kernel, epsilon):
     x: (N, h, w, C) of known shape; gamma, beta: (C,); kernel: (k, k, C, F). Returns (N, h, w, F), (C,) and (C,), the
     variance with Bessel's correction as `tf.nn.fused_batch_norm` gives it. No gradient flows through the statistics.
     """
-    return _norm_relu_conv(epsilon)(x, gamma, beta, kernel)
 
-
-def _norm_relu_conv(epsilon):
     @tf.custom_gradient
     def compute(x, gamma, beta, kernel):
         norm = tf.raw_ops.FusedBatchNormV3(
@@ -36,9 +33,8 @@ def _norm_relu_conv(epsilon):
             again = tf.nn.fused_batch_norm(
                 again, gamma, beta, norm.batch_mean, variance, epsilon=epsilon, is_training=False
             )[0]
-            again = tf.nn.relu(again)
-            d_again, d_kernel = tf.gradients(tf.nn.conv2d(again, kernel, _ONE, "SAME"), [again, kernel], dy)
-            d_norm = tf.raw_ops.ReluGrad(gradients=d_again, features=again)
+            convolved = tf.nn.conv2d(tf.nn.relu(again), kernel, _ONE, "SAME")
+            d_norm, d_kernel = tf.gradients(convolved, [again, kernel], dy)
             found = tf.raw_ops.FusedBatchNormGradV3(
                 y_backprop=d_norm,
                 x=x,
@@ -53,4 +49,4 @@ def _norm_relu_conv(epsilon):
 
         return (y, norm.batch_mean, norm.batch_variance), gradient
 
-    return compute
+    return compute(x, gamma, beta, kernel)
