@@ -107,6 +107,13 @@ def test_devices_share_the_steps(undisturbed):
     np.testing.assert_allclose(performance["images_per_second"], 2000 / performance["step_ms"])
 
 
+def test_the_speed_is_measured_over_all_steps_of_each_device(records, tmp_path):
+    figures = tmp_path / "performance.json"
+    checked(records, tmp_path, 2, "--steps", "6", "--bs", "1", "--epochs", "1", "--performance", str(figures))
+    performance = json.loads(figures.read_text())["performance"]
+    assert (performance["warmup_steps"], performance["timed_steps"], performance["world_size"]) == (3, 3, 2)
+
+
 def test_rank_0_alone_writes(undisturbed):
     folder, log = undisturbed
     assert sorted(os.listdir(str(folder))) == ["checkpoints", "tensorboard"]

@@ -118,6 +118,9 @@ def _train(args, group):
     size = group.size if group else 1
     if group and group.rank > 0:
         progress.mute()
+    if args.performance:
+        # Shared by many devices, the steps would be too few to time.
+        args.steps_per_device = True
     settings = _settings(args, size)
     platform = _create(args, group)
     for note in platform.notes():
