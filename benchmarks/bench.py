@@ -107,7 +107,7 @@ def bench_inference(full):
 def bench_conversion(full):
     """From the archive to TFRecords."""
     figures, points = [], {}
-    pairs = 50688 if full else 10000
+    pairs = 50688
     for runtime in runtimes():
         out = os.path.join(WORK, "converted-" + runtime, "x.tfrecords")
         os.makedirs(os.path.dirname(out), exist_ok=True)
@@ -116,11 +116,11 @@ def bench_conversion(full):
         what = "conversion of {:,} pairs: ".format(pairs)
         above = found["largest_above_import_mb"]
         figures += [
-            figure(what + "peak of a process above the import", runtime, above, 150, "MB", least=False),
+            figure(what + "peak of a process above its imports", runtime, above, 150, "MB", least=False),
             figure(what + "speed of 2 workers by that of 1", runtime, found["several_to_one"], 1.7),
             figure(what + "speed by that of reading the members", runtime, found["one_to_reading"], 0.5),
         ]
-        for count in (10, 100, 1000, 10000):
+        for count in (10, 100, 1000, 10000, pairs):
             out = os.path.join(WORK, "curve", "{}-{}.tfrecords".format(runtime, count))
             remove(os.path.dirname(out))
             seconds, memory = followed(conversion(runtime, count, out))
@@ -170,15 +170,21 @@ def bench_evaluation(full):
 
 
 def bench_scaling(full):
-    """Two processes of one thread beside one of one thread."""
-    figures = []
+    """Two processes of one thread beside one of one thread, and small steps of more."""
+    figures, points = [], {}
     for runtime in runtimes():
         words = ["--records", records(1000), "--rounds", 4 if full else 2]
         found = benchmark(runtime, "scaling.py", *words, out=raw("scaling", runtime))
         figures.append(
             figure("training by 2 processes of 1 thread: images/s by those of 1", runtime, found["ratios"], 1.8)
         )
-    return figures, []
+        words = ["--size", 96, 128, "--encoder", "densenet121", "--steps", 12, "--rounds", 1, "--processes", 1, 2, 4, 8]
+        rounds = benchmark(
+            runtime, "scaling.py", "--records", records(1000), *words, out=raw("scaling", runtime, "small")
+        )["rounds"]
+        for count, (one,) in rounds.items():
+            points.setdefault(runtime, []).append([int(count), one["step_ms"] / 1000, one["peak_memory_mb"]])
+    return figures, [curve("A step of 4 images of 96x128 in each process, on 2 cores", "processes", points)]
 
 
 def bench_dry_run(full):

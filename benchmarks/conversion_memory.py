@@ -21,7 +21,15 @@ import sys
 import time
 
 PROGRAM = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "workflow", "scripts", "dataset_tool_tf.py")
-IMPORT = "import tensorflow; print(tensorflow.__version__); print(open('/proc/self/status').read())"
+# What every process of the conversion imports, and the memory that this takes.
+IMPORT = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from densedepth import conversion, runtime
+assert "tensorflow" not in sys.modules
+print(runtime.describe()["tensorflow"])
+print(open("/proc/self/status").read())
+"""
 READ = """
 import sys, zipfile
 with zipfile.ZipFile(sys.argv[1]) as archive:
@@ -39,9 +47,10 @@ def main():
     arguments.add_argument("--shards", type=int, default=16)
     arguments.add_argument("--json", help="file for the figures")
     args = arguments.parse_args()
-    version, status = subprocess.check_output([sys.executable, "-c", IMPORT], stderr=subprocess.DEVNULL).split(b"\n", 1)
-    alone = peak(status.decode())
-    print("TensorFlow {}: import alone {} MB".format(version.decode(), alone), flush=True)
+    command = [sys.executable, "-c", IMPORT, os.path.dirname(PROGRAM)]
+    version, status = subprocess.check_output(command, universal_newlines=True).split("\n", 1)
+    alone = peak(status)
+    print("environment of TensorFlow {}: the imports alone {} MB".format(version, alone), flush=True)
 
     begin, cpu = time.perf_counter(), children_cpu()
     subprocess.check_call([sys.executable, "-c", READ, args.archive])
@@ -52,7 +61,7 @@ def main():
     )
 
     figures = {
-        "tensorflow": version.decode(),
+        "tensorflow": version,
         "python": platform.python_version(),
         "archive_bytes": os.path.getsize(args.archive),
         "import_mb": alone,
@@ -64,7 +73,7 @@ def main():
         clear(args.out)
         found = figures[name] = convert(args, workers, alone)
         print(
-            "{} workers: {seconds:.1f} s, MB above the import: {above_import_mb}".format(workers, **found), flush=True
+            "{} workers: {seconds:.1f} s, MB above the imports: {above_import_mb}".format(workers, **found), flush=True
         )
     clear(args.out)
     figures["killed"] = killed_and_repeated(args, alone)

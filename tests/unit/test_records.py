@@ -91,6 +91,30 @@ def test_tensorflow_reads_the_files(archive, tmp_path):
     assert ours == list(tf.python_io.tf_record_iterator(out))
 
 
+@pytest.mark.parametrize("length", [0, 1, 127, 128, 16383, 16384, 2**21])
+def test_examples_are_those_of_tensorflow_to_the_byte(length):
+    from densedepth.tf import tf
+
+    features = {"name": b"n\xc3\xa4me", "data_y": b"y" * length, "data_x": b"x", "depth_unit": 0.00015}
+    theirs = tf.train.Example()
+    for name, value in features.items():
+        kind = "bytes_list" if isinstance(value, bytes) else "float_list"
+        getattr(theirs.features.feature[name], kind).value.append(value)
+    assert records.example(features) == theirs.SerializeToString(deterministic=True)
+
+
+def test_a_changed_byte_is_noticed(archive, tmp_path):
+    out = tmp_path / "x.tfrecords"
+    conversion.convert(archive, str(out))
+    data = bytearray(out.read_bytes())
+    data[-100] ^= 1
+    out.write_bytes(bytes(data))
+    with records.RecordIndex([str(out)]) as index:
+        index.read(PAIRS - 2)
+        with pytest.raises(PipelineError, match=r"x.tfrecords record 10 at byte \d+: damaged"):
+            index.read(PAIRS - 1)
+
+
 def test_shuffle_is_by_seed_and_shards_keep_the_sequence(archive, tmp_path):
     def names(seed, shards):
         out = str(tmp_path / "s{}n{}.tfrecords".format(seed, shards))

@@ -4,19 +4,22 @@ import concurrent.futures
 import contextlib
 import functools
 import glob
+import hashlib
 import os
 import shutil
 
 import numpy
 
-from . import files, runtime
+from . import files, records, runtime
 from .archives import Row, size_text
 from .errors import PipelineError
 from .pool import Progress, ordered
-from .records import shard_names, side_name
 from .sources import open_source
 
 FORMAT = 1
+
+# Bytes that are written at once.
+_BUFFER = 1 << 20
 
 
 def convert(source_path, out, shards=1, seed=0, workers=1, check=False, skip=0):
@@ -37,12 +40,12 @@ def convert(source_path, out, shards=1, seed=0, workers=1, check=False, skip=0):
             "{} shards for the {} pairs of {}; at most one a pair".format(shards, len(rows), source_path)
         )
     order = numpy.random.RandomState(seed).permutation(len(rows))
-    names = shard_names(out, shards)
+    names = records.shard_names(out, shards)
     folder = os.path.dirname(os.path.abspath(out))
     os.makedirs(folder, exist_ok=True)
     partial = os.path.join(folder, ".{}.partial".format(os.path.basename(out)))
     with files.lock(os.path.join(partial, "lock"), "converting to this file"):
-        _remove_leftovers(names + [side_name(out)])
+        _remove_leftovers(names + [records.side_name(out)])
         stamp = _stamp(source_path, [len(rows), shards, seed, check])
         tasks = [
             (source_path, [rows[i] for i in part], os.path.join(partial, os.path.basename(name)), stamp, check, skip)
@@ -66,7 +69,7 @@ def convert(source_path, out, shards=1, seed=0, workers=1, check=False, skip=0):
                 _kept_open.cache_clear()
             size = _common_size(source_path, results)
         with contextlib.suppress(FileNotFoundError):
-            os.remove(side_name(out))
+            os.remove(records.side_name(out))
         for task, name in zip(tasks, names):
             # Their bytes are on the disk already; the side file brings the folder there.
             os.replace(task[2], name)
@@ -88,7 +91,7 @@ def convert(source_path, out, shards=1, seed=0, workers=1, check=False, skip=0):
             },
             "runtime": runtime.describe(),
         }
-        files.write_json(side_name(out), side)
+        files.write_json(records.side_name(out), side)
         shutil.rmtree(partial, ignore_errors=True)
     return side
 
@@ -170,34 +173,41 @@ def _same_size(source_path, first, size, row):
 
 
 def _write_shard(task, tick):
-    from .tf import tf
-
     source_path, rows, path, stamp, check, skip = task
-    result = {"stamp": stamp, "records": 0, "size": None, "first": None, "faults": []}
     os.makedirs(os.path.dirname(path), exist_ok=True)
+    source = _kept_open(source_path, *stamp[2:4])
     try:
-        with files.atomic_path(path) as temporary:
-            source = _kept_open(source_path, *stamp[2:4])
-            with tf.python_io.TFRecordWriter(temporary) as writer:
-                for row in rows:
-                    try:
-                        rgb, depth, size = source.pair(row, check)
-                    except PipelineError as error:
-                        if len(result["faults"]) == skip:
-                            raise PipelineError(_too_many(skip, error) if skip else str(error)) from None
-                        print("left out: {}".format(error), flush=True)
-                        result["faults"].append({"row": row.number, "rgb": row.rgb, "problem": str(error)})
-                    else:
-                        if not result["records"]:
-                            result.update(size=list(size), first=list(row))
-                        _same_size(source_path, result, size, row)
-                        writer.write(_example(tf, rgb, depth, row.rgb, source.unit))
-                        result["records"] += 1
-                    tick(1)
-    except tf.errors.OpError as error:
-        raise PipelineError("{}: cannot be written ({})".format(path, str(error.message).split("\n")[0])) from None
-    result.update(sha256=files.sha256(path), size_bytes=os.path.getsize(path))
+        with files.atomic_path(path) as temporary, open(temporary, "wb", _BUFFER) as stream:
+            result = _write_pairs(stream, source, rows, check, skip, tick)
+    except OSError as error:
+        raise PipelineError("{}: cannot be written ({})".format(path, error.strerror)) from None
+    result["stamp"] = stamp
     files.write_json(path + ".json", result)
+    return result
+
+
+def _write_pairs(stream, source, rows, check, skip, tick):
+    result = {"records": 0, "size": None, "first": None, "size_bytes": 0, "faults": []}
+    digest = hashlib.sha256()
+    for row in rows:
+        try:
+            rgb, depth, size = source.pair(row, check)
+        except PipelineError as error:
+            if len(result["faults"]) == skip:
+                raise PipelineError(_too_many(skip, error) if skip else str(error)) from None
+            print("left out: {}".format(error), flush=True)
+            result["faults"].append({"row": row.number, "rgb": row.rgb, "problem": str(error)})
+        else:
+            if not result["records"]:
+                result.update(size=list(size), first=list(row))
+            _same_size(source.path, result, size, row)
+            record = records.framed(_example(rgb, depth, row.rgb, source.unit))
+            digest.update(record)
+            stream.write(record)
+            result["size_bytes"] += len(record)
+            result["records"] += 1
+        tick(1)
+    result["sha256"] = digest.hexdigest()
     return result
 
 
@@ -207,11 +217,8 @@ def _kept_open(source_path, size, changed):
     return open_source(source_path)
 
 
-def _example(tf, rgb, depth, name, unit):
-    """A serialized tf.train.Example; keys in order, so that equal input gives equal bytes."""
-    example = tf.train.Example()
-    for key, value in (("data_x", rgb), ("data_y", depth), ("name", name.encode("utf-8"))):
-        example.features.feature[key].bytes_list.value.append(value)
+def _example(rgb, depth, name, unit):
+    features = {"data_x": rgb, "data_y": depth, "name": name.encode("utf-8")}
     if unit is not None:
-        example.features.feature["depth_unit"].float_list.value.append(unit)
-    return example.SerializeToString(deterministic=True)
+        features["depth_unit"] = unit
+    return records.example(features)
