@@ -4,6 +4,7 @@ import functools
 import json
 import os
 import re
+import shlex
 import sys
 
 import yaml
@@ -13,7 +14,7 @@ from snakemake.utils import update_config
 
 sys.path.insert(0, os.path.join(workflow.basedir, "workflow", "scripts"))
 
-from densedepth import configuration, imports, photos
+from densedepth import configuration, imports, npu_options, photos
 from densedepth.errors import PipelineError
 
 
@@ -22,6 +23,7 @@ def check_config():
     with open(os.path.join(workflow.basedir, "workflow", "schemas", "config.schema.yaml")) as stream:
         schema = yaml.safe_load(stream)
     update_config(config, configuration.typed(workflow.config_settings.config, schema))
+    config.update(configuration.without_nulls(config))
     problems = configuration.problems(config, schema)
     if problems:
         raise WorkflowError("\n".join(["the settings cannot be used:", *problems]))
@@ -88,8 +90,13 @@ def missing_downloads():
     """Names below dataset/ that the config lists and that are not there.
 
     Only these are made by a rule: Snakemake removes the outputs of a job before it starts, and what was put there by
-    hand must never be touched.
+    hand must never be touched. Nor must a symbolic link, also while the disk that it leads to is not mounted.
     """
+    for link in sorted({place for path in config["downloads"] for place in (os.path.dirname(path), path)}):
+        if os.path.lexists(link) and not os.path.exists(link):
+            raise WorkflowError(
+                "{}: is a link to {}, which is not there; is the disk mounted?".format(link, os.readlink(link))
+            )
     return [os.path.basename(path) for path in config["downloads"] if not os.path.exists(path)]
 
 
@@ -118,13 +125,19 @@ def picture_inputs():
 
 
 def picture_flags():
-    """Flags of list_pictures.py: the settings of one's own pictures, under the same names."""
+    """Flags of list_pictures.py: the settings of one's own pictures, under the same names.
+
+    Each is one word, since a value like -3.4e+38 would by itself be taken for a flag.
+    """
     settings = config["data"]["pictures"].items()
-    return [word for key, value in settings if value != "" for word in ("--{}".format(key), str(value))]
+    return ["--{}={}".format(key, value) for key, value in settings if value != ""]
 
 
-def max_depth_cm():
-    """The farthest depth of targets and predictions, in centimetres."""
+def max_depth_cm(run=None):
+    """The farthest depth of targets and predictions, in centimetres; that of `run` where it is of a published network."""
+    said = published().get(run, {}).get("max_depth")
+    if said:
+        return 100 * said
     return 100 * config["data"]["pictures"]["max_depth"] if picture_inputs() else 1000
 
 
@@ -208,6 +221,12 @@ def nodes(wildcards):
     return -(-devices // each) if 0 < each < devices else None
 
 
+def training_memory(wildcards):
+    """MB on each machine of the run of the wildcards: of the program's own, and for each process of a batch of 4."""
+    devices, each = config["runs"][wildcards.run]["devices"], config["devices_per_node"]
+    return 10000 + 6000 * min(devices, each or devices)
+
+
 def launcher(wildcards, threads):
     """What stands before the command of a training: srun with all it must be told, or nothing."""
     if not nodes(wildcards):
@@ -216,19 +235,21 @@ def launcher(wildcards, threads):
     return words.format(nodes(wildcards), config["runs"][wildcards.run]["devices"], threads)
 
 
-def npu_flags():
-    """Flags of train.py for the parameters of an Ascend session; booleans in the words of the command line."""
-    if config["platform"] != "ascend" or not config["npu_options"]:
+def npu_flags(numbers):
+    """Flags of train.py for the parameters of an Ascend session: those that change what is computed, or the others.
+
+    Booleans are in the words of the command line.
+    """
+    if config["platform"] != "ascend":
         return []
-    pairs = sorted(config["npu_options"].items())
-    return ["--npu_option"] + [
-        "{}={}".format(name, str(value).lower() if isinstance(value, bool) else value) for name, value in pairs
-    ]
+    pairs = [pair for pair in sorted(config["npu_options"].items()) if (pair[0] in npu_options.NUMBERS) == numbers]
+    words = ["{}={}".format(name, str(value).lower() if isinstance(value, bool) else value) for name, value in pairs]
+    return ["--npu_option", *words] if words else []
 
 
 def npu_address_flags():
     """Flags of train.py for the addresses of the Ascend devices, where the config has them."""
-    return " ".join(["--npu_addresses", *config["npu_addresses"]] if config["npu_addresses"] else [])
+    return ["--npu_addresses", *config["npu_addresses"]] if config["npu_addresses"] else []
 
 
 def single_device_speed(wildcards):
@@ -263,7 +284,7 @@ def import_flags(wildcards):
     """Flags of import_model.py for what the settings say of a network trained elsewhere."""
     entry = published()[wildcards.run]
     size = entry.get("size", [])
-    said = {key: str(entry[key]).lower() for key in ("upsampling", "mid_activation") if key in entry}
+    said = {key: str(entry[key]).lower() for key in ("upsampling", "mid_activation", "max_depth") if key in entry}
     return (["--size", *map(str, size)] if size else []) + [
         word for key, value in said.items() for word in ("--{}".format(key), value)
     ]
@@ -318,8 +339,17 @@ def measured_runs(wildcards):
     return [path for path in of_runs("results/{run}/performance.json") if os.path.exists(path)]
 
 
+def deployed_graphs(wildcards):
+    """Input function: the evaluations of ONNX and OM files of the runs that are there."""
+    paths = of_runs("results/{run}/inference/onnx.json") + of_runs("results/{run}/inference/om.json")
+    return [path for path in paths if os.path.exists(path)]
+
+
 def evaluated_networks(wildcards):
-    """Input function: the evaluations of networks trained elsewhere that are there."""
+    """Input function: the evaluations of networks trained elsewhere that are there.
+
+    Not of all that `published` lists: runs start from some of them, and others are for other data.
+    """
     paths = ["results/{}/evaluation/epoch0.json".format(name) for name in sorted(published())]
     return [path for path in paths if os.path.exists(path)]
 
@@ -350,12 +380,20 @@ def weights_sides():
     return list(dict.fromkeys(sides))
 
 
+def network_settings(wildcards):
+    """What the settings say of a network trained elsewhere, as JSON text."""
+    return json.dumps({"published": {wildcards.run.split("/")[1]: published()[wildcards.run]}}, sort_keys=True)
+
+
 def reported_settings():
     """The settings that decide the results, as JSON text: not those of the machine and addresses."""
     machine = ("runtime", "python", "platform", "gpus", "devices_per_node", "npu_options", "npu_addresses")
     addresses = ("downloads", "download_cache", "published")
     other_targets = ("predictions", "onnx", "om")
     settings = {key: value for key, value in config.items() if key not in machine + addresses + other_targets}
-    apart = ("state_minutes", "rank_timeout", "performance_steps")
+    apart = ("state_minutes", "rank_timeout", "performance_steps", "hcom_parallel")
     settings["train"] = {key: value for key, value in config["train"].items() if key not in apart}
+    if config["platform"] == "ascend":
+        numbers = {name: value for name, value in config["npu_options"].items() if name in npu_options.NUMBERS}
+        settings.update({"npu_options": numbers} if numbers else {})
     return json.dumps(settings, sort_keys=True)

@@ -74,7 +74,7 @@ rule download_file:
             --out {output.file:q} \
             --cache={resources.cache:q} \
             {params.sums:q} \
-            >{log:q} 2>&1
+            2>&1 | tee {log:q}
         """
 
 

@@ -4,6 +4,8 @@ Proxies are those of the environment (http_proxy, https_proxy, no_proxy), as url
 """
 
 import contextlib
+import errno
+import hashlib
 import http.client
 import os
 import re
@@ -19,15 +21,24 @@ import zipfile
 from . import files, progress
 from .errors import PipelineError
 
+# So many further attempts in a row may bring nothing new.
 RETRIES = 4
 TIMEOUT_SECONDS = 60
 # Beside the files, what those looked like that have no published checksum.
 SEEN = "checksums.json"
 _LONGEST_PAUSE = 60
-_CHUNK = 1 << 20
+# Seconds for the process of a killed Snakemake to end, which still has the lock.
+_PATIENCE = 10
+# Of a read that breaks all bytes are lost, so it is a small one.
+_CHUNK = 1 << 16
 _PROGRESS_SECONDS = 5
 # Statuses that may pass: timeout, too many requests, trouble within or behind the server.
 _PASSING = (408, 429, 500, 502, 503, 504)
+# Errors of a disk that takes no more: of all, of this user, of a file of this size.
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_HDF5 = b"\x89HDF\r\n\x1a\n"
+
+_now = time.monotonic
 
 
 class _Failure(Exception):
@@ -40,6 +51,10 @@ class _Broken(Exception):
     def __init__(self, problem, wait=0):
         super().__init__(problem)
         self.wait = wait
+
+
+class _Stale(_Broken):
+    """The partial file is not of what the source has now: it must go, and another attempt begins again at once."""
 
 
 class Sums:
@@ -59,7 +74,7 @@ class Sums:
         return bool(self.sha256 or self.md5)
 
     def problem(self, path):
-        """What is wrong with the file, or None."""
+        """What of this the file is not, or None."""
         size = os.path.getsize(path)
         if self.size is not None and size != self.size:
             return "it has {} bytes where {} belong".format(size, self.size)
@@ -71,44 +86,71 @@ class Sums:
                 print("{}: warning: an older release of this file (MD5 {})".format(path, found), flush=True)
                 continue
             return "{} is {} where {} belongs ({} bytes)".format(name, found, wanted, size)
-        return None if self.known else _cut_off(path)
+        return None
 
 
 def fetch(urls, out, sums=None, pause=time.sleep, cache=None):
     """Get the file `out` from the first of `urls` that has it; returns how: "there", or the source used.
 
     `urls`: http(s) or file addresses, or local paths. `cache`: a folder that may hold the file under its name; it is
-    looked into first and never written to. A file that is already at `out` stays, without asking any source, when it
-    fits `sums`. Without a known checksum the first one seen is noted in `SEEN` beside `out`, and a file that differs
-    is refused from then on. Bytes so far are kept in `.NAME.part` beside `out` and taken up again, also by a later
-    call. `pause(seconds)` waits between attempts. Raises PipelineError, naming what was wrong with each source, when
-    none works, and for a file at `out` that does not fit.
+    looked into first and never written to. `~` stands for the home folder in both. A file that is already at `out`
+    stays, without asking any source, when it fits `sums`. Without a known checksum the file must be what its suffix
+    says, the first checksum seen is noted in `SEEN` beside `out`, and a file that differs is refused from then on.
+    Bytes so far are kept beside `out`, those of each source in a file of their own, and taken up again, also by a
+    later call. `pause(seconds)` waits between attempts. Raises PipelineError, naming what was wrong with each source,
+    when none works, for a file at `out` that does not fit or is a link to nothing, and for a full disk.
     """
     sums = sums or Sums()
-    folder, name = os.path.split(os.path.abspath(out))
+    problem = _dangling(out)
+    if problem:
+        raise PipelineError(problem)
     if os.path.exists(out):
         return _keep(out, sums)
-    if cache and os.path.isfile(os.path.join(cache, name)):
-        urls = [os.path.join(cache, name)] + list(urls)
+    folder, name = os.path.split(os.path.abspath(out))
     os.makedirs(folder, exist_ok=True)
-    part = os.path.join(folder, ".{}.part".format(name))
-    with files.lock(part + ".lock", "downloading this file"):
-        problems = []
-        for url in urls:
-            try:
-                _fetch_one(url, part, pause)
-                _verify(part, sums, out)
-            except _Failure as failure:
-                problems.append("{}: {}".format(url, failure))
-                print("{}: {}".format(url, failure), flush=True)
-                continue
-            if not sums.known:
-                _note_seen(part, out)
-            files.replace(part, out)
-            _forget(part + ".json")
-            _forget(part + ".lock")
-            print("{}: {} bytes from {}".format(out, os.path.getsize(out), url), flush=True)
-            return url
+    sources = _cached(cache, name) + list(urls)
+    with files.lock(os.path.join(folder, ".{}.part.lock".format(name)), "downloading this file", _PATIENCE):
+        # Whoever had the lock before may have brought it.
+        return _keep(out, sums) if os.path.exists(out) else _fetch_any(sources, out, sums, pause)
+
+
+def _dangling(path):
+    """What is wrong when the path or its folder is a symbolic link to nothing, or None."""
+    for place in (os.path.dirname(path), path):
+        if os.path.lexists(place) and not os.path.exists(place):
+            return "{}: is a link to {}, which is not there; is the disk mounted?".format(place, os.readlink(place))
+    return None
+
+
+def _cached(folder, name):
+    """The file of this name in the cache, as a list of one or none."""
+    if not folder:
+        return []
+    folder = os.path.expanduser(folder)
+    if not os.path.isdir(folder):
+        print("{}: the folder of earlier downloads is not there; going on without".format(_shown(folder)), flush=True)
+    path = os.path.join(folder, name)
+    return [path] if os.path.isfile(path) else []
+
+
+def _fetch_any(sources, out, sums, pause):
+    """Bring `out` from the first source that works; returns which."""
+    problems = []
+    for url in sources:
+        part = _part(out, url)
+        try:
+            _fetch_one(url, part, pause)
+            _verify(part, sums, out)
+        except _Failure as failure:
+            problems.append("{}: {}".format(_shown(url), failure))
+            print(problems[-1], flush=True)
+            continue
+        if not sums.known:
+            _note_seen(part, out)
+        files.replace(part, out)
+        _forget_parts(out)
+        print("{}: {} bytes from {}".format(out, os.path.getsize(out), _shown(url)), flush=True)
+        return url
     raise PipelineError(
         "{}: no source worked ({}); put the file there by hand, or give another address".format(
             out, "; ".join(problems) or "none given"
@@ -116,8 +158,35 @@ def fetch(urls, out, sums=None, pause=time.sleep, cache=None):
     )
 
 
+def _part(out, url):
+    """Where the bytes of this source are kept; what is known of them is in a note, `.json` after the same name."""
+    folder, name = os.path.split(os.path.abspath(out))
+    source = hashlib.sha256(url.encode("utf-8", "surrogateescape")).hexdigest()[:8]
+    return os.path.join(folder, ".{}.{}.part".format(name, source))
+
+
+def _whole(part):
+    """The path of the file that `part` is one of."""
+    folder, name = os.path.split(part)
+    return os.path.join(folder, name[1:].rsplit(".", 2)[0])
+
+
+def _forget_parts(out):
+    """Remove what has come from any source, with notes and lock; also from the time when all shared `.NAME.part`."""
+    folder, name = os.path.split(os.path.abspath(out))
+    ours = re.compile(r"\.\.?{}(\.[0-9a-f]{{8}})?\.part(\..+)?".format(re.escape(name)))
+    for other in os.listdir(folder):
+        if ours.fullmatch(other):
+            _forget(os.path.join(folder, other))
+
+
+def _shown(text):
+    """The address or path on one line."""
+    return "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in text)
+
+
 def _keep(out, sums):
-    problem = sums.problem(out) or (None if sums.known else _other_than_seen(out, out))
+    problem = _problem(out, sums, out)
     if problem:
         raise PipelineError(
             "{}: already there, but {}; remove it to download it again, or correct the sum".format(out, problem)
@@ -131,10 +200,18 @@ def _keep(out, sums):
 
 def _verify(part, sums, out):
     """Refuse what does not fit; a wrong file is removed, since no resumption can mend it."""
-    problem = sums.problem(part) or (None if sums.known else _other_than_seen(part, out))
+    problem = _problem(part, sums, out)
     if problem:
         _forget(part)
         raise _Failure(problem)
+
+
+def _problem(path, sums, out):
+    """What is wrong with the file at `path` that is, or is to become, `out`; None when nothing is."""
+    problem = sums.problem(path)
+    if problem or sums.known:
+        return problem
+    return _cut_off(path) or _other_kind(path, out) or _other_than_seen(path, out)
 
 
 def _seen(out):
@@ -164,109 +241,230 @@ def _note_seen(path, out):
 
 def _cut_off(path):
     """What is wrong with a zip or HDF5 file that says itself that there must be more of it, or None."""
-    with open(path, "rb") as stream:
-        head = stream.read(1024)
+    head, size = _head(path), os.path.getsize(path)
     if head[:4] == b"PK\x03\x04" and not zipfile.is_zipfile(path):
-        return "the zip file is cut off ({} bytes)".format(os.path.getsize(path))
-    # MATLAB puts 512 bytes of its own before the HDF5 file.
-    for start in (0, 512):
-        if head[start : start + 8] != b"\x89HDF\r\n\x1a\n":
-            continue
-        # The place of the end address in the superblock, by its version: HDF5 File Format Specification, II.A.
-        place = {0: 40, 1: 44, 2: 28, 3: 28}.get(head[start + 8])
-        end = struct.unpack_from("<Q", head, start + place)[0] if place else 0
-        if end > os.path.getsize(path):
-            return "the HDF5 file is cut off ({} of {} bytes)".format(os.path.getsize(path), end)
-    return None
+        return "the zip file is cut off ({} bytes)".format(size)
+    start = _hdf5_start(head)
+    if start is None:
+        return None
+    # The place of the end address in the superblock, by its version: HDF5 File Format Specification, II.A.
+    place = {0: 40, 1: 44, 2: 28, 3: 28}.get(head[start + 8] if size > start + 8 else 0)
+    if place and size < start + place + 8:
+        return "the HDF5 file is cut off ({} bytes)".format(size)
+    end = struct.unpack_from("<Q", head, start + place)[0] if place else 0
+    return "the HDF5 file is cut off ({} of {} bytes)".format(size, end) if end > size else None
+
+
+def _other_kind(path, out):
+    """What the file is in place of what the suffix of `out` says, or None."""
+    head, suffix = _head(path), os.path.splitext(out)[1].lower()
+    if not head:
+        return "it is empty"
+    hdf5 = _hdf5_start(head) is not None
+    kind, fits = {
+        ".zip": ("a zip file", zipfile.is_zipfile(path)),
+        ".h5": ("an HDF5 file", hdf5),
+        ".mat": ("a MATLAB file", hdf5 or head.startswith(b"MATLAB 5")),
+    }.get(suffix, ("", True))
+    return None if fits else "it is not {} but begins with {!r}".format(kind, head[:40])
+
+
+def _head(path):
+    with open(path, "rb") as stream:
+        return stream.read(1024)
+
+
+def _hdf5_start(head):
+    """Where HDF5 begins, or None. MATLAB puts 512 bytes of its own before it."""
+    return next((start for start in (0, 512) if head[start : start + 8] == _HDF5), None)
 
 
 def _fetch_one(url, part, pause):
     """Bring `part` to the whole content of `url`."""
-    scheme = urllib.parse.urlsplit(url).scheme
-    if scheme in ("", "file"):
-        return _copy(urllib.request.url2pathname(urllib.parse.urlsplit(url).path) if scheme else url, part)
-    if scheme not in ("http", "https"):
-        raise _Failure("{} addresses are not understood; http, https, file or a path are".format(scheme))
-    for attempt in range(RETRIES + 1):
-        try:
-            return _transfer(url, part)
-        except _Broken as problem:
-            if attempt == RETRIES:
-                raise _Failure("{}, after {} attempts".format(problem, attempt + 1)) from None
-            wait = min(max(2**attempt, problem.wait), _LONGEST_PAUSE)
-            print("{}: {}; {} bytes so far, again in {} s".format(url, problem, _size(part), wait), flush=True)
-            pause(wait)
+    try:
+        parts = urllib.parse.urlsplit(url)
+    except ValueError as error:
+        raise _Failure("not an address ({})".format(error)) from None
+    if parts.scheme == "":
+        return _copy(os.path.expanduser(url), part)
+    if parts.scheme == "file":
+        return _copy(urllib.request.url2pathname(parts.path), part)
+    if parts.scheme not in ("http", "https"):
+        raise _Failure("{} addresses are not understood; http, https, file or a path are".format(parts.scheme))
+    _check_address(url, parts)
+    _persist(url, part, pause)
+
+
+def _check_address(url, parts):
+    wrong = re.search("[^!-~]", url)
+    if wrong:
+        coded = urllib.parse.quote(wrong.group(), errors="surrogateescape")
+        raise _Failure("{!r} cannot stand in an address; write {} for it".format(wrong.group(), coded))
+    if not parts.hostname:
+        raise _Failure("the address names no host")
 
 
 def _copy(path, part):
+    """Copy a local file. Half a copy does not stay, since none is ever continued."""
     if not os.path.isfile(path):
         raise _Failure("no such file")
-    shutil.copyfile(path, part)
-    _forget(part + ".json")
+    _forget(part)
+    with _room(part, os.path.getsize(path)):
+        try:
+            shutil.copyfile(path, part)
+        except OSError as error:
+            _forget(part)
+            if error.errno in _FULL:
+                raise
+            raise _Failure(error.strerror or str(error)) from None
+
+
+@contextlib.contextmanager
+def _room(part, total):
+    """Refuse what the disk has no room for, before the block brings it; tell in one line of a disk that fills up.
+
+    total: bytes of the whole file, None where they are not known.
+    """
+    folder, usage = os.path.dirname(part), shutil.disk_usage(os.path.dirname(part))
+    missing = (total or 0) - _size(part)
+    # Some network file systems tell no sizes at all.
+    if missing > usage.free and usage.total:
+        words = "{}: needs {} MB, {} MB are free in {}; make room and start again"
+        raise PipelineError(words.format(_whole(part), _megabytes(missing), usage.free >> 20, folder))
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _FULL:
+            raise
+        needs = "{} more MB are".format(_megabytes(total - _size(part))) if total else "an unknown number of MB is"
+        words = "{}: {}; {} needed in {}; make room and start again"
+        raise PipelineError(words.format(_whole(part), error.strerror, needs, folder)) from None
+
+
+def _megabytes(size):
+    """Bytes as MB, rounded up."""
+    return -(-size >> 20)
+
+
+def _persist(url, part, pause):
+    """Attempt after attempt; given up after some in a row that got no further than those before."""
+    furthest, idle = _known(part, url)[1], 0
+    while True:
+        try:
+            return _transfer(url, part)
+        except _Broken as problem:
+            size = _size(part)
+            idle = 0 if size > furthest else idle + 1
+            furthest = max(size, furthest)
+            if idle > RETRIES:
+                raise _Failure("{}, after {} attempts that brought nothing".format(problem, idle)) from None
+            wait = 0 if isinstance(problem, _Stale) else min(max(2 ** max(idle - 1, 0), problem.wait), _LONGEST_PAUSE)
+            print("{}: {}; {} bytes so far, again in {} s".format(url, problem, size, wait), flush=True)
+            pause(wait)
 
 
 def _transfer(url, part):
     """One attempt: continue `part`, or begin it."""
-    note = _note(part)
-    # Bytes of another source are not continued: the two may be different files.
-    have = _size(part) if note.get("url") == url else 0
+    note, have = _known(part, url)
+    try:
+        response = _ask(url, note, have)
+        if response is None:
+            return
+        with response:
+            have, total = _begin(response, note, have)
+            if not have:
+                # The old bytes go before the new note comes: a note must never speak of other bytes.
+                open(part, "wb").close()
+                note = {}
+            with _room(part, total):
+                marks = {name: mark for name, mark in _marks(response.headers, total).items() if mark is not None}
+                files.write_json(part + ".json", dict(note, url=url, **marks))
+                _receive(response, part, have, total)
+    except _Stale:
+        _forget(part)
+        raise
+
+
+def _ask(url, note, have):
+    """The server's answer to a request for all that is missing; None when nothing is."""
     headers = {"User-Agent": "densedepth-pipeline", "Accept-Encoding": "identity"}
     if have:
         headers["Range"] = "bytes={}-".format(have)
-        if note.get("validator"):
+        if _validator(note):
             # The server sends the whole file when it has changed since.
-            headers["If-Range"] = note["validator"]
+            headers["If-Range"] = _validator(note)
     try:
-        response = urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=TIMEOUT_SECONDS)
+        return urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=TIMEOUT_SECONDS)
     except urllib.error.HTTPError as error:
         if error.code == 416 and have:
-            return _past_the_end(error, part, have)
-        problem = "HTTP status {} ({})".format(error.code, error.reason)
+            return _past_the_end(error, note, have)
+        # Of a redirection to itself urllib tells in several lines.
+        problem = "HTTP status {} ({})".format(error.code, " ".join(str(error.reason).split()))
         if error.code not in _PASSING:
             raise _Failure(problem) from None
         asked = error.headers.get("Retry-After", "")
-        raise _Broken(problem, int(asked) if asked.isdigit() else 0) from None
+        raise _Broken(problem, int(asked) if asked.isdecimal() else 0) from None
     except urllib.error.URLError as error:
-        # Without name service no attempt helps; the user should hear at once.
-        raise (_Failure if isinstance(error.reason, socket.gaierror) else _Broken)(str(error.reason)) from None
+        raise (_Failure if _unknown_host(error.reason) and not have else _Broken)(str(error.reason)) from None
+    except (ValueError, http.client.InvalidURL) as error:
+        # Also from the address that the server sends us on to.
+        raise _Failure("not an address ({})".format(_shown(str(error)))) from None
     except (OSError, http.client.HTTPException) as error:
         raise _Broken(_words(error)) from None
-    with response:
-        have, total = _begin(response, have)
-        files.write_json(part + ".json", {"url": url, "validator": _validator(response)})
-        _receive(response, part, have, total)
 
 
-def _past_the_end(error, part, have):
+def _unknown_host(reason):
+    """Whether name service has said that there is no such host, so that the user should hear at once."""
+    return isinstance(reason, socket.gaierror) and reason.errno != socket.EAI_AGAIN
+
+
+def _past_the_end(error, note, have):
     """The answer to a range that begins where the file ends: complete, or the part is not of this file."""
-    if error.headers.get("Content-Range", "").strip() == "bytes */{}".format(have):
-        return
-    _forget(part)
-    raise _Broken("the partial file does not fit the source")
+    whole = re.match(r"bytes \*/(\d+)$", error.headers.get("Content-Range", "").strip())
+    if not whole or int(whole.group(1)) != have or _changed(note, error.headers, have):
+        raise _Stale("the partial file does not fit the source")
 
 
-def _begin(response, have):
+def _begin(response, note, have):
     """(bytes of the part to keep, size of the whole or None) by the server's answer."""
     if response.headers.get_content_type() == "text/html":
         raise _Failure("a web page instead of the file")
-    length = response.headers.get("Content-Length")
-    if response.status == 206:
-        match = re.match(r"bytes (\d+)-\d+/(\d+)$", response.headers.get("Content-Range", "").strip())
-        if not match or int(match.group(1)) != have:
-            raise _Failure("the server sent another range than asked for")
-        return have, int(match.group(2))
-    # The whole file, whether or not a part was asked for.
-    return 0, int(length) if length and length.isdigit() else None
+    coding = response.headers.get("Content-Encoding", "").strip().lower()
+    if coding not in ("", "identity"):
+        raise _Failure("the server sends the file encoded ({}), though asked not to".format(coding))
+    if response.status != 206:
+        # The whole file, whether or not a part was asked for.
+        return 0, response.length
+    found = re.match(r"bytes (\d+)-\d+/(\d+)$", response.headers.get("Content-Range", "").strip())
+    if not found or int(found.group(1)) != have:
+        raise _Stale("the server sent another range than asked for")
+    total = int(found.group(2))
+    if _changed(note, response.headers, total):
+        raise _Stale("the file has changed at the source")
+    return have, total
 
 
-def _validator(response):
-    tag = response.headers.get("ETag", "")
-    return tag if tag and not tag.startswith("W/") else response.headers.get("Last-Modified")
+def _marks(headers, total):
+    """What tells one file of the source from another; None where the server does not say."""
+    return {"etag": headers.get("ETag"), "modified": headers.get("Last-Modified"), "total": total}
+
+
+def _changed(note, headers, total):
+    """Whether the source has another file than that of the note; what only one of them tells does not count."""
+    return any(
+        None not in (mark, note.get(name, mark)) and mark != note.get(name, mark)
+        for name, mark in _marks(headers, total).items()
+    )
+
+
+def _validator(note):
+    """What If-Range takes: an ETag that stands for the very bytes, else the time."""
+    tag = note.get("etag")
+    return tag if tag and not tag.startswith("W/") else note.get("modified")
 
 
 def _receive(response, part, have, total):
-    begin = said = time.time()
-    size = have
+    size, said = have, _Progress(os.path.basename(_whole(part)), have, total)
     with open(part, "r+b" if have else "wb") as stream:
         stream.seek(have)
         while True:
@@ -279,15 +477,7 @@ def _receive(response, part, have, total):
                 break
             stream.write(piece)
             size += len(piece)
-            now = time.time()
-            if now - said > _PROGRESS_SECONDS:
-                said = now
-                rate = (size - have) / (now - begin)
-                left = ", {} left".format(progress.duration((total - size) / max(rate, 1))) if total else ""
-                print(
-                    "{}/{} MB, {:.2f} MB/s{}".format(size >> 20, (total or 0) >> 20 or "?", rate / 2**20, left),
-                    flush=True,
-                )
+            said.tell(size)
     if total is not None and size < total:
         raise _Broken("the connection ended after {} of {} bytes".format(size, total))
     if total is not None and size > total:
@@ -295,16 +485,40 @@ def _receive(response, part, have, total):
         raise _Failure("{} bytes where {} were announced".format(size, total))
 
 
+class _Progress:
+    """Tells now and then how much of a file is there, how fast more comes and, where the end is known, when it will."""
+
+    def __init__(self, name, have, total):
+        self._name, self._have, self._total = name, have, total
+        self._begin = self._said = _now()
+
+    def tell(self, size):
+        """size: bytes that are there."""
+        now = _now()
+        if now - self._said < _PROGRESS_SECONDS:
+            return
+        self._said = now
+        rate = (size - self._have) / (now - self._begin)
+        known = self._total is not None
+        whole = "/{}".format(self._total >> 20) if known else ""
+        left = ", {} left".format(progress.duration((self._total - size) / max(rate, 1))) if known else ""
+        words = "{}: {}{} MB, {:.2f} MB/s{}"
+        print(words.format(self._name, size >> 20, whole, rate / 2**20, left), flush=True)
+
+
 def _words(error):
     return str(error) or type(error).__name__
 
 
-def _note(part):
-    """What is known of the partial file; nothing when there is none, or the note is damaged."""
+def _known(part, url):
+    """(what is noted of the partial file, its bytes); nothing of one from another address, or with a damaged note."""
     try:
-        return files.read_json(part + ".json")
+        note = files.read_json(part + ".json")
     except PipelineError:
-        return {}
+        note = None
+    have = _size(part) if isinstance(note, dict) and note.get("url") == url else 0
+    # What is noted of no bytes says nothing.
+    return (note, have) if have else ({}, 0)
 
 
 def _forget(path):
