@@ -101,6 +101,19 @@ def test_a_smaller_input_averages_images_and_keeps_the_rule_for_targets(index, h
     np.testing.assert_allclose(targets[0, :, :, 0], expected, rtol=1e-5)
 
 
+@pytest.mark.parametrize(
+    "halving, half_pixel_centers, size", [("pick", False, SIZE), ("pick", False, (32, 32)), ("mean", True, SIZE)]
+)
+def test_halving_is_what_tensorflow_makes_of_it(index, halving, half_pixel_centers, size):
+    """`pick` is the bilinear resizing of TensorFlow 1.15, which the port calls; `mean` that of current versions."""
+    ((_, targets, records),) = read(index, plain(), 1, size, halving)
+    inverse = np.stack([decoded(index, record)[1] for record in records]).astype(np.float32)[..., np.newaxis]
+    half = (size[0] // 2, size[1] // 2)
+    with tf.Graph().as_default(), tf.Session() as session:
+        resized = tf.image.resize_bilinear(inverse, half, align_corners=False, half_pixel_centers=half_pixel_centers)
+        np.testing.assert_allclose(targets, session.run(resized), rtol=1e-6)
+
+
 def test_a_later_start_sees_the_same_stream(index):
     order = plain(mirror=0.5, swap=0.5)
     for whole, later in zip(read(index, order, 9)[6:], read(index, order, 3, first=6)):
@@ -122,11 +135,6 @@ def test_unknown_halving_is_refused(index):
 
 def test_samples_are_named_as_in_the_archive(index):
     assert dataset.sample_name(index, 3) == "data/scene_3.jpg (x.tfrecords record 3)"
-
-
-def write_record(path, **features):
-    with tf.python_io.TFRecordWriter(str(path)) as writer:
-        writer.write(example(features))
 
 
 def test_records_of_the_port_without_names_are_named_by_place(tmp_path):
@@ -152,19 +160,67 @@ wDedWekPjCzLifZDZvC1VrTm68ZSEd+8PhztIbBHyyAO7VpHWhbGNt7Vsu5flFxk2UbSvw2n1OOV//2Q
 """
 
 
-def test_every_runtime_makes_the_same_numbers(tmp_path):
-    """The digests are the same for TensorFlow 1.15 with its NumPy and Pillow, and for the current ones."""
+@pytest.fixture(params=[8, 16])
+def photo(request, tmp_path):
+    """A record of `PHOTO`, with depth of 8 bits, or of 16 with holes."""
+    values = np.arange(32 * 64).reshape(32, 64)
+    depth = values.astype(np.uint8) if request.param == 8 else (31 * values * (values % 3 > 0)).astype(np.uint16)
     stream = io.BytesIO()
-    Image.fromarray(np.arange(32 * 64).reshape(32, 64).astype(np.uint8)).save(stream, "PNG")
-    write_record(tmp_path / "x.tfrecords", data_x=base64.b64decode(PHOTO), data_y=stream.getvalue())
-    digest = hashlib.sha256()
+    Image.fromarray(depth).save(stream, "PNG")
+    record = tf.train.Example.FromString(example({"data_x": base64.b64decode(PHOTO), "data_y": stream.getvalue()}))
+    if request.param == 16:
+        record.features.feature["depth_unit"].float_list.value.append(10 / 65535)
+    with tf.python_io.TFRecordWriter(str(tmp_path / "x.tfrecords")) as writer:
+        writer.write(record.SerializeToString())
     with RecordIndex([str(tmp_path / "x.tfrecords")]) as index:
-        for halving in dataset.HALVINGS:
-            for images, targets, _ in read(index, plain(1, 1, 0.5, 1.0), 8, (32, 64), halving):
-                # To 1e-6 of the largest value.
-                digest.update(np.round(images * 1e5).astype("<i4").tobytes())
-                digest.update(np.round(targets * 1e4).astype("<i4").tobytes())
-    assert digest.hexdigest() == "75582d072efac45fad3cf29b495402e71f1955bc05ea50a77d82d2c1b14a30c1"
+        yield index, depth
+
+
+# By the bits of the depth.
+DIGESTS = {
+    8: "c8b8bca5ecfecec00c4479258811a00c0da189577e2ec1763303488b38b48fba",
+    16: "b1ea43ec0fca9b95e21de55f02c6f290066b61d1b1ef56fa535a66801b06472b",
+}
+
+
+def test_every_runtime_makes_the_same_numbers(photo):
+    """The digests are the same for TensorFlow 1.15 with its NumPy and Pillow, and for the current ones.
+
+    To the last bit: no sum here depends on its order, as it would for targets of "mean" that are resized.
+    """
+    index, depth = photo
+    digest = hashlib.sha256()
+    for size, halvings in (((32, 64), dataset.HALVINGS), ((16, 32), ["pick"])):
+        for halving in halvings:
+            for images, targets, _ in read(index, plain(1, 1, 0.5, 1.0), 8, size, halving):
+                digest.update(images.astype("<f4").tobytes())
+                digest.update(targets.astype("<f4").tobytes())
+    assert digest.hexdigest() == DIGESTS[8 * depth.itemsize]
+
+
+def area(length, new_length):
+    """The matrix, in double precision, that averages an axis of `length` over the areas of `new_length` pixels."""
+    edges = np.arange(new_length + 1)[:, np.newaxis] * length / new_length
+    old = np.arange(length)
+    covered = np.minimum(edges[1:], old + 1) - np.maximum(edges[:-1], old)
+    return np.maximum(covered, 0) * new_length / length
+
+
+@pytest.mark.parametrize("size", [(16, 32), (24, 40)])
+def test_resized_numbers_are_those_of_double_precision(photo, size):
+    """To 1e-6 of the largest value under every runtime, so to 2e-6 among them."""
+    index, depth = photo
+    ((images, targets, _),) = read(index, plain(1, 1), 1, size, "mean")
+    rgb = np.asarray(Image.open(io.BytesIO(base64.b64decode(PHOTO))), float)
+    expected = np.einsum("ih,jw,hwc->ijc", area(32, size[0]), area(64, size[1]), rgb) / 255
+    np.testing.assert_allclose(images[0], expected, rtol=0, atol=1e-6)
+    rows, columns = area(32, size[0] // 2), area(64, size[1] // 2)
+    sixteen = depth.dtype == np.uint16
+    unit = float(np.float32(10 / 65535)) if sixteen else 10 / 255
+    known = np.where(depth > 0, 1.0, 0.0 if sixteen else 1.0)
+    inverse = known * 1000 / np.clip(depth * unit * 100, 10, 1000)
+    expected = (rows @ inverse @ columns.T) / (rows @ known @ columns.T)
+    np.testing.assert_allclose(targets[0, :, :, 0], expected, rtol=0, atol=1e-6 * expected.max())
 
 
 # Sixteen bits and holes

@@ -118,3 +118,33 @@ def test_what_does_not_belong_together(files, tmp_path):
     with pytest.raises(PipelineError, match="has no variable images; it has depths, rawDepths"):
         labeled.write(path, splits, str(out))
     assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    "name, dtype, words",
+    [
+        ("images", np.uint16, "images has dtype uint16, where uint8 belongs"),
+        ("images", np.float32, "images has dtype float32, where uint8 belongs"),
+        ("depths", np.uint16, "depths has dtype uint16, where float belongs"),
+    ],
+)
+def test_numbers_of_another_kind(files, tmp_path, name, dtype, words):
+    import h5py
+
+    path, splits, images, depths = files
+    with h5py.File(path, "r+") as file:
+        del file[name]
+        file.create_dataset(name, data={"images": images, "depths": depths}[name].astype(dtype), chunks=True)
+    with pytest.raises(PipelineError, match=r"labeled.mat: {}; is it nyu_depth_v2_labeled.mat".format(words)):
+        labeled.write(path, splits, str(tmp_path / "out.zip"))
+    assert not (tmp_path / "out.zip").exists()
+
+
+def test_depths_of_double_precision_are_taken(files, tmp_path):
+    import h5py
+
+    path, splits, _, depths = files
+    with h5py.File(path, "r+") as file:
+        del file["depths"]
+        file.create_dataset("depths", data=depths.astype(np.float64), chunks=(1, 64, 48))
+    assert labeled.write(path, splits, str(tmp_path / "out.zip")) == 3

@@ -3,10 +3,13 @@
 import io
 import json
 import os
+import zipfile
 
+import check_data
+import list_pictures
 import numpy as np
 import pytest
-from densedepth import check, conversion, pictures, pictures_test, records
+from densedepth import check, conversion, pictures, pictures_test, records, testset_writer
 from densedepth.errors import PipelineError
 from densedepth.testset import open_test_set
 from PIL import Image
@@ -101,11 +104,63 @@ def test_a_drawn_split_is_by_seed(tmp_path):
         (["b.PNG,b.png,train"], "no pair is for test"),
         (["b.PNG,b.png"], "1 pairs leave none to train on"),
         (["rgb,depth"], "has no rows"),
+        (["x\\a.png,b.png", "c.png,d.png"], r"such as .*a.png; paths start .*; folders are parted by /"),
     ],
 )
 def test_a_wrong_csv(tmp_path, rows, words):
     with pytest.raises(PipelineError, match=words):
         listed(tmp_path, rows)
+
+
+def test_every_faulty_row_of_a_csv_is_named(tmp_path, capsys):
+    message = refusal(listed, tmp_path, ["b.PNG,b.png,train", "a.png", "c.tif,c.png,test", "d.png,d.png,dev"])
+    assert "pairs.csv: row 2: 'a.png' is not" in message
+    assert message.endswith("; 3 rows are faulty, named above")
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(": ")[1] for line in lines] == ["row 2", "row 3", "row 4"]
+
+
+@pytest.mark.parametrize("other", ["./b.PNG", "x/../b.PNG", "link.png", "linked/b.PNG"])
+@pytest.mark.parametrize("kind", ["picture", "depth"])
+def test_one_file_for_train_and_test_is_seen_however_it_is_spelled(tmp_path, other, kind):
+    (tmp_path / "x").mkdir()
+    (tmp_path / "link.png").symlink_to("b.PNG")
+    (tmp_path / "linked").symlink_to(".")
+    (tmp_path / "a.png").touch()
+    trained, tested = ("b.PNG,x.png", other + ",y.png") if kind == "picture" else ("a.png,b.PNG", "c.png," + other)
+    message = refusal(listed, tmp_path, [trained + ",train", tested + ",test"])
+    words = "pairs.csv: row 2: {} is for test, and in row 1 for train as {};"
+    assert words.format(os.path.join(str(tmp_path), other), tmp_path / "b.PNG") in message
+
+
+@pytest.mark.parametrize(
+    "flags, words",
+    [
+        (["--hole=nan"], "hole nan: must be a finite number; values that are not finite are always unknown"),
+        (["--hole=-inf"], "hole -inf: must be a finite number"),
+        (["--max_depth=inf"], "max_depth inf: must be a finite number above 0"),
+        (["--max_depth=nan"], "max_depth nan: must be a finite number above 0"),
+        (["--max_depth=0"], "max_depth 0.0: must be a finite number above 0"),
+        (["--metres_per_unit=nan"], "metres_per_unit nan: must be a finite number above 0"),
+        (["--metres_per_unit=inf"], "metres_per_unit inf: must be a finite number above 0"),
+    ],
+)
+def test_numbers_that_cannot_be_are_told_in_one_line(tmp_path, capsys, flags, words):
+    save(tmp_path / "b.PNG", rgb())
+    (tmp_path / "pairs.csv").write_text("b.PNG,b.npy,train\nc.PNG,c.npy,test\n")
+    usual = ["--csv", str(tmp_path / "pairs.csv"), "--metres_per_unit=1", "--max_depth=10"]
+    assert list_pictures.main(usual + flags + ["--out", str(tmp_path / "list.json")]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert words in line
+    assert not (tmp_path / "list.json").exists()
+
+
+def test_a_great_negative_hole_comes_through_the_command_line(tmp_path):
+    save(tmp_path / "b.PNG", rgb())
+    (tmp_path / "pairs.csv").write_text("b.PNG,b.npy,train\nc.PNG,c.npy,test\n")
+    flags = ["--csv={}".format(tmp_path / "pairs.csv"), "--metres_per_unit=1", "--max_depth=10", "--hole=-3.4e+38"]
+    assert list_pictures.main(flags + ["--out", str(tmp_path / "list.json")]) == 0
+    assert read(str(tmp_path / "list.json"))["hole"] == -3.4e38
 
 
 def folders(tmp_path, names):
@@ -128,6 +183,60 @@ def test_folders_train_and_test_are_the_split(tmp_path):
     content = pictures.listed(SIZE, **folders(tmp_path, ["train/1", "train/x/2", "test/1"]))
     assert [row["split"] for row in content["rows"]] == ["test", "train", "train"]
     assert content["split"] == "given"
+
+
+@pytest.mark.parametrize(
+    "names, odd",
+    [
+        (["train/1", "test/1", "val/1"], "val/"),
+        (["Train/1", "test/1"], "Train/"),
+        (["training/1", "testing/1"], "testing/, training/"),
+        (["train/1", "test/1", "stray"], "stray.jpg"),
+        (["train/1", "test/1", "a/1", "b/1", "stray"], "a/, b/, stray.jpg"),
+        (["validation/1", "scene/1"], "scene/, validation/"),
+    ],
+)
+def test_what_only_looks_like_a_split_is_refused(tmp_path, names, odd):
+    message = refusal(pictures.listed, SIZE, **folders(tmp_path, names))
+    assert message.startswith(str(tmp_path / "rgb") + ": a split by folders needs all pictures in `train` and `test`")
+    assert "but there is {}; rename or take it out".format(odd) in message
+    assert message.endswith("or give a csv with a third column")
+
+
+def test_folders_of_other_names_are_no_split(tmp_path):
+    assert pictures.listed(SIZE, **folders(tmp_path, ["scene/train/1", "trainer/1", "2"]))["split"] == "drawn"
+
+
+def test_linked_folders_are_entered(tmp_path):
+    options = folders(tmp_path, ["test/1"])
+    for kind in ("rgb", "depth"):
+        (tmp_path / kind / "test").rename(tmp_path / (kind + " of elsewhere"))
+        (tmp_path / kind / "test").symlink_to(tmp_path / (kind + " of elsewhere"))
+    folders(tmp_path, ["train/1"])
+    content = pictures.listed(SIZE, **options)
+    assert [(row["split"], os.path.relpath(row["rgb"], str(tmp_path))) for row in content["rows"]] == [
+        ("test", "rgb/test/1.jpg"),
+        ("train", "rgb/train/1.jpg"),
+    ]
+
+
+def test_links_that_lead_back_up_or_nowhere_are_not_entered(tmp_path):
+    options = folders(tmp_path, ["s/1", "s/2"])
+    for kind in ("rgb", "depth"):
+        (tmp_path / kind / "s" / "up").symlink_to("..")
+        (tmp_path / kind / "here").symlink_to(".")
+        (tmp_path / kind / "itself").symlink_to("itself")
+        (tmp_path / kind / "gone").symlink_to("nowhere")
+    assert [row["rgb"] for row in pictures.listed(SIZE, **options)["rows"]] == [
+        str(tmp_path / "rgb" / "s" / "{}.jpg".format(number)) for number in (1, 2)
+    ]
+
+
+def test_one_folder_linked_as_train_and_as_test_is_a_leak(tmp_path):
+    options = folders(tmp_path, ["train/1"])
+    for kind in ("rgb", "depth"):
+        (tmp_path / kind / "test").symlink_to("train")
+    assert "test/1.jpg is for test, and in row 2 for train as " in refusal(pictures.listed, SIZE, **options)
 
 
 def test_a_file_without_partner_is_named(tmp_path):
@@ -212,9 +321,20 @@ def test_the_orientation_of_a_photograph_is_followed(tmp_path):
     assert source.pair(row)[0] != (tmp_path / "a.png").read_bytes()
 
 
+@pytest.mark.parametrize("orientation", [0, 1, 9])
+def test_a_photograph_that_is_not_turned_keeps_its_bytes(tmp_path, orientation):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    source, row = one(tmp_path, rgb(), metres(), (".jpg", ".npy"), metres_per_unit=1)
+    save(tmp_path / "a.jpg", rgb(), exif=exif)
+    assert source.pair(row)[0] == (tmp_path / "a.jpg").read_bytes()
+
+
 @pytest.mark.parametrize(
     "image, depth, suffixes, words",
     [
+        (np.zeros((0, 64, 3), np.uint8), metres(), (".npy", ".npy"), r"a.npy: is uint8 \(0, 64, 3\), where uint8"),
+        (rgb(), np.zeros((32, 0)), (".png", ".npy"), r"b.npy: is float64 \(32, 0\), where numbers"),
         (rgb((32, 32)), metres(), (".png", ".npy"), "a.png: is 32x32, its depth .*b.npy is 64x32; .* same view"),
         (rgb(), np.zeros(SIZE), (".png", ".npy"), "no pixel has a depth below 10 m; .*greatest found: none"),
         (rgb(), metres() * 1000, (".png", ".npy"), r"no pixel has a depth below 10 m; .*greatest found: 7000 m"),
@@ -272,11 +392,19 @@ def test_records_hold_sixteen_bits_and_their_unit(camera, tmp_path):
         assert dataset.has_holes(index)
 
 
-def test_the_test_archive_declares_holes_and_greatest_depth(camera, tmp_path):
+def test_the_test_archive_declares_holes_and_greatest_depth_and_what_was_left_out(camera, tmp_path, capsys):
     out = str(tmp_path / "test.zip")
     assert "row 4, " in refusal(pictures_test.write, camera, out)
     assert not os.path.exists(out)
     assert pictures_test.write(camera, out, skip=1) == 2
+    with zipfile.ZipFile(out) as archive:
+        facts = json.loads(archive.read("pictures.json").decode())
+    ((row, image, problem),) = [(fault["row"], fault["rgb"], fault["problem"]) for fault in facts["skipped"]]
+    assert (row, image) == (4, str(tmp_path / "3.jpg"))
+    assert "row 4, {}: cannot be read".format(image) in problem
+    said = capsys.readouterr().out
+    assert "left out: {}\n".format(problem) in said
+    assert "1 of 3 test pairs are faulty and were left out; pictures.json in {} lists them".format(out) in said
     with open_test_set(out) as test_set:
         assert (test_set.holes, test_set.limits, test_set.crop) == (True, (0.1, 10.0), (0, 31, 0, 63))
         batches = list(test_set.batches(2))
@@ -297,9 +425,138 @@ def test_the_check_reads_everything_and_names_the_faulty_row(camera, tmp_path, w
     assert Image.open(str(tmp_path / "sheet.png")).size[0] > 1000
 
 
-def test_depth_far_below_the_greatest_is_doubted(camera):
+def test_a_source_stays_open_from_one_task_to_the_next(camera, monkeypatch):
+    opened = []
+    monkeypatch.setattr(check, "_CHUNK", 1)
+    monkeypatch.setattr(check, "_opened", lambda *args, _opened=check._opened: opened.append(args) or _opened(*args))
+    assert check.check(camera)["pairs"] == 6
+    # To list the rows, and once more to read them.
+    assert opened == [(camera, split) for split in ("train", "test")] * 2
+
+
+def test_faulty_pairs_are_counted_in_each_split_by_itself(camera, tmp_path):
+    (tmp_path / "2.jpg").write_bytes(b"")
+    result = check.check(camera)
+    assert check.verdict(result, 1) is None
+    words = "2 of 6 pairs are faulty (train: 1, test: 1; allowed in each: 0)"
+    assert check.verdict(result, 0) == words
+    flags = ["--input_dir", camera, "--sheet", str(tmp_path / "s.png"), "--faults", str(tmp_path / "f.csv")]
+    assert check_data.main(flags + ["--skip_bad=1", "--json", str(tmp_path / "check.json")]) == 0
+    assert read(str(tmp_path / "check.json"))["sizes"] == {"64x32": 4}
+    assert conversion.convert(camera, str(tmp_path / "x.tfrecords"), skip=1)["records"] == 2
+    assert pictures_test.write(camera, str(tmp_path / "test.zip"), skip=1) == 2
+
+
+def archive(path, rows, sizes=(SIZE,), change=None):
+    """A training archive whose csv has `rows`, and a pair `i` of each of `sizes`; with members changed."""
+    members = {"data/nyu2_train.csv": "".join(row + "\n" for row in rows).encode()}
+    for number, size in enumerate(sizes):
+        for suffix, kind, array in (("jpg", "JPEG", rgb(size)), ("png", "PNG", np.full(size, 51, np.uint8))):
+            stream = io.BytesIO()
+            Image.fromarray(array).save(stream, kind)
+            members["data/a/{}.{}".format(number, suffix)] = stream.getvalue()
+    members.update(change or {})
+    with zipfile.ZipFile(str(path), "w") as target:
+        for name, data in members.items():
+            target.writestr(name, data)
+    return str(path)
+
+
+def row(number):
+    return "data/a/{0}.jpg,data/a/{0}.png".format(number)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_every_faulty_row_of_an_archive_is_named(tmp_path, capsys, monkeypatch, workers):
+    monkeypatch.setattr(check, "_CHUNK", 2)
+    rows = [row(0), "data/a/1.jpg", "", row(1), "a;b", row(2), row(7)]
+    path = archive(tmp_path / "a.zip", rows, (SIZE,) * 3, {"data/a/1.jpg": b"no picture"})
+    result = check.check(path, workers=workers)
+    said = capsys.readouterr().out if workers == 1 else None
+    assert result["pairs"] == 6
+    found = {fault["row"]: fault for fault in result["faults"]}
+    assert sorted(found) == [2, 4, 5, 7]
+    assert [number for number in sorted(found) if not found[number]["skippable"]] == [2, 5]
+    for number, words in (
+        (2, "row 2 of data/nyu2_train.csv is not `rgb member,depth member`: 'data/a/1.jpg'"),
+        (4, "row 4, data/a/1.jpg: not an image"),
+        (5, "row 5 of data/nyu2_train.csv is not `rgb member,depth member`: 'a;b'"),
+        (7, "row 7 of data/nyu2_train.csv names data/a/7.jpg, which the archive does not have"),
+    ):
+        assert words in found[number]["problem"]
+        assert said is None or found[number]["problem"] in said
+    assert check.verdict(result, 9) == (
+        "4 of 6 pairs are faulty (train: 2; allowed in each: 9); 2 of them cannot be left out"
+    )
+    check.draw(str(tmp_path / "sheet.png"), path, result)
+    assert (tmp_path / "sheet.png").is_file()
+
+
+def test_pairs_of_another_size_are_named_as_the_conversion_stops_at_them(tmp_path, capsys):
+    sizes = (SIZE, (64, 64), SIZE, SIZE, (16, 32))
+    path = archive(tmp_path / "a.zip", [row(number) for number in range(5)], sizes)
+    result = check.check(path)
+    assert result["sizes"] == {"64x32": 3, "64x64": 1, "32x16": 1}
+    assert [fault["row"] for fault in result["faults"]] == [2, 5]
+    words = "a.zip: row 2, data/a/1.jpg: is 64x64, where 3 pairs are 64x32; all must have one size"
+    assert words in result["faults"][0]["problem"] and words in capsys.readouterr().out
+    assert "2 of them cannot be left out" in check.verdict(result, 9)
+    assert "images of more than one size" in refusal(conversion.convert, path, str(tmp_path / "x.tfrecords"), skip=9)
+    check.draw(str(tmp_path / "sheet.png"), path, result)
+    assert check.doubt(result) is None and "max_depth" not in check.depth_text(result)
+
+
+def test_an_archive_without_a_row_that_can_be_used(tmp_path):
+    path = archive(tmp_path / "a.zip", ["a;b"])
+    result = check.check(path, workers=2)
+    assert (result["pairs"], result["holes"], check.depth_text(result)) == (1, None, "no depth")
+    check.draw(str(tmp_path / "sheet.png"), path, result)
+    assert not (tmp_path / "sheet.png").exists()
+
+
+def test_a_faulty_test_archive_fails_the_check_whatever_may_be_skipped(tmp_path, capsys):
+    path = archive(tmp_path / "a.zip", [row(0)])
+    test = str(tmp_path / "test.zip")
+    depth = np.ones(SIZE)
+    depth[3, 4] = 0
+    pairs = iter([(rgb(), np.ones(SIZE)), (rgb(), depth)])
+    testset_writer.write(test, pairs, 2, SIZE, (0, 31, 0, 63))
+    flags = ["--input_dir", path, "--test_data", test, "--skip_bad=9"]
+    flags += ["--sheet", str(tmp_path / "sheet.png"), "--faults", str(tmp_path / "faults.csv")]
+    assert check_data.main(flags + ["--json", str(tmp_path / "check.json")]) == 1
+    said = capsys.readouterr()
+    problem = "{}: eigen_test_depth.npy: image 1: depths that are not finite and above zero".format(test)
+    assert problem in said.out
+    assert said.err == "{}: error: the test archive is faulty; {} names them\n".format(
+        said.err.split(":")[0], tmp_path / "faults.csv"
+    )
+    assert (tmp_path / "faults.csv").read_text().splitlines()[1].startswith("0,{},{}".format(test, problem))
+    assert not (tmp_path / "check.json").exists()
+    assert check.check(path, str(tmp_path / "none.zip"))["faults"][0]["problem"].endswith("put it there by hand")
+
+
+def test_depth_far_below_or_beyond_the_greatest_is_doubted(camera):
     result = check.check(camera)
     assert check.doubt(result) is None
     assert "median 3." in check.depth_text(result)
+    assert check.depth_text(result).endswith("25.0% unknown (0.0% beyond max_depth)")
     result.update(nearest_m=0.01, greatest_m=0.06, median_m=0.03)
     assert "no depth beyond 0.06 m, where up to 10 m are expected" in check.doubt(result)
+
+
+@pytest.mark.parametrize("share, doubted", [(0.25, False), (0.75, True)])
+def test_depth_that_is_mostly_beyond_the_greatest_is_doubted(tmp_path, share, doubted):
+    depth = np.full(SIZE, 9.0)
+    depth[:, : int(share * SIZE[1])] = 10
+    depth[:8] = np.inf
+    save(tmp_path / "a.png", rgb())
+    save(tmp_path / "a.npy", depth)
+    save(tmp_path / "b.png", rgb())
+    save(tmp_path / "b.npy", depth)
+    path = listed(tmp_path, ["a.png,a.npy,train", "b.png,b.npy,test"], metres_per_unit=1)
+    result = check.check(path)
+    assert result["beyond_max_depth"] == pytest.approx(0.75 * share)
+    assert result["holes"] == pytest.approx(0.25 + 0.75 * share)
+    found = check.doubt(result)
+    assert (found is not None) == doubted
+    assert not doubted or "more depth is at max_depth (10 m) or beyond than below it" in found

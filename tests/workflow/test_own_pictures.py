@@ -109,6 +109,41 @@ def test_kitti_ground_truth_to_the_evaluation(project, tensorflow_python):
     assert all(np.isfinite(json.loads(line)["loss"]) for line in history.splitlines())
 
 
+def test_the_files_of_the_rebuilt_test_archive_are_fetched(project):
+    files = ("--configfile", "config/nyu.yaml", "config/nyu_more.yaml")
+    assert project.planned("results/data/nyu_test.zip", *files) == {"download_file": 2, "rebuild_nyu_test": 1}
+
+
+@pytest.mark.parametrize(
+    "example, make",
+    [(CAMERA, make_camera), (RENDERED, make_rendered), (KITTI, make_kitti)],
+    ids=["camera", "rendered", "kitti"],
+)
+def test_the_examples_tell_how_many_test_pairs_they_need(project, example, make):
+    make(project)
+    project.snakemake("results/data/pictures.json", *project.configure(example), fails=True)
+    text = project.path("results/logs/list_pictures.log").read_text()
+    assert "2 pairs for test, where at least 6 are needed (report.gallery)" in text
+
+
+def test_the_check_is_run_again_after_pictures_were_changed_in_place(project):
+    make_camera(project)
+    settings = project.configure(dict(CAMERA, report={"gallery": 2}))
+    project.snakemake("check_data", *settings)
+    project.path("mine/kitchen/0001.jpg").write_bytes(b"no picture")
+    assert project.planned("check_data", *settings) == {}
+    output = project.snakemake("check_data", "-R", "list_pictures", *settings, fails=True)
+    assert "check_data.py: error: 1 of 8 pairs are faulty (train: 1, test: 0; allowed in each: 0)" in output
+
+
+def test_a_great_negative_hole_reaches_the_list(project):
+    make_camera(project)
+    overlay = dict(CAMERA, data=dict(CAMERA["data"], pictures=dict(CAMERA["data"]["pictures"], hole=-3.4028235e38)))
+    settings = project.configure(dict(overlay, report={"gallery": 2}))
+    project.snakemake("results/data/pictures.json", *settings)
+    assert json.loads(project.path("results/data/pictures.json").read_text())["hole"] == -3.4028235e38
+
+
 def test_the_rebuilt_test_archive_is_planned(project):
     project.path("dataset").mkdir()
     for name in ("nyu_depth_v2_labeled.mat", "splits.mat"):
@@ -125,7 +160,7 @@ def test_every_faulty_row_is_named(project):
     output = project.snakemake(
         "check_data", *project.configure(CAMERA), "--config", "report={'gallery': 2}", fails=True
     )
-    assert "check_data.py: error: 3 of 8 pairs are faulty" in output
+    assert "check_data.py: error: 3 of 8 pairs are faulty (train: 2, test: 1; allowed in each: 0)" in output
     with open(project.path("results/data/check.csv")) as stream:
         faults = {int(row["row"]): row["problem"] for row in csv.DictReader(stream)}
     assert sorted(faults) == [3, 4, 8]

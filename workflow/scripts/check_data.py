@@ -2,8 +2,8 @@
 
     python workflow/scripts/check_data.py --input_dir dataset/nyu_data.zip --test_data dataset/nyu_test.zip
 
---input_dir also takes a list that list_pictures.py made. Fails when more than --skip_bad pairs are faulty, after it has
-written everything.
+--input_dir also takes a list that list_pictures.py made. Fails when more than --skip_bad pairs of a split are faulty,
+or something that cannot be left out, after it has written the sheet and the faults.
 """
 
 import sys
@@ -20,7 +20,7 @@ def build_parser():
     arguments.add_argument("--sheet", default="./results/data/check.png", help="the sheet, a PNG file")
     arguments.add_argument("--faults", default="./results/data/check.csv", help="csv of the faulty rows")
     arguments.add_argument("--json", help="file for all figures")
-    arguments.add_argument("--skip_bad", type=cli.whole_number, default=0, help="faulty pairs that are no failure")
+    arguments.add_argument("--skip_bad", type=cli.whole_number, default=0, help="faulty pairs allowed in each split")
     arguments.add_argument("--workers", type=cli.positive_int, default=1, help="processes that read")
     return arguments
 
@@ -32,12 +32,9 @@ def work(args):
     print(check.depth_text(result))
     if check.doubt(result):
         print(check.doubt(result))
-    if len(result["faults"]) > args.skip_bad:
-        raise PipelineError(
-            "{} of {} pairs are faulty (allowed: {}); {} names them".format(
-                len(result["faults"]), result["pairs"], args.skip_bad, args.faults
-            )
-        )
+    problem = check.verdict(result, args.skip_bad)
+    if problem:
+        raise PipelineError("{}; {} names them".format(problem, args.faults))
     if args.json:
         files.write_json(args.json, result)
     print("{}: {} pairs, {} faulty".format(args.sheet, result["pairs"], len(result["faults"])))

@@ -4,7 +4,8 @@
         --size 480 640 --out results/data/pictures.json
 
 A row of the csv is `rgb file,depth file`, or with `train` or `test` as a third field; paths start from the csv's
-folder. With --rgb and --depth files of the same name are a pair. docs/data.md explains all of it.
+folder. With --rgb and --depth files of the same name are a pair. A number such as -3.4e38 must be written in one word
+with its flag: --hole=-3.4e38. docs/data.md explains all of it.
 """
 
 import sys

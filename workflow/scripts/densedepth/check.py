@@ -1,93 +1,199 @@
 """A look at all training and test data before anything is made of them: every pixel is read, every fault named."""
 
+import contextlib
 import csv
+import functools
 
 import numpy as np
 
 from . import files, visualize
-from .archives import Archive
+from .archives import Archive, size_text
 from .errors import PipelineError
-from .pictures import TEST, TRAIN
+from .pictures import TEST, TRAIN, Pictures
 from .pool import Progress, ordered
-from .sources import open_source
 from .testset import open_test_set
 
 FORMAT = 1
 BINS = 50
 SAMPLES = 12
 
-# Pairs a task: few enough to share the work, many enough that opening a large archive costs little beside them.
+# Pairs a task: few enough to share the work.
 _CHUNK = 500
 
 
 def check(source_path, test_path=None, workers=1):
     """Read all pairs of the source (see `sources.open_source`) and all images of the test archive `test_path`.
 
-    Returns {format, pairs, faults: [{row, rgb, problem}], holes (share of the pixels), farthest_m (the upper end of the
-    histogram), histogram (pixels in each of `BINS` bins from 0), nearest and median and greatest depth found, in
-    metres, test_images}. `row` counts the lines of the csv; it is 0 for a fault of the whole test archive.
+    Returns {format, source, pairs, faults: [{row, rgb, problem, split, skippable}], sizes: {size: pairs}, test_images}
+    and what `_depth_figures` tells. `row` counts the lines of the csv; it is 0 for a fault of the whole test archive.
+    `skippable` is whether `data.skip_bad` can leave the row out: it cannot where the row names no pair, nor where a
+    pair is of another size than most.
     """
-    splits = [TRAIN, TEST] if source_path.endswith(".json") else [TRAIN]
-    tasks = []
-    for split in splits:
-        with open_source(source_path, split) as source:
-            rows = source.rows(check_members=False) if isinstance(source, Archive) else source.rows()
-            farthest = _farthest(source)
-        tasks += [(source_path, split, rows[i : i + _CHUNK], farthest) for i in range(0, len(rows), _CHUNK)]
+    tasks, malformed, farthest = _tasks(source_path)
+    _tell(malformed)
     pairs = sum(len(task[2]) for task in tasks)
     print("reading {} pairs of {}".format(pairs, source_path), flush=True)
-    found = list(ordered(_look, tasks, min(workers, len(tasks)), Progress(pairs, "pairs")))
-    faults = [fault for part in found for fault in part["faults"]]
-    test_images = 0
-    if test_path:
-        test_images, problem = _test_archive(test_path)
-        faults += [{"row": 0, "rgb": test_path, "problem": problem}] if problem else []
-    histogram = sum(part["histogram"] for part in found)
-    known, pixels = int(histogram.sum()), sum(part["pixels"] for part in found)
+    try:
+        found = list(ordered(_look, tasks, max(1, min(workers, len(tasks))), Progress(max(1, pairs), "pairs")))
+    finally:
+        _kept_open.cache_clear()
+    sizes = _sizes(found)
+    odd = _odd_sizes(source_path, sizes)
+    _tell(odd)
     result = {
         "format": FORMAT,
         "source": source_path,
-        "pairs": pairs,
-        "test_images": test_images,
-        "faults": faults,
+        "pairs": pairs + len(malformed),
+        "test_images": 0,
+        "faults": malformed + [fault for part in found for fault in part["faults"]] + odd,
+        "sizes": {size: len(rows) for size, rows in sizes.items()},
+    }
+    if test_path:
+        result["test_images"], problem = _test_archive(test_path)
+        result["faults"] += [_fault(0, test_path, problem, TEST, skippable=False)] if problem else []
+    result.update(_depth_figures(found, farthest, _is_list(source_path)))
+    return result
+
+
+def _tasks(source_path):
+    """([task of `_look`], [fault of a row that names no pair], the farthest depth that is expected)."""
+    tasks, malformed, farthest = [], [], None
+    for split in _splits(source_path):
+        with _opened(source_path, split) as source:
+            rows = source.rows()
+            malformed += source.malformed if isinstance(source, _Lenient) else []
+            farthest = 10.0 if source.unit is None else float(source.max_depth)
+        tasks += [(source_path, split, rows[i : i + _CHUNK], farthest) for i in range(0, len(rows), _CHUNK)]
+    return tasks, malformed, farthest
+
+
+def _is_list(source_path):
+    return source_path.endswith(".json")
+
+
+def _splits(source_path):
+    return [TRAIN, TEST] if _is_list(source_path) else [TRAIN]
+
+
+def _opened(source_path, split):
+    """The source, as `sources.open_source` gives it, but an archive with all rows that can be used."""
+    return Pictures(source_path, split) if _is_list(source_path) else _Lenient(source_path)
+
+
+class _Lenient(Archive):
+    """An archive whose rows that name no pair are kept apart, in `malformed`, where `Archive` stops at the first."""
+
+    def __init__(self, path):
+        super().__init__(path)
+        self.malformed = []
+
+    def rows(self):
+        return [row for row in super().rows(check_members=False) if row is not None]
+
+    def _row(self, csv, number, line):
+        try:
+            return super()._row(csv, number, line)
+        except PipelineError as error:
+            self.malformed.append(_fault(number, line.strip()[:80], error, TRAIN, skippable=False))
+            return None
+
+
+@functools.lru_cache(maxsize=1)
+def _kept_open(source_path, split):
+    """The source, opened once in a worker: the directory of a large archive takes time."""
+    return _opened(source_path, split)
+
+
+def _fault(row, rgb, problem, split, skippable=True):
+    return {"row": row, "rgb": rgb, "problem": str(problem), "split": split, "skippable": skippable}
+
+
+def _tell(faults):
+    for fault in faults:
+        print(fault["problem"], flush=True)
+
+
+def _look(task, tick):
+    source_path, split, rows, farthest = task
+    source = _kept_open(source_path, split)
+    found = {"histogram": np.zeros(BINS, np.int64), "pixels": 0, "beyond": 0, "nearest": np.inf, "greatest": 0.0}
+    found.update(sizes={}, faults=[])
+    for row in rows:
+        try:
+            depth, beyond = _depth(source, row)
+        except PipelineError as error:
+            found["faults"].append(_fault(row.number, row.rgb, error, split))
+            _tell(found["faults"][-1:])
+        else:
+            found["sizes"].setdefault(size_text(depth.shape), []).append((row.number, row.rgb))
+            _count(found, depth, beyond, farthest)
+        tick(1)
+    return found
+
+
+def _depth(source, row):
+    """(depth in metres, number of pixels that are unknown for being too far) of `row`, whose picture is read too."""
+    if isinstance(source, Pictures):
+        return source.look(row)[1:]
+    return source.arrays(row)[1], 0
+
+
+def _count(found, depth, beyond, farthest):
+    """Add the pixels of `depth` to `found`."""
+    known = depth[depth > 0]
+    found["pixels"] += depth.size
+    found["beyond"] += beyond
+    bins = np.minimum(known * (BINS / farthest), BINS - 1).astype(np.int64)
+    found["histogram"] += np.bincount(bins, minlength=BINS)
+    if len(known):
+        found["nearest"] = min(found["nearest"], float(known.min()))
+        found["greatest"] = max(found["greatest"], float(known.max()))
+
+
+def _sizes(found):
+    """{size: [(row, picture)]} of all pairs."""
+    sizes = {}
+    for part in found:
+        for size, rows in part["sizes"].items():
+            sizes.setdefault(size, []).extend(rows)
+    return sizes
+
+
+def _odd_sizes(source_path, sizes):
+    """Faults for the pairs that are not of the size of most: a conversion stops at them."""
+    usual = max(sizes, key=lambda size: len(sizes[size]), default=None)
+    words = "{}: row {}, {}: is {}, where {} pairs are {}; all must have one size"
+    return [
+        _fault(*row, words.format(source_path, *row, size, len(sizes[usual]), usual), TRAIN, skippable=False)
+        for size, rows in sizes.items()
+        if size != usual
+        for row in rows
+    ]
+
+
+def _depth_figures(found, farthest, limited):
+    """The figures of the depth in the parts `found` of the data.
+
+    holes and beyond_max_depth: shares of the pixels; the second is part of the first, None where the source is not
+    `limited` by a max_depth. farthest_m: the upper end of the histogram. histogram: pixels in each of `BINS` bins from
+    0. nearest_m, median_m, greatest_m: of the depth found, if any.
+    """
+    histogram = sum((part["histogram"] for part in found), np.zeros(BINS, np.int64))
+    known, pixels = int(histogram.sum()), sum(part["pixels"] for part in found)
+    figures = {
         "holes": 1 - known / pixels if pixels else None,
+        "beyond_max_depth": sum(part["beyond"] for part in found) / pixels if pixels and limited else None,
         "farthest_m": farthest,
         "histogram": histogram.tolist(),
     }
     if known:
         middle = int(np.searchsorted(np.cumsum(histogram), (known + 1) // 2))
-        result["nearest_m"] = min(part["nearest"] for part in found)
-        result["greatest_m"] = max(part["greatest"] for part in found)
+        figures["nearest_m"] = min(part["nearest"] for part in found)
+        figures["greatest_m"] = max(part["greatest"] for part in found)
         # The middle of a bin may lie beyond all that was found.
         median = (middle + 0.5) * farthest / BINS
-        result["median_m"] = min(max(median, result["nearest_m"]), result["greatest_m"])
-    return result
-
-
-def _farthest(source):
-    return 10.0 if source.unit is None else float(source.max_depth)
-
-
-def _look(task, tick):
-    source_path, split, rows, farthest = task
-    histogram, pixels, faults = np.zeros(BINS, np.int64), 0, []
-    nearest, greatest = np.inf, 0.0
-    with open_source(source_path, split) as source:
-        for row in rows:
-            try:
-                _, depth = source.arrays(row)
-            except PipelineError as error:
-                faults.append({"row": row.number, "rgb": row.rgb, "problem": str(error)})
-                print(error, flush=True)
-            else:
-                known = depth[depth > 0]
-                pixels += depth.size
-                bins = np.minimum(known * (BINS / farthest), BINS - 1).astype(np.int64)
-                histogram += np.bincount(bins, minlength=BINS)
-                if len(known):
-                    nearest, greatest = min(nearest, float(known.min())), max(greatest, float(known.max()))
-            tick(1)
-    return {"histogram": histogram, "pixels": pixels, "faults": faults, "nearest": nearest, "greatest": greatest}
+        figures["median_m"] = min(max(median, figures["nearest_m"]), figures["greatest_m"])
+    return figures
 
 
 def _test_archive(path):
@@ -103,37 +209,70 @@ def _test_archive(path):
     return count, None
 
 
+def verdict(result, skip):
+    """Why a conversion or an evaluation would stop at the data, in words, or None.
+
+    As these count it: up to `skip` faulty pairs of each split are left out.
+    """
+    rows = [fault for fault in result["faults"] if fault["row"]]
+    counts = {
+        split: sum(fault["split"] == split and fault["skippable"] for fault in rows)
+        for split in _splits(result["source"])
+    }
+    fixed = sum(not fault["skippable"] for fault in rows)
+    words = []
+    if fixed or max(counts.values()) > skip:
+        each = ", ".join("{}: {}".format(*count) for count in counts.items())
+        words.append(
+            "{} of {} pairs are faulty ({}; allowed in each: {})".format(len(rows), result["pairs"], each, skip)
+        )
+    if fixed:
+        words.append("{} of them cannot be left out".format(fixed))
+    if len(rows) < len(result["faults"]):
+        words.append("the test archive is faulty")
+    return "; ".join(words) or None
+
+
 def depth_text(result):
     """The depth that `check` has found, in words."""
+    if "median_m" not in result:
+        return "no depth"
     words = "depth {nearest_m:.2f} to {greatest_m:.2f} m, median {median_m:.2f} m, {holes:.1%} unknown"
-    return words.format(**result) if "median_m" in result else "no depth"
+    if result["beyond_max_depth"] is not None:
+        words += " ({beyond_max_depth:.1%} beyond max_depth)"
+    return words.format(**result)
 
 
 def doubt(result):
     """What looks like a wrong unit, in words, or None."""
-    if "median_m" in result and result["greatest_m"] < 0.05 * result["farthest_m"]:
+    if "median_m" not in result:
+        return None
+    words = None
+    if result["greatest_m"] < 0.05 * result["farthest_m"]:
         words = (
             "warning: no depth beyond {greatest_m:.2f} m, where up to {farthest_m:g} m are expected; is the unit right?"
         )
-        return words.format(**result)
-    return None
+    elif (result["beyond_max_depth"] or 0) > 1 - result["holes"]:
+        words = (
+            "warning: more depth is at max_depth ({farthest_m:g} m) or beyond than below it; are metres_per_unit, "
+            "max_depth and hole right?"
+        )
+    return words and words.format(**result)
 
 
 def draw(path, source_path, result):
     """Draw a sheet of pairs spread over the data to the PNG `path`, with histograms of their depth and of all."""
-    faulty = {(fault["row"], fault["rgb"]) for fault in result["faults"]}
-    chosen = []
-    for split in [TRAIN, TEST] if source_path.endswith(".json") else [TRAIN]:
-        with open_source(source_path, split) as source:
-            rows = source.rows(check_members=False) if isinstance(source, Archive) else source.rows()
-        chosen += [(split, row) for row in rows if (row.number, row.rgb) not in faulty]
-    count = min(SAMPLES, len(chosen))
-    samples = []
-    for i in range(count):
-        split, row = chosen[(2 * i + 1) * len(chosen) // (2 * count)]
-        with open_source(source_path, split) as source:
-            rgb, depth = source.arrays(row)
-        samples.append(("row {} ({}): {}".format(row.number, split, row.rgb), rgb, depth))
+    faulty = {(fault["split"], fault["row"]) for fault in result["faults"]}
+    with contextlib.ExitStack() as stack:
+        chosen = []
+        for split in _splits(source_path):
+            source = stack.enter_context(_opened(source_path, split))
+            chosen += [(source, split, row) for row in source.rows() if (split, row.number) not in faulty]
+        count = min(SAMPLES, len(chosen))
+        samples = []
+        for i in range(count):
+            source, split, row = chosen[(2 * i + 1) * len(chosen) // (2 * count)]
+            samples.append(("row {} ({}): {}".format(row.number, split, row.rgb), *source.arrays(row)))
     if samples:
         title = "{} pairs, {} faulty; {}".format(result["pairs"], len(result["faults"]), depth_text(result))
         visualize.draw_sheet(path, title, samples, result["histogram"], result["farthest_m"])
@@ -142,6 +281,6 @@ def draw(path, source_path, result):
 def write_faults(path, result):
     """The faulty rows as a csv: row, rgb, problem."""
     with files.atomic_path(path) as temporary, open(temporary, "w", encoding="utf-8", newline="") as stream:
-        writer = csv.DictWriter(stream, ["row", "rgb", "problem"], lineterminator="\n")
+        writer = csv.DictWriter(stream, ["row", "rgb", "problem"], extrasaction="ignore", lineterminator="\n")
         writer.writeheader()
         writer.writerows(result["faults"])

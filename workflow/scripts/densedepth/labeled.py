@@ -34,8 +34,8 @@ def write(labeled, splits, out):
             source = stack.enter_context(hdf5.open_file(labeled))
         except OSError as error:
             raise PipelineError("{}: cannot be opened as a MATLAB 7.3 file ({})".format(labeled, error)) from None
-        images = _variable(source, labeled, "images", (3, _COLUMNS, _ROWS))
-        depths = _variable(source, labeled, "depths", (_COLUMNS, _ROWS))
+        images = _variable(source, labeled, "images", (3, _COLUMNS, _ROWS), "uint8")
+        depths = _variable(source, labeled, "depths", (_COLUMNS, _ROWS), "float")
         count = min(len(images), len(depths))
         wrong = [number for number in numbers if not 1 <= number <= count]
         if wrong:
@@ -60,8 +60,8 @@ def write(labeled, splits, out):
     return len(numbers)
 
 
-def _variable(source, path, name, shape):
-    """The dataset `name`, whose entries have `shape`."""
+def _variable(source, path, name, shape, kind):
+    """The dataset `name`, whose entries have `shape` and numbers of `kind`: uint8, or float of any width."""
     if name not in source:
         raise PipelineError("{}: has no variable {}; it has {}".format(path, name, ", ".join(sorted(source)) or "none"))
     found = source[name]
@@ -69,6 +69,12 @@ def _variable(source, path, name, shape):
         raise PipelineError(
             "{}: {} has shape {}, where (images, {}) belongs".format(
                 path, name, found.shape, ", ".join(map(str, shape))
+            )
+        )
+    if found.dtype != np.uint8 if kind == "uint8" else found.dtype.kind != "f":
+        raise PipelineError(
+            "{}: {} has dtype {}, where {} belongs; is it nyu_depth_v2_labeled.mat as NYU publishes it?".format(
+                path, name, found.dtype, kind
             )
         )
     return found

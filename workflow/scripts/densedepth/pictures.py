@@ -23,6 +23,9 @@ from .errors import PipelineError
 FORMAT = 1
 TRAIN, TEST = "train", "test"
 
+# Names of folders, in lower case, by which somebody means a split.
+_SPLIT_FOLDERS = {TRAIN, TEST, "training", "testing", "val", "valid", "validation"}
+
 RGB_SUFFIXES = (".jpg", ".jpeg", ".png", ".npy")
 DEPTH_SUFFIXES = (".png", ".npy")
 
@@ -30,6 +33,12 @@ DEPTH_SUFFIXES = (".png", ".npy")
 _ASPECT_TOLERANCE = 0.01
 _QUALITY = 95
 _SIXTEEN_BITS = 65535
+
+# Faulty rows of a csv that are named one by one.
+_NAMED = 100
+
+# The orientations of EXIF by which Pillow turns or mirrors a picture.
+_TURNED = range(2, 9)
 
 _READING = (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError)
 
@@ -43,10 +52,10 @@ def listed(size, metres_per_unit, max_depth, hole=0, table=None, rgb=None, depth
 
     The split is given by the third column of the csv, or by folders `train` and `test` in which all pictures of the two
     folders lie; else `test_share` of the pairs, at least one, is drawn by `seed`. Raises PipelineError with file and
-    row for what is not there or not unique.
+    row for what is not there or not unique, for a file that is for both train and test, and for folders that only look
+    like a split; and for a number that cannot be.
     """
-    if not (metres_per_unit > 0 and max_depth > 0):
-        raise PipelineError("metres_per_unit {} and max_depth {}: must be above 0".format(metres_per_unit, max_depth))
+    _check_numbers(metres_per_unit, max_depth, hole)
     rows = _csv_rows(table) if table else _folder_rows(rgb, depth)
     where = table or rgb
     given = {split for _, _, _, split in rows} != {None}
@@ -56,13 +65,7 @@ def listed(size, metres_per_unit, max_depth, hole=0, table=None, rgb=None, depth
     for split in (TRAIN, TEST):
         if not any(row[3] == split for row in rows):
             raise PipelineError("{}: no pair is for {}; both train and test are needed".format(where, split))
-    trained = {row[1]: row[0] for row in rows if row[3] == TRAIN}
-    for number, path, _, split in rows:
-        if split == TEST and path in trained:
-            raise PipelineError(
-                "{}: row {}: {} is for test, and in row {} for train; the test must be on pictures that were not "
-                "trained on".format(where, number, path, trained[path])
-            )
+    _check_leaks(rows, where)
     return {
         "format": FORMAT,
         "source": [table] if table else [rgb, depth],
@@ -75,39 +78,98 @@ def listed(size, metres_per_unit, max_depth, hole=0, table=None, rgb=None, depth
     }
 
 
+def _check_numbers(metres_per_unit, max_depth, hole):
+    for key, value in (("metres_per_unit", metres_per_unit), ("max_depth", max_depth)):
+        if not 0 < value < np.inf:
+            raise PipelineError("{} {}: must be a finite number above 0".format(key, value))
+    if not np.isfinite(hole):
+        raise PipelineError(
+            "hole {}: must be a finite number; values that are not finite are always unknown".format(hole)
+        )
+
+
+def _check_leaks(rows, where):
+    """Raise PipelineError for a file that is for train and for test, however its two paths are spelled."""
+    folders = {}
+    trained = {
+        _real_path(path, folders): (row[0], path) for row in rows if row[3] == TRAIN for path in (row[1], row[2])
+    }
+    for row in rows:
+        for path in (row[1], row[2]) if row[3] == TEST else ():
+            number, other = trained.get(_real_path(path, folders), (None, None))
+            if number is not None:
+                raise PipelineError(
+                    "{}: row {}: {} is for test, and in row {} for train{}; the test must be on pictures that were not "
+                    "trained on: take one of the rows out, or have both for the same".format(
+                        *(where, row[0], path, number, "" if other == path else " as {}".format(other))
+                    )
+                )
+
+
+def _real_path(path, folders):
+    """`os.path.realpath` of a file. folders: {folder: its real path}, what is known already; it is added to."""
+    folder, name = os.path.split(path)
+    if folder not in folders:
+        folders[folder] = os.path.realpath(folder)
+    path = os.path.join(folders[folder], name)
+    return os.path.realpath(path) if os.path.islink(path) else path
+
+
 def _csv_rows(table):
     try:
         with open(table, encoding="utf-8-sig", newline="") as stream:
             lines = [[field.strip() for field in line] for line in csv.reader(stream)]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise PipelineError("{}: cannot be read as a csv in UTF-8 ({})".format(table, _words(error))) from None
-    folder = os.path.dirname(table)
-    rows = []
+    rows, faults = [], []
     for number, fields in enumerate(lines, 1):
         if not any(fields) or (number == 1 and [field.lower() for field in fields[:2]] == ["rgb", "depth"]):
             continue
-        where = "{}: row {}".format(table, number)
-        if len(fields) not in (2, 3) or not all(fields):
-            raise PipelineError(
-                "{}: {!r} is not `rgb file,depth file` or `rgb file,depth file,train|test`".format(
-                    where, ",".join(fields)[:80]
-                )
-            )
-        if len(fields) == 3 and fields[2] not in (TRAIN, TEST):
-            raise PipelineError("{}: split {!r} is neither train nor test".format(where, fields[2]))
-        if rows and (rows[0][3] is None) != (len(fields) == 2):
-            raise PipelineError("{}: some rows name a split and some do not".format(where))
-        rgb, depth = (os.path.join(folder, name) for name in fields[:2])
-        _check_suffix(rgb, RGB_SUFFIXES, where)
-        _check_suffix(depth, DEPTH_SUFFIXES, where)
-        rows.append((number, rgb, depth, fields[2] if len(fields) == 3 else None))
+        try:
+            rows.append(_csv_row(table, number, fields))
+        except PipelineError as error:
+            faults.append(str(error))
+    _refuse(faults)
     if not rows:
         raise PipelineError("{}: has no rows".format(table))
+    for row in rows:
+        if (row[3] is None) != (rows[0][3] is None):
+            raise PipelineError("{}: row {}: some rows name a split and some do not".format(table, row[0]))
     if not any(os.path.exists(row[1]) for row in rows):
+        hint = "; folders are parted by /" if "\\" in rows[0][1] else ""
         raise PipelineError(
-            "{}: none of its pictures is there, such as {}; paths start from the csv's folder".format(table, rows[0][1])
+            "{}: none of its pictures is there, such as {}; paths start from the csv's folder{}".format(
+                table, rows[0][1], hint
+            )
         )
     return rows
+
+
+def _csv_row(table, number, fields):
+    """(number, picture, depth, split or None) of a line of the csv."""
+    where = "{}: row {}".format(table, number)
+    if len(fields) not in (2, 3) or not all(fields):
+        raise PipelineError(
+            "{}: {!r} is not `rgb file,depth file` or `rgb file,depth file,train|test`".format(
+                where, ",".join(fields)[:80]
+            )
+        )
+    if len(fields) == 3 and fields[2] not in (TRAIN, TEST):
+        raise PipelineError("{}: split {!r} is neither train nor test".format(where, fields[2]))
+    rgb, depth = (os.path.join(os.path.dirname(table), name) for name in fields[:2])
+    _check_suffix(rgb, RGB_SUFFIXES, where)
+    _check_suffix(depth, DEPTH_SUFFIXES, where)
+    return number, rgb, depth, fields[2] if len(fields) == 3 else None
+
+
+def _refuse(faults):
+    """Raise PipelineError with the first of `faults`; of several each is named in a line before."""
+    if len(faults) > 1:
+        print("\n".join(faults[:_NAMED]), flush=True)
+        more = "" if len(faults) <= _NAMED else "the first {} ".format(_NAMED)
+        raise PipelineError("{}; {} rows are faulty, {}named above".format(faults[0], len(faults), more))
+    if faults:
+        raise PipelineError(faults[0])
 
 
 def _check_suffix(path, suffixes, where):
@@ -126,12 +188,31 @@ def _folder_rows(rgb, depth):
                     folder, here[alone[0]], other, len(alone), len(here)
                 )
             )
-    first = {name.partition("/")[0] for name in pictures}
-    given = first <= {TRAIN, TEST} and all("/" in name for name in pictures)
+    given = _given_by_folders(rgb, pictures)
     return [
         (number, pictures[name], depths[name], name.partition("/")[0] if given else None)
         for number, name in enumerate(sorted(pictures), 1)
     ]
+
+
+def _given_by_folders(folder, pictures):
+    """Whether all `pictures` ({path below `folder` without suffix: path}) lie in its folders `train` and `test`.
+
+    Raises PipelineError where others stand beside such folders: a drawn split would mix what is kept apart.
+    """
+    tops, odd = set(), set()
+    for name, path in pictures.items():
+        top, below, _ = name.partition("/")
+        tops.update([top] if below else [])
+        if not below or top not in (TRAIN, TEST):
+            odd.add(top + "/" if below else os.path.basename(path))
+    if odd and any(top.lower() in _SPLIT_FOLDERS for top in tops):
+        named = ", ".join(sorted(odd)[:5]) + (", ..." if len(odd) > 5 else "")
+        raise PipelineError(
+            "{}: a split by folders needs all pictures in `train` and `test`, but there is {}; rename or take it out, "
+            "here and in the folder of the depths, or give a csv with a third column".format(folder, named)
+        )
+    return not odd
 
 
 def _by_name(folder, suffixes):
@@ -139,19 +220,33 @@ def _by_name(folder, suffixes):
     if not os.path.isdir(folder):
         raise PipelineError("{}: no such folder".format(folder))
     found = {}
-    for parent, _, names in sorted(os.walk(folder)):
-        for name in sorted(names):
-            stem, suffix = os.path.splitext(name)
-            if suffix.lower() not in suffixes or name.startswith("."):
-                continue
-            path = os.path.join(parent, name)
-            key = os.path.relpath(os.path.join(parent, stem), folder).replace(os.sep, "/")
-            if key in found:
-                raise PipelineError("{}: {} and {} have one name; remove one".format(folder, found[key], path))
-            found[key] = path
+    for path in _files_below(folder):
+        stem, suffix = os.path.splitext(path)
+        if suffix.lower() not in suffixes or os.path.basename(path).startswith("."):
+            continue
+        key = os.path.relpath(stem, folder).replace(os.sep, "/")
+        if key in found:
+            raise PipelineError("{}: {} and {} have one name; remove one".format(folder, found[key], path))
+        found[key] = path
     if not found:
         raise PipelineError("{}: has no file that ends in {}".format(folder, ", ".join(suffixes)))
     return found
+
+
+def _files_below(folder, above=()):
+    """Yield the paths of all files below `folder`, links to folders followed, but not those that lead back up.
+
+    above: the real paths of the folders that `folder` is in.
+    """
+    above += (os.path.realpath(folder),)
+    with os.scandir(folder) as entries:
+        entries = sorted(entries, key=lambda entry: entry.name)
+    for entry in entries:
+        # Unlike that of the entry, this answer is no error for a link to itself.
+        if not (os.path.isdir(entry.path) if entry.is_symlink() else entry.is_dir()):
+            yield entry.path
+        elif os.path.realpath(entry.path) not in above:
+            yield from _files_below(entry.path, above)
 
 
 def _drawn(count, share, seed, where):
@@ -185,8 +280,11 @@ class Pictures:
     def __exit__(self, *exception):
         pass
 
-    def rows(self):
-        """The `Row`s of the split, in the order of the list."""
+    def rows(self, check_members=True):
+        """The `Row`s of the split, in the order of the list; that a file is not there is seen when its pair is read.
+
+        check_members: as in `archives.Archive.rows`, and without effect.
+        """
         return [
             Row(entry["row"], entry["rgb"], entry["depth"])
             for entry in self._content["rows"]
@@ -199,7 +297,8 @@ class Pictures:
         The depth has 16 bits, metres = value * `unit`, 0 is a hole. A picture that is of the right size and form keeps
         its bytes, others become JPEG. Every pixel is read, whatever `check`. Raises PipelineError with row and file.
         """
-        image, depth = self._read(row)
+        image, measured = self._read(row)
+        depth = self._near(measured)
         stored = np.round(depth / self.unit).astype(np.uint16)
         # What is nearer than half a step would become a hole.
         stored[(stored == 0) & (depth > 0)] = 1
@@ -210,35 +309,45 @@ class Pictures:
 
     def arrays(self, row):
         """(rgb uint8 (H, W, 3), depth float32 (H, W) in metres, 0 for holes) of `row`, of the size of the list."""
-        image, depth = self._read(row)
-        return np.asarray(fit_image(image, self.size)), depth
+        return self.look(row)[:2]
+
+    def look(self, row):
+        """What `arrays` gives, and the number of pixels that are holes for a depth of `max_depth` or more."""
+        image, measured = self._read(row)
+        beyond = int((measured >= self.max_depth).sum())
+        return np.asarray(fit_image(image, self.size)), self._near(measured), beyond
 
     def _read(self, row):
+        """The picture, and the depth of the list's size: metres, however great, 0 for what was not measured."""
         image = self._picture(row)
-        depth = self._metres(row)
+        measured = self._measured(row)
         width, height = image.size
-        if abs(width * depth.shape[0] / (height * depth.shape[1]) - 1) > _ASPECT_TOLERANCE:
+        if abs(width * measured.shape[0] / (height * measured.shape[1]) - 1) > _ASPECT_TOLERANCE:
             raise self._error(
                 row,
                 row.rgb,
                 "is {}, its depth {} is {}; the two must show the same view",
-                *(size_text((height, width)), row.depth, size_text(depth.shape)),
+                *(size_text((height, width)), row.depth, size_text(measured.shape)),
             )
-        fitted = fit_depth(depth, self.size)
-        if not fitted.any():
+        fitted = fit_depth(measured, self.size)
+        if not self._near(fitted).any():
             raise self._error(
                 row,
                 row.depth,
                 "no pixel has a depth below {} m; check metres_per_unit, hole and max_depth (greatest found: {})",
-                *(self.max_depth, self._largest(row)),
+                *(self.max_depth, "{:.4g} m".format(measured.max()) if measured.any() else "none"),
             )
         return image, fitted
+
+    def _near(self, measured):
+        """Depth float32 in metres, 0 for holes and from `max_depth` on."""
+        return np.where(measured < self.max_depth, measured, 0).astype(np.float32)
 
     def _picture(self, row):
         """The picture, upright, RGB."""
         if row.rgb.lower().endswith(".npy"):
             array = self._array(row, row.rgb)
-            if array.dtype != np.uint8 or array.ndim != 3 or array.shape[2] != 3:
+            if array.dtype != np.uint8 or array.ndim != 3 or array.shape[2] != 3 or not array.size:
                 raise self._error(
                     row, row.rgb, "is {} {}, where uint8 (height, width, 3) belongs", array.dtype, array.shape
                 )
@@ -251,27 +360,18 @@ class Pictures:
         except _READING as error:
             raise self._error(row, row.rgb, "cannot be read as a picture ({})", _words(error)) from None
 
-    def _metres(self, row):
-        """Depth (H, W) float32 in metres, 0 for holes."""
-        metres = self._measured(row)
-        return np.where(metres < self.max_depth, metres, 0).astype(np.float32)
-
     def _measured(self, row):
-        """Depth in metres however great, 0 for holes."""
+        """Depth in metres, however great, 0 for what was not measured."""
         values = self._stored(row)
         with np.errstate(invalid="ignore"):
             metres = values.astype(np.float64) * self._content["metres_per_unit"]
             return np.where(np.isfinite(metres) & (metres > 0) & (values != self._content["hole"]), metres, 0)
 
-    def _largest(self, row):
-        largest = self._measured(row).max()
-        return "{:.4g} m".format(largest) if largest > 0 else "none"
-
     def _stored(self, row):
         if row.depth.lower().endswith(".npy"):
             values = self._array(row, row.depth)
             values = values[..., 0] if values.ndim == 3 and values.shape[2] == 1 else values
-            if values.ndim != 2 or values.dtype.kind not in "uif":
+            if values.ndim != 2 or values.dtype.kind not in "uif" or not values.size:
                 raise self._error(
                     row, row.depth, "is {} {}, where numbers (height, width) belong", values.dtype, values.shape
                 )
@@ -303,8 +403,8 @@ class Pictures:
         with open(path, "rb") as stream:
             data = stream.read()
         with Image.open(io.BytesIO(data)) as stored:
-            as_stored = stored.mode == "RGB" and stored.format in ("JPEG", "PNG") and not stored.getexif().get(0x0112)
-        return data if as_stored else None
+            turned = stored.getexif().get(0x0112) in _TURNED
+            return data if stored.mode == "RGB" and stored.format in ("JPEG", "PNG") and not turned else None
 
     def _error(self, row, path, text, *values):
         where = "{}: row {}, {}: ".format(self._content["source"][0], row.number, path)
