@@ -29,6 +29,7 @@ def bridge(monkeypatch):
     # What the platform sets itself is taken back as well.
     monkeypatch.setenv("JOB_ID", "test")
     monkeypatch.setenv("ENABLE_FORCE_V2_CONTROL", "1")
+    monkeypatch.setenv("HCCL_CONNECT_TIMEOUT", "600")
     import npu_bridge
 
     del npu_bridge.calls[:]

@@ -1,12 +1,13 @@
 """What the platform ascend asks of the bridge, in which order, and the graph that comes of it."""
 
 import os
+import runpy
 import subprocess
 import sys
 
 import numpy as np
 import pytest
-from densedepth import checkpoints, files, network, optim, platforms, rank_table, training
+from densedepth import checkpoints, files, network, optim, platforms, rank_table, ranks, training
 from densedepth.errors import PipelineError
 from densedepth.model import Model
 from densedepth.platforms.base import Options
@@ -17,7 +18,12 @@ from scenes import write_records
 SCRIPTS = os.path.dirname(os.path.dirname(training.__file__))
 DOUBLES = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "doubles")
 # The stages that compute on the host.
-HOST = ["evaluate", "ckpt2pb", "infer_from_pb", "test", "dataset_tool_tf", "draw_gallery", "import_weights"]
+HOST = sorted(
+    name[: -len(".py")]
+    for name in os.listdir(SCRIPTS)
+    # The settings are checked by the interpreter of Snakemake.
+    if name.endswith(".py") and name not in ("train.py", "cli.py", "check_config.py")
+)
 
 
 def options(is_loss_scale=True, **extra):
@@ -25,7 +31,8 @@ def options(is_loss_scale=True, **extra):
 
 
 def started(is_loss_scale=True, **extra):
-    platform = platforms.create("ascend", options(is_loss_scale, **extra))
+    here = ranks.find(os.environ, 60)
+    platform = platforms.create("ascend", options(is_loss_scale, **extra)._replace(ranks=here))
     platform.start()
     return platform
 
@@ -129,6 +136,14 @@ def test_a_rank_of_slurm_gets_the_names_that_the_engine_reads(eight, monkeypatch
     assert found == ["5", "8", "5", "600"]
 
 
+def test_one_device_leaves_a_rank_table_aside(eight, monkeypatch, capsys):
+    for name in ("RANK_ID", "RANK_SIZE"):
+        monkeypatch.delenv(name)
+    platform = started()
+    assert (platform.rank, platform.size) == (0, 1) and "RANK_TABLE_FILE" not in os.environ
+    assert "RANK_TABLE_FILE is left aside" in capsys.readouterr().out
+
+
 def test_what_the_user_has_set_of_the_environment_stays(bridge, monkeypatch, tmp_path):
     monkeypatch.setenv("HCCL_CONNECT_TIMEOUT", "1800")
     monkeypatch.setenv("JOB_ID", "mine")
@@ -145,10 +160,11 @@ def test_what_the_user_has_set_of_the_environment_stays(bridge, monkeypatch, tmp
 
 
 def test_what_the_engine_reads_is_set(bridge, monkeypatch):
-    monkeypatch.delenv("JOB_ID")
-    monkeypatch.delenv("ENABLE_FORCE_V2_CONTROL")
+    for name in ("JOB_ID", "ENABLE_FORCE_V2_CONTROL", "HCCL_CONNECT_TIMEOUT"):
+        monkeypatch.delenv(name)
     started()
     assert (os.environ["JOB_ID"], os.environ["ENABLE_FORCE_V2_CONTROL"]) == ("densedepth", "1")
+    assert os.environ["HCCL_CONNECT_TIMEOUT"] == "600"
 
 
 # --- the session ---
@@ -297,8 +313,8 @@ def test_broadcast_covers_the_whole_state(eight, graph):
     assert all(len(call["tensor"]) == 1 and call["root_rank"] == 0 for call in calls)
     floats = {v.op.name for v in tf.global_variables() if v.dtype.base_dtype.is_floating}
     assert floats <= sent and len(calls) == len(tf.global_variables())
-    # Whether the device broadcasts int64 is not documented.
-    assert {call["tensor"][0].dtype.base_dtype for call in calls} == {tf.float32, tf.int32}
+    # Not every version broadcasts int64; and nothing says that types may be fused.
+    assert {(call["tensor"][0].dtype.base_dtype, call["fusion"]) for call in calls} == {(tf.float32, 2), (tf.int32, 0)}
     assert {op.inputs[0].op.name for op in graph_assigns(operation)} == {v.op.name for v in tf.global_variables()}
     assert {"x/Adam", "beta1_power", "loss_scale"} <= sent
     with tf.Session() as session:
@@ -439,9 +455,10 @@ def watch(monkeypatch):
     return seen
 
 
-def _as_rank(rank, records, folder, monkeypatch):
+def _as_rank(rank, records, folder, monkeypatch, start=None):
     """A training by `rank` of eight: its graph, and the names of what its session runs until the first step's end."""
     monkeypatch.setenv("RANK_ID", str(rank))
+    first = 1 if start else 0
     ran, graphs = [], []
     run = tf.Session.run
 
@@ -449,26 +466,50 @@ def _as_rank(rank, records, folder, monkeypatch):
         if not graphs:
             flat = tf.nest.flatten(fetches)
             ran.append(
-                ([getattr(fetch, "name", fetch) for fetch in flat], sorted(feed.name for feed in feed_dict or {}))
+                (
+                    [getattr(fetch, "name", fetch) for fetch in flat],
+                    sorted(getattr(feed, "name", feed) for feed in feed_dict or {}),
+                )
             )
         if isinstance(fetches, dict) and "train" in fetches:
+            assert self._config == platform.session_config()
             graphs.append(self.graph.as_graph_def())
         return run(self, fetches, feed_dict=feed_dict, **rest)
 
     with monkeypatch.context() as patch:
         patch.setattr(tf.Session, "run", watched)
-        train(records, folder, started(), 0, 1)
+        platform = started()
+        train(records, folder, platform, first, first + 1, start=start)
     return graphs[0], ran
 
 
-def test_every_rank_has_the_same_graph_and_makes_the_same_calls(eight, records, tmp_path, monkeypatch):
+@pytest.mark.parametrize("begun", [False, True], ids=["new", "from a checkpoint"])
+def test_every_rank_has_the_same_graph_and_makes_the_same_calls(eight, records, tmp_path, monkeypatch, begun):
+    start = train(records, tmp_path / "start", platforms.create("cpu_gpu", options()), 0, 1) if begun else None
     (first, calls), (other, other_calls) = (
-        _as_rank(rank, records, tmp_path / str(rank), monkeypatch) for rank in (0, 5)
+        _as_rank(rank, records, tmp_path / str(rank), monkeypatch, start) for rank in (0, 5)
     )
-    assert calls == other_calls and len(calls) > 4
+    assert calls == other_calls and len(calls) > 3
     assert [node.name for node in first.node] == [node.name for node in other.node]
     # The input's functions are registered under running numbers, which a process of its own would count alike.
     assert not [a.name for a, b in zip(first.node, other.node) if a != b and "Dataset" not in a.op]
+    _assert_in_training(first, calls)
+
+
+def _assert_in_training(graph, calls):
+    """What the tests above show of the platform, in the graph of a training and in what its session runs."""
+    nodes = {node.name: node for node in graph.node}
+    kept = {name for name, node in nodes.items() if "_keep_dtype" in node.attr}
+    # The loss, and the figures of all ranks.
+    shared = [name for name in nodes if name.startswith("HcomAllReduce") and name in kept]
+    assert len(kept) > 50 and len(shared) == 1
+    assert not [name for name in kept if name.startswith("gradients")]
+    run = [name for names, _ in calls for name in names if name in nodes]
+    broadcasts = [name for name in run if any(i.startswith("^HcomBroadcast") for i in nodes[name].input)]
+    assert len(broadcasts) == 1
+    variables = [name for name, node in nodes.items() if node.op in ("VariableV2", "Variable")]
+    assigned = {nodes[i[1:]].input[0] for i in nodes[broadcasts[0]].input if nodes[i[1:]].op == "Assign"}
+    assert len(variables) > 30 and assigned == set(variables)
 
 
 # Operations that stay on the host.
@@ -540,13 +581,57 @@ def test_the_launcher_starts_each_rank_with_its_device_and_folder(bridge, record
     side = files.read_json(str(tmp_path / "run" / "c" / "epoch1" / "model.json"))
     assert side["performance"]["world_size"] == 2 and side["global_step"] == 2
     assert sorted(os.listdir(str(tmp_path / "run" / "ranks"))) == ["rank0", "rank1"]
+    assert "train" in (tmp_path / "run" / "ranks" / "rank1" / "log").read_text()
 
 
-def test_training_in_loops_counts_their_steps(bridge, records, tmp_path, capsys):
-    folder = train(records, tmp_path / "a", started(iterations_per_loop="2"), 0, 1, steps=4, log_every=2)
+def test_training_in_loops_counts_their_steps(bridge, records, tmp_path, monkeypatch):
+    seen = watch(monkeypatch)
+    folder = train(records, tmp_path / "a", started(iterations_per_loop="4"), 0, 1, steps=12, log_every=4)
+    assert {name for _, fetches, _ in seen for key, name in fetches if key == "train"} == {"IterationOp"}
     with open(os.path.join(folder, "history.jsonl")) as stream:
-        assert stream.read().count('"steps": 2') == 2
-    assert files.read_json(os.path.join(folder, "model.json"))["global_step"] == 4
+        assert stream.read().count('"steps": 4') == 3
+    side = files.read_json(os.path.join(folder, "model.json"))
+    assert side["global_step"] == 12
+    # The first run, in which the device compiles, is not timed.
+    assert side["performance"]["timed_steps"] == 8
+
+
+def test_overflows_without_end_are_told(bridge, records, tmp_path, monkeypatch):
+    monkeypatch.setattr(training, "_MOST_SKIPPED", 2)
+    platform = started(loss_scale="4")
+    monkeypatch.setattr(platform, "figures", lambda: {"loss_scale": tf.constant(4.0), "skipped": tf.constant(1.0)})
+    with pytest.raises(PipelineError, match="2 steps in a row overflowed at a loss scale of 4"):
+        train(records, tmp_path / "a", platform, 0, 1, steps=3)
+    assert not os.path.exists(str(tmp_path / "a" / "epoch1"))
+
+
+def test_another_precision_does_not_go_on_from_what_is_there(bridge, records, tmp_path, capsys):
+    train(records, tmp_path / "a", started(), 0, 1)
+    capsys.readouterr()
+    train(records, tmp_path / "a", started(), 0, 1)
+    assert "kept by an earlier call" in capsys.readouterr().out
+    train(records, tmp_path / "a", started(is_loss_scale=False), 0, 1)
+    assert "starting from random weights" in capsys.readouterr().out
+
+
+def test_ranks_of_another_launcher_must_be_asked_for(bridge, records, tmp_path):
+    command = [sys.executable, os.path.join(SCRIPTS, "train.py"), "--train_tfrecords", records, "--platform", "ascend"]
+    process = subprocess.run(
+        command,
+        env=dict(os.environ, RANK_ID="1", RANK_SIZE="8"),
+        cwd=str(tmp_path),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.returncode == 1
+    assert "RANK_SIZE = 8 in the environment: give --is_distributed true" in process.stderr
+
+
+def test_the_evaluation_is_found_from_the_folder_of_a_rank(monkeypatch):
+    monkeypatch.chdir(os.path.dirname(SCRIPTS))
+    program = runpy.run_path(os.path.join("scripts", "train.py"))["_EVALUATE"]
+    assert os.path.isabs(program) and os.path.isfile(program)
 
 
 @pytest.mark.parametrize("changes", [dict(steps=3, log_every=2), dict(steps=4, log_every=1)])

@@ -37,7 +37,7 @@ def test_each_option_goes_into_its_field(tmp_path):
         "session_device_id": ("3", ("i", 3)),
         "modify_mixlist": (str(mixlist), ("s", str(mixlist))),
         "optypelist_for_implmode": ("Pooling,SoftmaxV2", ("s", "Pooling,SoftmaxV2")),
-        "variable_memory_max_size": ("5*1024*1024*1024", ("s", "5*1024*1024*1024")),
+        "variable_memory_max_size": ("5*1024*1024*1024", ("s", "5368709120")),
         "graph_memory_max_size": ("27917287424", ("s", "27917287424")),
         "op_compiler_cache_mode": ("enable", ("s", "enable")),
         "op_compiler_cache_dir": (str(tmp_path), ("s", str(tmp_path))),

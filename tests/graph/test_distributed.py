@@ -116,7 +116,7 @@ def test_the_speed_is_measured_over_all_steps_of_each_device(records, tmp_path):
 
 def test_rank_0_alone_writes(undisturbed):
     folder, log = undisturbed
-    assert sorted(os.listdir(str(folder))) == ["checkpoints", "tensorboard"]
+    assert sorted(os.listdir(str(folder))) == ["checkpoints", "ranks", "tensorboard"]
     assert len(os.listdir(str(folder / "tensorboard"))) == 1
     assert os.listdir(str(folder / "checkpoints" / "state")) == ["lock"]
     assert log.count("epoch 2/2 step 2/2") == 1

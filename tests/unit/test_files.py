@@ -1,5 +1,6 @@
 """Files are whole or absent; locks are exclusive."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -104,6 +105,16 @@ def test_what_a_killed_process_has_left_is_removed_when_the_file_is_written_agai
     with files.atomic_folder(str(tmp_path / "folder")):
         pass
     assert sorted(tmp_path.iterdir()) == sorted(others + [tmp_path / "a.json", tmp_path / "folder"])
+
+
+def test_without_locks_the_work_goes_on(tmp_path, monkeypatch, capsys):
+    def none(*arguments):
+        raise OSError(errno.ENOSYS, "Function not implemented")
+
+    monkeypatch.setattr(files.fcntl, "flock", none)
+    with files.lock(str(tmp_path / "lock"), "training"):
+        pass
+    assert "lock: no locks here" in capsys.readouterr().out
 
 
 def test_a_lock_can_be_waited_for(tmp_path):

@@ -22,7 +22,7 @@ launch.end_with_launcher()
 here = ranks.find(os.environ, float(os.environ.get("TIMEOUT", "60")))
 open("log{{}}".format(here.rank), "w").write(str(os.getpid()))
 try:
-    group = peers.Peers(here, 1000 + here.rank)
+    group = peers.Peers(here, 1000 + here.rank, os.environ.get("KIND{{}}".format(here.rank), "alike"))
 except PipelineError as error:
     sys.exit(str(error))
 open("ready{{}}".format(here.rank), "w").write(" ".join(group.addresses))
@@ -39,9 +39,16 @@ sys.path.insert(0, {scripts!r})
 from densedepth import launch
 from densedepth.errors import PipelineError
 try:
-    sys.exit(launch.run([sys.executable, "rank.py"], [{{}}] * 3, float(os.environ.get("TIMEOUT", "60"))))
+    sys.exit(launch.run([sys.executable, "rank.py"], [{{}}] * 3, float(os.environ.get("TIMEOUT", "60")), "ranks"))
 except PipelineError as error:
     sys.exit("error: {{}}".format(error))
+"""
+
+TWO = """
+import sys
+sys.path.insert(0, {!r})
+from densedepth import launch
+launch.run({!r}, [{{}}] * 2, {!r}, {!r})
 """
 
 
@@ -135,6 +142,16 @@ def free_port():
         return listener.getsockname()[1]
 
 
+def test_ranks_that_compute_otherwise_are_refused(tmp_path):
+    (tmp_path / "rank.py").write_text(RANK.format(scripts=SCRIPTS))
+    (tmp_path / "launch.py").write_text(LAUNCH.format(scripts=SCRIPTS))
+    environ = dict(os.environ, KIND2="another")
+    command = [sys.executable, "launch.py"]
+    run = subprocess.run(command, cwd=str(tmp_path), env=environ, stderr=subprocess.PIPE, text=True)
+    assert "rank 2 computes with another, rank 0 with alike; all must be alike" in run.stderr
+    assert "all ranks have ended" in run.stderr
+
+
 def alone(tmp_path, rank, port, timeout="1"):
     """A rank that nobody launches, run to its end; returns what it says."""
     (tmp_path / "rank.py").write_text(RANK.format(scripts=SCRIPTS))
@@ -158,10 +175,17 @@ def test_a_port_that_is_taken_is_named(tmp_path):
         assert "port {} of this machine".format(port) in alone(tmp_path, 0, port)
 
 
-def test_a_rank_that_is_stopped_after_the_others_have_ended_is_not_waited_for():
+def test_what_a_rank_prints_is_kept(tmp_path):
+    rank = "import os, sys; print('of', os.environ['RANK_ID']); sys.exit(3 * (os.environ['RANK_ID'] == '1'))"
+    command = TWO.format(SCRIPTS, [sys.executable, "-c", rank], 60, str(tmp_path))
+    done = subprocess.run([sys.executable, "-c", command], capture_output=True, text=True)
+    assert done.stdout == "of 0\n"
+    assert (tmp_path / "rank1" / "log").read_text() == "of 1\n"
+    assert "rank 1 ended with status 3, see its message above" in done.stderr
+
+
+def test_a_rank_that_is_stopped_after_the_others_have_ended_is_not_waited_for(tmp_path):
     rank = "import os, signal; os.environ['RANK_ID'] == '1' and os.kill(os.getpid(), signal.SIGSTOP)"
-    launch = "import sys; sys.path.insert(0, {!r}); from densedepth import launch; launch.run({!r}, [{{}}] * 2, 0.5)"
-    done = subprocess.run(
-        [sys.executable, "-c", launch.format(SCRIPTS, [sys.executable, "-c", rank])], stderr=subprocess.PIPE, text=True
-    )
+    command = TWO.format(SCRIPTS, [sys.executable, "-c", rank], 0.5, str(tmp_path))
+    done = subprocess.run([sys.executable, "-c", command], stderr=subprocess.PIPE, text=True)
     assert "rank 1 gave no sign of life for 0.5 s; all ranks have ended" in done.stderr

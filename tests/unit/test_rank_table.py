@@ -176,13 +176,6 @@ def test_one_device_has_no_table():
     assert (environment["RANK_SIZE"], environment["DEVICE_ID"]) == ("1", "0")
 
 
-def test_a_container_counts_its_own_devices(tmp_path):
-    path = str(tmp_path / "4p.json")
-    files.write_json(path, rank_table.build("a", addresses([4, 5, 6, 7])))
-    environment = rank_table.ascend_environment(1, 4, path, visible=[4, 5, 6, 7])
-    assert (environment["DEVICE_ID"], environment["ASCEND_DEVICE_ID"]) == ("5", "1")
-
-
 def test_impossible_ranks_are_refused(path):
     for rank, size, table, message in [
         (4, 4, path, "rank 4 of 4"),
@@ -195,10 +188,6 @@ def test_impossible_ranks_are_refused(path):
         rank_table.ascend_environment(0, 4, path, job="a b")
     with pytest.raises(PipelineError, match="HCCL_CONNECT_TIMEOUT 60"):
         rank_table.ascend_environment(0, 4, path, connect_timeout=60)
-
-
-def test_each_rank_has_a_folder(tmp_path):
-    assert rank_table.working_folder(str(tmp_path), 3) == str(tmp_path / "rank3")
 
 
 def test_placement_reads_what_the_environment_says(path):

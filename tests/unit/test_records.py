@@ -4,7 +4,10 @@ import hashlib
 import io
 import json
 import os
+import re
 import struct
+import subprocess
+import sys
 import zipfile
 
 import numpy
@@ -287,6 +290,34 @@ def test_unwritable_place_is_one_line(archive, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises((PipelineError, OSError)):
         conversion.convert(archive, str(tmp_path / "file" / "x.tfrecords"))
+
+
+SMALL_FILES = """
+import resource, signal, sys
+from densedepth import conversion
+from densedepth.errors import PipelineError
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))
+try:
+    conversion.convert(sys.argv[1], sys.argv[2])
+except PipelineError as error:
+    sys.exit(str(error))
+"""
+
+
+def test_a_write_that_fails_names_the_shard(archive, tmp_path):
+    """With a limit on the size of a file, the system refuses to write on, as on a full disk."""
+    command = [sys.executable, "-c", SMALL_FILES, archive, str(tmp_path / "x.tfrecords")]
+    environment = dict(os.environ, PYTHONPATH=os.pathsep.join(sys.path))
+    run = subprocess.run(command, env=environment, stderr=subprocess.PIPE, text=True)
+    assert re.match(r".*x.tfrecords: cannot be written \(File too large\)$", run.stderr), run.stderr
+    assert not [name for name in listed(tmp_path) if "tfrecords" in name]
+
+
+def test_what_is_missing_is_told(archive, tmp_path, monkeypatch):
+    monkeypatch.setattr(records, "google_crc32c", None)
+    with pytest.raises(PipelineError, match=r"google-crc32c is missing; run `.*python.* -m pip install"):
+        conversion.convert(archive, str(tmp_path / "x.tfrecords"))
 
 
 # Random access

@@ -110,6 +110,38 @@ def test_a_network_trained_elsewhere_is_imported_and_evaluated_without_training(
     assert "MissingInput" in project.snakemake("-n", "results/1p/evaluation/epoch0.json", *arguments, fails=True)
 
 
+def test_a_network_trained_elsewhere_has_a_report_of_its_own(project):
+    """Everything for it is fetched, nothing is trained; the report of the runs shows it once it is evaluated."""
+    files = ("--configfile", "config/nyu.yaml", "config/nyu_more.yaml")
+    arguments = (*files, "--config", "published={'nyu': 'dataset/nyu.h5'}")
+    plan = project.planned("results/published/nyu/report.md", *arguments)
+    once = ("import_published", "evaluate_checkpoint", "evaluate_baseline", "report_published")
+    assert plan == {"download_file": 2, **dict.fromkeys(once, 1)}
+    assert "report_published" not in project.planned(*arguments)
+    settings = project.configure({"published": {"own": "results/1p/checkpoints/epoch6/model.ckpt.index"}})
+    figures = project.path("results/published/own/evaluation/epoch0.json")
+    for shown in (False, True):
+        if shown:
+            figures.parent.mkdir(parents=True)
+            figures.write_text("{}")
+        output = project.snakemake("-n", "-p", *settings)
+        assert ("--published results/published/own/evaluation/epoch0.json" in " ".join(output.split())) == shown
+
+
+def test_other_runtimes_are_reported_where_they_have_been_evaluated(project):
+    assert "infer_onnx" not in project.planned()
+    for name in ("onnx", "om"):
+        figures = project.path("results/1p/inference/{}.json".format(name))
+        figures.parent.mkdir(parents=True, exist_ok=True)
+        figures.write_text("{}")
+    output = project.snakemake("-n", "-p")
+    words = " ".join(output.split())
+    assert "--deployed results/1p/inference/onnx.json results/1p/inference/om.json" in words
+    # What is shown is of the run as it is: it is made again with the run.
+    plan = project.jobs(output)
+    assert plan["infer_onnx"] == plan["score_om"] == 1
+
+
 def test_without_example_pictures_there_is_no_panel(project):
     assert "predict_examples" not in project.planned(*project.configure({"data": {"examples": []}}))
 
@@ -175,6 +207,12 @@ def test_conda_environments_are_those_of_the_runtime(project, conda):
         assert {words[0] for words in printed.values()} == {"python"}
 
 
+def test_an_overlay_takes_a_run_away(project):
+    runs = {"1p": None, "2p": {"devices": 2}}
+    output = project.snakemake("--dry-run", *project.configure(dict(TINY, runs=runs)))
+    assert "training 2p from epoch 0" in output and "results/1p/" not in output
+
+
 def test_settings_of_the_tests_are_legal(project):
     assert project.planned(*project.configure(TINY))["train_model"] == 2
 
@@ -185,6 +223,11 @@ def test_ascend_is_a_matter_of_settings(project):
     output = project.snakemake("--dry-run", *project.configure({"platform": "ascend", "npu_options": options}))
     assert "--platform ascend" in output
     assert "--npu_option enable_dump=false op_compiler_cache_mode=enable" in output
+    options["loss_scale"] = "dynamic"
+    output = project.snakemake("--dry-run", *project.configure({"platform": "ascend", "npu_options": options}))
+    assert re.search(
+        r"--npu_option loss_scale=dynamic\s+\\?\s*--npu_option enable_dump=false op_compiler_cache_mode=enable", output
+    )
     assert "--npu_option" not in project.snakemake("--dry-run")
     profile = project.snakemake("--dry-run", "--workflow-profile", "profiles/ascend")
     assert "python3.7 workflow/scripts/train.py" in profile and "--platform ascend" in profile

@@ -60,7 +60,7 @@ def test_every_rule_says_what_it_takes():
         for text in re.split(r"^(?=rule )", path.read_text(), flags=re.MULTILINE)[1:]:
             if "shell:" in text:
                 name = re.match(r"rule (\w+)", text).group(1)
-                assert re.search(r"^        mem_mb=\d+,$", text, re.MULTILINE), name
+                assert re.search(r"^        mem_mb=(\d+|training_memory),$", text, re.MULTILINE), name
                 assert re.search(r"^        runtime=\d+,$", text, re.MULTILINE), name
 
 

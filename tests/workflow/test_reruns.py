@@ -102,7 +102,12 @@ ROWS = {
         {"train_model": 2, **FROM_TRAINING, **REPORT},
     ),
     "the interpreter, the devices": (
-        set_to(python="/opt/other/python", gpus=True, devices_per_node=1, train={"state_minutes": 9}),
+        set_to(
+            python="/opt/other/python",
+            gpus=True,
+            devices_per_node=1,
+            train={"state_minutes": 9, "hcom_parallel": True},
+        ),
         {},
     ),
     "cores, profile": (

@@ -40,14 +40,18 @@ rule train_model:
         launcher=launcher,
         is_distributed=lambda wildcards: "true" if nodes(wildcards) else "false",
         mpi=lambda wildcards: "srun" if nodes(wildcards) else None,
-        nodes=nodes,
+        # One for all devices of a machine: a scheduler could spread their GPUs otherwise.
+        nodes=lambda wildcards: nodes(wildcards) or 1,
         tasks=lambda wildcards: of_run("devices")(wildcards) if nodes(wildcards) else None,
         tasks_per_gpu=lambda wildcards: 1 if config["gpus"] and nodes(wildcards) else None,
         # Not among the params: how often the state is saved changes no result.
         state_minutes=lookup(dpath="train/state_minutes", within=config),
         rank_timeout=lookup(dpath="train/rank_timeout", within=config),
-        npu_addresses=npu_address_flags(),
-        mem_mb=16000,
+        npu_addresses=shlex.join(npu_address_flags()),
+        npu_options=shlex.join(npu_flags(numbers=False)),
+        hcom_parallel=str(config["train"]["hcom_parallel"]).lower(),
+        must_have_gpus=str(config["gpus"]).lower(),
+        mem_mb=training_memory,
         runtime=1440,
     params:
         # From the settings, never from the threads, which Snakemake cuts to the cores at hand.
@@ -76,8 +80,7 @@ rule train_model:
         precision_mode=lookup(dpath="train/precision_mode", within=config),
         op_select_implmode=lookup(dpath="train/op_select_implmode", within=config),
         is_loss_scale=lookup(dpath="train/is_loss_scale", within=config),
-        hcom_parallel=lookup(dpath="train/hcom_parallel", within=config),
-        npu_options=npu_flags(),
+        npu_options=npu_flags(numbers=True),
     message:
         "training {wildcards.run} from epoch {params.initial_epoch} to {wildcards.epoch}"
     shell:
@@ -111,9 +114,11 @@ rule train_model:
             --precision_mode {params.precision_mode} \
             --op_select_implmode {params.op_select_implmode} \
             --is_loss_scale {params.is_loss_scale} \
-            --hcom_parallel {params.hcom_parallel} \
+            --hcom_parallel {resources.hcom_parallel} \
             --platform {resources.platform} \
+            --gpus {resources.must_have_gpus} \
             {params.npu_options:q} \
+            {resources.npu_options} \
             {resources.npu_addresses} \
             2>&1 | (trap "" INT TERM && exec tee {log:q})
         """

@@ -28,7 +28,7 @@ def work(args):
     config = {}
     for path in args.files:
         config = configuration.merge(config, _read(path))
-    found = configuration.problems(config, _read(args.schema))
+    found = configuration.problems(configuration.without_nulls(config), _read(args.schema))
     for line in found:
         print(line, file=sys.stderr)
     if found:

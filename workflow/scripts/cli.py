@@ -66,11 +66,11 @@ def run(arguments, work, argv=None):
     argv = sys.argv[1:] if argv is None else list(argv)
     args = arguments.parse_args([_underscores(word) for word in argv])
     program = os.path.basename(arguments.prog)
-    print("{}: {}".format(program, runtime.summary()))
-    for name, value in sorted(vars(args).items()):
-        print("  --{} {}".format(name, value))
-    sys.stdout.flush()
     try:
+        print("{}: {}".format(program, runtime.summary()))
+        for name, value in sorted(vars(args).items()):
+            print("  --{} {}".format(name, value))
+        sys.stdout.flush()
         orphans.end_with_snakemake()
         work(args)
     except PipelineError as error:

@@ -18,10 +18,12 @@ import sys
 import tempfile
 
 import cli
-from densedepth import dataset, files, launch, model, platforms, progress, rank_table, ranks, records, training
+from densedepth import dataset, files, launch, model, platforms, progress, ranks, records, training
 from densedepth.errors import PipelineError
 from densedepth.platforms.base import Options
 
+# Found at once: a rank on Ascend works in a folder of its own, where a relative path means another file.
+_EVALUATE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "evaluate.py")
 # The epochs that the reference port evaluates.
 _FULL_EPOCHS = (5,) + tuple(range(10, 21))
 
@@ -69,13 +71,21 @@ def build_parser():
     add("--log_every", type=cli.positive_int, default=10, help="steps between log lines")
     add("--state_minutes", type=float, default=5, help="minutes between snapshots to resume from")
     add("--platform", default="cpu_gpu", help="cpu_gpu or ascend")
-    add("--npu_option", nargs="+", default=[], metavar="KEY=VALUE", help="more options of the platform ascend")
+    add(
+        "--npu_option",
+        nargs="+",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="more options of the platform ascend",
+    )
     add("--npu_addresses", nargs="+", default=[], help="of the Ascend devices 0, 1, ...; default: /etc/hccn.conf")
     add("--precision_mode", default="must_keep_origin_dtype", help="as on Ascend")
     add("--op_select_implmode", default="high_precision", help="as on Ascend")
     cli.add_boolean(arguments, "--is_loss_scale", False, "dynamic loss scale, with mixed precision")
     add("--devices", type=cli.positive_int, default=1, help="devices of this machine, a process for each")
     add("--rank_timeout", type=float, default=60, help="seconds without a sign of life after which a rank is lost")
+    cli.add_boolean(arguments, "--gpus", False, "refuse to train where TensorFlow finds no GPU")
     cli.add_boolean(arguments, "--is_distributed", False, "be one of several ranks, as the environment says")
     cli.add_boolean(arguments, "--hcom_parallel", False, "exchange gradients during the backward pass, on Ascend")
     return arguments
@@ -91,7 +101,7 @@ def work(args):
         _create(args, None)
         kind = platforms.kind(args.platform)
         environments = kind.environments(args.devices, _results(args), args.npu_addresses)
-        status = launch.run([sys.executable] + sys.argv, environments, args.rank_timeout)
+        status = launch.run([sys.executable] + sys.argv, environments, args.rank_timeout, _ranks_folder(args))
         if status:
             sys.exit(status)
         return
@@ -102,6 +112,11 @@ def _ranks(args):
     """This process among the ranks, or None when it is to train alone or to start them."""
     launched = ranks.LAUNCHER in os.environ
     if not (args.is_distributed or launched):
+        if os.environ.get("RANK_SIZE", "1") != "1":
+            raise PipelineError(
+                "RANK_SIZE = {RANK_SIZE} in the environment: give --is_distributed true to be one of these ranks, or "
+                "unset it".format(**os.environ)
+            )
         return None
     group = ranks.find(os.environ, args.rank_timeout)
     if group is None and args.devices == 1:
@@ -123,10 +138,15 @@ def _train(args, group):
         args.steps_per_device = True
     settings = _settings(args, size)
     platform = _create(args, group)
+    if args.gpus and not platform.gpu:
+        raise PipelineError(
+            "--gpus true (`gpus` in the config): TensorFlow finds no GPU here. Is its package one for GPUs "
+            "(docs/operate.md)? Does CUDA_VISIBLE_DEVICES hide them?"
+        )
     for note in platform.notes():
         progress.line(note)
-    if args.platform == "ascend" and size > 1:
-        _own_folder(args, group.rank)
+    if args.platform == "ascend":
+        _own_folder(args, platform.rank)
     with contextlib.ExitStack() as stack:
         if args.performance:
             args.ckptdir = args.result = stack.enter_context(tempfile.TemporaryDirectory())
@@ -166,7 +186,7 @@ def _after_checkpoint(args, size):
 
 def _own_folder(args, rank):
     """Go to a folder of this rank: the Ascend compiler writes files of fixed names where it is started."""
-    folder = rank_table.working_folder(os.path.join(_results(args), "ranks"), rank)
+    folder = launch.rank_folder(_ranks_folder(args), rank)
     for name in ("ckptdir", "result", "performance", "single", "checkpoint", "weights", "test_data"):
         if getattr(args, name):
             setattr(args, name, os.path.abspath(getattr(args, name)))
@@ -177,7 +197,8 @@ def _own_folder(args, rank):
     os.chdir(folder)
 
 
-def _pairs(words):
+def _pairs(groups):
+    words = [word for group in groups for word in group]
     for word in words:
         if "=" not in word:
             raise PipelineError("--npu_option {}: must be KEY=VALUE".format(word))
@@ -234,7 +255,11 @@ def _kept(args):
 
 
 def _results(args):
-    return args.result or os.path.dirname(os.path.abspath(args.ckptdir))
+    return args.result or os.path.dirname(os.path.abspath(args.performance or args.ckptdir))
+
+
+def _ranks_folder(args):
+    return os.path.join(_results(args), "ranks")
 
 
 def _speed(args):
@@ -282,14 +307,13 @@ def _evaluate_missing(args):
 
     Each in a process of its own, so that training depends on no code of the evaluation.
     """
-    program = os.path.join(os.path.dirname(os.path.abspath(__file__)), "evaluate.py")
     logs = os.path.join(_results(args), "evaluation")
     for epoch in _kept(args):
         name = "epoch{}".format(epoch)
         folder, figures = os.path.join(args.ckptdir, name), os.path.join(logs, name + ".json")
         if not _newer(os.path.join(folder, "model.json"), figures):
             continue
-        command = [sys.executable, program, "--ckptdir", folder, "--test_data", args.test_data]
+        command = [sys.executable, _EVALUATE, "--ckptdir", folder, "--test_data", args.test_data]
         command += ["--logdir", logs, "--json", figures]
         sys.stdout.flush()
         if subprocess.call(command) != 0:

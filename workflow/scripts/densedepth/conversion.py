@@ -180,7 +180,7 @@ def _write_shard(task, tick):
         with files.atomic_path(path) as temporary, open(temporary, "wb", _BUFFER) as stream:
             result = _write_pairs(stream, source, rows, check, skip, tick)
     except OSError as error:
-        raise PipelineError("{}: cannot be written ({})".format(path, error.strerror)) from None
+        raise PipelineError("{}: cannot be written ({})".format(path, error.strerror or error)) from None
     result["stamp"] = stamp
     files.write_json(path + ".json", result)
     return result

@@ -377,6 +377,7 @@ def _block(protocol, limits, scores, images):
     per_image = [dict(image, index=index) for index, image in zip(scores.indices, scores.total.images)]
     if protocol.name != "port":
         described["averaging"] = protocol.averaging
+    if protocol.name != "port" or protocol.masked:
         for image, pixels in zip(per_image, scores.pixels):
             image["pixels"] = pixels
     pooled = protocol.averaging == "pooled"

@@ -140,7 +140,8 @@ def lock(path, purpose, patience=0):
     """Hold an exclusive lock on the file `path` during the block.
 
     The system releases it when the process ends, however it ends. Raises PipelineError, naming the holder's process,
-    when another process holds it for `patience` seconds.
+    when another process holds it for `patience` seconds. On a file system without locks a line says so, and the block
+    runs.
     """
     os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
     with open(path, "a+") as stream:
@@ -164,7 +165,10 @@ def _locked(stream):
     try:
         fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
-        if error.errno not in (errno.EAGAIN, errno.EACCES):
+        if error.errno in (errno.EAGAIN, errno.EACCES):
+            return False
+        # Such as Lustre where it is mounted without flock.
+        if error.errno not in (errno.ENOSYS, errno.ENOTSUP, errno.ENOLCK):
             raise
-        return False
+        print("{}: no locks here; see that no other process writes the same".format(stream.name), flush=True)
     return True

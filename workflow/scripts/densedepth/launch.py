@@ -22,14 +22,14 @@ _ORDERLY = (0, 128 + signal.SIGINT, 128 + signal.SIGTERM)
 _PR_SET_PDEATHSIG = 1
 
 
-def run(command, environments, timeout):
+def run(command, environments, timeout, folder):
     """Run `command` in a process for each of `environments`, ranks from 0; returns when all have ended.
 
     Each rank gets its {name: text} besides what tells it its rank and where the others are.
 
-    Standard output is rank 0's; what other ranks write to standard error gets `[rank]` in front. SIGTERM and SIGINT are
-    handed on to all ranks; to whichever a signal comes, they end at the same step. Returns 0, or 128 plus the signal's
-    number after such an end.
+    Standard output is rank 0's, that of the others is added to `rank_folder(folder, rank)`/log; what they write to
+    standard error gets `[rank]` in front. SIGTERM and SIGINT are handed on to all ranks; to whichever a signal comes,
+    they end at the same step. Returns 0, or 128 plus the signal's number after such an end.
     Raises PipelineError naming the rank and the cause when one fails; by then none is left. `timeout`: see
     `ranks.Ranks`; a rank that is stopped for so long after another has ended has failed.
     """
@@ -45,7 +45,7 @@ def run(command, environments, timeout):
     try:
         with listener:
             for rank in range(count):
-                processes.append(_start(command, rank, environments, listener))
+                processes.append(_start(command, rank, environments, listener, folder))
         return _watch(processes, received, timeout)
     finally:
         for process in processes:
@@ -54,7 +54,12 @@ def run(command, environments, timeout):
             signal.signal(number, handler)
 
 
-def _start(command, rank, environments, listener):
+def rank_folder(folder, rank):
+    """The folder below `folder` for what process `rank` leaves besides results."""
+    return os.path.join(os.path.abspath(folder), "rank{}".format(rank))
+
+
+def _start(command, rank, environments, listener, folder):
     count = len(environments)
     environ = dict(os.environ, RANK_ID=str(rank), RANK_SIZE=str(count))
     environ.update(environments[rank])
@@ -63,16 +68,21 @@ def _start(command, rank, environments, listener):
     environ[ranks.LISTENER] = str(listener.fileno())
     environ[ranks.THREADS] = str(max(1, len(os.sched_getaffinity(0)) // count))
     environ["CUDA_VISIBLE_DEVICES"] = _device(rank)
-    streams = {} if rank == 0 else {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
-    process = subprocess.Popen(
-        command,
-        env=environ,
-        stdin=subprocess.DEVNULL,
-        pass_fds=(listener.fileno(),) if rank == 0 else (),
-        # A group of its own: what a rank starts ends with it.
-        start_new_session=True,
-        **streams,
-    )
+    with contextlib.ExitStack() as stack:
+        streams = {}
+        if rank > 0:
+            log = os.path.join(rank_folder(folder, rank), "log")
+            os.makedirs(os.path.dirname(log), exist_ok=True)
+            streams = {"stdout": stack.enter_context(open(log, "ab")), "stderr": subprocess.PIPE}
+        process = subprocess.Popen(
+            command,
+            env=environ,
+            stdin=subprocess.DEVNULL,
+            pass_fds=(listener.fileno(),) if rank == 0 else (),
+            # A group of its own: what a rank starts ends with it.
+            start_new_session=True,
+            **streams,
+        )
     if rank > 0:
         process.copier = threading.Thread(target=_copy, args=(process.stderr, rank), daemon=True)
         process.copier.start()
@@ -81,8 +91,12 @@ def _start(command, rank, environments, listener):
 
 def _device(rank):
     """The GPU of a rank: one of those that this process may use."""
-    names = [name for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if name]
-    return names[rank % len(names)] if names else str(rank)
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is None:
+        return str(rank)
+    # An empty list means none, for a rank as for this process.
+    names = [name for name in visible.split(",") if name]
+    return names[rank % len(names)] if names else ""
 
 
 def _copy(stream, rank):
@@ -111,7 +125,7 @@ def _watch(processes, received, timeout):
         for rank, process in enumerate(processes if any(end is not None for end in ends) else ()):
             stopped[rank] = stopped[rank] + 1 if orphans.status(process.pid, "State") == "T" else 0
             if stopped[rank] * _LOOK > timeout:
-                raise _failure(rank, peers.LOST + rank, timeout)
+                raise _failure(rank, peers.LOST + rank, timeout, len(processes))
         time.sleep(_LOOK)
 
 
@@ -129,17 +143,18 @@ def _fail(processes, ends, received, timeout):
     failed = [(end > 0, rank, end) for rank, end in enumerate(ends) if end not in (None,) + _ORDERLY]
     # Others may fail in the wake of a killed one.
     _, rank, end = min(failed)
-    raise _failure(rank, end, timeout)
+    raise _failure(rank, end, timeout, len(processes))
 
 
-def _failure(rank, end, timeout):
-    return PipelineError("{}; all ranks have ended. Repeat the command to go on".format(_cause(rank, end, timeout)))
+def _failure(rank, end, timeout, count):
+    cause = _cause(rank, end, timeout, count)
+    return PipelineError("{}; all ranks have ended. Repeat the command to go on".format(cause))
 
 
-def _cause(rank, end, timeout):
+def _cause(rank, end, timeout, count):
     if end < 0:
         return "rank {} was ended by {}".format(rank, signal.Signals(-end).name)
-    if peers.LOST <= end < 128:
+    if peers.LOST <= end < peers.LOST + count:
         return "rank {} gave no sign of life for {:g} s".format(end - peers.LOST, timeout)
     return "rank {} ended with status {}, see its message above".format(rank, end)
 

@@ -28,12 +28,16 @@ _PATIENCE = 5
 class Peers:
     """The other ranks. Made by all ranks, each with the `port` of its server; `addresses` are those of all servers.
 
+    kind: what a rank computes with, in words. Ranks of different kinds are refused: their graphs would differ, and then
+    one waits in an exchange that the others do not know.
+
     Waits five times `ranks.timeout` seconds for the others to come and then raises PipelineError. Later the process
     ends with a line on stderr when another rank has gone without `finish`, or gives no sign for `ranks.timeout`.
     """
 
-    def __init__(self, ranks, port):
+    def __init__(self, ranks, port, kind):
         self._ranks = ranks
+        self._kind = kind
         self._patience = _START * ranks.timeout
         self._deadline = time.monotonic() + self._patience
         self._finished = threading.Event()
@@ -56,8 +60,8 @@ class Peers:
                 try:
                     link, (host, _) = listener.accept()
                     link.settimeout(max(0.01, self._deadline - time.monotonic()))
-                    greeting = _read_line(link)
-                except (socket.timeout, ConnectionError, ValueError):
+                    greeting = dict(_read_line(link))
+                except (socket.timeout, ConnectionError, TypeError, ValueError):
                     if time.monotonic() < self._deadline:
                         continue
                     missing = [str(rank) for rank in range(1, self._ranks.size) if rank not in links]
@@ -69,6 +73,12 @@ class Peers:
                     raise PipelineError(
                         "rank {} of {} came to a group of {} where {} are; are the ranks numbered alike?".format(
                             rank, greeting.get("size"), self._ranks.size, sorted([0] + list(links))
+                        )
+                    )
+                if greeting.get("kind") != self._kind:
+                    raise PipelineError(
+                        "rank {} computes with {}, rank 0 with {}; all must be alike".format(
+                            rank, greeting.get("kind"), self._kind
                         )
                     )
                 links[rank] = link
@@ -95,7 +105,7 @@ class Peers:
 
     def _join(self, port):
         """Another rank: tell rank 0 of this one, trying until it is there."""
-        greeting = {"rank": self._ranks.rank, "size": self._ranks.size, "port": port}
+        greeting = {"rank": self._ranks.rank, "size": self._ranks.size, "port": port, "kind": self._kind}
         while True:
             left = max(0.01, self._deadline - time.monotonic())
             try:

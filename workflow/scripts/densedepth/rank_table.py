@@ -170,13 +170,12 @@ def _check_server(devices, identity, fail):
         )
 
 
-def ascend_environment(rank, size, table=None, visible=None, job=JOB, connect_timeout=CONNECT_TIMEOUT):
+def ascend_environment(rank, size, table=None, job=JOB, connect_timeout=CONNECT_TIMEOUT):
     """The environment variables of process `rank` among `size` on Ascend, as {name: text}; add them to the parent's.
 
-    table: path of the rank table, which must have `size` devices; None for one device. visible: physical numbers of
-    the devices that the process can see, in order, where a container has only some; the logical number counts in them.
-    job: letters, digits, - and _. connect_timeout: seconds to wait for the others at the first exchange (120..7200).
-    Start each process in a working folder of its own, `working_folder`.
+    table: path of the rank table, which must have `size` devices; None for one device. job: letters, digits, - and _.
+    connect_timeout: seconds to wait for the others at the first exchange (120..7200). The container must see the
+    devices from number 0 on: the engine takes ASCEND_DEVICE_ID as a place among those that it sees.
     """
     if not 0 <= rank < size:
         raise PipelineError("rank {} of {}: ranks count from 0 to {}".format(rank, size, size - 1))
@@ -191,7 +190,7 @@ def ascend_environment(rank, size, table=None, visible=None, job=JOB, connect_ti
         "HCCL_CONNECT_TIMEOUT": str(connect_timeout),
         "ENABLE_FORCE_V2_CONTROL": "1",
     }
-    device = visible[0] if visible else 0
+    device = 0
     if table is not None:
         device = _placed(rank, size, table).device
         # Without a table the engine leaves HCCL off, which is right for one device.
@@ -199,11 +198,7 @@ def ascend_environment(rank, size, table=None, visible=None, job=JOB, connect_ti
             variables["RANK_TABLE_FILE"] = os.path.abspath(table)
     elif size > 1:
         raise PipelineError("{} devices need a rank table; make_rank_table.py makes one".format(size))
-    if visible is not None and device not in visible:
-        raise PipelineError("device {} is not among the visible ones: {}".format(device, visible))
-    variables["DEVICE_ID"] = str(device)
-    variables["ASCEND_DEVICE_ID"] = str(visible.index(device) if visible is not None else device)
-    return variables
+    return dict(variables, DEVICE_ID=str(device), ASCEND_DEVICE_ID=str(device))
 
 
 def _placed(rank, size, table):
@@ -211,11 +206,6 @@ def _placed(rank, size, table):
     if len(devices) != size:
         raise PipelineError("{}: has {} devices where {} ranks are started".format(table, len(devices), size))
     return devices[rank]
-
-
-def working_folder(root, rank):
-    """The folder below `root` to start process `rank` in: the compiler writes `kernel_meta` and dumps there."""
-    return os.path.join(os.path.abspath(root), "rank{}".format(rank))
 
 
 def placement(environment):

@@ -14,12 +14,18 @@ import hashlib
 import os
 import re
 import struct
+import sys
 
-import google_crc32c
 import numpy
 
 from . import files
 from .errors import PipelineError
+
+try:
+    import google_crc32c
+except ImportError:
+    # An interpreter that others have set up, as that of an Ascend image, is told in one line what it lacks.
+    google_crc32c = None
 
 SUFFIX = ".tfrecords"
 
@@ -228,6 +234,8 @@ def framed(data):
 
 
 def _masked_crc32c(data):
+    if google_crc32c is None:
+        raise PipelineError("google-crc32c is missing; run `{} -m pip install google-crc32c`".format(sys.executable))
     crc = google_crc32c.value(data)
     return ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF
 

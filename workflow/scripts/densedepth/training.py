@@ -19,13 +19,33 @@ import time
 
 import numpy as np
 
-from . import checkpoints, convolution, dataset, files, loss, network, optim, order, progress, runtime, state, weights
+from . import (
+    checkpoints,
+    convolution,
+    dataset,
+    files,
+    loss,
+    loss_scale,
+    model,
+    network,
+    npu_options,
+    optim,
+    order,
+    progress,
+    recomputed,
+    resize,
+    runtime,
+    state,
+    weights,
+)
 from .errors import PipelineError
-from .model import Model
 from .tf import tf
 
 # Steps after a start that are not timed: TensorFlow plans memory and threads in them.
 _WARM_UP = 3
+
+# Steps in a row that are not applied, after which no more are tried. From the greatest float32 down to 1 are 128.
+_MOST_SKIPPED = 200
 
 # Seconds until a rank speaks for itself when the exchange with the others has failed.
 _PATIENCE = 10
@@ -33,7 +53,7 @@ _PATIENCE = 10
 HISTORY = "history.jsonl"
 
 # The code that decides the numbers: a state that another version of it has made is not gone on with.
-_NUMBERS = (convolution, dataset, loss, network, optim, order)
+_NUMBERS = (convolution, dataset, loss, loss_scale, model, network, optim, order, recomputed, resize)
 
 # Averaged over the ranks for the log; the gradients are averaged before their norm is taken.
 _SHARED_PARTS = ("loss", "l1", "gradient", "ssim")
@@ -50,7 +70,7 @@ class Settings:
     swap_probability: see `order.Order`.
     """
 
-    model: Model
+    model: model.Model
     size: tuple
     batch_size: int
     steps: int
@@ -106,7 +126,7 @@ def train(settings, segment, index, platform, after_checkpoint=lambda checkpoint
     """
     _check(settings, segment, index, platform)
     with contextlib.ExitStack() as stack:
-        fingerprint = _fingerprint(settings, segment, index, platform.size)
+        fingerprint = _fingerprint(settings, segment, index, platform)
         saved = state.State(os.path.join(segment.folder, "state"), fingerprint)
         if platform.rank == 0:
             stack.enter_context(saved)
@@ -141,7 +161,7 @@ def _check(settings, segment, index, platform):
         raise PipelineError("{} records are fewer than a batch of {}".format(len(index), settings.batch_size))
 
 
-def _fingerprint(settings, segment, index, ranks):
+def _fingerprint(settings, segment, index, platform):
     start = None
     if segment.start is not None:
         start = checkpoints.find(segment.start).side["files"]
@@ -149,9 +169,11 @@ def _fingerprint(settings, segment, index, ranks):
         start = weights.identity(segment.weights)
     code = [files.sha256(module.__file__) for module in _NUMBERS]
     facts = [settings.model.as_dict(), list(settings.size), settings.as_dict(), segment.first, start, index.identity()]
-    facts.append(code)
-    if ranks > 1:
-        facts.append(ranks)
+    options = platform.options
+    facts += [code, options.precision_mode, options.op_select_implmode, options.is_loss_scale]
+    facts.append({name: str(value) for name, value in options.extra.items() if name in npu_options.NUMBERS})
+    if platform.size > 1:
+        facts.append(platform.size)
     return state.fingerprint(facts)
 
 
@@ -169,6 +191,7 @@ class _Loop:
         self._signal = None
         self._history = []
         self._pending = []
+        self._skipped_in_a_row = 0
         self._times = collections.deque(maxlen=10000)
 
     def __enter__(self):
@@ -236,7 +259,9 @@ class _Loop:
             "figures": self._platform.figures(),
         }
         if self._platform.size > 1:
-            self._share()
+            # In the scope of the loss: float16 does not hold the numbers of records.
+            with self._platform.loss_scope():
+                self._share()
         self._saver = checkpoints.saver()
         self._initialize = tf.global_variables_initializer()
         trainable = sum(int(np.prod(v.shape.as_list())) for v in tf.trainable_variables())
@@ -379,11 +404,13 @@ class _Loop:
         """One training step; its figures join `_pending`."""
         epoch = self._position // self._settings.steps + 1
         rate = optim.learning_rate(self._settings.learning_rate, self._settings.lr_decay, epoch)
+        # The first run of all is among them, however many steps it has: a device may compile in it for minutes.
+        warm = self._position - self._started_from >= _WARM_UP
         begun = time.monotonic()
         values = self._run(rate)
         seconds = (time.monotonic() - begun) / self._platform.steps_per_run
         self._position += self._platform.steps_per_run
-        if self._position - self._started_from > _WARM_UP:
+        if warm:
             self._times.append(seconds)
         self._refuse_non_finite(values)
         figures = {name: float(values[name]) for name in _LOSS_PARTS}
@@ -420,6 +447,12 @@ class _Loop:
 
     def _refuse_non_finite(self, values):
         figures = values["figures"]
+        self._skipped_in_a_row = self._skipped_in_a_row + 1 if figures.get("skipped") else 0
+        if self._skipped_in_a_row > _MOST_SKIPPED:
+            raise PipelineError(
+                "{} steps in a row overflowed at a loss scale of {:g} and were not applied; lower the loss scale, or "
+                "look for the operation that overflows (docs/ascend.md)".format(_MOST_SKIPPED, figures["loss_scale"])
+            )
         if figures.get("skipped"):
             # The overflow of a step that was not applied. At a scale of 1 it is no matter of scaling, whatever the
             # norm says: devices that compute in saturation know neither inf nor nan.
@@ -513,7 +546,7 @@ class _Loop:
             "batch_size": self._settings.batch_size,
             "world_size": self._platform.size,
             "warmup_steps": _WARM_UP,
-            "timed_steps": len(self._times),
+            "timed_steps": len(self._times) * self._platform.steps_per_run,
             "skipped_steps": int(sum(entry.get("skipped", 0) for entry in self._history)),
             "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
         }

@@ -1,79 +1,22 @@
 """Ascend 910 through npu_bridge on TensorFlow 1.15; the only module that knows npu_bridge, imported when it starts.
 
-What the engine reads wrong it either ignores or answers by aborting the process without a Python exception. So every
-parameter is checked here first. No more than one platform of this kind may be used in a graph.
+No more than one platform of this kind may be used in a graph.
 """
 
 import collections
 import importlib
 import json
 import os
-import re
 
-from .. import files, loss_scale, rank_table
+from .. import files, loss_scale, progress, rank_table
 from ..errors import PipelineError
+from ..npu_options import OWN, PARAMETERS, checked, refuse
 from ..peers import Peers
 from ..tf import tf
 from .base import Platform, checked_modes
 
-# A session parameter: the field of its protobuf value (b, i or s), what the text must be, and the same in words. A
-# value in the wrong field is read as zero without a word, hence the field stands beside the name.
-Parameter = collections.namedtuple("Parameter", "field pattern legal")
-
-_FLAG = Parameter("b", r"true|false", "true or false")
-_BYTES = Parameter("s", r"\d+( *\* *\d+)*", "a number of bytes")
-_SWITCH = Parameter("i", r"[01]", "0 or 1")
-_FOLDER = Parameter("s", r".+", "an existing folder")
-_JSON_FILE = Parameter("s", r".+\.json", "a JSON file")
-_COUNT = Parameter("i", r"[1-9]\d*", "a whole number of at least 1")
-
-_PRECISION_MODES_V2 = ("fp16", "origin", "cube_fp16in_fp32out", "mixed_float16")
-
-
-def _words(words):
-    return Parameter("s", "|".join(words), "one of {}".format(", ".join(words)))
-
-
-# What --npu_option may set beside the flags.
-PARAMETERS = {
-    "enable_data_pre_proc": _FLAG,
-    "iterations_per_loop": _COUNT,
-    "mix_compile_mode": _FLAG,
-    "session_device_id": Parameter("i", r"[0-7]", "0 to 7"),
-    "precision_mode_v2": _words(_PRECISION_MODES_V2),
-    "modify_mixlist": _JSON_FILE,
-    "optypelist_for_implmode": Parameter("s", r"\w+(,\w+)*", "names of operators with commas between them"),
-    "variable_memory_max_size": _BYTES,
-    "graph_memory_max_size": _BYTES,
-    "op_compiler_cache_mode": _words(("enable", "disable")),
-    "op_compiler_cache_dir": _FOLDER,
-    "deterministic": _SWITCH,
-    "profiling_mode": _FLAG,
-    "profiling_options": Parameter("s", r"\{.*\}", "a JSON object"),
-    "enable_dump": _FLAG,
-    "dump_path": _FOLDER,
-    "dump_step": Parameter("s", r"\d+(-\d+)?(\|\d+(-\d+)?)*", r"steps such as 0|5|10-20"),
-    "dump_mode": _words(("input", "output", "all")),
-    "enable_dump_debug": _FLAG,
-    "dump_debug_mode": _words(("aicore_overflow", "atomic_overflow", "all")),
-    "enable_exception_dump": _SWITCH,
-    "op_debug_level": Parameter("i", r"[012]", "0, 1 or 2"),
-}
-# Options of this module that are no session parameters.
-_OWN = {
-    "loss_scale": Parameter("s", r"dynamic|[1-9]\d*(\.\d+)?", "dynamic, or a number of at least 1"),
-    "initial_loss_scale": Parameter("s", r"[1-9]\d*(\.\d+)?", "a number of at least 1"),
-    "loss_scale_growth_steps": _COUNT,
-}
-_ELSEWHERE = {
-    "use_off_line": "is always true",
-    "graph_run_mode": "is always 1, training",
-    "precision_mode": "is set by --precision_mode",
-    "op_select_implmode": "is set by --op_select_implmode",
-    "hcom_parallel": "is set by --hcom_parallel",
-    "is_tailing_optimization": "is always false: it needs the bridge's combined optimizer, which is not used here",
-}
-
+# Modes in which gradients may be too small for what they are computed in.
+_WITH_FLOAT16 = ("allow_mix_precision", "allow_mix_precision_fp16", "fp16", "mixed_float16")
 _MEMORY = 31 << 30  # of a card with 32 GiB, variables and graph together
 _DUMP_STEPS = 100  # entries of dump_step
 
@@ -83,7 +26,7 @@ def session_parameters(options):
 
     Raises PipelineError naming the first parameter that the engine would not take.
     """
-    given = _checked(options.extra)
+    given = checked(options.extra)
     checked_modes(options)
     values = {
         "use_off_line": ("b", True),
@@ -98,10 +41,10 @@ def session_parameters(options):
     values.update((name, given[name]) for name in given if name in PARAMETERS)
     if "precision_mode_v2" in given:
         if options.precision_mode != "must_keep_origin_dtype":
-            _refuse("precision_mode_v2", given["precision_mode_v2"][1], "leave --precision_mode out then")
+            refuse("precision_mode_v2", given["precision_mode_v2"][1], "leave --precision_mode out then")
         del values["precision_mode"]
     if "session_device_id" in given and options.ranks is not None and options.ranks.size > 1:
-        _refuse("session_device_id", given["session_device_id"][1], "several ranks each have their own device")
+        refuse("session_device_id", given["session_device_id"][1], "several ranks each have their own device")
     # A loop on the device needs its input there too.
     loops = values["iterations_per_loop"][1] > 1
     values.setdefault("enable_data_pre_proc", ("b", loops))
@@ -109,70 +52,37 @@ def session_parameters(options):
     return values
 
 
-def _checked(extra):
-    """{name: (field, value)} of the options given as {name: text}."""
-    known = dict(PARAMETERS, **_OWN)
-    checked = {}
-    for name, value in sorted(dict(extra).items()):
-        if name in _ELSEWHERE:
-            raise PipelineError("npu_option {}: {}".format(name, _ELSEWHERE[name]))
-        if name not in known:
-            raise PipelineError("npu_option {}: unknown; known are {}".format(name, ", ".join(sorted(known))))
-        field, pattern, legal = known[name]
-        text = str(value).lower() if field == "b" else str(value)
-        if not re.match("(?:{})$".format(pattern), text):
-            _refuse(name, value, "must be {}".format(legal))
-        if known[name] in (_FOLDER, _JSON_FILE):
-            # Each rank works in a folder of its own.
-            text = os.path.abspath(text)
-        if known[name] is _FOLDER and not (os.path.isdir(text) and os.access(text, os.R_OK | os.W_OK)):
-            _refuse(name, value, "no such folder, or not one to read and write in")
-        checked[name] = (field, {"b": lambda t: t == "true", "i": int, "s": str}[field](text))
-    return checked
-
-
 def _check_together(values, loops):
     if loops and values["mix_compile_mode"]:
-        _refuse("iterations_per_loop", values["iterations_per_loop"], "must be 1 with mix_compile_mode true")
+        refuse("iterations_per_loop", values["iterations_per_loop"], "must be 1 with mix_compile_mode true")
     if loops and not values["enable_data_pre_proc"]:
-        _refuse("enable_data_pre_proc", "false", "must be true with iterations_per_loop above 1")
+        refuse("enable_data_pre_proc", "false", "must be true with iterations_per_loop above 1")
     if "modify_mixlist" in values:
         if values.get("precision_mode") != "allow_mix_precision":
-            _refuse("modify_mixlist", values["modify_mixlist"], "needs --precision_mode allow_mix_precision")
+            refuse("modify_mixlist", values["modify_mixlist"], "needs --precision_mode allow_mix_precision")
         files.read_json(values["modify_mixlist"])
     memory = ("variable_memory_max_size", "graph_memory_max_size")
-    if sum(_product(values.get(name, "0")) for name in memory) > _MEMORY:
+    if sum(int(values.get(name, "0")) for name in memory) > _MEMORY:
         raise PipelineError("npu_option {} and {}: together more than 31 GiB".format(*memory))
     if values.get("profiling_mode"):
         if "profiling_options" not in values:
-            _refuse("profiling_mode", "true", "needs profiling_options")
+            refuse("profiling_mode", "true", "needs profiling_options")
         try:
             json.loads(values["profiling_options"])
         except ValueError as error:
-            _refuse("profiling_options", values["profiling_options"], "not JSON ({})".format(error))
+            refuse("profiling_options", values["profiling_options"], "not JSON ({})".format(error))
     for name in ("enable_dump", "enable_dump_debug"):
         if values.get(name) and "dump_path" not in values:
-            _refuse(name, "true", "needs dump_path")
+            refuse(name, "true", "needs dump_path")
     _check_dump_steps(values.get("dump_step", "0"))
     if values.get("op_compiler_cache_mode") == "disable" and "op_compiler_cache_dir" in values:
-        _refuse("op_compiler_cache_dir", values["op_compiler_cache_dir"], "the cache is disabled")
+        refuse("op_compiler_cache_dir", values["op_compiler_cache_dir"], "the cache is disabled")
 
 
 def _check_dump_steps(text):
     parts = [part.split("-") for part in text.split("|")]
     if len(parts) > _DUMP_STEPS or any(int(part[0]) >= int(part[-1]) for part in parts if len(part) > 1):
-        _refuse("dump_step", text, "at most {} entries, ranges from a lower to a higher step".format(_DUMP_STEPS))
-
-
-def _product(text):
-    result = 1
-    for factor in text.split("*"):
-        result *= int(factor)
-    return result
-
-
-def _refuse(name, value, message):
-    raise PipelineError("npu_option {} = {}: {}".format(name, value, message))
+        refuse("dump_step", text, "at most {} entries, ranges from a lower to a higher step".format(_DUMP_STEPS))
 
 
 class Ascend(Platform):
@@ -184,10 +94,10 @@ class Ascend(Platform):
     def __init__(self, options):
         super().__init__(options)
         self._parameters = session_parameters(options)
-        self._own = {name: value for name, (_, value) in _checked(options.extra).items() if name in _OWN}
+        self._own = {name: value for name, (_, value) in checked(options.extra).items() if name in OWN}
         if self._own and not options.is_loss_scale:
             name = min(self._own)
-            _refuse(name, self._own[name], "needs --is_loss_scale true")
+            refuse(name, self._own[name], "needs --is_loss_scale true")
         self.steps_per_run = self._parameters["iterations_per_loop"][1]
         mode = self._parameters.get("precision_mode", self._parameters.get("precision_mode_v2"))
         self.precision = {"must_keep_origin_dtype": "float32", "origin": "float32"}.get(mode[1], mode[1])
@@ -199,8 +109,7 @@ class Ascend(Platform):
     def notes(self):
         shown = ("{} {}".format(name, value) for name, (_, value) in sorted(self._parameters.items()))
         lines = ["Ascend session: {}".format(", ".join(shown))]
-        mixed = self.options.precision_mode.startswith("allow_mix") or "precision_mode_v2" in self._parameters
-        if mixed and not self.options.is_loss_scale:
+        if self.precision in _WITH_FLOAT16 and not self.options.is_loss_scale:
             lines.append("mixed precision without --is_loss_scale true: small gradients become zero")
         if self.options.is_loss_scale:
             lines.append("loss scale {}".format(self._own.get("loss_scale", "dynamic")))
@@ -212,6 +121,9 @@ class Ascend(Platform):
         if ranks is not None and "RANK_SIZE" not in os.environ:
             # Slurm has told the rank; the engine wants it under its own names.
             os.environ.update(_environment(ranks.rank, ranks.size, os.environ.get("RANK_TABLE_FILE")))
+        if ranks is None and os.environ.pop("RANK_TABLE_FILE", None):
+            # With a table the engine would turn HCCL on.
+            progress.line("RANK_TABLE_FILE is left aside: one device trains alone")
         self.rank, self.size = rank_table.placement(os.environ)
         if ranks is not None and (ranks.rank, ranks.size) != (self.rank, self.size):
             raise PipelineError(
@@ -225,13 +137,15 @@ class Ascend(Platform):
                 "image".format(tf.VERSION)
             )
         # Without it the bridge cannot find the rank size (an AttributeError in its all-reduce).
-        os.environ.setdefault("JOB_ID", "densedepth")
+        os.environ.setdefault("JOB_ID", rank_table.JOB)
+        # The engine's own 120 are too few where compile times differ.
+        os.environ.setdefault("HCCL_CONNECT_TIMEOUT", str(rank_table.CONNECT_TIMEOUT))
         # The device takes the branches of tf.cond as functions only.
         os.environ.setdefault("ENABLE_FORCE_V2_CONTROL", "1")
         self._bridge = _import_bridge()
         if ranks is not None and ranks.master is not None:
             # HCCL itself would wait its timeout of half an hour for a rank that has died.
-            self._peers = Peers(ranks, 0)
+            self._peers = Peers(ranks, 0, self.precision)
 
     def close(self):
         if self._peers:
@@ -307,15 +221,18 @@ class Ascend(Platform):
     def broadcast(self, variables):
         """Rank 0's values of all `variables` in every rank; None for one rank.
 
-        Whether the device broadcasts int64 is not documented: integers, which count steps, travel as int32.
+        Integers, which count steps, travel as int32, since not every version broadcasts int64, and are not fused: that
+        types may be mixed in one exchange is not documented.
         """
         if self.size == 1:
             return None
         assigned = []
         for variable in variables:
             dtype = variable.dtype.base_dtype
-            sent = variable if dtype.is_floating else tf.cast(variable, tf.int32)
-            received = self._bridge.hccl_ops.broadcast([sent], 0)
+            if dtype.is_floating:
+                received = self._bridge.hccl_ops.broadcast([variable], 0)
+            else:
+                received = self._bridge.hccl_ops.broadcast([tf.cast(variable, tf.int32)], 0, fusion=0)
             assigned += [received[0].op, tf.assign(variable, tf.cast(received[0], dtype)).op]
         return tf.group(*assigned)
 
@@ -339,7 +256,10 @@ class Ascend(Platform):
             if operation.name.rpartition("/")[2] == "overflow_status_reduce_all"
         ]
         figures = {"loss_scale": self._loss_scale}
-        if len(found) == 1:
+        if len(found) != 1:
+            # Its name is that of the bridge's code, which another version may change.
+            progress.line("{} operations overflow_status_reduce_all: skipped steps are not counted".format(len(found)))
+        else:
             if self._skipped is None:
                 self._skipped = tf.cast(tf.logical_not(found[0]), tf.float32, name="skipped_step")
             figures["skipped"] = self._skipped

@@ -47,6 +47,8 @@ class Platform:
 
     rank = 0
     size = 1
+    # Whether TensorFlow computes on a GPU.
+    gpu = False
     # Training steps that one session.run does.
     steps_per_run = 1
     # Whether training takes the `lean` form of the network; see `network.predict`.

@@ -17,12 +17,12 @@ _CHUNK = 256 << 10
 class Group:
     """All ranks of a training; made once per process, before the graph.
 
-    ranks: `ranks.Ranks`. config: the tf.ConfigProto of a process alone. Attributes: target and config for the session.
-    The tensors are exchanged through host memory, whatever device computes. Raises PipelineError when the ranks do not
-    find each other.
+    ranks: `ranks.Ranks`. config: the tf.ConfigProto of a process alone. kind: what computes, in words, which must be
+    the same on all. Attributes: target and config for the session. The tensors are exchanged through host memory,
+    whatever device computes. Raises PipelineError when the ranks do not find each other.
     """
 
-    def __init__(self, ranks, config):
+    def __init__(self, ranks, config, kind):
         self._size = ranks.size
         self._rank = ranks.rank
         self._key = 0
@@ -30,7 +30,7 @@ class Group:
             reserved.bind(("", 0))
             port = reserved.getsockname()[1]
             # All ranks hold their ports until all have one, so that no two on a machine choose the same.
-            self._peers = Peers(ranks, port)
+            self._peers = Peers(ranks, port, "TensorFlow {}, {}".format(tf.VERSION, kind))
         config.intra_op_parallelism_threads = ranks.threads
         # Two, so that the input never waits for a thread that itself waits for the input.
         config.inter_op_parallelism_threads = max(2, ranks.threads)
