@@ -28,6 +28,16 @@ PORT = {
     "rms_image": 0.4632,
     "log10": 0.0536,
 }
+NYU_H5 = {
+    "delta1": 0.8469,
+    "delta2": 0.9730,
+    "delta3": 0.9938,
+    "rel_truth": 0.1235,
+    "rel_prediction": 0.1273,
+    "rms_pooled": 0.5490,
+    "rms_image": 0.4600,
+    "log10": 0.0535,
+}
 CONSTANT = {
     "delta1": 0.31,
     "delta2": 0.59,
@@ -144,6 +154,29 @@ class Results:
 
     def add(self, flag, name, value):
         self.flags[flag].append(self.write(name, value))
+
+    def add_elsewhere(self, name="nyu", model=None, size=(480, 640), **metrics):
+        """The evaluation of a network trained elsewhere; returns its path."""
+        source = {"path": "results/published/{}/checkpoints/epoch0".format(name), "epoch": 0, "global_step": 0}
+        source.update(kind="checkpoint", model=model or published.PAPER_NETWORK, size=size, sha256=digest(name))
+        document = self.evaluation(dict(NYU_H5, **metrics), source)
+        self.flags.setdefault("published", [])
+        self.add("published", "results/published/{}/evaluation/epoch0.json".format(name), document)
+        return self.flags["published"][-1]
+
+    def add_deployed(self, run, kind, **source):
+        """The evaluation of what the frozen graph became for another runtime; returns its path."""
+        last = self.epochs[-1]
+        source.update(kind=kind, path="results/{}/export/model.{}".format(run, kind), sha256=digest(kind))
+        source.update(epoch=last, global_step=60 * last)
+        document = self.evaluation(dict(self.scores(last), delta1=0.7654), source)
+        if kind == "onnx":
+            times = {"p50": 41.04, "p90": 43.5, "p99": 50.0, "max": 60.0}
+            document["speed"] = {"batch_size": 1, "images": 96, "images_per_second": 25.0, "ms_per_image": 40.0}
+            document["speed"]["batch_ms"] = times
+        self.flags.setdefault("deployed", [])
+        self.add("deployed", "results/{}/inference/{}.json".format(run, kind), document)
+        return self.flags["deployed"][-1]
 
     def write(self, name, value):
         return self.write_text(name, json.dumps(value))
@@ -346,15 +379,116 @@ def test_other_images_stand_in_no_table_with_published_figures(sample):
 
 
 def test_a_network_trained_elsewhere_has_a_row_and_a_place(nyu):
-    source = {"path": "results/published/nyu/checkpoints/epoch0", "epoch": 0, "global_step": 0, "sha256": digest("h5")}
-    document = nyu.evaluation(dict(PORT, delta1=0.8471), source)
-    path = nyu.write("results/published/nyu/evaluation/epoch0.json", document)
-    nyu.flags["published"] = [path]
+    path = nyu.add_elsewhere()
     text = nyu.make()
-    assert row_of(text, "Precision", "nyu (trained elsewhere)")[1] == "0.8471"
-    assert "| **nyu (trained elsewhere)** | **0.8471** |" in text.split("## Among published results")[1]
+    assert ["nyu (trained elsewhere)", "0.8469", "0.9730"] in [row[:3] for row in rows_of(text, "Precision")]
+    form = ["nyu (trained elsewhere)", "densenet169, full, align_corners, no mid activation", "480x640"]
+    assert form in [row[:3] for row in rows_of(text, "# DenseDepth")]
+    assert "| **nyu (trained elsewhere)** | **0.8469** |" in text.split("## Among published results")[1]
+    assert "evaluation of nyu (trained elsewhere)" in text
+    assert [digest("nyu") in cell for row in rows_of(text, "Inputs") for cell in row].count(True) == 1
     nyu.edit(path, lambda e: e["protocol"].update(images=20))
     assert program.main(nyu.command()) == 1
+
+
+def test_a_network_trained_elsewhere_is_judged_by_its_form(nyu):
+    nyu.add_elsewhere()
+    nyu.add_elsewhere("old", delta1=0.8166, rms_pooled=0.5916)
+    nyu.add_elsewhere("port", published.PORT_NETWORK, delta1=0.8480)
+    nyu.add_elsewhere("kitti", size=(384, 1280))
+    nyu.add_elsewhere("other", dict(published.PAPER_NETWORK, mid_activation=True))
+    text = nyu.make()
+    found = {(row[0].split(" (")[0], row[1]): row[2:] for row in rows_of(text, "Verdicts") if len(row) == 6}
+    name = "nyu.h5 (the paper's weights), re-measured"
+    assert found["nyu", "delta1"] == ["0.8469", "0.8471 ({})".format(name), "± 0.002", "reproduced"]
+    assert found["nyu", "rms (pooled)"][1:] == ["0.5485 ({})".format(name), "± 0.005", "reproduced"]
+    assert found["nyu", "rms (per image)"][1] == "0.465 (paper)"
+    assert {found["nyu", metric.title][3] for metric in published.METRICS} == {"reproduced"}
+    # As a user measured it with code that builds another network than that of the file.
+    assert found["old", "delta1"][3] == found["old", "rms (pooled)"][3] == "not reproduced"
+    assert found["port", "delta1"][1:] == ["0.8480 (reference port, GPU)", "± 0.005", "reproduced"]
+    assert not {"kitti", "other"} & {name for name, _ in found}
+    assert "without a verdict here: kitti (trained elsewhere), other (trained elsewhere)." in text
+    assert row_of(text, "Verdicts", "kitti (trained elsewhere): delta1 above")[3] == "reached"
+
+
+def test_a_network_trained_elsewhere_needs_no_run(nyu):
+    for path in (nyu.baseline, nyu.add_elsewhere()):
+        nyu.edit(path, lambda e: e["test_data"].update(path="dataset/nyu_test.zip"))
+    page = os.path.join(nyu.root, "results", "report.html")
+    words = ["--out", nyu.out, "--html", page, "--baseline", nyu.baseline, "--published", *nyu.flags["published"]]
+    settings = json.dumps({"published": {"nyu": {"file": "dataset/nyu.h5"}}})
+    assert program.main([*words, "--settings", settings]) == 0
+    with open(nyu.out, encoding="utf-8") as stream:
+        text = stream.read()
+    assert "**nyu (trained elsewhere): delta1 0.8469 against 0.3100 of one constant depth**" in text
+    headings = re.findall("^## (.*)$", text, re.MULTILINE)
+    expected = ["Precision", "Verdicts", "Among published results", "Settings", "Versions", "Inputs and checkpoints"]
+    assert headings == expected and "Best" not in text
+    verdicts = [row for row in rows_of(text, "Verdicts") if len(row) == 6]
+    assert len(verdicts) == 2 + len(published.METRICS)
+    assert ["`published.nyu.file`", '`"dataset/nyu.h5"`'] in rows_of(text, "Settings")
+    with open(page, encoding="utf-8") as stream:
+        assert "0.8469" in stream.read()
+
+
+def test_a_page_of_nothing_or_of_half_a_run_is_refused(sample, capsys):
+    words = ["--out", sample.out, "--baseline", sample.baseline, "--settings", "{}"]
+    assert program.main(words) == 1
+    words += ["--evaluation", *sample.flags["evaluation"], "--checkpoint", *sample.flags["checkpoint"]]
+    assert program.main(words) == 1
+    assert program.main([*words, "--figures", sample.figures]) == 1
+    message = capsys.readouterr().err
+    assert "nothing to report" in message and "--figures: missing" in message and "--data: missing" in message
+
+
+def test_what_a_frozen_graph_became_stands_beside_it(sample):
+    sample.add_deployed("1p", "om", soc_version="Ascend310P3", precision_mode="force_fp16", size=[96, 128])
+    sample.add_deployed("1p", "onnx")
+    text = sample.make()
+    rows = rows_of(text, "Precision")
+    names = [row[0] for row in rows]
+    first = names.index("1p, frozen graph of epoch 3")
+    assert names[first + 1 : first + 3] == ["1p, ONNX file of epoch 3", "1p, OM file of epoch 3"]
+    assert rows[first + 1][1] == rows[first + 2][1] == "0.7654"
+    speeds = [row[1:] for row in rows_of(text, "Performance") if row[0] == "1p"][1:]
+    assert [row[0] for row in speeds] == ["frozen graph", "ONNX file", "OM file"]
+    assert speeds[1][2:] == ["any", "1", "96", "40.0", "41.0", "43.5", "50.0", "25.00", "12.50"]
+    assert speeds[2][1:] == ["Ascend310P3", "96x128"] + ["-"] * 8
+    assert "Of an OM file only the outputs come here" in text
+    assert ["`results/1p/export/model.onnx`", "`{}`".format(digest("onnx"))] in rows_of(text, "Inputs")
+    assert "OM file of 1p" in text.split("## Versions")[1]
+
+
+def test_a_truth_with_holes_is_not_the_one_of_the_published_figures(nyu):
+    for path in [nyu.baseline, *nyu.flags["evaluation"], *nyu.flags["frozen"]]:
+        nyu.edit(path, lambda e: e["protocol"].update(truth_m=[0.0, 10.0]))
+    text = nyu.make()
+    assert "**not comparable** with the published ones" in text and "## Published results" in text
+
+
+# As printed, of works whose rms is pooled or of which nothing says how it was averaged.
+NOT_PER_IMAGE = ("0.5485", "0.5445", "0.5595", "0.5479", "0.573", "0.641", "0.586", "0.555", "0.509", "0.416")
+
+
+def test_no_rms_that_is_pooled_or_unstated_stands_among_those_per_image():
+    rows = [(group, row) for group in published.GROUPS for row in group.rows] + [(None, row) for row in published.ROWS]
+    for group, row in rows:
+        kinds = [key for key in row.scores if key.startswith("rms")]
+        assert len(kinds) <= 1, row.name
+        assert row.scores.get("rms_image") not in NOT_PER_IMAGE, row.name
+        assert group is None or set(row.scores) <= {metric.key for metric in group.metrics} | {"rel_truth"}, row.name
+    printed = [row for _, row in rows if "rms_printed" in row.scores]
+    kinds = {row.name.split()[0]: row.scores["rms_printed"].split(", ")[1] for row in printed}
+    assert set(kinds.values()) <= {"pooled", "per image", "not stated"}
+    assert kinds["FCRN"] == kinds["DenseNet-161"] == "pooled"
+    assert {kinds[name] for name in ("MS-CRF", "Hao", "DORN")} == {"not stated"}
+
+
+def test_rel_stands_under_what_it_is_divided_by():
+    rows = [row for group in published.GROUPS for row in group.rows if "WaveletMonodepth" in row.name]
+    assert [row.scores.get("rel_truth") for row in rows] == ["0.1277"] and "rel_prediction" not in rows[0].scores
+    assert rows[0] in next(group for group in published.GROUPS if "different" in group.title).rows
 
 
 def test_a_run_is_placed_among_results_that_are_measured_alike(nyu):
@@ -373,11 +507,12 @@ def test_a_run_is_placed_among_results_that_are_measured_alike(nyu):
     groups = text.split("## Among published results")[1].split("\n## ")[0].split("\n### ")[1:]
     assert len(groups) == len(published.GROUPS)
     own = [[line for line in group.splitlines() if line.startswith("| **1p, epoch 2**")] for group in groups]
-    assert [len(lines) for lines in own] == [1, 1, 0, 0, 0]
+    assert [len(lines) for lines in own] == [1, 1, 1, 0, 0, 0]
     assert "**0.8480**" in own[0][0] and "**0.5445**" in own[0][0] and "0.465" not in groups[0]
     assert "**0.8481**" in own[1][0] and "**0.4633**" in own[1][0] and "0.465" in groups[1]
-    # Near, but with another truth: beside the table.
-    assert "delta1 0.8777" in groups[2] and "rms (per image) 0.4011" in groups[2]
+    # The crop of AdaBins' figures on the filled truth is that of `bts`, not that of the paper.
+    assert "**0.8777**" in own[2][0] and "**0.4011**" in own[2][0] and "issue 4 of AdaBins" in groups[2]
+    assert groups[2].startswith("Filled truth, crop 45:471 x 41:601") and "AdaBins" not in groups[1]
     # Each figure has its source, and rows are in order.
     for group, lines in zip(published.GROUPS, groups):
         assert all(row.source in lines for row in group.rows)
@@ -442,7 +577,13 @@ def test_performance_stands_beside_the_port_with_what_makes_it_comparable(sample
     own = [row for row in rows_of(text, "Performance") if row[0] == "1p"]
     network = "densenet169, half"
     assert own[0] == ["1p", "x86_64 machine", network, "96x128", "4", "1", "float32", "1502", "2.66", "no"]
-    assert own[1] == ["1p", "x86_64 machine", "96x128", "1", "96", "50.0", "20.00", "10.00"]
+    where = ["1p", "frozen graph", "x86_64 machine", "96x128"]
+    # Results of earlier versions have no percentiles.
+    assert own[1] == where + ["1", "96", "50.0", "-", "-", "-", "20.00", "10.00"]
+    times = {"p50": 49.0, "p90": 52.04, "p99": 61.25, "max": 90.0}
+    sample.edit(sample.flags["frozen"][0], lambda frozen: frozen["speed"].update(batch_ms=times))
+    own = [row for row in rows_of(sample.make(), "Performance") if row[0] == "1p"]
+    assert own[1] == where + ["1", "96", "50.0", "49.0", "52.0", "61.2", "20.00", "10.00"]
 
 
 def test_run_of_the_reference_shape_is_comparable_and_one_without_timing_is_not(sample):
@@ -576,6 +717,9 @@ def _put(value, *keys):
         ("checkpoint", _drop("runtime"), ["epoch1/model.json: no key runtime"]),
         ("frozen", _put(1, "source", "global_step"), ["frozen.json: source.global_step is 1"]),
         ("frozen", _put(None, "speed"), ["frozen.json: no key speed"]),
+        ("deployed", _put("pb", "source", "kind"), ["onnx.json: source.kind is 'pb', none of onnx, om"]),
+        ("deployed", _put(1, "source", "global_step"), ["onnx.json: source.global_step is 1"]),
+        ("deployed", _put(47, "protocol", "images"), ["onnx.json: protocol.images is 47, but 48"]),
         ("gallery", _put("scene_9.png", "scenes", 0, "picture"), ["scene_9.png: no such file, though"]),
         ("gallery", _put(float("inf"), "scenes", 1, "rms"), ["scenes[1]: rms is inf"]),
     ],
@@ -583,6 +727,8 @@ def _put(value, *keys):
 def test_faulty_files_are_refused_by_file_and_key(sample, capsys, flag, change, words):
     # One epoch, so that the first file is also the one the report takes its last figures from.
     sample = Results(sample.root, epochs=(1, 2)) if "again" in str(words) else Results(sample.root, epochs=(1,))
+    if flag == "deployed":
+        sample.add_deployed("1p", "onnx")
     sample.edit(sample.flags[flag][0], change)
     assert program.main(sample.command()) == 1
     message = capsys.readouterr().err

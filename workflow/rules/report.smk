@@ -1,7 +1,8 @@
 """From the JSON files of all stages before to the report.
 
 Needs the figures of the baseline, of every kept checkpoint and frozen graph of every run, and the galleries; makes
-results/report.md, results/report.html and the curves in results/report/.
+results/report.md, results/report.html and the curves in results/report/. Of a network trained elsewhere the figures of
+its evaluation are enough for results/published/<name>/report.md and .html.
 """
 
 
@@ -12,6 +13,7 @@ rule write_report:
         checkpoints=of_runs(rules.train_model.output.side),
         code=code("report.py"),
         data=rules.convert_records.output.side,
+        deployed=deployed_graphs,
         evaluations=of_runs(rules.evaluate_checkpoint.output.figures),
         frozen=of_runs(rules.infer_frozen_graph.output.figures),
         galleries=of_runs(rules.draw_gallery.output.side),
@@ -69,11 +71,48 @@ rule write_report:
             --checkpoint {input.checkpoints:q} \
             --history {input.histories:q} \
             --frozen {input.frozen:q} \
+            --deployed {input.deployed:q} \
             --performance {input.performance:q} \
             --gallery {input.galleries:q} \
             --published {input.published:q} \
             --data {input.data:q} \
             --weights {input.weights:q} \
+            --settings {params.settings:q} \
+            >{log:q} 2>&1
+        """
+
+
+rule report_published:
+    """Write the report of one network trained elsewhere; no run of this project is needed for it."""
+    input:
+        baseline=rules.evaluate_baseline.output.figures,
+        code=code("report.py"),
+        published="results/{run}/evaluation/epoch0.json",
+    output:
+        page="results/{run}/report.html",
+        text="results/{run}/report.md",
+    log:
+        "results/logs/{run}/report_published.log",
+    wildcard_constraints:
+        run=one_of(published()) or "(?!)",
+    localrule: True
+    conda:
+        environment()
+    resources:
+        python=plain_python(),
+        mem_mb=1000,
+        runtime=10,
+    params:
+        settings=network_settings,
+    message:
+        "writing {output.text}"
+    shell:
+        """
+        {resources.python:q} workflow/scripts/report.py \
+            --out {output.text:q} \
+            --html {output.page:q} \
+            --baseline {input.baseline:q} \
+            --published {input.published:q} \
             --settings {params.settings:q} \
             >{log:q} 2>&1
         """

@@ -6,6 +6,11 @@
         --frozen results/1p/inference/frozen.json --gallery results/1p/gallery/gallery.json \\
         --data results/data/nyu_train.json --settings '{"seed": 0}'
 
+Networks trained elsewhere need no run beside them:
+
+    python workflow/scripts/report.py --out results/published/nyu/report.md --baseline results/baseline.json \\
+        --published results/published/nyu/evaluation/epoch0.json --settings '{}'
+
 With --html the same page is written with all pictures inside. A run's name is the folder after `results` in a file's
 path. The curves are <figures>/loss_<run>.png and <figures>/metrics_<run>.png. Equal inputs give equal bytes; nothing is
 measured and no network is loaded here.
@@ -15,6 +20,7 @@ import sys
 
 import cli
 from densedepth import report, report_inputs
+from densedepth.errors import PipelineError
 
 
 def build_parser():
@@ -22,15 +28,16 @@ def build_parser():
     add = arguments.add_argument
     add("--out", required=True, help="the Markdown file to write")
     add("--html", help="the same page as an HTML file that needs no other")
-    add("--figures", required=True, help="folder for the curves")
+    add("--figures", help="folder for the curves of runs")
     add("--baseline", required=True, help="evaluation of the constant depth, by evaluate_baseline.py")
-    add("--evaluation", nargs="+", required=True, help="evaluations of checkpoints, by evaluate.py")
-    add("--checkpoint", nargs="+", required=True, help="model.json of every evaluated checkpoint")
+    add("--evaluation", nargs="*", default=[], help="evaluations of checkpoints of runs, by evaluate.py")
+    add("--checkpoint", nargs="*", default=[], help="model.json of every evaluated checkpoint")
     add("--history", nargs="*", default=[], help="history.jsonl of the checkpoints")
     add("--frozen", nargs="*", default=[], help="evaluations of frozen graphs, by infer_from_pb.py")
+    add("--deployed", nargs="*", default=[], help="evaluations of ONNX and OM files of the runs")
     add("--performance", nargs="*", default=[], help="measured speeds of training, by train.py --performance")
     add("--gallery", nargs="*", default=[], help="gallery.json of the runs, by draw_gallery.py")
-    add("--data", required=True, help="side file of the training records, by dataset_tool_tf.py")
+    add("--data", help="side file of the runs' training records, by dataset_tool_tf.py")
     add("--weights", nargs="*", default=[], help="weights.json or model.json of imported weights")
     add("--published", nargs="*", default=[], help="evaluations of networks trained elsewhere, by evaluate.py")
     add("--settings", required=True, help="the settings of the pipeline as JSON text")
@@ -38,6 +45,8 @@ def build_parser():
 
 
 def work(args):
+    if args.evaluation and not args.figures:
+        raise PipelineError("--figures: missing; the curves of the runs are drawn there")
     findings = report_inputs.gather(
         baseline=args.baseline,
         evaluations=args.evaluation,
@@ -50,9 +59,11 @@ def work(args):
         weights=args.weights,
         settings=args.settings,
         imported=args.published,
+        deployed=args.deployed,
     )
     report.write(findings, args.out, args.figures, args.html)
-    print("{}: {} run(s), {} evaluations".format(args.out, len(findings.runs), len(args.evaluation)))
+    evaluations = len(args.evaluation) + len(args.published)
+    print("{}: {} run(s), {} evaluations".format(args.out, len(findings.runs), evaluations))
 
 
 def main(argv=None):

@@ -86,9 +86,13 @@ ROWS = (PAPER, REMEASURED, PORT_GPU, PORT_ASCEND)
 TEST_IMAGES = 654
 CROP = (20, 459, 24, 615)
 
-# Results measured alike. protocol: the name of ours that is the same, None without one; beside: one of ours that is
-# near but not the same, and why_beside says how it differs. `metrics` are the columns, as our figures are called.
-Group = collections.namedtuple("Group", "title how metrics rows protocol beside why_beside")
+# Results measured alike. protocol: the name of ours that is the same on the filled truth of nyu_test.zip, None without
+# one. `metrics` are the columns, as our figures are called.
+Group = collections.namedtuple("Group", "title how metrics rows protocol")
+
+# The rms of works that are not measured alike: no figure of ours, and each says how it was taken.
+PRINTED = Metric("rms_printed", "rms (as printed)", False)
+POOLED, PER_IMAGE, NOT_STATED = "pooled", "per image", "not stated"
 
 
 def _row(name, source, *figures):
@@ -96,16 +100,26 @@ def _row(name, source, *figures):
     return Row(name, source, {key: figure for key, figure in zip(keys, figures) if figure})
 
 
+def _printed(name, source, kind, *figures):
+    """As `_row`, with the rms as it was printed, of the kind that is said."""
+    scores = _row(name, source, *figures).scores
+    scores[PRINTED.key] = "{}, {}".format(scores.pop("rms_image"), kind)
+    return Row(name, source, scores)
+
+
 def _columns(*keys):
     return tuple(metric for metric in METRICS if metric.key in keys)
 
 
 _PER_IMAGE = _columns("delta1", "delta2", "delta3", "rel_truth", "rms_image", "log10")
+_AS_PRINTED = tuple(PRINTED if metric.key == "rms_image" else metric for metric in _PER_IMAGE)
 _BTS = "[README of BTS](https://github.com/cleinc/bts)"
 _ANYTHING = "[README of Depth Anything, metric depth](https://github.com/LiheYoung/Depth-Anything)"
 _METRIC3D = "[README of Metric3D](https://github.com/YvanYin/Metric3D)"
 _QUOTED = "[arXiv {0}](https://arxiv.org/abs/{0}), as later papers quote it"
 _ANYTHING_2 = _QUOTED.format("2406.09414")
+_VNL = _QUOTED.format("1907.12209")
+_WAVELET = "[its README](https://github.com/nianticlabs/wavelet-monodepth/blob/main/NYUv2/README.md)"
 _TABLE_1 = "Table 1 of [arXiv 1812.11941](https://arxiv.org/abs/1812.11941)"
 
 GROUPS = (
@@ -117,35 +131,33 @@ GROUPS = (
             REMEASURED,
             PORT_GPU,
             PORT_ASCEND,
-            Row(
-                "DenseNet-161 baseline of WaveletMonodepth",
-                "[its README](https://github.com/nianticlabs/wavelet-monodepth)",
-                {"delta1": "0.8430", "rel_prediction": "0.1277", "rms_pooled": "0.5479"},
-            ),
         ),
         "port",
-        None,
-        None,
     ),
     Group(
         "Filled truth, crop 20:460 x 24:616, each figure averaged over images",
         "The protocol `paper`.",
         _PER_IMAGE,
+        (PAPER,),
+        "paper",
+    ),
+    Group(
+        "Filled truth, crop 45:471 x 41:601, each figure averaged over images",
+        "The protocol `bts` on `nyu_test.zip`: crop and averaging of the table below, other truth.",
+        _PER_IMAGE,
         (
-            PAPER,
             _row(
-                "AdaBins' predictions on the same truth",
-                "[issue 4 of AdaBins](https://github.com/shariqfarooq123/AdaBins/issues/4)",
+                "AdaBins 2021, its predictions on this truth",
+                "a user's measurement in [issue 4 of AdaBins](https://github.com/shariqfarooq123/AdaBins/issues/4)",
                 *("0.887", "0.978", "0.995", "0.110", "0.41", "0.047"),
             ),
         ),
-        "paper",
-        None,
-        None,
+        "bts",
     ),
     Group(
         "Raw truth, crop 45:471 x 41:601, 0.001 m < truth < 10 m, averaged over images",
-        "Common since BTS. Training data, resolution and flip averaging differ between these works.",
+        "Common since BTS. Training data, resolution and flip averaging differ between these works. No place for a "
+        "run: the truth of `nyu_test.zip` is the filled one. But for the truth, the table above is measured like this.",
         _PER_IMAGE,
         (
             _row("BTS 2019, DenseNet-121", _BTS, "0.871", "0.977", "0.993", "0.118", "0.410", "0.050"),
@@ -207,24 +219,27 @@ GROUPS = (
             _row("Metric3D v2 ViT-g", _METRIC3D, "0.987", "0.997", "", "0.045", "0.187", "0.015"),
         ),
         None,
-        "bts",
-        "Not in the table, since its truth is the filled one of `nyu_test.zip`, otherwise measured like this,",
     ),
     Group(
         "Of different or unstated protocols",
-        "Mostly as the paper's Table 1 prints them: of different crops and ways to average, not all of them stated; "
-        "FCRN's rms is pooled. No place for a run, nor comparable among themselves.",
-        _PER_IMAGE,
+        "Mostly as the paper's Table 1 prints them: of different crops and ways to average, not all of them stated. "
+        "No place for a run, nor comparable among themselves. WaveletMonodepth's crop, truth and pooling are those of "
+        "`port`; but its code divides rel by the truth, averages no mirror image, predicts without a border of 16 "
+        "pixels and repeats the nearest depths there, enlarges with aligned corners, and clips to 0.4..10 m.",
+        _AS_PRINTED,
         (
-            _row("Eigen and Fergus 2015", _TABLE_1, "0.769", "0.950", "0.988", "0.158", "0.641"),
-            _row("FCRN (Laina et al.) 2016", _TABLE_1, "0.811", "0.953", "0.988", "0.127", "0.573", "0.055"),
-            _row("MS-CRF 2017", _TABLE_1, "0.811", "0.954", "0.987", "0.121", "0.586", "0.052"),
-            _row("Hao et al. 2018", _TABLE_1, "0.841", "0.966", "0.991", "0.127", "0.555", "0.053"),
-            _row("DORN 2018", _TABLE_1, "0.828", "0.965", "0.992", "0.115", "0.509", "0.051"),
-            _row("VNL 2019", _QUOTED.format("1907.12209"), "0.875", "0.976", "0.994", "0.108", "0.416", "0.048"),
+            _printed("Eigen and Fergus 2015", _TABLE_1, NOT_STATED, "0.769", "0.950", "0.988", "0.158", "0.641"),
+            _printed(
+                "FCRN (Laina et al.) 2016", _TABLE_1, POOLED, "0.811", "0.953", "0.988", "0.127", "0.573", "0.055"
+            ),
+            _printed("MS-CRF 2017", _TABLE_1, NOT_STATED, "0.811", "0.954", "0.987", "0.121", "0.586", "0.052"),
+            _printed("Hao et al. 2018", _TABLE_1, NOT_STATED, "0.841", "0.966", "0.991", "0.127", "0.555", "0.053"),
+            _printed("DORN 2018", _TABLE_1, NOT_STATED, "0.828", "0.965", "0.992", "0.115", "0.509", "0.051"),
+            _printed("VNL 2019", _VNL, NOT_STATED, "0.875", "0.976", "0.994", "0.108", "0.416", "0.048"),
+            _printed(
+                "DenseNet-161 baseline of WaveletMonodepth 2021", _WAVELET, POOLED, "0.8430", "", "", "0.1277", "0.5479"
+            ),
         ),
-        None,
-        None,
         None,
     ),
     Group(
@@ -232,8 +247,6 @@ GROUPS = (
         "No metric depth: the scale is taken from the truth. This project does not measure so.",
         _PER_IMAGE,
         (_row("DenseDepth, paper", _TABLE_1, "0.895", "0.980", "0.996", "0.103", "0.390", "0.043"),),
-        None,
-        None,
         None,
     ),
 )
@@ -252,6 +265,34 @@ REFERENCES = {
     "rms_image": Reference(PAPER, "0.02"),
     "log10": Reference(PORT_GPU, "0.001"),
 }
+
+# The same for a network that was trained elsewhere and has the form of nyu.h5. Nothing is trained in between, so that
+# only the arithmetic may differ; but the paper's rms is of an older code and, its author says, of another training.
+PAPER_REFERENCES = {
+    "delta1": Reference(REMEASURED, "0.002"),
+    "delta2": Reference(REMEASURED, "0.002"),
+    "delta3": Reference(REMEASURED, "0.002"),
+    "rel_truth": Reference(REMEASURED, "0.001"),
+    "rel_prediction": Reference(REMEASURED, "0.001"),
+    "rms_pooled": Reference(REMEASURED, "0.005"),
+    "rms_image": Reference(PAPER, "0.02"),
+    "log10": Reference(REMEASURED, "0.0005"),
+}
+
+# The forms of networks with published figures, and the size of their input.
+PAPER_NETWORK = {"encoder": "densenet169", "width": "full", "upsampling": "align_corners", "mid_activation": False}
+PORT_NETWORK = {"encoder": "densenet169", "width": "half", "upsampling": "half_pixel", "mid_activation": True}
+NETWORK_SIZE = (480, 640)
+
+
+def references_of(model, size):
+    """The references for a network trained elsewhere, by its form; None for one that has no published figures."""
+    # But for its size, kitti.h5 is of the form of nyu.h5.
+    if tuple(size) != NETWORK_SIZE:
+        return None
+    known = ((PAPER_NETWORK, PAPER_REFERENCES), (PORT_NETWORK, REFERENCES))
+    return next((references for form, references in known if form == model), None)
+
 
 # By how much the delta1 of a network that has learned something exceeds that of the constant depth.
 BASELINE_MARGIN = 0.15

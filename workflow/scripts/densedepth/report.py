@@ -37,8 +37,9 @@ def _fill(page, findings, figures):
     nyu = data_kind(findings) == NYU
     if nyu:
         _field(page, findings, best)
-    _performance(page, findings)
-    _curves(page, findings, figures)
+    if findings.runs:
+        _performance(page, findings)
+        _curves(page, findings, figures)
     _gallery(page, findings)
     if not nyu:
         _field(page, findings, best)
@@ -48,7 +49,10 @@ def _fill(page, findings, figures):
 
 
 def best_checkpoint(findings):
-    """(run name, epoch) of the checkpoint with the highest delta1; the first in the table among equals."""
+    """(run name, epoch) of the checkpoint with the highest delta1; the first in the table among equals.
+
+    None without runs.
+    """
     best, best_score = None, -1.0
     for run in findings.runs:
         for epoch, evaluation in sorted(run.evaluations.items()):
@@ -58,9 +62,9 @@ def best_checkpoint(findings):
     return best
 
 
-def verdict(metric, value):
+def verdict(metric, value, references=published.REFERENCES):
     """How `value` of the published.Metric `metric` stands to its published reference, in words."""
-    reference = published.REFERENCES[metric.key]
+    reference = references[metric.key]
     excess = value - float(reference.row.scores[metric.key])
     excess = -excess if metric.higher_is_better else excess
     # Half of the last digit shown more: what is printed as equal to the tolerance is within it.
@@ -71,28 +75,22 @@ def verdict(metric, value):
 
 
 def _introduction(page, findings, best):
-    data, baseline = findings.data, findings.baseline
-    kind = data_kind(findings)
+    baseline, kind = findings.baseline, data_kind(findings)
     page.add("# DenseDepth: results")
-    page.add(
-        "Monocular depth networks trained on {} image and depth pairs of {} and evaluated on the {} images of `{}`.",
-        data.get("records"),
-        "the embedded sample, drawn rooms in `{}`".format(data.get("archive", "path"))
-        if kind == SAMPLE
-        else "`{}`".format(data.get("archive", "path")),
-        baseline.get("protocol", "images"),
-        baseline.get("test_data", "path"),
-    )
-    run, epoch = best
-    score = next(r for r in findings.runs if r.name == run).evaluations[epoch].number("metrics", "delta1")
-    page.add(
-        "**Best checkpoint: run {}, epoch {}, with delta1 {} against {} of one constant depth** (the share of pixels "
-        "whose depth is within 25 % of the truth).",
-        run,
-        epoch,
-        _score(score),
-        _score(baseline.number("metrics", "delta1")),
-    )
+    tested = (baseline.get("protocol", "images"), baseline.get("test_data", "path"))
+    if best:
+        page.add(
+            "Monocular depth networks trained on {} image and depth pairs of {} and evaluated on the {} images of "
+            "`{}`.",
+            *(findings.data.get("records"), _archive(findings), *tested),
+        )
+        run, epoch = best
+        score = next(r for r in findings.runs if r.name == run).evaluations[epoch].number("metrics", "delta1")
+        page.add(_HEADLINE, "Best checkpoint: run {}, epoch {}, with".format(run, epoch), *_delta1(score, baseline))
+    else:
+        page.add("Monocular depth networks that were trained elsewhere, evaluated on the {} images of `{}`.", *tested)
+        for name, one in _elsewhere(findings):
+            page.add(_HEADLINE, name + ":", *_delta1(one.number("metrics", "delta1"), baseline))
     if kind == SAMPLE:
         page.add(
             "> The figures of the embedded sample are **not comparable** with the published figures for NYU Depth v2: "
@@ -100,12 +98,34 @@ def _introduction(page, findings, best):
         )
     elif kind != NYU:
         page.add(
-            "> The test images are not the {} of NYU Depth v2 with their crop, so the figures here are **not "
-            "comparable** with the published ones.",
+            "> The test images are not the {} of NYU Depth v2 with their crop and their filled truth, so the figures "
+            "here are **not comparable** with the published ones.",
             published.TEST_IMAGES,
         )
+    if findings.runs:
+        _trained_here(page, findings.runs)
+    if findings.imported:
+        _trained_elsewhere(page, findings.imported)
+
+
+_HEADLINE = (
+    "**{} delta1 {} against {} of one constant depth** (the share of pixels whose depth is within 25 % of the truth)."
+)
+
+
+def _delta1(score, baseline):
+    return _score(score), _score(baseline.number("metrics", "delta1"))
+
+
+def _archive(findings):
+    path = findings.data.get("archive", "path")
+    words = "the embedded sample, drawn rooms in `{}`" if data_kind(findings) == SAMPLE else "`{}`"
+    return words.format(path)
+
+
+def _trained_here(page, runs):
     rows = []
-    for run in findings.runs:
+    for run in runs:
         side = _last_checkpoint(run)
         rows.append(
             (
@@ -123,12 +143,22 @@ def _introduction(page, findings, best):
     page.add_table(rows, columns, numbers=("batch per device", "devices", "steps"))
 
 
+def _trained_elsewhere(page, imported):
+    rows = []
+    for one in imported:
+        model = one.get("source", "model", default=None)
+        network = _network(model) if model else BLANK
+        size = _size(one.get("source", "size", default=None))
+        rows.append((_imported_name(one), network, size, _runtime(one.get("runtime"))))
+    page.add_table(rows, ("network", "form", "input", "evaluated with"))
+
+
 def _precision(page, findings, best):
     page.add("## Precision")
     comparable = data_kind(findings) == NYU
     rows = _published_rows() if comparable else []
     rows.append(("constant median depth",) + _scores(findings.baseline))
-    rows += [(_imported_name(document),) + _scores(document) for document in findings.imported]
+    rows += [(name,) + _scores(evaluation) for name, evaluation in _elsewhere(findings)]
     for run in findings.runs:
         for epoch, evaluation in sorted(run.evaluations.items()):
             row = ("{}, epoch {}".format(run.name, epoch),) + _scores(evaluation)
@@ -136,14 +166,14 @@ def _precision(page, findings, best):
                 row = ("{} (best)".format(row[0]),) + row[1:]
                 row = tuple("**{}**".format(cell) for cell in row)
             rows.append(row)
-        if run.frozen is not None:
-            rows.append(("{}, frozen graph{}".format(run.name, _of_epoch(run.frozen)),) + _scores(run.frozen))
+        for name, graph in run.graphs():
+            rows.append(("{}, {}{}".format(run.name, name, _of_epoch(graph)),) + _scores(graph))
     titles = tuple(m.title + (" ↑" if m.higher_is_better else " ↓") for m in published.METRICS)
     page.add_table(rows, ("",) + titles, numbers=titles)
     page.add(
-        "↑ higher is better, ↓ lower is better; rms in metres. **Best** is the checkpoint with the highest delta1 on "
-        "these test images; being chosen by them, it flatters a little. The constant depth is the median depth of "
-        "these very test images."
+        "↑ higher is better, ↓ lower is better; rms in metres. {}The constant depth is the median depth of these very "
+        "test images.",
+        _BEST if best else "",
     )
     if comparable:
         sources = "; ".join("[{}] {}".format(n, row.source) for n, row in enumerate(published.ROWS, 1))
@@ -151,6 +181,12 @@ def _precision(page, findings, best):
         _conventions(page)
     _other_protocols(page, findings)
     _extremes(page, findings)
+
+
+_BEST = (
+    "**Best** is the checkpoint with the highest delta1 on these test images; being chosen by them, it flatters a "
+    "little. "
+)
 
 
 def _published_rows():
@@ -172,15 +208,25 @@ def _conventions(page):
     )
 
 
+def _last_of_runs(findings):
+    """[(name, evaluation)] of the last checkpoint of each run."""
+    last = [(run.name,) + max(run.evaluations.items()) for run in findings.runs]
+    return [("{}, epoch {}".format(name, epoch), evaluation) for name, epoch, evaluation in last]
+
+
+def _elsewhere(findings):
+    """[(name, evaluation)] of the networks trained elsewhere."""
+    return [(_imported_name(one), one) for one in findings.imported]
+
+
 def _other_protocols(page, findings):
-    """The last checkpoint of each run by the protocols beside `port`."""
+    """The last checkpoints by the protocols beside `port`."""
     metrics = [m for m in published.METRICS if m.key not in ("rms_pooled", "rel_prediction")]
     rows = []
-    for run in findings.runs:
-        epoch = max(run.evaluations)
-        for name, block in sorted(run.evaluations[epoch].get("protocols", default={}).items()):
+    for checkpoint, evaluation in _last_of_runs(findings) + _elsewhere(findings):
+        for name, block in sorted(evaluation.get("protocols", default={}).items()):
             scores = tuple(_score(block["metrics"][m.key]) for m in metrics)
-            rows.append(("{}, epoch {}".format(run.name, epoch), "`{}`".format(name)) + scores)
+            rows.append((checkpoint, "`{}`".format(name)) + scores)
     if rows:
         titles = tuple(m.title + (" ↑" if m.higher_is_better else " ↓") for m in metrics)
         page.add("The table above is by the protocol `port`. The same predictions by others (`docs/metrics.md`):")
@@ -193,14 +239,13 @@ def _imported_name(document):
 
 
 def _extremes(page, findings):
-    """The test images that each run's last checkpoint does best and worst."""
+    """The test images that the last checkpoints do best and worst."""
     rows = []
-    for run in findings.runs:
-        images = run.evaluations[max(run.evaluations)].get("per_image")
-        ranked = sorted(images, key=lambda image: (image["rms"], image["index"]))
+    for checkpoint, evaluation in _last_of_runs(findings) + _elsewhere(findings):
+        ranked = sorted(evaluation.get("per_image"), key=lambda image: (image["rms"], image["index"]))
         for word, chosen in (("smallest", ranked[:3]), ("largest", ranked[::-1][:3])):
             listed = ", ".join("{} ({:.3f} m)".format(image["index"], image["rms"]) for image in chosen)
-            rows.append(("{}, epoch {}".format(run.name, max(run.evaluations)), word, listed or BLANK))
+            rows.append((checkpoint, word, listed or BLANK))
     page.add_table(rows, ("checkpoint", "rms", "test images"))
 
 
@@ -211,12 +256,15 @@ def _field(page, findings, best):
     page.add("NYU Depth v2, the official 654 test images. Only figures within one table are measured alike.")
     own = []
     if nyu:
-        run, epoch = best
-        evaluation = next(one for one in findings.runs if one.name == run).evaluations[epoch]
-        own = [("**{}, epoch {}**".format(run, epoch), evaluation, "this run")]
-        own += [("**{}**".format(_imported_name(one)), one, "evaluated here") for one in findings.imported]
+        own = [("**{}**".format(name), one, "evaluated here") for name, one in _elsewhere(findings)]
+        if best:
+            run, epoch = best
+            evaluation = next(one for one in findings.runs if one.name == run).evaluations[epoch]
+            own.insert(0, ("**{}, epoch {}**".format(run, epoch), evaluation, "this run"))
     else:
-        page.add("For orientation only: the runs of this page have no place here, since their test images are others.")
+        page.add(
+            "For orientation only: the networks of this page have no place here, since their test images are others."
+        )
         _conventions(page)
     for group in published.GROUPS:
         page.add("### {}", group.title)
@@ -232,11 +280,6 @@ def _field(page, findings, best):
                 rows.append((name,) + tuple("**{}**".format(_score(scores[m.key])) for m in group.metrics) + (source,))
         rows.sort(key=lambda row: row[1].strip("*"), reverse=True)
         page.add_table(rows, ("",) + titles + ("source",), numbers=titles)
-        for name, evaluation, _ in own:
-            scores = _scores_by(evaluation, group.beside)
-            if scores:
-                listed = ", ".join("{} {}".format(m.title, _score(scores[m.key])) for m in group.metrics)
-                page.add("{} {}: {}.", group.why_beside, name, listed)
 
 
 def _scores_by(evaluation, protocol):
@@ -250,55 +293,86 @@ def _scores_by(evaluation, protocol):
 
 def _verdicts(page, findings):
     page.add("## Verdicts")
-    nyu = data_kind(findings) == NYU
-    if nyu:
-        page.add(
-            "Each run's best checkpoint beside the published figure. *Reproduced* means no further than the tolerance "
-            "from it, *better* more than that on the good side."
-        )
-        rows = []
-        for run in findings.runs:
-            epoch = int(run.scores().set_index("epoch")[published.DECIDING].idxmax())
-            for metric in published.METRICS:
-                reference = published.REFERENCES[metric.key]
-                value = run.evaluations[epoch].number("metrics", metric.key)
-                source = "{} ({})".format(reference.row.scores[metric.key], reference.row.name)
-                verdict_ = verdict(metric, value)
-                name = "{}, epoch {}".format(run.name, epoch)
-                rows.append((name, metric.title, _score(value), source, "± " + reference.tolerance, verdict_))
-        columns = ("checkpoint", "metric", "value", "reference", "tolerance", "verdict")
-        page.add_table(rows, columns, numbers=("value", "tolerance"))
-    rows = []
+    if data_kind(findings) == NYU:
+        _reproductions(page, findings)
     constant = findings.baseline.number("metrics", "delta1")
-    for run in findings.runs:
-        last = max(run.evaluations)
-        margin = run.evaluations[last].number("metrics", "delta1") - constant
+    rows = []
+    last = [(name + " (last)", evaluation) for name, evaluation in _last_of_runs(findings)]
+    for name, evaluation in last + _elsewhere(findings):
+        margin = evaluation.number("metrics", "delta1") - constant
         rows.append(
             (
-                "{}, epoch {} (last): delta1 above the constant depth".format(run.name, last),
+                "{}: delta1 above the constant depth".format(name),
                 "{:+.4f}".format(margin),
                 "at least {:.2f}".format(published.BASELINE_MARGIN),
                 "reached" if margin >= published.BASELINE_MARGIN else "not reached",
             )
         )
-    for run in findings.runs:
-        epoch = run.frozen and run.frozen.get("source", "epoch", default=None)
-        if epoch in run.evaluations:
-            folded = run.frozen.get("source", "folded", default=False)
-            tolerance = published.FOLDED_TOLERANCE if folded else published.FROZEN_TOLERANCE
-            apart = max(
-                abs(run.frozen.number("metrics", m.key) - run.evaluations[epoch].number("metrics", m.key))
-                for m in published.METRICS
-            )
-            rows.append(
-                (
-                    "{}: frozen graph against its checkpoint of epoch {}, largest difference".format(run.name, epoch),
-                    "{:.1e}".format(apart),
-                    "at most {:.0e}{}".format(tolerance, " (folded)" if folded else ""),
-                    "equal" if apart <= tolerance else "not equal",
-                )
-            )
+    rows += [_frozen_check(run) for run in findings.runs if _frozen_epoch(run) in run.evaluations]
     page.add_table(rows, ("check", "value", "wanted", "verdict"), numbers=("value",))
+
+
+def _reproductions(page, findings):
+    """The best checkpoint of each run, and networks trained elsewhere, beside their published figures."""
+    rows, unknown = [], []
+    for run in findings.runs:
+        epoch = int(run.scores().set_index("epoch")[published.DECIDING].idxmax())
+        name = "{}, epoch {}".format(run.name, epoch)
+        rows += _reproduction(name, run.evaluations[epoch], published.REFERENCES)
+    for name, one in _elsewhere(findings):
+        form = (one.get("source", "model", default={}), one.get("source", "size", default=()))
+        references = published.references_of(*form)
+        if references:
+            rows += _reproduction(name, one, references)
+        else:
+            unknown.append(name)
+    if rows:
+        page.add(
+            "{} beside the published figure. *Reproduced* means no further than the tolerance from it, *better* more "
+            "than that on the good side.",
+            "Each run's best checkpoint" if findings.runs else "What was evaluated",
+        )
+        columns = ("checkpoint", "metric", "value", "reference", "tolerance", "verdict")
+        page.add_table(rows, columns, numbers=("value", "tolerance"))
+    if findings.imported:
+        page.add(
+            "Networks trained elsewhere are judged by their form and input size: like `nyu.h5`, by the figures of the "
+            "paper's weights; like the reference port, by its own. Of the same weights, *better* says the same as "
+            "*not reproduced*: something is computed otherwise."
+        )
+    if unknown:
+        page.add("Of another form or input size, so without a verdict here: {}.", ", ".join(unknown))
+
+
+def _reproduction(name, evaluation, references):
+    rows = []
+    for metric in published.METRICS:
+        reference = references[metric.key]
+        value = evaluation.number("metrics", metric.key)
+        source = "{} ({})".format(reference.row.scores[metric.key], reference.row.name)
+        found = verdict(metric, value, references)
+        rows.append((name, metric.title, _score(value), source, "± " + reference.tolerance, found))
+    return rows
+
+
+def _frozen_epoch(run):
+    return run.frozen and run.frozen.get("source", "epoch", default=None)
+
+
+def _frozen_check(run):
+    epoch = _frozen_epoch(run)
+    folded = run.frozen.get("source", "folded", default=False)
+    tolerance = published.FOLDED_TOLERANCE if folded else published.FROZEN_TOLERANCE
+    apart = max(
+        abs(run.frozen.number("metrics", m.key) - run.evaluations[epoch].number("metrics", m.key))
+        for m in published.METRICS
+    )
+    return (
+        "{}: frozen graph against its checkpoint of epoch {}, largest difference".format(run.name, epoch),
+        "{:.1e}".format(apart),
+        "at most {:.0e}{}".format(tolerance, " (folded)" if folded else ""),
+        "equal" if apart <= tolerance else "not equal",
+    )
 
 
 def _performance(page, findings):
@@ -334,30 +408,42 @@ def _performance(page, findings):
             steps = _last_checkpoint(run).get("global_step")
             page.add("Loss scaling left out {} of the {} steps of run {}.".format(skipped, steps, run.name))
     _measured(page, [run for run in findings.runs if run.speed is not None])
-    rows = []
-    for run in findings.runs:
-        if run.frozen is not None:
-            speed = run.frozen.number
-            rows.append(
-                (
-                    run.name,
-                    _device(run.frozen),
-                    _size(run.frozen.get("source", "size", default=None)),
-                    run.frozen.get("speed", "batch_size"),
-                    run.frozen.get("speed", "images"),
-                    "{:.1f}".format(speed("speed", "ms_per_image")),
-                    "{:.2f}".format(speed("speed", "images_per_second")),
-                    "{:.2f}".format(speed("speed", "images_per_second") / 2),
-                )
-            )
-    if rows:
-        columns = ("frozen graph", "device", "input", "batch", "forward passes", "ms/image", "images/s")
-        columns += ("flip-averaged images/s",)
-        page.add_table(rows, columns, numbers=columns[3:])
-        page.add(
-            "One forward pass of one image, after warm-up, without reading, resizing and metrics. A flip-averaged "
-            "depth map, as the precision table uses it, takes two."
-        )
+    _inference(page, findings.runs)
+
+
+def _inference(page, runs):
+    """The speed of the graphs that were made of the runs."""
+    rows = [(run.name, name) + _speed(graph) for run in runs for name, graph in run.graphs()]
+    if not rows:
+        return
+    columns = ("inference", "graph", "device", "input", "batch", "forward passes", "ms/image", "p50", "p90", "p99")
+    columns += ("images/s", "flip-averaged images/s")
+    page.add_table(rows, columns, numbers=columns[4:])
+    page.add(
+        "One forward pass of one image, after warm-up, without reading, resizing and metrics; p50, p90 and p99 are "
+        "percentiles of the time of a batch in ms. A flip-averaged depth map, as the precision table uses it, takes "
+        "two passes.{}",
+        _NO_SPEED if any("om" in run.deployed for run in runs) else "",
+    )
+
+
+_NO_SPEED = " Of an OM file only the outputs come here; how long it takes is said by the program that runs it."
+
+
+def _speed(graph):
+    device = graph.get("source", "soc_version", default=None) or _device(graph)
+    where = (device, _size(graph.get("source", "size", default=None)))
+    if graph.get("source", "kind") == "om":
+        return where + (BLANK,) * 8
+    rate, batches = graph.number("speed", "images_per_second"), graph.get("speed", "batch_ms", default={})
+    passed = tuple("{:.1f}".format(batches[name]) if name in batches else BLANK for name in ("p50", "p90", "p99"))
+    return (
+        where
+        + (graph.get("speed", "batch_size"), graph.get("speed", "images"))
+        + ("{:.1f}".format(graph.number("speed", "ms_per_image")),)
+        + passed
+        + ("{:.2f}".format(rate), "{:.2f}".format(rate / 2))
+    )
 
 
 def _training_speed(run):
@@ -455,22 +541,24 @@ def _gallery(page, findings):
 def _settings(page, findings):
     page.add("## Settings")
     rows = [("`{}`".format(key), "`{}`".format(value)) for key, value in leaves(findings.settings)]
-    page.add_folded("{} settings of the pipeline".format(len(rows)), rows, ("key", "value"))
+    page.add_folded("{} setting(s) of the pipeline".format(len(rows)), rows, ("key", "value"))
     rows = []
     for run in findings.runs:
         side = _last_checkpoint(run)
         rows += [(run.name, "`{}`".format(key), "`{}`".format(value)) for key, value in leaves(side.get("training"))]
-    page.add_folded("Training settings stored in the last checkpoint of each run", rows, ("run", "key", "value"))
+    if findings.runs:
+        page.add_folded("Training settings stored in the last checkpoint of each run", rows, ("run", "key", "value"))
 
 
 def _versions(page, findings):
     page.add("## Versions")
-    uses = [("records", findings.data), ("constant depth", findings.baseline)]
+    uses = [("records", findings.data)] if findings.data else []
+    uses.append(("constant depth", findings.baseline))
     for run in findings.runs:
         uses += [("training of " + run.name, side) for _, side in sorted(run.checkpoints.items())]
         uses += [("evaluation of " + run.name, evaluation) for _, evaluation in sorted(run.evaluations.items())]
-        if run.frozen is not None:
-            uses.append(("frozen graph of " + run.name, run.frozen))
+        uses += [("{} of {}".format(name, run.name), graph) for name, graph in run.graphs()]
+    uses += [("evaluation of " + name, one) for name, one in _elsewhere(findings)]
     groups = {}
     for use, document in uses:
         groups.setdefault(json.dumps(document.get("runtime"), sort_keys=True), []).append(use)
@@ -485,23 +573,36 @@ def _versions(page, findings):
 
 def _checksums(page, findings):
     page.add("## Inputs and checkpoints")
-    data = findings.data
-    archive = data.get("archive")
-    sums = data.get("sha256")
-    test = findings.baseline.get("test_data")
-    rows = [_input(archive), _input(test)]
-    counts = data.get("shard_records", default=[])
-    for number, shard in enumerate(data.get("shards")):
-        if shard not in sums:
-            raise PipelineError("{}: no key sha256.{}".format(data.path, shard))
-        records = "{} records".format(counts[number]) if number < len(counts) else BLANK
-        rows.append(("`{}`".format(shard), records, "`{}`".format(sums[shard])))
+    rows = [_input(findings.data.get("archive"))] if findings.data else []
+    rows.append(_input(findings.baseline.get("test_data")))
+    rows += _shards(findings.data) if findings.data else []
     for weights in findings.weights:
         # Of an encoder, or of a whole network.
         source = weights.get("source", default=None) or weights.get("weights")
         rows.append(("`{}`".format(source["path"]), BLANK, "`{}`".format(source["sha256"])))
     page.add_table(rows, ("input", "size", "SHA-256"), numbers=("size",))
-    skipped = data.get("skipped", default=[])
+    if findings.runs:
+        _checkpoints(page, findings)
+    graphs = [graph for run in findings.runs for _, graph in run.graphs()]
+    for title, found in (("graph", graphs), ("network trained elsewhere", findings.imported)):
+        rows = [("`{}`".format(d.get("source", "path")), "`{}`".format(d.get("source", "sha256"))) for d in found]
+        if rows:
+            page.add_table(rows, (title, "SHA-256"))
+
+
+def _shards(data):
+    sums, counts = data.get("sha256"), data.get("shard_records", default=[])
+    rows = []
+    for number, shard in enumerate(data.get("shards")):
+        if shard not in sums:
+            raise PipelineError("{}: no key sha256.{}".format(data.path, shard))
+        records = "{} records".format(counts[number]) if number < len(counts) else BLANK
+        rows.append(("`{}`".format(shard), records, "`{}`".format(sums[shard])))
+    return rows
+
+
+def _checkpoints(page, findings):
+    skipped = findings.data.get("skipped", default=[])
     if skipped:
         rows = [(fault["row"], "`{}`".format(fault["rgb"]), fault["problem"]) for fault in skipped]
         page.add_folded("{} faulty pairs were left out".format(len(rows)), rows, ("row", "picture", "problem"))
@@ -515,13 +616,6 @@ def _checksums(page, findings):
     ]
     title = "Checksums of {} checkpoint files".format(len(rows))
     page.add_folded(title, rows, ("run", "epoch", "step", "file", "SHA-256"))
-    frozen = [run for run in findings.runs if run.frozen is not None]
-    if frozen:
-        rows = [
-            ("`{}`".format(r.frozen.get("source", "path")), "`{}`".format(r.frozen.get("source", "sha256")))
-            for r in frozen
-        ]
-        page.add_table(rows, ("frozen graph", "SHA-256"))
 
 
 def _input(facts):

@@ -26,6 +26,9 @@ _COMMON = (
 
 SAMPLE, NYU, OWN = "sample", "nyu", "own"
 
+# Kinds of files that a frozen graph becomes for other runtimes -> what the report calls them.
+DEPLOYED = collections.OrderedDict([("onnx", "ONNX file"), ("om", "OM file")])
+
 
 class Document:
     """The content of one JSON file that knows the file's name, for messages."""
@@ -55,8 +58,8 @@ class Document:
 
 class Run:
     """The files of one run. checkpoints, evaluations: {epoch: Document}; history: DataFrame, maybe empty;
-    frozen, speed (as measured by itself): Document or None; scenes: [(path of the picture, path of the data, scene as
-    in gallery.json)]."""
+    frozen, speed (as measured by itself): Document or None; deployed: {kind in DEPLOYED: Document}; scenes: [(path of
+    the picture, path of the data, scene as in gallery.json)]."""
 
     def __init__(self, name):
         self.name = name
@@ -64,8 +67,14 @@ class Run:
         self.evaluations = {}
         self.history = pandas.DataFrame(columns=list(_HISTORY_KEYS))
         self.frozen = None
+        self.deployed = {}
         self.speed = None
         self.scenes = []
+
+    def graphs(self):
+        """[(what it is called, its evaluation)] of the frozen graph and of what it became for other runtimes."""
+        named = [("frozen graph", self.frozen)] if self.frozen is not None else []
+        return named + [(DEPLOYED[kind], self.deployed[kind]) for kind in DEPLOYED if kind in self.deployed]
 
     def scores(self):
         """A row for each evaluated epoch, in order: `epoch` and the metrics."""
@@ -76,18 +85,30 @@ class Run:
         return pandas.DataFrame(rows)
 
 
-# runs: [Run] in natural order of their names. baseline, data: Document. weights: [Document]. settings: dict.
-# imported: [Document], evaluations of networks trained elsewhere.
+# runs: [Run] in natural order of their names. baseline: Document. data: Document, None without runs. weights:
+# [Document]. settings: dict. imported: [Document], evaluations of networks trained elsewhere.
 Findings = collections.namedtuple("Findings", "runs baseline data weights settings imported")
 
 
 def gather(
-    baseline, evaluations, checkpoints, histories, frozen, galleries, data, weights, settings, speeds=(), imported=()
+    baseline,
+    evaluations,
+    checkpoints,
+    histories,
+    frozen,
+    galleries,
+    data,
+    weights,
+    settings,
+    speeds=(),
+    imported=(),
+    deployed=(),
 ):
     """Read all files into `Findings`. Paths, lists of paths, and `settings` as JSON text.
 
-    Raises PipelineError, with file and key, for a file that is missing, lacks a key or holds a number that is not
-    finite; for evaluations of different test sets or protocols; and for files of one run that do not belong together.
+    Without any file of a run, `data` may be None and `imported` is what the report is of. Raises PipelineError, with
+    file and key, for a file that is missing, lacks a key or holds a number that is not finite; for evaluations of
+    different test sets or protocols; and for files of one run that do not belong together.
     """
     runs = {}
 
@@ -105,6 +126,8 @@ def gather(
         if run(path).frozen is not None:
             raise PipelineError("{}: second frozen graph of run {}".format(path, run_name(path)))
         run(path).frozen = _evaluation(path)
+    for path in deployed:
+        _deploy(run(path), _evaluation(path))
     for path in speeds:
         run(path).speed = _read(path)
     for path in galleries:
@@ -113,14 +136,18 @@ def gather(
         run(paths[0]).history = _history(paths)
         _check_history(runs[name], paths)
 
+    if runs and data is None:
+        raise PipelineError("--data: missing; runs are reported with their training records")
     findings = Findings(
         runs=[runs[name] for name in sorted(runs, key=natural)],
         baseline=_evaluation(baseline),
-        data=_read(data),
+        data=_read(data) if runs else None,
         weights=[Document(path, files.read_json(path)) for path in sorted(weights)],
         settings=_settings(settings),
         imported=[_evaluation(path) for path in sorted(imported)],
     )
+    if not findings.runs and not findings.imported:
+        raise PipelineError("nothing to report: no evaluation of a run, and none of a network trained elsewhere")
     for one in findings.runs:
         _check_run(one)
     _check_protocols(findings)
@@ -142,13 +169,17 @@ def natural(text):
 
 
 def data_kind(findings):
-    """SAMPLE for the embedded sample, NYU for the official test split with its crop, OWN for anything else."""
-    parts = os.path.normpath(findings.data.get("archive", "path")).split(os.sep)
+    """SAMPLE for the embedded sample, NYU for the official test split with its crop and its filled truth, OWN for
+    anything else."""
+    trained, tested = findings.data, findings.baseline
+    path = trained.get("archive", "path") if trained else tested.get("test_data", "path")
+    parts = os.path.normpath(path).split(os.sep)
     if ("results", "sample") in zip(parts, parts[1:]):
         return SAMPLE
-    protocol = findings.baseline.get("protocol")
+    protocol = tested.get("protocol")
     official = protocol["images"] == published.TEST_IMAGES and tuple(protocol["crop"]) == published.CROP
-    return NYU if official else OWN
+    # A truth with holes is not the filled one, whatever its crop.
+    return NYU if official and "truth_m" not in protocol else OWN
 
 
 def _read(path):
@@ -165,6 +196,15 @@ def _evaluation(path):
     for metric in published.METRICS:
         document.number("metrics", metric.key)
     return document
+
+
+def _deploy(run, document):
+    kind = document.get("source", "kind")
+    if kind not in DEPLOYED:
+        raise PipelineError("{}: source.kind is {!r}, none of {}".format(document.path, kind, ", ".join(DEPLOYED)))
+    if kind in run.deployed:
+        raise PipelineError("{}: second {} of run {}".format(document.path, DEPLOYED[kind], run.name))
+    run.deployed[kind] = document
 
 
 def _finite(path, name, value):
@@ -252,9 +292,10 @@ def _check_run(run):
         if checkpoint is None:
             raise PipelineError("{}: no model.json of run {} epoch {} given".format(evaluation.path, run.name, epoch))
         _same_weights(evaluation, checkpoint)
-    if run.frozen is not None and run.frozen.get("source", "epoch", default=None) in run.evaluations:
-        epoch = run.frozen.get("source", "epoch")
-        _same_step(run.frozen, run.checkpoints[epoch])
+    for _, graph in run.graphs():
+        epoch = graph.get("source", "epoch", default=None)
+        if epoch in run.evaluations:
+            _same_step(graph, run.checkpoints[epoch])
 
 
 def _same_weights(evaluation, checkpoint):
@@ -281,7 +322,7 @@ def _same_step(evaluation, checkpoint):
 def _check_protocols(findings):
     baseline, documents = findings.baseline, list(findings.imported)
     for run in findings.runs:
-        documents += list(run.evaluations.values()) + [run.frozen] * (run.frozen is not None)
+        documents += list(run.evaluations.values()) + [graph for _, graph in run.graphs()]
     for document in documents:
         for keys in _COMMON:
             if document.get(*keys) != baseline.get(*keys):
