@@ -14,14 +14,14 @@ TOOLS := .venv/workflow/bin
 SETUP := for python in python3 python3.13 python3.12 python3.11 python; do \
 	  "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 6))' >/dev/null 2>&1 && break; python=; \
 	done; \
-	test -n "$$python" || { echo "setup: error: no working python3 found; install Python 3.11 or newer" >&2; exit 1; }; \
+	test -n "$$python" || { echo "setup: error: no working python3 found; install Python 3.11, 3.12 or 3.13" >&2; exit 1; }; \
 	"$$python" envs/setup.py
 
 # Tests side by side; each worker holds a TensorFlow.
 PARALLEL := --numprocesses auto --maxprocesses 4 --dist worksteal
 
 .DEFAULT_GOAL := all
-.PHONY: all setup onnx test lint unit workflow-tests slurm bench docs clean help
+.PHONY: all setup onnx test lint unit workflow-tests slurm browser bench docs clean help
 
 all:
 	@$(SETUP) --runtime $(RUNTIME) workflow runtime
@@ -63,6 +63,14 @@ slurm:
 	  || echo "slurm: could not be installed; its test will be skipped"; \
 	else echo "slurm: neither here nor root on Debian; its test will be skipped"; fi
 
+# For the tests of the report in a browser, which are skipped where there is none.
+browser:
+	@if command -v chromium || command -v google-chrome; then echo "browser: is here"; \
+	elif test "$$(id -u)" = 0 && command -v apt-get >/dev/null; then \
+	  apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends chromium \
+	  || echo "browser: could not be installed; its tests will be skipped"; \
+	else echo "browser: neither here nor root on Debian; its tests will be skipped"; fi
+
 # Of all benchmarks, or of those in BENCH.
 bench:
 	@$(SETUP) workflow tf1? tf2 onnx bench
@@ -84,6 +92,7 @@ help:
 	@echo "make unit            unit and graph tests on each runtime; Ascend tests on tf1"
 	@echo "make workflow-tests  tests that run Snakemake"
 	@echo "make slurm           install Slurm for its test, as root on Debian"
+	@echo "make browser         install Chromium for its tests, as root on Debian"
 	@echo "make bench           measure the speed, write docs/performance.md; BENCH=inference for one, FULL=1 for all sizes"
 	@echo "make docs            write the rule graph into the READMEs"
 	@echo "make clean           remove results (the environments in .venv and the files in dataset stay)"

@@ -82,8 +82,11 @@ def test_the_scale_doubles_after_enough_good_steps(monkeypatch):
 
 
 def test_processors_say_that_they_compute_in_float32():
-    assert platform(False).notes() == ["precision_mode allow_mix_precision: no GPU here, so all is computed in float32"]
-    assert platform(True).notes()[1:] == ["dynamic loss scale"]
+    assert platform(False).notes() == [
+        "training on the processor",
+        "precision_mode allow_mix_precision: no GPU here, so all is computed in float32",
+    ]
+    assert platform(True).notes()[2:] == ["dynamic loss scale"]
     assert platform(True).precision == "float32"
     rewrite = platform(True).session_config().graph_options.rewrite_options
     assert rewrite.auto_mixed_precision == rewriter_config_pb2.RewriterConfig.DEFAULT

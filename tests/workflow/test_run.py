@@ -58,6 +58,36 @@ def test_a_run_on_two_devices(finished):
     assert "train_model" not in finished.planned(*SETTINGS)
 
 
+def test_the_speed_of_one_device_and_of_two(finished):
+    settings = overlay(finished, runs={"2p": {"devices": 2}}, train={"performance_steps": 10})
+    finished.snakemake("train_performance_2p", *settings)
+    one, two = (
+        json.loads(finished.path("results/{}/performance.json".format(run)).read_text()) for run in ("1p", "2p")
+    )
+    speeds = [document["performance"] for document in (one, two)]
+    assert [speed["world_size"] for speed in speeds] == [1, 2] and [speed["timed_steps"] for speed in speeds] == [7, 7]
+    each = speeds[1]["images_per_second_per_device"]
+    assert speeds[1]["images_per_second"] == pytest.approx(2 * each)
+    assert speeds[1]["scaling_efficiency"] == pytest.approx(each / speeds[0]["images_per_second"])
+    assert "scaling_efficiency" not in speeds[0] and all(speed["peak_memory_mb"] > 100 for speed in speeds)
+    assert not finished.path("results/2p/checkpoints").exists()
+
+
+def test_a_network_trained_elsewhere_is_evaluated_and_trained_on(finished):
+    """Here one of the project's own: the rules are the same for files of Keras and of the reference port."""
+    index = "results/1p/checkpoints/epoch2/model.ckpt.index"
+    settings = overlay(finished, published={"old": index}, runs={"on": {"devices": 1, "weights": "published/old"}})
+    evaluation = "results/published/old/evaluation/epoch0.json"
+    finished.snakemake(evaluation, "results/on/checkpoints/epoch1/model.json", *settings)
+    figures = [
+        json.loads(finished.path(name).read_text())["metrics"]
+        for name in (evaluation, "results/1p/evaluation/epoch2.json")
+    ]
+    assert figures[0] == pytest.approx(figures[1], rel=1e-6)
+    log = finished.path("results/logs/on/train_epoch1.log").read_text()
+    assert re.search(r"results/published/old/checkpoints/epoch0: \d+ of \d+ variables loaded", log), log
+
+
 def test_pictures_of_ones_own(finished):
     shutil.copytree(finished.path("results/sample/examples"), finished.path("photos"))
     finished.path("photos/bad.png").write_text("no picture")
