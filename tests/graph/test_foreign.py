@@ -11,6 +11,7 @@ import evaluate
 import h5py
 import import_model
 import numpy as np
+import predict
 import pytest
 import scenes
 import test as panel
@@ -125,6 +126,59 @@ def test_programs_take_it_as_any_other(imported, test_archive, tmp_path):
     assert panel.main(["--ckptdir", out, "--input", picture, "--output", str(tmp_path / "panel.png")]) == 0
 
 
+@pytest.fixture(scope="module")
+def far(folder):
+    """The folder of library.h5 imported as a network whose output is 80 / depth in metres."""
+    out = str(folder / "far" / "epoch0")
+    arguments = ["--input", str(folder / "library.h5"), "--out", out, "--size", "64", "96", "--max_depth", "80"]
+    assert import_model.main(arguments) == 0
+    return out
+
+
+def test_another_scale_of_the_output_becomes_ours(folder, far):
+    theirs = np.load(str(folder / "library.npz"))
+    with inference.load(far) as predictor:
+        ours = predictor.run(theirs["images"])
+    expected = np.clip(80 / theirs["output"], 0.1, 80)
+    assert 10 < expected.min() < expected.max() < 80
+    np.testing.assert_allclose(depth.metres(ours, (0.1, 80)), expected, rtol=1e-4)
+    side = checkpoints.find(far).side
+    assert side["training"] == {"depth_range": [10, 8000]}
+    assert (side["weights"]["max_depth"], side["weights"]["decided"]["depth_range"]) == (80, "--max_depth")
+    # 10 / 80 is a power of two: no digit is lost.
+    before, after = (foreign.read(path).values for path in (str(folder / "library.h5"), far))
+    for name, value in after.items():
+        np.testing.assert_array_equal(value * (8 if name.startswith("conv3/") else 1), before[name])
+
+
+def test_the_range_goes_with_the_network(imported, far, tmp_path, capsys):
+    picture = str(tmp_path / "picture.png")
+    Image.fromarray(tiny.write_test_set(tmp_path / "x.zip", count=1)["rgb"][0]).save(picture)
+    assert ckpt2pb.main(["--ckptdir", far, "--pbdir", str(tmp_path), "--pb_name", "model"]) == 0
+    again = str(tmp_path / "again" / "epoch0")
+    assert import_model.main(["--input", far, "--out", again]) == 0
+    assert "depth 0.1 to 80 m: by its model.json" in capsys.readouterr().out
+    for number, path in enumerate((far, again, str(tmp_path / "model.pb"))):
+        out = tmp_path / str(number)
+        words = ["--model_path", path, "--input", picture, "--out", str(out), "--write", "npy", "png"]
+        assert predict.main(words) == 0
+        assert "depth is limited to 0.1 to 80 m: its training's range" in capsys.readouterr().out
+        assert json.loads((out / "picture.json").read_text())["depth"]["limits"] == [0.1, 80]
+        assert 10 < np.load(str(out / "picture_depth.npy")).max() < 80
+    words = ["--model_path", imported("library.h5"), "--input", picture, "--out", str(tmp_path), "--write", "npy"]
+    assert predict.main(words) == 0
+    assert "depth is limited to 0.1 to 10 m: its training's range" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("depth_m", ["0.1", "1001", "nan"])
+def test_a_range_that_makes_no_sense_is_refused(folder, tmp_path, capsys, depth_m):
+    arguments = ["--input", str(folder / "library.h5"), "--out", str(tmp_path / "out"), "--max_depth", depth_m]
+    assert import_model.main(arguments) == 1
+    message = "library.h5: --max_depth {}: must be metres, more than 0.1 and at most 1000".format(depth_m)
+    assert message in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_checkpoint_may_be_named_in_four_ways(folder, tmp_path):
     moved = tmp_path / "moved"
     shutil.copytree(str(folder / "port"), str(moved))
@@ -191,6 +245,12 @@ def nearest(layers):
             layer["config"]["interpolation"] = "nearest"
 
 
+def without_slope(layers):
+    for layer in layers.values():
+        if layer["class_name"] == "LeakyReLU":
+            layer["config"] = {"name": layer["config"]["name"]}
+
+
 @pytest.mark.parametrize(
     "change, expected",
     [
@@ -199,7 +259,13 @@ def nearest(layers):
             with_config(lambda layers: layers["up2_convA"]["config"].update(activation="relu")),
             "up2_convA has activation",
         ),
-        (with_config(lambda layers: layers["bn"]["config"].update(epsilon=0.001)), "bn has epsilon 0.001"),
+        (with_config(lambda layers: layers["bn"]["config"].update(epsilon=0.002)), "bn has epsilon 0.002, expected"),
+        (
+            with_config(lambda layers: layers["bn"]["config"].pop("epsilon")),
+            r"bn has epsilon 0.001 \(Keras' default, as the file says none\), expected 1.001e-05",
+        ),
+        (with_config(lambda layers: layers["bn"]["config"].update(epsilon="small")), "bn has epsilon small, expected"),
+        (with_config(without_slope), r" has alpha 0.3 \(Keras' default, as the file says none\), expected 0.2"),
         (
             with_config(lambda layers: layers["up3_concat"]["inbound_nodes"][0].reverse()),
             "Concatenate up3_concat does not join pool1",
@@ -241,6 +307,8 @@ def test_a_checkpoint_of_ours_is_one_too(checkpoint, tmp_path, capsys):
         np.testing.assert_array_equal(ours.run(images), theirs.run(images))
     assert import_model.main(["--input", checkpoint.folder, "--out", str(out), "--upsampling", "align_corners"]) == 1
     assert "--upsampling align_corners contradicts the file, which says half_pixel" in capsys.readouterr().err
+    assert import_model.main(["--input", checkpoint.folder, "--out", str(out), "--max_depth", "80"]) == 1
+    assert "--max_depth 80 contradicts a checkpoint of ours, whose output is 1000 /" in capsys.readouterr().err
 
 
 def test_a_run_starts_from_an_imported_network(folder, imported, tmp_path, capsys):

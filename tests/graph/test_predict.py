@@ -1,12 +1,15 @@
 """predict.py: what it writes for pictures of every shape, and what it does with those it cannot use."""
 
+import errno
 import json
 import os
+import subprocess
+import sys
 
 import numpy as np
 import predict
 import pytest
-from densedepth import depth, evaluation, inference, predictions
+from densedepth import depth, evaluation, files, inference, predictions
 from densedepth.errors import PipelineError
 from PIL import Image
 
@@ -123,6 +126,27 @@ def test_flags(frozen, predicted, tmp_path, capsys):
     assert "--scale 3 2: must be 0 <= NEAR < FAR" in capsys.readouterr().err
     assert predict.main(words + ["--size", "64", "64"]) == 1
     assert "--size 64x64: the network takes 32x64 only" in capsys.readouterr().err
+    assert predict.main(words + ["--maxdepth", "10"]) == 1
+    assert "--maxdepth 10: must be centimetres, more than 10" in capsys.readouterr().err
+
+
+def test_limits_are_those_of_the_training_unless_told_otherwise(frozen, predicted, tmp_path, capsys):
+    words = ["--model_path", frozen, "--input", str(predicted[0] / "in" / "a.png"), "--out", str(tmp_path / "out")]
+    assert predict.main(words + ["--maxdepth", "30", "--write", "npy"]) == 0
+    assert "depth is limited to 0.1 to 0.3 m: --maxdepth" in capsys.readouterr().out
+    assert np.load(str(tmp_path / "out" / "a_depth.npy")).max() == np.float32(0.3)
+
+    path = str(tmp_path / "model.pb")
+    source = {"kind": "frozen", "path": path, "sha256": "1"}
+    unknown = (depth.LIMITS_M, "NYU Depth v2's range, as no side file tells the network's")
+    assert predictions.limits(source) == unknown
+    files.write_json(path + ".json", {"sha256": "1", "depth_range": [50, 8000], "source": {"path": "x"}})
+    assert predictions.limits(source) == ((0.5, 80), "its training's range")
+    assert predictions.limits(source, 2000) == ((0.5, 20), "--maxdepth")
+    assert predictions.limits(dict(source, sha256="2")) == unknown
+    # An ONNX file's side file tells what the frozen graph's told.
+    files.write_json(path + ".json", {"sha256": "1", "source": {"kind": "frozen", "depth_range": [10, 8000]}})
+    assert predictions.limits(dict(source, kind="onnx")) == ((0.1, 80), "its training's range")
 
 
 def test_panels_of_a_video_have_one_scale(frozen, predicted, tmp_path):
@@ -150,6 +174,103 @@ class Weighed:
 
     def describe(self):
         return {"kind": "none", "path": "none"}
+
+
+def weighed(folder, names, kinds=("npy",)):
+    """The summary of a prediction of small pictures of these names in `folder`."""
+    paths = [str(folder / name) for name in names]
+    for path in paths:
+        if not os.path.exists(path):
+            Image.new("RGB", (8, 6), "red").save(path, format="PNG")
+    options = predictions.Options(2, list(kinds), False, None, None, 100, depth.LIMITS_M, None)
+    return predictions.predict(Weighed(), paths, str(folder / "out"), options)
+
+
+def test_a_name_that_is_too_long_stops_nothing(tmp_path):
+    long = "x" * 246 + ".png"
+    summary = weighed(tmp_path, ["a.png", long, "b.png"])
+    assert [entry["name"] for entry in summary["pictures"]] == ["a", "b"]
+    path = str(tmp_path / long)
+    reason = "{}: its results cannot be written (File name too long)".format(path)
+    assert summary["failed"] == [{"path": path, "reason": reason}]
+    assert json.loads((tmp_path / "out" / "predictions.json").read_text()) == summary
+
+
+def test_what_cannot_be_drawn_stops_nothing_and_a_full_disk_does(tmp_path, monkeypatch):
+    draw = predictions.visualize.draw_panel
+
+    def fail(error):
+        def draw_panel(path, tiles, scale):
+            if path.endswith("b_panel.png"):
+                raise error
+            draw(path, tiles, scale)
+
+        monkeypatch.setattr(predictions.visualize, "draw_panel", draw_panel)
+        return weighed(tmp_path, ["a.png", "b.png", "c.png"], ["panel"])
+
+    for error, words in ((ValueError("singular\nmatrix"), "singular"), (MemoryError(), "MemoryError")):
+        summary = fail(error)
+        assert [entry["name"] for entry in summary["pictures"]] == ["a", "c"]
+        assert summary["failed"][0]["reason"].endswith("b.png: its results cannot be written ({})".format(words))
+    for error in (OSError(errno.ENOSPC, "No space left on device"), PermissionError(errno.EACCES, "Permission denied")):
+        with pytest.raises(OSError, match=error.strerror):
+            fail(error)
+    with pytest.raises(ImportError):
+        fail(ImportError("no matplotlib"))
+
+
+def test_a_full_disk_is_noticed_where_arrays_are_written(tmp_path):
+    """With a limit on the size of a file, the system refuses to write on, and NumPy alone would not say why."""
+    code = (
+        "import resource, signal, sys\nimport numpy as np\nfrom densedepth import predictions\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\nresource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))\n"
+        "try:\n    predictions._write_npy(sys.argv[1], np.zeros((100, 100), np.float32))\n"
+        "except OSError as error:\n    sys.exit(error.errno)"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path / "a.npy")]
+    environment = dict(os.environ, PYTHONPATH=os.pathsep.join(sys.path))
+    assert subprocess.run(command, env=environment).returncode == errno.EFBIG
+
+
+def test_results_where_a_file_is_end_the_run(tmp_path):
+    (tmp_path / "out").write_text("mine")
+    with pytest.raises(FileExistsError):
+        weighed(tmp_path, ["a.png"])
+    assert (tmp_path / "out").read_text() == "mine"
+
+
+def test_a_picture_that_vanishes_stops_nothing(tmp_path, monkeypatch):
+    digest = files.sha256
+
+    def gone(path):
+        if path.endswith("b.png"):
+            os.remove(path)
+        return digest(path)
+
+    monkeypatch.setattr(predictions.files, "sha256", gone)
+    summary = weighed(tmp_path, ["a.png", "b.png", "c.png"])
+    assert [entry["name"] for entry in summary["pictures"]] == ["a", "c"]
+    assert summary["failed"][0]["reason"].endswith("b.png: cannot be read (No such file or directory)")
+
+
+def test_the_checksum_of_many_frames_is_taken_once(tmp_path, monkeypatch):
+    shades = [Image.new("L", (8, 6), value) for value in (10, 100, 200)]
+    shades[0].save(str(tmp_path / "a.gif"), save_all=True, append_images=shades[1:])
+    digest, calls = files.sha256, []
+    monkeypatch.setattr(predictions.files, "sha256", lambda path: calls.append(path) or digest(path))
+    summary = weighed(tmp_path, ["a.gif"])
+    assert len(summary["pictures"]) == 3 and len(calls) == 1
+    side = json.loads((tmp_path / "out" / "a" / "000003.json").read_text())
+    assert side["source"]["sha256"] == digest(str(tmp_path / "a.gif"))
+
+
+def test_a_picture_called_as_the_summary_leaves_it_alone(tmp_path):
+    summary = weighed(tmp_path, ["predictions.png", "predictions"])
+    assert [entry["name"] for entry in summary["pictures"]] == ["predictions.png"]
+    (failed,) = summary["failed"]
+    assert failed["reason"].endswith("predictions: other results are called predictions; rename it")
+    assert json.loads((tmp_path / "out" / "predictions.json").read_text()) == summary
+    assert (tmp_path / "out" / "predictions.png.json").exists()
 
 
 def test_memory_is_that_of_a_few_batches(tmp_path, monkeypatch):

@@ -1,6 +1,8 @@
 """Pictures of every kind become upright RGB, and those that are none are named."""
 
 import os
+import struct
+import zlib
 
 import numpy as np
 import pytest
@@ -42,6 +44,43 @@ def test_pictures_are_turned_upright(tmp_path, orientation, turned):
     assert frame.read_as == ([] if orientation == 1 else ["turned upright as its EXIF data say"])
 
 
+def damaged_exif(tmp_path):
+    """The path of a picture whose EXIF data end within their header."""
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    return save(tmp_path / "exif.png", RGB, exif=exif.tobytes()[:10])
+
+
+def test_a_picture_with_damaged_exif_is_taken_as_it_lies(tmp_path):
+    frame = photos.read(damaged_exif(tmp_path))
+    assert (frame.rgb == RGB).all()
+    assert frame.read_as == ["taken as it lies, its EXIF data are damaged"]
+
+
+def test_damage_of_the_pixels_is_not_taken_for_that_of_exif(tmp_path):
+    with open(damaged_exif(tmp_path), "r+b") as stream:
+        stream.truncate(os.path.getsize(stream.name) - 60)
+    with pytest.raises(PipelineError, match=r"exif\.png: not a picture that can be read"):
+        photos.read(stream.name)
+
+
+@pytest.mark.parametrize("options", [{}, {"compression": "tiff_lzw"}])
+def test_tiff_is_turned_once(tmp_path, options):
+    frame = photos.read(save(tmp_path / "turned.tif", RGB, tiffinfo={0x0112: 6}, **options))
+    np.testing.assert_array_equal(frame.rgb, np.rot90(RGB, -1))
+    assert frame.read_as == ["turned upright as its EXIF data say"]
+
+
+@pytest.mark.parametrize("error, reason", [(MemoryError(), "no memory for it"), (KeyError(), "KeyError")])
+def test_whatever_a_reader_raises_is_told_of_the_file(tmp_path, monkeypatch, error, reason):
+    def fail(*arguments):
+        raise error
+
+    monkeypatch.setattr(photos, "_upright_rgb", fail)
+    with pytest.raises(PipelineError, match=r"a\.png: not a picture that can be read \({}\)".format(reason)):
+        photos.read(save(tmp_path / "a.png", RGB))
+
+
 def test_grey_and_palette(tmp_path):
     frame = photos.read(save(tmp_path / "grey.png", RGB[:, :, 0]))
     assert (frame.rgb == GREY).all() and frame.number is None
@@ -54,6 +93,24 @@ def test_16_bits_keep_their_brightness(tmp_path, name):
     frame = photos.read(save(tmp_path / name, RGB[:, :, 0].astype(np.uint16) * 257))
     assert (frame.rgb == GREY).all()
     assert frame.read_as == ["grey of more than 8 bits, 65535 is white"]
+
+
+def write_deep_colour(path, values):
+    """A PNG file of uint16 RGB (H, W, 3), which Pillow cannot write."""
+    height, width = values.shape[:2]
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in values)
+    chunks = [(b"IHDR", struct.pack(">IIBBBBB", width, height, 16, 2, 0, 0, 0)), (b"IDAT", zlib.compress(rows))]
+    content = b"\x89PNG\r\n\x1a\n"
+    for kind, data in chunks + [(b"IEND", b"")]:
+        content += struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+    path.write_bytes(content)
+    return str(path)
+
+
+def test_colour_of_16_bits_loses_the_lower_8(tmp_path):
+    values = np.random.RandomState(1).randint(0, 65536, (6, 8, 3)).astype(np.uint16)
+    frame = photos.read(write_deep_colour(tmp_path / "deep.png", values))
+    assert (frame.rgb == values >> 8).all() and frame.read_as == []
 
 
 def test_transparent_parts_are_white_whatever_lies_under_them(tmp_path):

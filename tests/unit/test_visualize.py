@@ -28,6 +28,14 @@ def test_panel_holds_any_number_of_pictures_of_any_shape(tmp_path, count):
     assert len(np.unique(pixels.reshape(-1, 3), axis=0)) > 500
 
 
+@pytest.mark.parametrize("size", [(480, 640), (360, 640), (1, 3000)])
+def test_sides_of_a_panel_are_even_as_videos_want_them(tmp_path, size):
+    tile = visualize.tile("a", np.zeros(size + (3,), np.uint8), np.ones((4, 4)))
+    visualize.draw_panel(str(tmp_path / "a.png"), [tile])
+    height, width = colours(tmp_path / "a.png").shape[:2]
+    assert (height % 2, width % 2) == (0, 0)
+
+
 def test_equal_depth_has_equal_colour_in_all_tiles(tmp_path):
     rgb = np.zeros((40, 60, 3), np.uint8)
     near, far = np.full((20, 30), 2.0), np.full((20, 30), 6.0)

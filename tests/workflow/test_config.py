@@ -103,12 +103,13 @@ def test_our_own_settings_are_accepted(overlay):
         ("runs.1p", {"devices": 2, "steps_per_device": 1}, "runs.1p.steps_per_device = 1: must be true or false"),
         ("runs.report", {"devices": 1}, "config: runs.report: not a legal name; the pipeline uses that name itself"),
         ("runs.a/b", {"devices": 1}, "config: runs.a/b: not a legal name; letters, digits,"),
-        ("evaluate.protocols", ["bts"], 'config: evaluate.protocols = ["bts"]: must hold port, which the report shows'),
+        ("evaluate.protocols", ["bts"], 'evaluate.protocols = ["bts"]: must hold port, which the report begins with'),
         ("evaluate.protocols", ["port", "kitti"], "must be one of port, paper, bts"),
         ("runs.1p\n", {"devices": 1}, "config: runs.1p\n: not a legal name; letters, digits,"),
         ("published.a/b", "a.h5", "config: published.a/b: not a legal name; letters, digits,"),
         ("published.nyu", {"size": [480, 640]}, "config: published.nyu.file: missing"),
         ("published.nyu", {"file": "a.h5", "size": [480, 641]}, "published.nyu.size[1] = 641: must be a multiple"),
+        ("published.kitti", {"file": "a.h5", "max_depth": 0.1}, "published.kitti.max_depth = 0.1: must be more than"),
         (
             "train.weights",
             "published/nyu",
@@ -193,6 +194,12 @@ def test_every_key_is_explained_in_the_readme():
     assert missing == []
 
 
+def test_the_readme_names_what_no_run_may_be_called():
+    text = (REPOSITORY / "config/README.md").read_text()
+    (listed,) = re.findall(r"uses itself in `results/`\s+\(([^)]*)\)", text)
+    assert re.findall("`([^`]+)`", listed) == SCHEMA["properties"]["runs"]["propertyNames"]["not"]["enum"]
+
+
 def named_in(module, text):
     """The names that the line with `text` of a module of the package lists."""
     (line,) = re.findall(re.escape(text) + "(.*)", (REPOSITORY / "workflow/scripts/densedepth" / module).read_text())
@@ -226,6 +233,21 @@ def test_snakemake_refuses_bad_settings_before_any_job(project):
     assert "config: train.steps = 0: must be at least 1" in output
     assert "Traceback" not in output
     assert not project.path("results").exists()
+
+
+def test_the_range_of_a_network_trained_elsewhere_goes_to_the_jobs_that_take_one(project):
+    project.path("dataset").mkdir()
+    project.path("dataset/kitti.h5").write_text("by hand")
+    project.path("a.png").write_text("by hand")
+    network = {"file": "dataset/kitti.h5", "size": [384, 1280], "max_depth": 80}
+    predictions = {"mine": {"input": ["a.png"], "run": "published/kitti"}}
+    settings = project.configure({"published": {"kitti": network}, "predictions": predictions})
+    targets = ["results/published/kitti/inference/examples.png", "results/predictions/mine"]
+    words = " ".join(project.snakemake("-n", "-p", *targets, *settings).split())
+    assert re.search(r"import_model.py .* --size 384 1280 --max_depth 80 ", words)
+    assert "--maxdepth 8000 --output results/published/kitti/inference/examples.png" in words.replace("\\ ", "")
+    # The side file of the frozen graph tells predict.py.
+    assert words.count("--maxdepth") == 1 and "predict.py" in words
 
 
 def test_nested_values_of_the_command_line_have_the_types_of_the_schema():

@@ -14,7 +14,23 @@ PAGES = (
     "config/README.md",
     *sorted("docs/" + p.name for p in REPOSITORY.glob("docs/*.md")),
 )
-STARTS = ("snakemake", "make", "python", "python3", ".ci/run", "docker", "apt-get", "pip", ".", "source", "npu-smi")
+STARTS = (
+    "snakemake",
+    "make",
+    "python",
+    "python3",
+    "python3.7",
+    "export",
+    ".ci/run",
+    "docker",
+    "apt-get",
+    "pip",
+    ".",
+    "source",
+    "npu-smi",
+    "ffmpeg",
+    "mkdir",
+)
 
 # Not run here, and why.
 ELSEWHERE = {
@@ -23,6 +39,9 @@ ELSEWHERE = {
     "docker": "needs an Ascend host",
     "npu-smi": "needs an Ascend host",
     "source": "needs an Ascend host",
+    "export": "changes the environment",
+    "ffmpeg": "is no part of what `make setup` brings",
+    "mkdir": "makes a folder for ffmpeg",
     "apt-get": "needs the network",
     "pip": "needs the network",
     "python3 tests/slurm_cluster.py": "needs Slurm: test_slurm.py",
@@ -34,10 +53,11 @@ def commands(page):
     """The commands in the indented blocks and shell fences of a page, continued lines joined, without comments."""
     text = (REPOSITORY / page).read_text().replace("\\\n", " ")
     fenced = re.findall(r"```(?:sh|bash|shell)?\n(.*?)```", text, re.DOTALL)
-    lines = [line[4:] for line in text.splitlines() if re.match(r"    \S", line)]
+    # Seven spaces: within a numbered step.
+    lines = [line.strip() for line in text.splitlines() if re.match(r"    (   )?\S", line)]
     for line in lines + [line for block in fenced for line in block.splitlines()]:
         words = line.split()
-        if words and (words[0] in STARTS or words[0].startswith(".venv/")):
+        if words and (words[0] in STARTS or words[0].startswith((".venv/", "workflow/scripts/"))):
             yield re.sub(r"\s+#.*$", "", line).strip()
 
 
@@ -50,8 +70,12 @@ def of(*starts):
     return [command for command in ALL if command.split()[0] in starts or command.split()[0].endswith(paths)]
 
 
+# Shown without the interpreter, which is that of a runtime.
+BARE = [command for command in ALL if command.startswith("workflow/scripts/")]
+
+
 def test_every_command_is_of_a_known_kind():
-    known = {*of("snakemake"), *of("make"), *of("/python"), *of("python", "python3")}
+    known = {*of("snakemake"), *of("make"), *of("/python"), *of("python", "python3", "python3.7"), *BARE}
     strange = [c for c in ALL if c not in known and not any(c.startswith(start) for start in ELSEWHERE)]
     assert strange == []
     assert len(ALL) > 25
@@ -85,7 +109,7 @@ def test_make_does_what_it_says(finished):
 
 
 # What these would do takes a network, a cluster, or software that need not be here; the others are really run.
-PLANNED_ONLY = ("config/nyu.yaml", "profiles/slurm", "onnx", "om.json")
+PLANNED_ONLY = ("config/nyu.yaml", "profiles/slurm", "profiles/ascend", "onnx", "om.json")
 
 
 @pytest.mark.parametrize("command", of("snakemake"))
@@ -104,7 +128,7 @@ def test_snakemake_does_it(command, finished):
 
 PROGRAMS = [
     command
-    for command in of("/python", "python", "python3")
+    for command in of("/python", "python", "python3", "python3.7") + BARE
     if re.search(r"(workflow/scripts|docs|benchmarks)/\w+\.py", command)
 ]
 
@@ -119,7 +143,11 @@ def test_programs_take_the_flags_that_the_pages_show(command, tensorflow_python)
         "words = ['--' + word[2:] if word.startswith('__') else word for word in words]; "
         "'build_parser' in module and module['build_parser']().parse_args(words)"
     )
-    python = tensorflow_python if "tf" in words[0] else str(REPOSITORY / ".venv/workflow/bin/python")
+    python = (
+        tensorflow_python
+        if "tf" in words[0] or words[0] == "python3.7" or program == 0
+        else str(REPOSITORY / ".venv/workflow/bin/python")
+    )
     command = [python, "-c", code, words[program], *words[program + 1 :]]
     environment = {"PYTHONPATH": str(REPOSITORY / "workflow/scripts"), "PATH": "/usr/bin:/bin"}
     run = subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True)

@@ -106,7 +106,7 @@ rule predict_examples:
         mem_mb=4000,
         runtime=30,
     params:
-        max_depth=max_depth_cm(),
+        max_depth=lambda wildcards: max_depth_cm(wildcards.run),
     message:
         "predicting the examples with {input.graph}"
     shell:
@@ -147,7 +147,6 @@ rule predict_pictures:
         # Not the pictures themselves: ten thousand names do not fit a command line.
         words=predicted("input"),
         batch_size=lookup(dpath="inference/batch_size", within=config),
-        max_depth=max_depth_cm(),
         flip_average=predicted("flip_average", True),
         more=prediction_flags,
     message:
@@ -159,7 +158,6 @@ rule predict_pictures:
             --input {params.words:q} \
             --out {output.folder:q} \
             --bs {params.batch_size} \
-            --maxdepth {params.max_depth:q} \
             --flip_average {params.flip_average:q} \
             {params.more:q} \
             >{log:q} 2>&1

@@ -10,6 +10,9 @@ project. The result is a checkpoint of epoch 0 without optimizer state, which ev
 as any other, and which train.py --weights starts from. Of a Keras file, the decoder's width, activation and upsampling
 are read from its own config. A checkpoint of the port has none: --upsampling and --mid_activation are then those of the
 port unless told otherwise. What does not fit the network is refused.
+
+No file tells the scale of the output: it is taken for 10 / depth in metres, as for NYU Depth v2, or for --max_depth in
+place of the 10, which is 80 for the paper's kitti.h5. The checkpoint's output is 1000 / depth in centimetres anyway.
 """
 
 import sys
@@ -33,13 +36,23 @@ def build_parser():
         "--upsampling", choices=("half_pixel", "align_corners"), help="where the source leaves it open"
     )
     cli.add_boolean(arguments, "--mid_activation", None, "where the source leaves it open")
+    arguments.add_argument(
+        "--max_depth",
+        type=float,
+        metavar="METRES",
+        help="farthest depth it was trained for; its output is this / depth. Without: 10; 80 for kitti.h5",
+    )
     return arguments
 
 
 def work(args):
-    checkpoint, source = foreign.import_model(args.input, args.out, args.size, args.upsampling, args.mid_activation)
+    checkpoint, source = foreign.import_model(
+        args.input, args.out, args.size, args.upsampling, args.mid_activation, args.max_depth
+    )
     for field, value in sorted(source.model.as_dict().items()):
         print("{} {}: by {}".format(field, value, source.decided[field]))
+    nearest, farthest = checkpoint.side["training"]["depth_range"]
+    print("depth {:g} to {:g} m: by {}".format(nearest / 100, farthest / 100, source.decided["depth_range"]))
     parameters = sum(int(value.size) for value in source.values.values())
     print("{} variables, {:,} parameters, all loaded".format(len(source.values), parameters))
     print("{}: checkpoint of epoch 0, sha256 of the source {}".format(args.out, checkpoint.side["weights"]["sha256"]))

@@ -13,7 +13,7 @@ docs/inference.md has the details.
 import sys
 
 import cli
-from densedepth import clouds, depth, networks, photos, predictions
+from densedepth import clouds, networks, photos, predictions
 from densedepth.errors import PipelineError
 
 
@@ -41,7 +41,7 @@ def build_parser():
         metavar=("NEAR", "FAR"),
         help="ends of the panels' colours in metres, the same for all, as a video wants it; without: each its own",
     )
-    add("--maxdepth", type=float, default=1000, help="farthest predicted depth, in centimetres")
+    add("--maxdepth", type=float, help="farthest predicted depth, in centimetres; without: that of the training")
     add("--points", type=cli.positive_int, default=500000, help="most points in a cloud; of more every n-th is taken")
     return arguments
 
@@ -55,17 +55,19 @@ def work(args):
     if args.scale and not 0 <= args.scale[0] < args.scale[1]:
         raise PipelineError("--scale {:g} {:g}: must be 0 <= NEAR < FAR".format(*args.scale))
     paths = photos.find(args.input)
-    options = predictions.Options(
-        batch_size=args.bs,
-        kinds=list(dict.fromkeys(args.write)),
-        flip_average=args.flip_average,
-        size=args.size,
-        intrinsics=intrinsics,
-        points=args.points,
-        limits=(depth.LIMITS_M[0], args.maxdepth / 100),
-        scale=args.scale,
-    )
     with networks.load(args.model_path) as predictor:
+        limits, reason = predictions.limits(predictor.describe(), args.maxdepth)
+        print("depth is limited to {:g} to {:g} m: {}".format(*limits, reason), flush=True)
+        options = predictions.Options(
+            batch_size=args.bs,
+            kinds=list(dict.fromkeys(args.write)),
+            flip_average=args.flip_average,
+            size=args.size,
+            intrinsics=intrinsics,
+            points=args.points,
+            limits=limits,
+            scale=args.scale,
+        )
         summary = predictions.predict(predictor, paths, args.out, options)
     print("{}: {} pictures of {} files".format(args.out, len(summary["pictures"]), len(paths)))
     if "ply" in args.write and not intrinsics:

@@ -8,6 +8,9 @@ import re
 
 import jsonschema
 
+# Mappings whose keys are the user's own names: an overlay takes an entry away with null.
+_NAMED = ("runs", "downloads", "published", "predictions")
+
 # The archives that the pipeline draws itself.
 SAMPLE_FOLDER = "results/sample/"
 
@@ -19,6 +22,15 @@ def merge(base, overlay):
         both = isinstance(value, dict) and isinstance(merged.get(key), dict)
         merged[key] = merge(merged[key], value) if both else value
     return merged
+
+
+def without_nulls(config):
+    """`config` without the entries of `runs` and the like that an overlay has set to null."""
+    kept = dict(config)
+    for key in _NAMED:
+        if isinstance(config.get(key), dict):
+            kept[key] = {name: value for name, value in config[key].items() if value is not None}
+    return kept
 
 
 def typed(value, schema):
@@ -167,7 +179,7 @@ def _contradictions(config):
             )
     if "port" not in config["evaluate"]["protocols"]:
         found.append(
-            "{} = {}: must hold port, which the report shows".format(
+            "{} = {}: must hold port, which the report begins with".format(
                 _name(["evaluate", "protocols"]), _show(config["evaluate"]["protocols"])
             )
         )

@@ -13,7 +13,7 @@ import re
 import h5py
 import numpy as np
 
-from . import checkpoints, files, network, runtime, weights
+from . import checkpoints, depth, files, network, runtime, weights
 from .errors import PipelineError
 from .model import BLOCKS, Model
 from .tf import tf
@@ -22,7 +22,8 @@ Foreign = collections.namedtuple("Foreign", "kind model values decided")
 Foreign.__doc__ = """What was read.
 
 kind: `keras_model`, `object_checkpoint` or `checkpoint`, one of ours; model: the `Model`; values: {variable name:
-float32 array}, all of the network's; decided: {field of the model: in words, by what it was decided}.
+float32 array}, all of the network's; decided: {field of the model: in words, by what it was decided}, after
+`import_model` with one for depth_range.
 """
 
 KERAS_MODEL = "keras_model"
@@ -32,9 +33,15 @@ OWN_CHECKPOINT = "checkpoint"
 # (height, width) of the images that the published networks and the reference port's were trained with.
 SIZE = (480, 640)
 
-# The steepness below zero of the activations in the decoder, and the epsilon of DenseNet's batch normalisation.
+# The steepness below zero of the activations in the decoder, and the epsilon of DenseNet's batch normalisation; and
+# what Keras takes where a config says nothing.
 _LEAK = 0.2
 _EPSILON = 1.001e-5
+_KERAS_LEAK = 0.3
+_KERAS_EPSILON = 1e-3
+
+# Metres that a network may see at most, as in the settings.
+_FARTHEST = 1000
 
 # The decoder's convolutions beside the two of each up block: conv2 and conv3.
 _DECODER_LAYERS = 10
@@ -43,24 +50,32 @@ _DECODER_LAYERS = 10
 _ENTRY = re.compile(r"(?:(.+)/)?(?:layer_with_weights-|_operations/)(\d+)/_?([a-z]\w*)/\.ATTRIBUTES/VARIABLE_VALUE$")
 
 
-def import_model(path, folder, size=None, upsampling=None, mid_activation=None):
+def import_model(path, folder, size=None, upsampling=None, mid_activation=None, max_depth=None):
     """Write the network at `path` (see `read`) as the checkpoint `folder` of epoch 0, without optimizer state.
 
     `size` is the (height, width) of the images it is to be used with; None: those of a checkpoint of ours, else
-    `SIZE`. Returns (checkpoint, foreign). Raises PipelineError as `read` does, and when `folder` holds anything but an
-    imported network.
+    `SIZE`. The network's output is `max_depth` (metres) / depth, None: 10 / depth, which is 1000 / depth in
+    centimetres; the checkpoint's always is the latter, its last convolution being multiplied by 10 / `max_depth`. The
+    range of depth, `training.depth_range` in the side file, ends at `max_depth`. Returns (checkpoint, foreign), with
+    the values and decisions that were written. Raises PipelineError as `read` does, when `folder` holds anything but
+    an imported network, and for a `max_depth` that makes no sense.
     """
     if os.path.exists(folder) and not (os.path.isdir(folder) and set(os.listdir(folder)) <= _FILES):
         raise PipelineError("{}: exists and is not an imported network; choose another folder".format(folder))
-    foreign = read(path, upsampling, mid_activation)
     own = _own(path)
+    depth_range, reason = _depth_range(path, own, max_depth)
+    foreign = read(path, upsampling, mid_activation)
+    if max_depth is not None:
+        foreign = foreign._replace(values=_scaled(foreign.values, depth.LIMITS_M[1] / max_depth))
+    foreign = foreign._replace(decided=dict(foreign.decided, depth_range=reason))
     size = size or (own.side["size"] if own else SIZE)
     side = {
         "epoch": 0,
         "global_step": 0,
         "model": foreign.model.as_dict(),
         "size": list(size),
-        "weights": dict(_source(path), kind=foreign.kind, decided=foreign.decided),
+        "training": {"depth_range": depth_range},
+        "weights": dict(_source(path), kind=foreign.kind, decided=foreign.decided, max_depth=max_depth),
         "runtime": runtime.describe(),
     }
     with tf.Graph().as_default():
@@ -69,6 +84,35 @@ def import_model(path, folder, size=None, upsampling=None, mid_activation=None):
         with tf.Session() as session:
             weights.assign(session, foreign.values)
             return checkpoints.write(folder, session, side), foreign
+
+
+def _depth_range(path, own, max_depth):
+    """([nearest, farthest] depth in centimetres, by what it was decided)."""
+    nearest, farthest = depth.LIMITS_M
+    if own and max_depth is not None:
+        raise PipelineError(
+            "{}: --max_depth {:g} contradicts a checkpoint of ours, whose output is 1000 / centimetres whatever its "
+            "range; leave it out".format(path, max_depth)
+        )
+    trained = own and own.side.get("training", {}).get("depth_range")
+    if trained:
+        return trained, "its model.json"
+    if max_depth is None:
+        return [100 * nearest, 100 * farthest], "NYU Depth v2, as nothing else was said"
+    # Written so that NaN fails too.
+    if not nearest < max_depth <= _FARTHEST:
+        raise PipelineError(
+            "{}: --max_depth {:g}: must be metres, more than {:g} and at most {:g}".format(
+                path, max_depth, nearest, _FARTHEST
+            )
+        )
+    return [100 * nearest, 100 * max_depth], "--max_depth"
+
+
+def _scaled(values, factor):
+    """`values` of a network whose output is `factor` times the old one: the last layer is linear."""
+    last = {name: value * np.float32(factor) for name, value in values.items() if name.startswith("conv3/")}
+    return dict(values, **last)
 
 
 _FILES = {checkpoints.SIDE_FILE, "checkpoint", checkpoints.PREFIX + ".index"}
@@ -175,9 +219,8 @@ class _Layers:
         except (ValueError, KeyError, TypeError) as error:
             raise self._error("model_config is not that of a Keras model ({!r})", error) from None
         for layer in self._layers.values():
-            epsilon = layer.config.get("epsilon")
-            if layer.kind.startswith("BatchNormalization") and abs(epsilon - _EPSILON) > 1e-9:
-                raise self._error("{} has epsilon {}, expected {}", layer.name, epsilon, _EPSILON)
+            if layer.kind.startswith("BatchNormalization"):
+                self._check_number(layer, ("epsilon",), _KERAS_EPSILON, _EPSILON, 1e-9)
             if layer.config.get("data_format", "channels_last") != "channels_last":
                 raise self._error("{} has data_format {}", layer.name, layer.config["data_format"])
 
@@ -237,10 +280,16 @@ class _Layers:
     def _is_leaky(self, layer):
         if layer.kind != "LeakyReLU":
             return False
-        slope = layer.config.get("alpha", layer.config.get("negative_slope"))
-        if abs(slope - _LEAK) > 1e-6:
-            raise self._error("{} has slope {}, expected {}", layer.name, slope, _LEAK)
+        self._check_number(layer, ("alpha", "negative_slope"), _KERAS_LEAK, _LEAK, 1e-6)
         return True
+
+    def _check_number(self, layer, keys, default, expected, tolerance):
+        """Check the first of `keys` in the layer's config; where none is there, Keras takes `default`."""
+        key = next((key for key in keys if layer.config.get(key) is not None), None)
+        value = layer.config[key] if key else default
+        if not isinstance(value, (int, float)) or not abs(value - expected) <= tolerance:
+            note = "" if key else " (Keras' default, as the file says none)"
+            raise self._error("{} has {} {}{}, expected {}", layer.name, key or keys[0], value, note, expected)
 
     def upsampling(self, layer, wanted):
         """(value for `Model`, by what it was decided) for the enlarging layer; `wanted` decides what is open.

@@ -75,6 +75,8 @@ def freeze(checkpoint_path, output_name, path, batch=None, fold=True, saved_mode
         },
         "model": checkpoint.side["model"],
         "size": checkpoint.side["size"],
+        # Centimetres; None for checkpoints that do not tell.
+        "depth_range": checkpoint.side.get("training", {}).get("depth_range"),
         "source": {
             "path": checkpoint.folder,
             "epoch": checkpoint.side["epoch"],

@@ -17,6 +17,7 @@ SUFFIXES = (".apng", ".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".
 
 # Containers whose further pictures are frames. Others, such as the MPO of phones, keep previews and second views there.
 _ANIMATED = ("GIF", "PNG", "TIFF", "WEBP")
+_ORIENTATION = 0x0112
 _VIDEOS = (".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpg", ".webm")
 
 # number: from 1 in an animation, None for a single picture. rgb: uint8 (H, W, 3), upright.
@@ -65,17 +66,15 @@ def frames(path):
                 picture.seek(number)
                 rgb, read_as = _upright_rgb(picture)
                 yield Frame(number + 1 if count > 1 else None, rgb, read_as)
-    except (OSError, SyntaxError, ValueError, EOFError, TypeError, Image.DecompressionBombError) as error:
+    except Exception as error:
+        # Damage makes the readers of Pillow raise whatever they stumble over, and one bad file must not stop the rest.
         raise PipelineError("{}: not a picture that can be read ({})".format(path, _reason(path, error))) from None
 
 
 def _upright_rgb(picture):
-    from PIL import Image, ImageOps
+    from PIL import Image
 
-    read_as = []
-    upright = ImageOps.exif_transpose(picture)
-    if picture.getexif().get(0x0112, 1) != 1:
-        read_as.append("turned upright as its EXIF data say")
+    upright, read_as = _upright(picture)
     if upright.mode.startswith("I") or upright.mode == "F":
         read_as.append("grey of more than 8 bits, 65535 is white")
         return _deep_grey(upright), read_as
@@ -87,6 +86,26 @@ def _upright_rgb(picture):
     elif upright.mode != "RGB":
         read_as.append("{} as RGB".format(upright.mode))
     return np.asarray(upright.convert("RGB")), read_as
+
+
+def _upright(picture):
+    """(the picture turned as its EXIF data say, what was done to it in words)."""
+    from PIL import ImageOps
+
+    try:
+        read_as = []
+        if picture.getexif().get(_ORIENTATION) in range(2, 9):
+            read_as.append("turned upright as its EXIF data say")
+        if picture.format == "TIFF":
+            # Pillow turns these as it loads them, and some of its releases would turn them again.
+            picture.load()
+            return picture, read_as
+        return ImageOps.exif_transpose(picture), read_as
+    except (OSError, MemoryError):
+        # Of the pixels, which a second attempt might leave half empty without a word.
+        raise
+    except Exception:
+        return picture, ["taken as it lies, its EXIF data are damaged"]
 
 
 def _deep_grey(picture):
@@ -101,7 +120,9 @@ def _deep_grey(picture):
 def _reason(path, error):
     if path.lower().endswith(_VIDEOS):
         return "a video; take its frames first: ffmpeg -i {} frames/%06d.png".format(os.path.basename(path))
-    return "no format that Pillow knows" if "cannot identify" in str(error) else error
+    if isinstance(error, MemoryError):
+        return "no memory for it"
+    return "no format that Pillow knows" if "cannot identify" in str(error) else str(error) or type(error).__name__
 
 
 def _natural(path):

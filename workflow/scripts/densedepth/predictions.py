@@ -1,11 +1,13 @@
 """Depth of one's own pictures, any number of any size, in files that other programs read.
 
 Pictures are read and results written beside the network, a batch ahead and a batch behind: memory is that of a few
-batches, however many pictures there are. A picture that cannot be read or predicted is noted and left out.
+batches, however many pictures there are. A picture that cannot be read, predicted or written is noted and left out.
 """
 
 import collections
 import concurrent.futures
+import errno
+import io
 import os
 
 import numpy as np
@@ -15,6 +17,7 @@ from .errors import PipelineError
 
 FORMAT = 1
 SUMMARY = "predictions.json"
+_SUMMARY_NAME = os.path.splitext(SUMMARY)[0]
 
 # What can be written of a picture, by the end of the file's name.
 KINDS = collections.OrderedDict(
@@ -27,12 +30,46 @@ KINDS = collections.OrderedDict(
 )
 _FARTHEST_MM = 65535
 
+# What stands in the way of all pictures, not of one: no room, no permission.
+_ENDS_ALL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
+
 # batch_size; kinds: of KINDS; flip_average; size: of the network's input where it takes any, else None;
 # intrinsics: clouds.Intrinsics or None for NYU's; points: the most in a cloud.
 # limits: nearest and farthest depth in metres; scale: ends of the panels' colours in metres, None: each panel its own.
 Options = collections.namedtuple("Options", "batch_size kinds flip_average size intrinsics points limits scale")
 
-_Job = collections.namedtuple("_Job", "path name frame where image")
+# sha256: of the file `path`. where, image: the picture in the network's input.
+_Job = collections.namedtuple("_Job", "path sha256 name frame where image")
+
+
+def limits(source, farthest_cm=None):
+    """((nearest, farthest) depth in metres, in words by what they were decided) for the network that `describe` calls
+    `source`: `farthest_cm` in centimetres where it is given, else the range that the network was trained for.
+
+    Raises PipelineError when the farthest is not beyond the nearest.
+    """
+    trained = _depth_range(source)
+    nearest, farthest = [value / 100 for value in trained] if trained else depth.LIMITS_M
+    if farthest_cm is None:
+        reason = "its training's range" if trained else "NYU Depth v2's range, as no side file tells the network's"
+        return (nearest, farthest), reason
+    # Written so that NaN fails too.
+    if not 100 * nearest < farthest_cm < float("inf"):
+        raise PipelineError("--maxdepth {:g}: must be centimetres, more than {:g}".format(farthest_cm, 100 * nearest))
+    return (nearest, farthest_cm / 100), "--maxdepth"
+
+
+def _depth_range(source):
+    """[nearest, farthest] depth in centimetres in the side file of the network; None where it is not told."""
+    if source["kind"] == "checkpoint":
+        return files.read_json(os.path.join(source["path"], "model.json")).get("training", {}).get("depth_range")
+    if not os.path.exists(source["path"] + ".json"):
+        return None
+    side = files.read_json(source["path"] + ".json")
+    if side.get("sha256") != source["sha256"]:
+        return None
+    # An ONNX file's has what was known of the frozen graph.
+    return side.get("depth_range") or side.get("source", {}).get("depth_range")
 
 
 def predict(predictor, paths, out, options):
@@ -56,18 +93,17 @@ def predict(predictor, paths, out, options):
             written = writer.submit(run.write, batch, maps)
         if written:
             written.result()
-    position = {path: number for number, path in enumerate(paths)}
-    run.failed.sort(key=lambda entry: position[entry["path"]])
+    failed = run.failed_of(paths)
     summary = {
         "format": FORMAT,
         "network": predictor.describe(),
         "runtime": runtime.describe(),
         "flip_average": options.flip_average,
         "pictures": run.made,
-        "failed": run.failed,
+        "failed": failed,
     }
     if not run.made:
-        raise PipelineError("none of {} files could be used, first {}".format(len(paths), run.failed[0]["reason"]))
+        raise PipelineError("none of {} files could be used, first {}".format(len(paths), failed[0]["reason"]))
     files.write_json(os.path.join(out, SUMMARY), summary)
     return summary
 
@@ -75,13 +111,14 @@ def predict(predictor, paths, out, options):
 def names(paths):
     """{path: what its results are called}: the path from the folder common to all, without its suffix.
 
-    Where two would be called the same, as a.jpg and a.png, they keep their suffixes.
+    Where two would be called the same, as a.jpg and a.png, or one as the summary, they keep their suffixes.
     """
     root = os.path.commonpath([os.path.dirname(os.path.abspath(path)) for path in paths])
     full = {path: os.path.relpath(os.path.abspath(path), root) for path in paths}
     named = {path: os.path.splitext(name)[0] for path, name in full.items()}
     while True:
         counts = collections.Counter(named.values())
+        counts[_SUMMARY_NAME] += 1
         clashing = [path for path, name in named.items() if counts[name] > 1 and name != full[path]]
         if not clashing:
             return named
@@ -131,23 +168,28 @@ class _Run:
         self._out = out
         self._options = options
         self._size = size
-        self._names = set()
+        self._names = {_SUMMARY_NAME}
         self.made = []
-        self.failed = []
+        # (path, reason), each once; threads that read and write add to it.
+        self._failed = {}
 
     def jobs(self, paths, named, ticks):
         """The pictures that can be read, placed in the network's input."""
         for path in paths:
+            sha256 = None
             try:
                 for frame in photos.frames(path):
+                    sha256 = sha256 or files.sha256(path)
                     name = named[path] if frame.number is None else "{}/{:06d}".format(named[path], frame.number)
                     if name in self._names:
-                        raise PipelineError("{}: the results of another file are called {}".format(path, name))
+                        raise PipelineError("{}: other results are called {}; rename it".format(path, name))
                     self._names.add(name)
                     where = depth.place(frame.rgb.shape[:2], self._size)
-                    yield _Job(path, name, frame, where, depth.put(frame.rgb, where, self._size))
+                    yield _Job(path, sha256, name, frame, where, depth.put(frame.rgb, where, self._size))
             except PipelineError as error:
                 self._fail(path, str(error))
+            except (OSError, MemoryError) as error:
+                self._fail(path, "{}: cannot be read ({})".format(path, _words(error)))
             ticks()
 
     def metres(self, images, batch_size):
@@ -165,16 +207,23 @@ class _Run:
             if np.isnan(low).any():
                 self._fail(job.path, "{}: the network's output for it is not a number".format(job.path))
                 continue
-            metres = depth.taken_out(low, job.where, self._size, job.frame.rgb.shape[:2])
-            self.made.append(self._write_one(job, metres))
+            os.makedirs(self._out, exist_ok=True)
+            try:
+                metres = depth.taken_out(low, job.where, self._size, job.frame.rgb.shape[:2])
+                self.made.append(self._write_one(job, metres))
+            except Exception as error:
+                if isinstance(error, ImportError) or getattr(error, "errno", None) in _ENDS_ALL:
+                    raise
+                # That of one picture: a name that is too long, a shape that Matplotlib cannot draw.
+                self._fail(job.path, "{}: its results cannot be written ({})".format(job.path, _words(error)))
 
     def _write_one(self, job, metres):
         stem = os.path.join(self._out, *job.name.split("/"))
+        os.makedirs(os.path.dirname(stem), exist_ok=True)
         paths = {kind: stem + KINDS[kind] for kind in self._options.kinds}
         intrinsics = self._options.intrinsics or clouds.nyu_intrinsics(metres.shape)
         if "npy" in paths:
-            with files.atomic_path(paths["npy"]) as temporary, open(temporary, "wb") as stream:
-                np.save(stream, metres)
+            _write_npy(paths["npy"], metres)
         if "png" in paths:
             _write_millimetres(paths["png"], metres)
         if "panel" in paths:
@@ -193,7 +242,7 @@ class _Run:
             "format": FORMAT,
             "source": {
                 "path": job.path,
-                "sha256": files.sha256(job.path),
+                "sha256": job.sha256,
                 "frame": job.frame.number,
                 "size": [height, width],
                 "read_as": job.frame.read_as,
@@ -220,7 +269,19 @@ class _Run:
         return side
 
     def _fail(self, path, reason):
-        self.failed.append({"path": path, "reason": reason})
+        self._failed[path, reason] = True
+
+    def failed_of(self, paths):
+        """What could not be used, as {"path", "reason"}, in the order of `paths`."""
+        position = {path: number for number, path in enumerate(paths)}
+        entries = [{"path": path, "reason": reason} for path, reason in self._failed]
+        return sorted(entries, key=lambda entry: position[entry["path"]])
+
+
+def _words(error):
+    """An exception in one line."""
+    text = getattr(error, "strerror", None) or str(error).strip() or type(error).__name__
+    return text.split("\n")[0]
 
 
 _HOLDS = {
@@ -229,6 +290,14 @@ _HOLDS = {
     "panel": "picture and depth in colour, scale in metres",
     "ply": "points, metres: x right, y down, z away from the camera",
 }
+
+
+def _write_npy(path, metres):
+    # NumPy writes to a file past Python, and then does not tell that the disk is full.
+    content = io.BytesIO()
+    np.save(content, metres)
+    with files.atomic_path(path) as temporary, open(temporary, "wb") as stream:
+        stream.write(content.getbuffer())
 
 
 def _write_millimetres(path, metres):

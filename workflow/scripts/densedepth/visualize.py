@@ -33,7 +33,7 @@ def draw_panel(path, tiles, scale=None):
 
     All pictures share the scale, from `scale[0]` to `scale[1]` metres. Without, it holds 99 in 100 pixels at either end
     of the picture that needs most, to the next half metre. What lies beyond takes the end's colour, and the scale then
-    ends in an arrow.
+    ends in an arrow. The panel's width and height are even numbers of pixels, which encoders of videos want.
     """
     near, far = scale or _half_metres(
         min(np.percentile(metres, 1) for _, _, metres in tiles),
@@ -48,8 +48,8 @@ def draw_panel(path, tiles, scale=None):
     # A row is as high as its highest picture, a cell as wide as `side`.
     rows = [tiles[row * across : (row + 1) * across] for row in range(down)]
     heights = [max(_tile_height(rgb, side) for _, rgb, _ in row) for row in rows]
-    width = across * (2 * side + 3 * gap)
-    height = sum(heights) + down * (heading + gap) + foot
+    width = _even(across * (2 * side + 3 * gap))
+    height = _even(sum(heights) + down * (heading + gap) + foot)
     with _figure(width, height) as figure:
         top = height
         for row, row_height in zip(rows, heights):
@@ -166,6 +166,11 @@ def _bars(axes, edges, counts):
 
 def _step(rgb):
     return max(1, max(rgb.shape[:2]) // _TILE_PIXELS)
+
+
+def _even(inches):
+    """The nearest length that is an even number of pixels."""
+    return 2 * round(inches * _DPI / 2) / _DPI
 
 
 def _half_metres(nearest, farthest):

@@ -28,6 +28,7 @@ _PUBLISHED = {
     "c13680b51ded0fb44dff2d8f86ac8bb1": CURRENT,
     "4912a53fbd2a69346e7f2c0b5ec8c6d3": OLD,
     "50662582284e4cf834ce40ab4dfa58c6": OLD,
+    "1c2de60ee40562448dbac34a0737e798": OLD,
 }
 
 
