@@ -43,6 +43,7 @@ def test_frozen_graph_without_its_side_file_still_loads(frozen, tmp_path):
             "global_step": None,
             "model": None,
             "folded": None,
+            "depth_range": None,
             "size": [32, 64],
             "sha256": files.sha256(frozen),
         }

@@ -171,13 +171,14 @@ def _tensor(graph, path, role, name, likely):
 
 def _frozen_source(path):
     source = {"kind": "frozen", "path": path, "epoch": None, "global_step": None, "model": None, "size": None}
-    source["folded"] = None
+    source["folded"] = source["depth_range"] = None
     source["sha256"] = files.sha256(path)
     if os.path.exists(path + ".json"):
         side = files.read_json(path + ".json")
         if side.get("sha256") == source["sha256"]:
             source["model"] = side["model"]
             source["folded"] = side.get("folded")
+            source["depth_range"] = side.get("depth_range")
             source["epoch"] = side["source"]["epoch"]
             source["global_step"] = side["source"]["global_step"]
     return source
