@@ -101,7 +101,10 @@ def draw(one, path):
         right.plot(counts, memory, marker="o", label=name)
     left.set(xscale="log", yscale="log", xlabel=one["items"], ylabel="seconds")
     right.set(xscale="log", xlabel=one["items"], ylabel="peak memory, MB", ylim=(0, None))
+    ticks = sorted({count for points in one["points"].values() for count, _, _ in points})
     for axes in (left, right):
+        axes.set_xticks(ticks, ["{:,}".format(tick) for tick in ticks])
+        axes.xaxis.minorticks_off()
         axes.grid(True, which="major", color="0.9")
         axes.legend(fontsize="small")
     figure.suptitle(one["title"].replace("`", ""), fontsize="medium")
