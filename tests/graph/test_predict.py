@@ -3,13 +3,14 @@
 import errno
 import json
 import os
+import shutil
 import subprocess
 import sys
 
 import numpy as np
 import predict
 import pytest
-from densedepth import depth, evaluation, files, inference, predictions
+from densedepth import depth, evaluation, files, inference, onnx_network, predictions
 from densedepth.errors import PipelineError
 from PIL import Image
 
@@ -137,16 +138,23 @@ def test_limits_are_those_of_the_training_unless_told_otherwise(frozen, predicte
     assert np.load(str(tmp_path / "out" / "a_depth.npy")).max() == np.float32(0.3)
 
     path = str(tmp_path / "model.pb")
-    source = {"kind": "frozen", "path": path, "sha256": "1"}
+    shutil.copyfile(frozen, path)
+
+    def described():
+        with inference.load_frozen(path) as predictor:
+            return predictor.describe()
+
     unknown = (depth.LIMITS_M, "NYU Depth v2's range, as no side file tells the network's")
-    assert predictions.limits(source) == unknown
-    files.write_json(path + ".json", {"sha256": "1", "depth_range": [50, 8000], "source": {"path": "x"}})
-    assert predictions.limits(source) == ((0.5, 80), "its training's range")
-    assert predictions.limits(source, 2000) == ((0.5, 20), "--maxdepth")
-    assert predictions.limits(dict(source, sha256="2")) == unknown
+    assert predictions.limits(described()) == unknown
+    side = dict(files.read_json(frozen + ".json"), depth_range=[50, 8000])
+    files.write_json(path + ".json", side)
+    assert predictions.limits(described()) == ((0.5, 80), "its training's range")
+    assert predictions.limits(described(), 2000) == ((0.5, 20), "--maxdepth")
+    files.write_json(path + ".json", dict(side, sha256="2"))
+    assert predictions.limits(described()) == unknown
     # An ONNX file's side file tells what the frozen graph's told.
-    files.write_json(path + ".json", {"sha256": "1", "source": {"kind": "frozen", "depth_range": [10, 8000]}})
-    assert predictions.limits(dict(source, kind="onnx")) == ((0.1, 80), "its training's range")
+    files.write_json(path + ".json", dict(side, source=dict(side["source"], model=None, depth_range=[10, 8000])))
+    assert predictions.limits(onnx_network._source(path)) == ((0.1, 80), "its training's range")
 
 
 def test_panels_of_a_video_have_one_scale(frozen, predicted, tmp_path):

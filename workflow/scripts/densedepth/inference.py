@@ -58,9 +58,10 @@ class Predictor:
             ) from None
 
     def describe(self):
-        """What this is: kind ("checkpoint" or "frozen"), path, epoch, global_step, model, size and sha256.
+        """What this is: kind ("checkpoint" or "frozen"), path, epoch, global_step, model, size, depth_range and sha256.
 
-        What a frozen graph does not tell is None. `sha256` is that of the frozen file or of the checkpoint's weights.
+        What a file does not tell is None. `depth_range`: nearest and farthest of the training, in centimetres.
+        `sha256` is that of the frozen file or of the checkpoint's weights.
         """
         return dict(self._source)
 
@@ -100,6 +101,7 @@ def _checkpoint_source(checkpoint):
         "global_step": side["global_step"],
         "model": side["model"],
         "size": side["size"],
+        "depth_range": side.get("training", {}).get("depth_range"),
         "sha256": side["files"][weights[0]] if weights else None,
     }
 

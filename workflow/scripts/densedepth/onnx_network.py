@@ -79,9 +79,12 @@ class OnnxPredictor:
 
 def _source(path):
     source = {"kind": "onnx", "path": path, "epoch": None, "global_step": None, "model": None}
+    source["depth_range"] = None
     source["sha256"] = files.sha256(path)
     if os.path.exists(path + ".json"):
         side = files.read_json(path + ".json")
         if side.get("sha256") == source["sha256"]:
             source.update({key: side["source"][key] for key in ("epoch", "global_step", "model")})
+            # Files of earlier versions do not tell it.
+            source["depth_range"] = side["source"].get("depth_range")
     return source

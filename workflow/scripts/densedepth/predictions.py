@@ -48,7 +48,7 @@ def limits(source, farthest_cm=None):
 
     Raises PipelineError when the farthest is not beyond the nearest.
     """
-    trained = _depth_range(source)
+    trained = source["depth_range"]
     nearest, farthest = [value / 100 for value in trained] if trained else depth.LIMITS_M
     if farthest_cm is None:
         reason = "its training's range" if trained else "NYU Depth v2's range, as no side file tells the network's"
@@ -57,19 +57,6 @@ def limits(source, farthest_cm=None):
     if not 100 * nearest < farthest_cm < float("inf"):
         raise PipelineError("--maxdepth {:g}: must be centimetres, more than {:g}".format(farthest_cm, 100 * nearest))
     return (nearest, farthest_cm / 100), "--maxdepth"
-
-
-def _depth_range(source):
-    """[nearest, farthest] depth in centimetres in the side file of the network; None where it is not told."""
-    if source["kind"] == "checkpoint":
-        return files.read_json(os.path.join(source["path"], "model.json")).get("training", {}).get("depth_range")
-    if not os.path.exists(source["path"] + ".json"):
-        return None
-    side = files.read_json(source["path"] + ".json")
-    if side.get("sha256") != source["sha256"]:
-        return None
-    # An ONNX file's has what was known of the frozen graph.
-    return side.get("depth_range") or side.get("source", {}).get("depth_range")
 
 
 def predict(predictor, paths, out, options):
