@@ -428,7 +428,8 @@ def test_the_check_reads_everything_and_names_the_faulty_row(camera, tmp_path, w
 def test_a_source_stays_open_from_one_task_to_the_next(camera, monkeypatch):
     opened = []
     monkeypatch.setattr(check, "_CHUNK", 1)
-    monkeypatch.setattr(check, "_opened", lambda *args, _opened=check._opened: opened.append(args) or _opened(*args))
+    open_source = check.open_source
+    monkeypatch.setattr(check, "open_source", lambda *args: opened.append(args) or open_source(*args))
     assert check.check(camera)["pairs"] == 6
     # To list the rows, and once more to read them.
     assert opened == [(camera, split) for split in ("train", "test")] * 2

@@ -76,10 +76,11 @@ class Archive:
     def __exit__(self, *exception):
         self._zip.close()
 
-    def rows(self, csv=TRAIN_CSV, check_members=True):
+    def rows(self, csv=TRAIN_CSV, check_members=True, malformed=None):
         """The `Row`s of the member `csv`: any line ends, blank lines skipped, spaces around fields dropped.
 
-        Raises PipelineError for a missing or empty csv, a line without two fields, and a member that is not there
+        malformed: a list that gets (line number, line, PipelineError) of each line without two fields. Raises
+        PipelineError for a missing or empty csv, for such a line without the list, and for a member that is not there
         (without `check_members` reading its pair does that).
         """
         if not self._has(csv):
@@ -92,11 +93,18 @@ class Archive:
             raise PipelineError("{}: {} cannot be read ({}); get the archive again".format(self.path, csv, error))
         found = []
         for number, line in enumerate(text.splitlines(), 1):
-            if line.strip():
+            if not line.strip():
+                continue
+            try:
                 found.append(self._row(csv, number, line))
-                if check_members:
-                    self._check_members(found[-1], csv)
-        if not found:
+            except PipelineError as error:
+                if malformed is None:
+                    raise
+                malformed.append((number, line, error))
+                continue
+            if check_members:
+                self._check_members(found[-1], csv)
+        if not found and not malformed:
             raise PipelineError("{}: {} has no rows".format(self.path, csv))
         return found
 
@@ -172,6 +180,10 @@ class Archive:
         rgb, depth, _ = self.pair(row)
         depth = self._decoded(row, row.depth, depth).astype(numpy.float32) * numpy.float32(10 / 255)
         return self._decoded(row, row.rgb, rgb), depth
+
+    def look(self, row):
+        """What `arrays` gives, and the number of pixels that are unknown for being too far: none, by the 8 bits."""
+        return self.arrays(row) + (0,)
 
     def _decoded(self, row, member, data):
         try:

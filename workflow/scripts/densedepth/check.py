@@ -7,10 +7,11 @@ import functools
 import numpy as np
 
 from . import files, visualize
-from .archives import Archive, size_text
+from .archives import size_text
 from .errors import PipelineError
-from .pictures import TEST, TRAIN, Pictures
+from .pictures import TEST, TRAIN
 from .pool import Progress, ordered
+from .sources import open_source
 from .testset import open_test_set
 
 FORMAT = 1
@@ -59,10 +60,11 @@ def _tasks(source_path):
     """([task of `_look`], [fault of a row that names no pair], the farthest depth that is expected)."""
     tasks, malformed, farthest = [], [], None
     for split in _splits(source_path):
-        with _opened(source_path, split) as source:
-            rows = source.rows()
-            malformed += source.malformed if isinstance(source, _Lenient) else []
+        lines = []
+        with open_source(source_path, split) as source:
+            rows = _rows(source, lines)
             farthest = 10.0 if source.unit is None else float(source.max_depth)
+        malformed += [_fault(n, line.strip()[:80], error, split, skippable=False) for n, line, error in lines]
         tasks += [(source_path, split, rows[i : i + _CHUNK], farthest) for i in range(0, len(rows), _CHUNK)]
     return tasks, malformed, farthest
 
@@ -75,33 +77,15 @@ def _splits(source_path):
     return [TRAIN, TEST] if _is_list(source_path) else [TRAIN]
 
 
-def _opened(source_path, split):
-    """The source, as `sources.open_source` gives it, but an archive with all rows that can be used."""
-    return Pictures(source_path, split) if _is_list(source_path) else _Lenient(source_path)
-
-
-class _Lenient(Archive):
-    """An archive whose rows that name no pair are kept apart, in `malformed`, where `Archive` stops at the first."""
-
-    def __init__(self, path):
-        super().__init__(path)
-        self.malformed = []
-
-    def rows(self):
-        return [row for row in super().rows(check_members=False) if row is not None]
-
-    def _row(self, csv, number, line):
-        try:
-            return super()._row(csv, number, line)
-        except PipelineError as error:
-            self.malformed.append(_fault(number, line.strip()[:80], error, TRAIN, skippable=False))
-            return None
+def _rows(source, malformed):
+    """The rows that name a pair; the others are added to `malformed`."""
+    return source.rows(check_members=False, malformed=malformed)
 
 
 @functools.lru_cache(maxsize=1)
 def _kept_open(source_path, split):
     """The source, opened once in a worker: the directory of a large archive takes time."""
-    return _opened(source_path, split)
+    return open_source(source_path, split)
 
 
 def _fault(row, rgb, problem, split, skippable=True):
@@ -120,7 +104,7 @@ def _look(task, tick):
     found.update(sizes={}, faults=[])
     for row in rows:
         try:
-            depth, beyond = _depth(source, row)
+            _, depth, beyond = source.look(row)
         except PipelineError as error:
             found["faults"].append(_fault(row.number, row.rgb, error, split))
             _tell(found["faults"][-1:])
@@ -129,13 +113,6 @@ def _look(task, tick):
             _count(found, depth, beyond, farthest)
         tick(1)
     return found
-
-
-def _depth(source, row):
-    """(depth in metres, number of pixels that are unknown for being too far) of `row`, whose picture is read too."""
-    if isinstance(source, Pictures):
-        return source.look(row)[1:]
-    return source.arrays(row)[1], 0
 
 
 def _count(found, depth, beyond, farthest):
@@ -266,8 +243,8 @@ def draw(path, source_path, result):
     with contextlib.ExitStack() as stack:
         chosen = []
         for split in _splits(source_path):
-            source = stack.enter_context(_opened(source_path, split))
-            chosen += [(source, split, row) for row in source.rows() if (split, row.number) not in faulty]
+            source = stack.enter_context(open_source(source_path, split))
+            chosen += [(source, split, row) for row in _rows(source, []) if (split, row.number) not in faulty]
         count = min(SAMPLES, len(chosen))
         samples = []
         for i in range(count):

@@ -280,10 +280,10 @@ class Pictures:
     def __exit__(self, *exception):
         pass
 
-    def rows(self, check_members=True):
+    def rows(self, check_members=True, malformed=None):
         """The `Row`s of the split, in the order of the list; that a file is not there is seen when its pair is read.
 
-        check_members: as in `archives.Archive.rows`, and without effect.
+        check_members, malformed: as in `archives.Archive.rows`, and without effect.
         """
         return [
             Row(entry["row"], entry["rgb"], entry["depth"])
