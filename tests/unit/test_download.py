@@ -18,8 +18,9 @@ import threading
 import zipfile
 
 import pytest
-from densedepth import download, files
-from densedepth.download import Sums, fetch
+from densedepth import checksums, download, files
+from densedepth.checksums import Sums
+from densedepth.download import fetch
 from densedepth.errors import PipelineError
 
 REPOSITORY = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -583,7 +584,7 @@ def test_what_cannot_be_the_file_is_refused(server, tmp_path, name, content, wor
     with pytest.raises(PipelineError) as caught:
         fetch([server.address + "/x"], str(out))
     assert words in str(caught.value) and "\n" not in str(caught.value)
-    assert not out.exists() and not (out.parent / download.SEEN).exists()
+    assert not out.exists() and not (out.parent / checksums.SEEN).exists()
     out.write_bytes(content)
     with pytest.raises(PipelineError, match="already there, but it is"):
         fetch([server.address + "/x"], str(out))
@@ -606,12 +607,12 @@ def test_what_cannot_be_the_file_is_refused(server, tmp_path, name, content, wor
 def test_what_fits_its_suffix_is_taken(server, tmp_path, name, make):
     server.files = {"/x": make()}
     fetch([server.address + "/x"], str(tmp_path / name))
-    assert list(json.loads((tmp_path / download.SEEN).read_text())) == [name]
+    assert list(json.loads((tmp_path / checksums.SEEN).read_text())) == [name]
 
 
 def test_the_first_checksum_seen_is_the_right_one(server, out):
     get([server.address + "/good"], out)
-    seen = json.loads((out.parent / download.SEEN).read_text())
+    seen = json.loads((out.parent / checksums.SEEN).read_text())
     assert seen == {out.name: SHA256}
     out.unlink()
     other = hashlib.sha256(OTHER).hexdigest()

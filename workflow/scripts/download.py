@@ -10,7 +10,7 @@ A file that is there already, put by hand or downloaded before, is checked and k
 import sys
 
 import cli
-from densedepth import download
+from densedepth import checksums, download
 
 
 def build_parser():
@@ -29,7 +29,7 @@ def build_parser():
 
 
 def work(args):
-    sums = download.Sums(args.sha256, args.md5, args.size, args.older_md5)
+    sums = checksums.Sums(args.sha256, args.md5, args.size, args.older_md5)
     download.fetch([url for group in args.url for url in group], args.out, sums, cache=args.cache)
 
 

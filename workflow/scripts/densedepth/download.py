@@ -11,21 +11,17 @@ import os
 import re
 import shutil
 import socket
-import struct
 import time
 import urllib.error
 import urllib.parse
 import urllib.request
-import zipfile
 
-from . import files, progress
+from . import checksums, files, progress
 from .errors import PipelineError
 
 # So many further attempts in a row may bring nothing new.
 RETRIES = 4
 TIMEOUT_SECONDS = 60
-# Beside the files, what those looked like that have no published checksum.
-SEEN = "checksums.json"
 _LONGEST_PAUSE = 60
 # Seconds for the process of a killed Snakemake to end, which still has the lock.
 _PATIENCE = 10
@@ -36,7 +32,6 @@ _PROGRESS_SECONDS = 5
 _PASSING = (408, 429, 500, 502, 503, 504)
 # Errors of a disk that takes no more: of all, of this user, of a file of this size.
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-_HDF5 = b"\x89HDF\r\n\x1a\n"
 
 _now = time.monotonic
 
@@ -57,50 +52,18 @@ class _Stale(_Broken):
     """The partial file is not of what the source has now: it must go, and another attempt begins again at once."""
 
 
-class Sums:
-    """What a file must be: `sha256` or `md5`, and `size` in bytes, each None where it is not known.
-
-    older: MD5 sums of an older release of the file, which is taken with a warning.
-    """
-
-    def __init__(self, sha256=None, md5=None, size=None, older=()):
-        self.sha256 = sha256 and sha256.strip().lower()
-        self.md5 = md5 and md5.strip().lower()
-        self.size = size
-        self.older = [sum.strip().lower() for sum in older]
-
-    @property
-    def known(self):
-        return bool(self.sha256 or self.md5)
-
-    def problem(self, path):
-        """What of this the file is not, or None."""
-        size = os.path.getsize(path)
-        if self.size is not None and size != self.size:
-            return "it has {} bytes where {} belong".format(size, self.size)
-        for name, wanted, digest in (("SHA-256", self.sha256, files.sha256), ("MD5", self.md5, files.md5)):
-            found = digest(path) if wanted else None
-            if found == wanted:
-                continue
-            if name == "MD5" and found in self.older:
-                print("{}: warning: an older release of this file (MD5 {})".format(path, found), flush=True)
-                continue
-            return "{} is {} where {} belongs ({} bytes)".format(name, found, wanted, size)
-        return None
-
-
 def fetch(urls, out, sums=None, pause=time.sleep, cache=None):
     """Get the file `out` from the first of `urls` that has it; returns how: "there", or the source used.
 
     `urls`: http(s) or file addresses, or local paths. `cache`: a folder that may hold the file under its name; it is
     looked into first and never written to. `~` stands for the home folder in both. A file that is already at `out`
     stays, without asking any source, when it fits `sums`. Without a known checksum the file must be what its suffix
-    says, the first checksum seen is noted in `SEEN` beside `out`, and a file that differs is refused from then on.
-    Bytes so far are kept beside `out`, those of each source in a file of their own, and taken up again, also by a
+    says, the first checksum seen is noted in `checksums.SEEN` beside `out`, and a file that differs is refused from
+    then on. Bytes so far are kept beside `out`, those of each source in a file of their own, and taken up again, also by a
     later call. `pause(seconds)` waits between attempts. Raises PipelineError, naming what was wrong with each source,
     when none works, for a file at `out` that does not fit or is a link to nothing, and for a full disk.
     """
-    sums = sums or Sums()
+    sums = sums or checksums.Sums()
     problem = _dangling(out)
     if problem:
         raise PipelineError(problem)
@@ -146,7 +109,7 @@ def _fetch_any(sources, out, sums, pause):
             print(problems[-1], flush=True)
             continue
         if not sums.known:
-            _note_seen(part, out)
+            checksums.note_seen(part, out)
         files.replace(part, out)
         _forget_parts(out)
         print("{}: {} bytes from {}".format(out, os.path.getsize(out), _shown(url)), flush=True)
@@ -186,7 +149,7 @@ def _shown(text):
 
 
 def _keep(out, sums):
-    problem = _problem(out, sums, out)
+    problem = checksums.problem(out, sums, out)
     if problem:
         raise PipelineError(
             "{}: already there, but {}; remove it to download it again, or correct the sum".format(out, problem)
@@ -200,83 +163,10 @@ def _keep(out, sums):
 
 def _verify(part, sums, out):
     """Refuse what does not fit; a wrong file is removed, since no resumption can mend it."""
-    problem = _problem(part, sums, out)
+    problem = checksums.problem(part, sums, out)
     if problem:
         _forget(part)
         raise _Failure(problem)
-
-
-def _problem(path, sums, out):
-    """What is wrong with the file at `path` that is, or is to become, `out`; None when nothing is."""
-    problem = sums.problem(path)
-    if problem or sums.known:
-        return problem
-    return _cut_off(path) or _other_kind(path, out) or _other_than_seen(path, out)
-
-
-def _seen(out):
-    """{name: SHA-256} of the files without a published checksum in the folder of `out`."""
-    path = os.path.join(os.path.dirname(os.path.abspath(out)), SEEN)
-    return files.read_json(path) if os.path.exists(path) else {}
-
-
-def _other_than_seen(path, out):
-    noted = _seen(out).get(os.path.basename(out))
-    if noted is None:
-        return None
-    found = files.sha256(path)
-    if found == noted:
-        return None
-    return "SHA-256 is {}, but {} was seen first; if the file was meant to change, take its line out of {}".format(
-        found, noted, os.path.join(os.path.dirname(out), SEEN)
-    )
-
-
-def _note_seen(path, out):
-    folder, name = os.path.split(os.path.abspath(out))
-    # Downloads of several files end at the same time.
-    with files.lock(os.path.join(folder, "." + SEEN + ".lock"), "noting a checksum", patience=60):
-        files.write_json(os.path.join(folder, SEEN), dict(_seen(out), **{name: files.sha256(path)}))
-
-
-def _cut_off(path):
-    """What is wrong with a zip or HDF5 file that says itself that there must be more of it, or None."""
-    head, size = _head(path), os.path.getsize(path)
-    if head[:4] == b"PK\x03\x04" and not zipfile.is_zipfile(path):
-        return "the zip file is cut off ({} bytes)".format(size)
-    start = _hdf5_start(head)
-    if start is None:
-        return None
-    # The place of the end address in the superblock, by its version: HDF5 File Format Specification, II.A.
-    place = {0: 40, 1: 44, 2: 28, 3: 28}.get(head[start + 8] if size > start + 8 else 0)
-    if place and size < start + place + 8:
-        return "the HDF5 file is cut off ({} bytes)".format(size)
-    end = struct.unpack_from("<Q", head, start + place)[0] if place else 0
-    return "the HDF5 file is cut off ({} of {} bytes)".format(size, end) if end > size else None
-
-
-def _other_kind(path, out):
-    """What the file is in place of what the suffix of `out` says, or None."""
-    head, suffix = _head(path), os.path.splitext(out)[1].lower()
-    if not head:
-        return "it is empty"
-    hdf5 = _hdf5_start(head) is not None
-    kind, fits = {
-        ".zip": ("a zip file", zipfile.is_zipfile(path)),
-        ".h5": ("an HDF5 file", hdf5),
-        ".mat": ("a MATLAB file", hdf5 or head.startswith(b"MATLAB 5")),
-    }.get(suffix, ("", True))
-    return None if fits else "it is not {} but begins with {!r}".format(kind, head[:40])
-
-
-def _head(path):
-    with open(path, "rb") as stream:
-        return stream.read(1024)
-
-
-def _hdf5_start(head):
-    """Where HDF5 begins, or None. MATLAB puts 512 bytes of its own before it."""
-    return next((start for start in (0, 512) if head[start : start + 8] == _HDF5), None)
 
 
 def _fetch_one(url, part, pause):
