@@ -59,9 +59,9 @@ def fetch(urls, out, sums=None, pause=time.sleep, cache=None):
     looked into first and never written to. `~` stands for the home folder in both. A file that is already at `out`
     stays, without asking any source, when it fits `sums`. Without a known checksum the file must be what its suffix
     says, the first checksum seen is noted in `checksums.SEEN` beside `out`, and a file that differs is refused from
-    then on. Bytes so far are kept beside `out`, those of each source in a file of their own, and taken up again, also by a
-    later call. `pause(seconds)` waits between attempts. Raises PipelineError, naming what was wrong with each source,
-    when none works, for a file at `out` that does not fit or is a link to nothing, and for a full disk.
+    then on. Bytes so far are kept beside `out`, those of each source in a file of their own, and taken up again, also
+    by a later call. `pause(seconds)` waits between attempts. Raises PipelineError, naming what was wrong with each
+    source, when none works, for a file at `out` that does not fit or is a link to nothing, and for a full disk.
     """
     sums = sums or checksums.Sums()
     problem = _dangling(out)
