@@ -4,8 +4,9 @@
     python benchmarks/conversion_memory.py --archive /tmp/large.zip --out /tmp/large/x.tfrecords --workers 2
 
 Starts dataset_tool_tf.py with the interpreter that runs this, and follows the processes in /proc (Linux). Compared are,
-each a whole program from start to end: reading all members with zipfile in the order of the csv; the conversion by one
-worker and by several; one that is killed (SIGKILL) when a quarter of the shards is there, and the same command again.
+each a whole program from start to end: reading all members with zipfile in the order of the csv, the conversion by one
+worker and by several, in --rounds alternating rounds, the ratios being those of a round; one that is killed (SIGKILL)
+when a quarter of the shards is there, and the same command again.
 All must give the same bytes. Writing 4 GB may be limited by the disk, which --out on a RAM disk leaves out.
 """
 
@@ -16,6 +17,7 @@ import os
 import platform
 import resource
 import shutil
+import statistics
 import subprocess
 import sys
 import time
@@ -45,6 +47,7 @@ def main():
     arguments.add_argument("--out", required=True)
     arguments.add_argument("--workers", type=int, default=2)
     arguments.add_argument("--shards", type=int, default=16)
+    arguments.add_argument("--rounds", type=int, default=3)
     arguments.add_argument("--json", help="file for the figures")
     args = arguments.parse_args()
     command = [sys.executable, "-c", IMPORT, os.path.dirname(PROGRAM)]
@@ -52,54 +55,51 @@ def main():
     alone = peak(status)
     print("environment of TensorFlow {}: the imports alone {} MB".format(version, alone), flush=True)
 
-    begin, cpu = time.perf_counter(), children_cpu()
-    subprocess.check_call([sys.executable, "-c", READ, args.archive])
-    reading = {"seconds": time.perf_counter() - begin, "cpu_seconds": children_cpu() - cpu}
-    print(
-        "reading the members alone: {seconds:.1f} s ({cpu_seconds:.1f} s of processor time)".format(**reading),
-        flush=True,
-    )
-
+    rounds = []
+    for _ in range(args.rounds):
+        found = {"reading": read(args.archive)}
+        for name, workers in (("one", 1), ("several", args.workers)):
+            clear(args.out)
+            found[name] = convert(args, workers, alone)
+        rounds.append(found)
+        print(", ".join("{} {seconds:.1f} s".format(name, **one) for name, one in found.items()), flush=True)
+    clear(args.out)
+    killed = killed_and_repeated(args, alone)
+    print("killed and repeated: {taken_over} of {0} shards taken over".format(args.shards, **killed))
+    written = [one[name] for one in rounds for name in ("one", "several")] + [killed]
     figures = {
         "tensorflow": version,
         "python": platform.python_version(),
         "archive_bytes": os.path.getsize(args.archive),
         "import_mb": alone,
-        "reading": reading,
         "workers": args.workers,
         "shards": args.shards,
+        "rounds": rounds,
+        "killed": killed,
+        "same_bytes": all(one["sha256"] == killed["sha256"] for one in written),
+        "several_to_one": [one["one"]["seconds"] / one["several"]["seconds"] for one in rounds],
+        "one_to_reading": [one["reading"]["seconds"] / one["one"]["seconds"] for one in rounds],
+        "one_to_reading_cpu": [one["reading"]["cpu_seconds"] / one["one"]["cpu_seconds"] for one in rounds],
+        "largest_above_import_mb": max(value for one in written for value in one["above_import_mb"].values()),
     }
-    for name, workers in (("one", 1), ("several", args.workers)):
-        clear(args.out)
-        found = figures[name] = convert(args, workers, alone)
-        print(
-            "{} workers: {seconds:.1f} s, MB above the imports: {above_import_mb}".format(workers, **found), flush=True
-        )
-    clear(args.out)
-    figures["killed"] = killed_and_repeated(args, alone)
-    print("killed and repeated: {taken_over} of {0} shards taken over".format(args.shards, **figures["killed"]))
-    figures["same_bytes"] = figures["one"]["sha256"] == figures["several"]["sha256"] == figures["killed"]["sha256"]
-    figures["several_to_one"] = figures["one"]["seconds"] / figures["several"]["seconds"]
-    figures["one_to_reading"] = reading["seconds"] / figures["one"]["seconds"]
-    figures["several_to_reading"] = reading["seconds"] / figures["several"]["seconds"]
-    figures["one_to_reading_cpu"] = reading["cpu_seconds"] / figures["one"]["cpu_seconds"]
-    figures["largest_above_import_mb"] = max(
-        value for name in ("one", "several", "killed") for value in figures[name]["above_import_mb"].values()
-    )
-    for name in (
-        "same_bytes",
-        "several_to_one",
-        "one_to_reading",
-        "one_to_reading_cpu",
-        "several_to_reading",
-        "largest_above_import_mb",
-    ):
-        print(
-            "{}: {}".format(name, figures[name] if isinstance(figures[name], (bool, int)) else round(figures[name], 2))
-        )
+    for name in ("several_to_one", "one_to_reading", "one_to_reading_cpu"):
+        print("{}: {:.2f} ({:.2f} to {:.2f})".format(name, statistics.median(figures[name]), *extremes(figures[name])))
+    for name in ("same_bytes", "largest_above_import_mb"):
+        print("{}: {}".format(name, figures[name]))
     if args.json:
         with open(args.json, "w") as stream:
             json.dump(figures, stream, indent=2, sort_keys=True)
+
+
+def extremes(values):
+    return min(values), max(values)
+
+
+def read(archive):
+    """How long reading the members alone takes."""
+    begin, cpu = time.perf_counter(), children_cpu()
+    subprocess.check_call([sys.executable, "-c", READ, archive])
+    return {"seconds": time.perf_counter() - begin, "cpu_seconds": children_cpu() - cpu}
 
 
 def start(args, workers):

@@ -13,13 +13,10 @@ import numpy
 from . import files, records, runtime
 from .archives import Row, size_text
 from .errors import PipelineError
-from .pool import Progress, ordered
+from .pool import Progress, Workers
 from .sources import open_source
 
 FORMAT = 1
-
-# Bytes that are written at once.
-_BUFFER = 1 << 20
 
 
 def convert(source_path, out, shards=1, seed=0, workers=1, check=False, skip=0):
@@ -34,7 +31,19 @@ def convert(source_path, out, shards=1, seed=0, workers=1, check=False, skip=0):
     """
     if not 0 <= seed < 2**32:
         raise PipelineError("seed {}: a whole number from 0 to 4294967295 belongs there".format(seed))
+    # The workers open the source while it is read here: a large archive's directory takes half a second.
+    with Workers(min(workers, shards), functools.partial(_kept_open, source_path)) as pool:
+        try:
+            return _convert(source_path, out, shards, seed, pool, check, skip)
+        finally:
+            _kept_open.cache_clear()
+
+
+def _convert(source_path, out, shards, seed, pool, check, skip):
     rows, unit = _rows(source_path, skip)
+    if pool.count > 1:
+        # It is the workers' from here on, and takes 70 MB.
+        _kept_open.cache_clear()
     if shards > len(rows):
         raise PipelineError(
             "{} shards for the {} pairs of {}; at most one a pair".format(shards, len(rows), source_path)
@@ -56,17 +65,14 @@ def convert(source_path, out, shards=1, seed=0, workers=1, check=False, skip=0):
             "{} pairs to {} shards by {} workers{}".format(
                 len(rows),
                 shards,
-                min(workers, shards),
+                pool.count,
                 "; {} shards are there from an interrupted call".format(sum(map(bool, done))) if any(done) else "",
             ),
             flush=True,
         )
         with concurrent.futures.ThreadPoolExecutor(1) as beside:
             checksum = beside.submit(files.sha256, source_path)
-            try:
-                results = _write_missing(tasks, done, workers, skip)
-            finally:
-                _kept_open.cache_clear()
+            results = _write_missing(tasks, done, pool, skip)
             size = _common_size(source_path, results)
         with contextlib.suppress(FileNotFoundError):
             os.remove(records.side_name(out))
@@ -97,9 +103,8 @@ def convert(source_path, out, shards=1, seed=0, workers=1, check=False, skip=0):
 
 
 def _rows(source_path, skip):
-    """The rows and the unit of the source, which is closed again: a large archive's directory takes 70 MB."""
-    with open_source(source_path) as source:
-        return source.rows(check_members=False) if skip else source.rows(), source.unit
+    source = _kept_open(source_path)
+    return source.rows(check_members=False) if skip else source.rows(), source.unit
 
 
 def _remove_leftovers(names):
@@ -130,13 +135,13 @@ def _finished(task):
     return None
 
 
-def _write_missing(tasks, done, workers, skip):
+def _write_missing(tasks, done, pool, skip):
     """The results of all shards, in order; those that are not `done` are written."""
     missing = [task for task, result in zip(tasks, done) if result is None]
     pairs = sum(len(task[1]) for task in missing)
     faults = sum(len(result["faults"]) for result in done if result)
     results = []
-    written = iter(ordered(_write_shard, missing, min(workers, max(1, len(missing))), Progress(max(1, pairs), "pairs")))
+    written = pool.ordered(_write_shard, missing, Progress(max(1, pairs), "pairs"))
     for result in done:
         if result is None:
             result = next(written)
@@ -175,9 +180,9 @@ def _same_size(source_path, first, size, row):
 def _write_shard(task, tick):
     source_path, rows, path, stamp, check, skip = task
     os.makedirs(os.path.dirname(path), exist_ok=True)
-    source = _kept_open(source_path, *stamp[2:4])
+    source = _kept_open(source_path)
     try:
-        with files.atomic_path(path) as temporary, open(temporary, "wb", _BUFFER) as stream:
+        with files.atomic_path(path) as temporary, open(temporary, "wb") as stream:
             result = _write_pairs(stream, source, rows, check, skip, tick)
     except OSError as error:
         raise PipelineError("{}: cannot be written ({})".format(path, error.strerror or error)) from None
@@ -212,8 +217,8 @@ def _write_pairs(stream, source, rows, check, skip, tick):
 
 
 @functools.lru_cache(maxsize=1)
-def _kept_open(source_path, size, changed):
-    """The source, opened once in a worker: the directory of a large archive takes time and memory."""
+def _kept_open(source_path):
+    """The source, opened once in a process: the directory of a large archive takes time and memory."""
     return open_source(source_path)
 
 

@@ -3,6 +3,7 @@
 import collections
 import concurrent.futures
 import concurrent.futures.process
+import contextlib
 import multiprocessing
 import os
 import signal
@@ -20,16 +21,86 @@ _stop = None
 
 
 def ordered(function, tasks, workers, progress=None):
-    """Yield `function(task, tick)` for each of `tasks`, in their order, computed by `workers` processes.
+    """`Workers(workers).ordered(function, tasks, progress)`, with the processes started for this alone."""
+    with Workers(workers) as pool:
+        yield from pool.ordered(function, tasks, progress)
 
-    `tick(n)` is for `function` to call as it gets on; `progress(total)` hears the sum of the ticks so far. Not more
-    than two tasks a worker are in flight, so results do not pile up. Processes are started afresh (spawn): `function`
-    and tasks must be picklable, and calling programs need their `__name__` guard. An exception of a worker is raised
-    here, after the others have stopped; PipelineError when a worker dies.
+
+class Workers:
+    """`count` processes, started at once and afresh (spawn), so calling programs need their `__name__` guard.
+
+    ready: picklable, called by each process as soon as it runs, for what takes time and can go on beside the caller's
+    own preparations; its PipelineErrors are left to the work that meets them again. A context manager, at whose end the
+    processes end. With `count` 1 the work is done in this process, and `ready` is not called.
     """
-    if workers == 1:
-        return _alone(function, tasks, progress)
-    return _spread(function, tasks, workers, progress)
+
+    def __init__(self, count, ready=None):
+        self.count = count
+        self._ready = ready
+        self._executor = None
+
+    def __enter__(self):
+        if self.count > 1:
+            context = multiprocessing.get_context("spawn")
+            self._done, self._stop = context.Value("q", 0), context.Value("b", 0)
+            self._executor = concurrent.futures.ProcessPoolExecutor(
+                self.count,
+                mp_context=context,
+                initializer=_start,
+                initargs=(self._done, self._stop, os.getpid(), self._ready),
+            )
+            # Some versions start a process with its first task, not before.
+            for _ in range(self.count):
+                self._executor.submit(os.getpid)
+        return self
+
+    def __exit__(self, *exception):
+        if self._executor:
+            self._stop.value = 1
+            self._executor.shutdown(wait=True)
+
+    def ordered(self, function, tasks, progress=None):
+        """Yield `function(task, tick)` for each of `tasks`, in their order.
+
+        `tick(n)` is for `function` to call as it gets on; `progress(total)` hears the sum of the ticks so far. Not more
+        than two tasks a worker are in flight, so results do not pile up. `function` and tasks must be picklable. An
+        exception of a worker is raised here, and the others stop; PipelineError when a worker dies.
+        """
+        if not self._executor:
+            return _alone(function, tasks, progress)
+        return self._spread(function, tasks, progress)
+
+    def _spread(self, function, tasks, progress):
+        waiting = collections.deque()
+        tasks = iter(tasks)
+        try:
+            exhausted = False
+            while True:
+                while not exhausted and len(waiting) < 2 * self.count:
+                    try:
+                        waiting.append(self._executor.submit(_work, function, next(tasks)))
+                    except StopIteration:
+                        exhausted = True
+                if not waiting:
+                    return
+                # An error counts as soon as it happens, not when its turn comes.
+                finished = concurrent.futures.wait([waiting[0]], timeout=0.2).done
+                if progress:
+                    progress(self._done.value)
+                for future in waiting:
+                    if future.done() and future.exception() is not None:
+                        raise future.exception()
+                if finished:
+                    yield waiting.popleft().result()
+        except concurrent.futures.process.BrokenProcessPool:
+            raise PipelineError(
+                "a worker process died (killed for want of memory?); try again with fewer workers"
+            ) from None
+        finally:
+            for future in waiting:
+                future.cancel()
+            if waiting:
+                self._stop.value = 1
 
 
 def _alone(function, tasks, progress):
@@ -45,50 +116,15 @@ def _alone(function, tasks, progress):
         yield function(task, tick)
 
 
-def _spread(function, tasks, workers, progress):
-    context = multiprocessing.get_context("spawn")
-    done, stop = context.Value("q", 0), context.Value("b", 0)
-    executor = concurrent.futures.ProcessPoolExecutor(
-        workers, mp_context=context, initializer=_start, initargs=(done, stop, os.getpid())
-    )
-    waiting = collections.deque()
-    tasks = iter(tasks)
-    try:
-        exhausted = False
-        while True:
-            while not exhausted and len(waiting) < 2 * workers:
-                try:
-                    waiting.append(executor.submit(_work, function, next(tasks)))
-                except StopIteration:
-                    exhausted = True
-            if not waiting:
-                return
-            # An error counts as soon as it happens, not when its turn comes.
-            finished = concurrent.futures.wait([waiting[0]], timeout=0.2).done
-            if progress:
-                progress(done.value)
-            for future in waiting:
-                if future.done() and future.exception() is not None:
-                    raise future.exception()
-            if finished:
-                yield waiting.popleft().result()
-    except concurrent.futures.process.BrokenProcessPool:
-        raise PipelineError(
-            "a worker process died (killed for want of memory?); try again with fewer workers"
-        ) from None
-    finally:
-        stop.value = 1
-        for future in waiting:
-            future.cancel()
-        executor.shutdown(wait=True)
-
-
-def _start(done, stop, parent):
+def _start(done, stop, parent, ready):
     global _done, _stop
     _done, _stop = done, stop
     # Ctrl-C reaches the whole group: the parent alone decides, and tells through `stop`.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+    if ready:
+        with contextlib.suppress(PipelineError):
+            ready()
 
 
 def _end_with(parent):

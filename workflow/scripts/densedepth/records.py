@@ -248,20 +248,21 @@ def example(features):
     """
     entries = []
     for name, value in sorted(features.items()):
-        if isinstance(value, bytes):
-            feature = _field(1, _field(1, value))
-        else:
-            feature = _field(2, _field(1, struct.pack("<f", value)))
-        entries.append(_field(1, _field(1, name.encode()) + _field(2, feature)))
-    return _field(1, b"".join(entries))
+        kind, value = (1, value) if isinstance(value, bytes) else (2, struct.pack("<f", value))
+        feature = _field(kind, _field(1, [value]))
+        entries += _field(1, _field(1, [name.encode()]) + _field(2, feature))
+    return b"".join(_field(1, entries))
 
 
-def _field(number, content):
-    """A field of bytes: number and kind, length as a varint of 7 bits a byte, content."""
-    length = len(content)
+def _field(number, parts):
+    """A field of bytes: number and kind, length as a varint of 7 bits a byte, content.
+
+    As a list of its parts, so that images within five messages are copied once.
+    """
+    length = sum(map(len, parts))
     head = bytearray([number << 3 | 2])
     while length > 127:
         head.append(length & 127 | 128)
         length >>= 7
     head.append(length)
-    return bytes(head) + content
+    return [bytes(head)] + parts
