@@ -655,8 +655,16 @@ def test_faulty_pairs_that_were_left_out_are_listed(sample):
     fault = {"row": 8, "rgb": "data/t/7.jpg", "problem": "nyu_data.zip: row 8, data/t/7.jpg: not an image"}
     sample.edit(sample.data, lambda side: side.update(skipped=[fault]))
     text = sample.make()
-    assert "1 faulty pairs were left out" in text
+    assert "1 faulty training pair was left out" in text and "faulty test" not in text
     assert ["8", "`data/t/7.jpg`", fault["problem"]] in rows_of(text, "Inputs and checkpoints")
+
+
+def test_faulty_test_pairs_that_were_left_out_are_listed(sample):
+    faults = [{"row": row, "rgb": "t/{}.png".format(row), "problem": "not an image"} for row in (3, 5)]
+    sample.edit(sample.baseline, lambda document: document["test_data"].update(skipped=faults))
+    text = sample.make()
+    assert "2 faulty test pairs were left out" in text and "faulty training" not in text
+    assert ["5", "`t/5.png`", "not an image"] in rows_of(text, "Inputs and checkpoints")
 
 
 def test_weights_of_the_encoder_are_listed(sample):

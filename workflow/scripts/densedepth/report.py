@@ -581,6 +581,9 @@ def _checksums(page, findings):
         source = weights.get("source", default=None) or weights.get("weights")
         rows.append(("`{}`".format(source["path"]), BLANK, "`{}`".format(source["sha256"])))
     page.add_table(rows, ("input", "size", "SHA-256"), numbers=("size",))
+    if findings.data:
+        _left_out(page, "training", findings.data.get("skipped", default=[]))
+    _left_out(page, "test", findings.baseline.get("test_data", "skipped", default=[]))
     if findings.runs:
         _checkpoints(page, findings)
     graphs = [graph for run in findings.runs for _, graph in run.graphs()]
@@ -588,6 +591,13 @@ def _checksums(page, findings):
         rows = [("`{}`".format(d.get("source", "path")), "`{}`".format(d.get("source", "sha256"))) for d in found]
         if rows:
             page.add_table(rows, (title, "SHA-256"))
+
+
+def _left_out(page, kind, faults):
+    if faults:
+        rows = [(fault["row"], "`{}`".format(fault["rgb"]), fault["problem"]) for fault in faults]
+        words = "{} faulty {} pair{} left out".format(len(rows), kind, " was" if len(rows) == 1 else "s were")
+        page.add_folded(words, rows, ("row", "picture", "problem"))
 
 
 def _shards(data):
@@ -602,10 +612,6 @@ def _shards(data):
 
 
 def _checkpoints(page, findings):
-    skipped = findings.data.get("skipped", default=[])
-    if skipped:
-        rows = [(fault["row"], "`{}`".format(fault["rgb"]), fault["problem"]) for fault in skipped]
-        page.add_folded("{} faulty pairs were left out".format(len(rows)), rows, ("row", "picture", "problem"))
     page.add("Weights before the first step: {}.", "; ".join(_beginning(run) for run in findings.runs))
     rows = [
         (run.name, epoch, side.get("global_step"), "`{}`".format(name), "`{}`".format(checksum))

@@ -3,7 +3,8 @@
 eigen_test_rgb.npy     (654,480,640,3)  uint8, or floats of 0..255
 eigen_test_depth.npy   (654,480,640)    floats, metres, above zero
 eigen_test_crop.npy    (4,)             integers: first row, last row, first column, last column, all inclusive
-pictures.json          only in archives made of one's own pictures: the greatest depth, and whether 0 means a hole
+pictures.json          only in archives made of one's own pictures: the greatest depth, whether 0 means a hole, and
+                       the faulty pairs that were left out
 """
 
 import json
@@ -32,7 +33,8 @@ class TestSet:
 
     `count` images of `image_size` (height, width); `crop` = (top, bottom, left, right), inclusive, is the part of each
     image that evaluation looks at. `limits` are the nearest and farthest depth, in metres, that a prediction takes;
-    with `holes` a depth of 0 means that it is not known.
+    with `holes` a depth of 0 means that it is not known. `skipped`: the faulty pairs that are not in the archive, as
+    [{row, rgb, problem}].
     """
 
     __test__ = False  # not a test, whatever pytest thinks of the name
@@ -58,7 +60,7 @@ class TestSet:
         self.count = rgb.shape[0]
         self.image_size = rgb.shape[1:3]
         self.crop = self._read_crop(crop)
-        self.limits, self.holes = self._read_pictures()
+        self.limits, self.holes, self.skipped = self._read_pictures()
 
     def __enter__(self):
         return self
@@ -85,10 +87,11 @@ class TestSet:
 
     def _read_pictures(self):
         if PICTURES not in self._zip.namelist():
-            return LIMITS_M, False
+            return LIMITS_M, False, []
         try:
             facts = json.loads(unpacked(self.path, self._zip, PICTURES).decode("utf-8"))
-            return (LIMITS_M[0], float(facts["max_depth_m"])), bool(facts["holes"])
+            limits = (LIMITS_M[0], float(facts["max_depth_m"]))
+            return limits, bool(facts["holes"]), list(facts.get("skipped", []))
         except DAMAGE + (ValueError, KeyError, TypeError) as error:
             raise PipelineError("{}: {}: cannot be read ({})".format(self.path, PICTURES, error)) from None
 
