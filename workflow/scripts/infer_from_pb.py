@@ -3,7 +3,8 @@
     python workflow/scripts/infer_from_pb.py --model_path results/1p/export/model.pb --image_path dataset/nyu_test.zip
 
 --model_path may be an .onnx file too, which ONNX Runtime runs. Precision by the same protocol as evaluate.py. Speed:
-the first batch runs once before, uncounted; a forward pass of an image or of a mirrored image counts as one image.
+the first batch runs once before, uncounted; nothing else of the program runs meanwhile; a forward pass of an image or
+of a mirrored image counts as one image.
 """
 
 import sys
@@ -34,7 +35,7 @@ def work(args):
         args.model_path, args.input_tensor_name, args.output_tensor_name
     ) as predictor:
         limits = _limits(args, test_set)
-        document = evaluation.evaluate(predictor, test_set, args.bs, limits, evaluation.Progress())
+        document = evaluation.evaluate(predictor, test_set, args.bs, limits, evaluation.Progress(), alone=True)
     if args.json:
         files.write_json(args.json, document)
     print(evaluation.figures(document))

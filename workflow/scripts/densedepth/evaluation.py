@@ -36,14 +36,15 @@ _BINS_PER_METRE = 10000
 _FARTHEST_BIN = 100 * _BINS_PER_METRE
 
 
-def evaluate(predictor, test_set, batch_size, limits=None, progress=None, names=("port",)):
+def evaluate(predictor, test_set, batch_size, limits=None, progress=None, names=("port",), alone=False):
     """Evaluate `predictor` (see `inference.Predictor`) on `test_set` (see `testset.TestSet`).
 
     `limits` are the nearest and farthest predicted depth in metres (None: those of the test set); `progress(done,
-    count)` is called after each batch; `names` are those of the protocols. Returns the evaluation as JSON-like
-    values: `format`, `source` (what was evaluated), `protocol`, `metrics` (see `metrics`), `per_image`, `speed`
-    (see `Speed.as_dict`), `test_data` and `runtime`. Protocol, metrics and images at the top are those of `port`;
-    those of each other protocol are in `protocols` by its name. Memory does not grow with the number of images.
+    count)` is called after each batch; `names` are those of the protocols. Reading and scoring go on beside the network
+    unless it shall run `alone`: slower by what they take, and then `speed` is the network's own. Returns the evaluation
+    as JSON-like values: `format`, `source` (what was evaluated), `protocol`, `metrics` (see `metrics`), `per_image`,
+    `speed` (see `Speed.as_dict`), `test_data` and `runtime`. Protocol, metrics and images at the top are those of
+    `port`; those of each other protocol are in `protocols` by its name. Memory does not grow with the number of images.
     Raises PipelineError for an output of unusable shape or value, naming the image, and for a test set that a
     protocol cannot take.
     """
@@ -57,11 +58,11 @@ def evaluate(predictor, test_set, batch_size, limits=None, progress=None, names=
         return depth.fit(rgb, predictor.size), truth, numbers
 
     def outputs():
-        # The archive is read beside the network.
-        for images, truth, numbers in ahead(map(prepared, _batches(test_set, batch_size, chosen))):
+        batches = map(prepared, _batches(test_set, batch_size, chosen))
+        for images, truth, numbers in batches if alone else ahead(batches):
             yield speed.run(images), speed.run(images[:, :, ::-1]), truth, numbers
 
-    found = _scored(outputs(), test_set, chosen, limits, progress)
+    found = _scored(outputs(), test_set, chosen, limits, progress, 0 if alone else _PENDING)
     return _document(predictor.describe(), test_set, found, speed.as_dict())
 
 
@@ -82,7 +83,7 @@ def evaluate_stored(stored, test_set, progress=None, names=("port",)):
     return _document(stored.describe(), test_set, _scored(outputs(), test_set, chosen, limits, progress), None)
 
 
-def _scored(outputs, test_set, chosen, limits, progress):
+def _scored(outputs, test_set, chosen, limits, progress, most_pending=_PENDING):
     """{protocol's name: its block} for an iterator over (output, mirrored output, truth, indices) of batches."""
     # Protocols that differ in nothing but the averaging share the sums.
     views = list({_view(protocol, limits): protocol for protocol in reversed(chosen)}.items())
@@ -105,7 +106,7 @@ def _scored(outputs, test_set, chosen, limits, progress):
             _check_output(output, mirrored, numbers)
             job = workers.submit(_measure, output, mirrored, truth, views)
             pending.append((numbers, job))
-            drain(_PENDING)
+            drain(most_pending)
         drain(0)
     return {
         protocol.name: _block(protocol, limits, scores[_view(protocol, limits)], len(indices)) for protocol in chosen
@@ -447,12 +448,17 @@ def _median(test_set, protocol):
     return (int(middle) + 0.5) / _BINS_PER_METRE
 
 
+def _test_data(test_set):
+    described = {"path": test_set.path, "size_bytes": os.path.getsize(test_set.path)}
+    return dict(described, skipped=test_set.skipped) if test_set.skipped else described
+
+
 def _document(source, test_set, found, speed):
     document = {
         "format": FORMAT,
         "source": source,
         "speed": speed,
-        "test_data": {"path": test_set.path, "size_bytes": os.path.getsize(test_set.path)},
+        "test_data": _test_data(test_set),
         "runtime": runtime.describe(),
     }
     document.update(found.get("port", {}))

@@ -25,7 +25,10 @@ def export(graph_path, path, opset, input_name=inference.INPUT_TENSOR, output_na
     """
     convert = _converter()
     ort = onnx_network.runtime_module()
-    with inference.load_frozen(graph_path, input_name, output_name) as predictor, files.atomic_path(path) as temporary:
+    # As written: what is compared is the file.
+    with inference.load_frozen(graph_path, input_name, output_name, as_written=True) as predictor, files.atomic_path(
+        path
+    ) as temporary:
         source = predictor.describe()
         try:
             model, _ = convert(
