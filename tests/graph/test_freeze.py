@@ -48,6 +48,12 @@ def test_frozen_file_runs_in_a_session_that_knows_two_names_only(predictor, froz
     np.testing.assert_allclose(output, expected, rtol=1e-5, atol=1e-5)
 
 
+def test_a_graph_that_is_not_folded_gives_the_checkpoint_s_results_bit_for_bit(predictor, frozen):
+    images = np.random.RandomState(0).uniform(0, 1, (3, 32, 64, 3)).astype(np.float32)
+    with inference.load(frozen) as other:
+        np.testing.assert_array_equal(other.run(images), predictor.run(images))
+
+
 def test_metrics_of_the_frozen_graph_equal_those_of_the_checkpoint(predictor, frozen, test_archive, tmp_path):
     out = tmp_path / "frozen.json"
     arguments = ["--bs", "2", "--model_path", frozen, "--image_path", test_archive, "--json", str(out)]

@@ -27,10 +27,11 @@ def freeze(checkpoint_path, output_name, path, batch=None, fold=True, saved_mode
     `output_name` is the operation to end at; `batch` fixes the batch size (default: any). The graph holds inference
     only: the placeholder `input_1` (batch, height, width, 3), RGB in 0..1, constants, and what the output needs. With
     `fold`, normalisation is part of the convolutions where it can be (see `network.fold`): fewer operations, and
-    results that differ by rounding; without, they are those of the checkpoint bit for bit. `saved_model` is a folder
-    for the same graph as a SavedModel, which is replaced when it is one. The
-    bytes depend on the checkpoint, the options and the TensorFlow release alone. Returns the side file's content.
-    Raises PipelineError when the graph has no such operation.
+    results that differ by rounding; without, on a processor, `inference.load` gives those of the checkpoint bit for bit
+    (in other programs' sessions TensorFlow may rewrite the graph, and round otherwise). `saved_model` is a folder for
+    the same graph as a SavedModel, which is replaced when it is one. The bytes depend on the checkpoint, the options
+    and the TensorFlow release alone. Returns the side file's content. Raises PipelineError when the graph has no such
+    operation.
     """
     checkpoint = checkpoints.find(checkpoint_path)
     if saved_model and os.path.exists(saved_model) and not os.path.exists(os.path.join(saved_model, _SAVED_MODEL)):

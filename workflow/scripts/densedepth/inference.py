@@ -21,7 +21,9 @@ class Predictor:
     """
 
     def __init__(self, graph, input_tensor, output_tensor, source):
-        self._session = tf.Session(graph=graph, config=_session_config())
+        # A graph with its normalisations is to give the checkpoint's results bit for bit.
+        exact = any(op.type.startswith("FusedBatchNorm") for op in graph.get_operations())
+        self._session = tf.Session(graph=graph, config=_session_config(exact))
         self._input = input_tensor
         self._output = output_tensor
         self._source = source
@@ -186,7 +188,7 @@ def _frozen_source(path):
     return source
 
 
-def _session_config():
+def _session_config(exact=False):
     config = tf.ConfigProto(allow_soft_placement=True)
     # Otherwise TensorFlow takes all memory of every GPU for itself, also from a training run beside it.
     config.gpu_options.allow_growth = True
@@ -195,18 +197,22 @@ def _session_config():
         # A training on this machine takes the first ones.
         config.gpu_options.visible_device_list = str(len(gpus) - 1)
     if not gpus:
-        _optimize_once(config.graph_options.rewrite_options)
+        _optimize_once(config.graph_options.rewrite_options, exact)
     return config
 
 
-def _optimize_once(options):
+def _optimize_once(options, exact):
     """Fold constants and join operations, and leave out the other passes, each of which copies all weights.
 
-    On a processor they gain nothing for these networks; on TensorFlow 2.21 they cost 0.4 GB.
+    On a processor they gain nothing for these networks; on TensorFlow 2.21 they cost 0.4 GB. With `exact`, neither is
+    done where it would treat weights that are constants otherwise than variables: joining on TensorFlow 1.15.
     """
+    kept = [] if exact else ["constant_folding"]
+    if not (exact and tf.__version__.startswith("1.")):
+        kept.append("remapping")
     for field in options.DESCRIPTOR.fields:
         passes = field.enum_type is not None and field.enum_type.name == "Toggle"
-        if passes and field.name not in ("constant_folding", "remapping") and "mixed_precision" not in field.name:
+        if passes and field.name not in kept and "mixed_precision" not in field.name:
             setattr(options, field.name, options.OFF)
     options.memory_optimization = options.NO_MEM_OPT
     options.meta_optimizer_iterations = options.ONE
