@@ -109,8 +109,13 @@ def test_without_cann_the_rule_stops_with_what_to_install(finished):
     assert not finished.path("results/1p/export/model.om").exists()
 
 
+def inferred(project, name):
+    return json.loads(project.path("results/1p/inference/{}.json".format(name)).read_text())
+
+
+@pytest.mark.parametrize("tool, batch_size", [("msame", 1), ("ais_bench", 2)])
 def test_offline_inference_on_stand_ins_for_cann_gives_the_figures_of_the_graph(
-    finished, tensorflow_python, monkeypatch
+    finished, tensorflow_python, monkeypatch, tool, batch_size
 ):
     doubles = REPOSITORY / "tests/doubles/cann"
     folder = finished.path("cann")
@@ -119,14 +124,36 @@ def test_offline_inference_on_stand_ins_for_cann_gives_the_figures_of_the_graph(
         (folder / name).write_text('#!/bin/sh\nexec "{}" "{}/{}.py" "$@"\n'.format(tensorflow_python, doubles, name))
         (folder / name).chmod(0o755)
     monkeypatch.setenv("PATH", str(folder), prepend=os.pathsep)
-    finished.snakemake("results/1p/inference/om.json", *SETTINGS)
-    om, frozen = (
-        json.loads(finished.path("results/1p/inference/{}.json".format(name)).read_text()) for name in ("om", "frozen")
-    )
+    monkeypatch.setenv("PYTHONPATH", str(doubles))
+    settings = overlay(finished, om={"tool": tool, "batch_size": batch_size})
+    finished.snakemake("results/1p/inference/om.json", *settings)
+    om, frozen = inferred(finished, "om"), inferred(finished, "frozen")
     assert om["metrics"] == pytest.approx(frozen["metrics"], abs=1e-6)
     assert finished.path("results/1p/om/gallery/scene_2.png").exists()
     # The raw batches are gigabytes with the true archive.
     assert not finished.path("results/1p/om/input").exists()
+
+
+def test_onnx_gives_the_figures_of_the_graph_and_enters_the_report(finished):
+    # The rule's own way to its interpreter: below the folder of the Snakefile.
+    finished.path(".venv").symlink_to(REPOSITORY / ".venv")
+    finished.snakemake("results/1p/inference/onnx.json", *SETTINGS)
+    side = json.loads(finished.path("results/1p/export/model.onnx.json").read_text())
+    assert side["parity"]["output"] < 1e-5
+    onnx, frozen = inferred(finished, "onnx"), inferred(finished, "frozen")
+    assert onnx["metrics"] == pytest.approx(frozen["metrics"], abs=1e-5)
+    assert onnx["source"]["kind"] == "onnx"
+    finished.snakemake(*SETTINGS)
+    assert onnx["source"]["sha256"] in finished.path("results/report.md").read_text()
+
+
+def test_a_frozen_graph_for_a_fixed_batch(finished):
+    settings = overlay(finished, inference={"batch_size": 3, "fixed_batch": True})
+    # Pictures are drawn one at a time, 4 test images are 2 batches: all fill up.
+    finished.snakemake(*settings)
+    side = json.loads(finished.path("results/1p/export/model.pb.json").read_text())
+    assert side["input"]["shape"] == [3, 64, 96, 3] and side["output"]["shape"] == [3, 32, 48, 1]
+    assert inferred(finished, "frozen")["speed"]["batch_size"] == 3
 
 
 def embedded(page, name):

@@ -29,6 +29,8 @@ rule freeze_graph:
         folder=subpath(input.side, parent=True),
         node="conv3/BiasAdd",
         fold=lookup(dpath="inference/fold", within=config),
+        # 0: any.
+        batch_size=config["inference"]["fixed_batch"] * config["inference"]["batch_size"],
     message:
         "freezing {params.folder}"
     shell:
@@ -38,6 +40,7 @@ rule freeze_graph:
             --pbdir results/{wildcards.run}/export \
             --output_node_names {params.node} \
             --pb_name model \
+            --bs {params.batch_size} \
             --fold {params.fold} \
             --saved_model true \
             >{log:q} 2>&1
