@@ -1,11 +1,12 @@
 """Work over processes: order, errors, workers that die."""
 
+import functools
 import os
 import time
 
 import pytest
 from densedepth.errors import PipelineError
-from densedepth.pool import Progress, ordered
+from densedepth.pool import Progress, Workers, ordered
 
 
 def square(task, tick):
@@ -68,6 +69,23 @@ def test_tasks_are_taken_as_they_are_needed():
     assert next(results) == 0
     assert len(taken) <= 6
     results.close()
+
+
+def leave_a_mark(folder):
+    with open(os.path.join(folder, str(os.getpid())), "w"):
+        pass
+    raise PipelineError("what is wrong is told by the work that needs it")
+
+
+def test_each_process_gets_ready_before_there_is_work(tmp_path):
+    with Workers(2, functools.partial(leave_a_mark, str(tmp_path))) as pool:
+        while len(list(tmp_path.iterdir())) < 2:
+            time.sleep(0.01)
+        assert list(pool.ordered(square, range(4))) == [0, 1, 4, 9]
+    assert len(list(tmp_path.iterdir())) == 2
+    with Workers(1, functools.partial(leave_a_mark, str(tmp_path))) as pool:
+        assert list(pool.ordered(square, range(2))) == [0, 1]
+    assert not (tmp_path / str(os.getpid())).exists()
 
 
 def test_progress_tells_rate_and_time_left_once_a_tenth(monkeypatch, capsys):
