@@ -40,7 +40,7 @@ rule freeze_graph:
             --pbdir results/{wildcards.run}/export \
             --output_node_names {params.node} \
             --pb_name model \
-            --bs {params.batch_size} \
+            --bs {params.batch_size:q} \
             --fold {params.fold} \
             --saved_model true \
             >{log:q} 2>&1
