@@ -295,9 +295,10 @@ class _Layers:
         """(value for `Model`, by what it was decided) for the enlarging layer; `wanted` decides what is open.
 
         What a layer of these names does depends on the release that ran it, whose name is in the file:
-        BilinearUpSampling2D, the published models' own, aligned corners until September 2020, when Keras 2.2 was long
-        past. UpSampling2D has half-pixel centres in TensorFlow's Keras (read in 1.15.0 and current releases); Keras'
-        own 2.x resized otherwise.
+        BilinearUpSampling2D, the published models' own, aligned corners until September 2020. A file of Keras 2.2 does
+        not tell whether it was made by the authors' later code, which resized in a third way under TensorFlow 1: it is
+        taken for one from before, and the decision says so. UpSampling2D has half-pixel centres in TensorFlow's Keras
+        (read in 1.15.0 and current releases); Keras' own 2.x resized otherwise.
         """
         if list(layer.config.get("size", [])) != [2, 2]:
             raise self._error("{} enlarges by {}, expected [2, 2]", layer.name, layer.config.get("size"))
@@ -316,6 +317,8 @@ class _Layers:
                 *(layer.kind, layer.name, layer.config.get("interpolation")),
             )
         what = "{} of Keras {}".format(layer.kind, self._version or "unknown")
+        if layer.kind == "BilinearUpSampling2D" and known and "align_corners" not in layer.config:
+            what += ", taken for the authors' code before September 2020"
         if known:
             return known, what
         if wanted:
