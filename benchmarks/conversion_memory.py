@@ -83,16 +83,13 @@ def main():
         "largest_above_import_mb": max(value for one in written for value in one["above_import_mb"].values()),
     }
     for name in ("several_to_one", "one_to_reading", "one_to_reading_cpu"):
-        print("{}: {:.2f} ({:.2f} to {:.2f})".format(name, statistics.median(figures[name]), *extremes(figures[name])))
+        values = sorted(figures[name])
+        print("{}: {:.2f} ({:.2f} to {:.2f})".format(name, statistics.median(values), values[0], values[-1]))
     for name in ("same_bytes", "largest_above_import_mb"):
         print("{}: {}".format(name, figures[name]))
     if args.json:
         with open(args.json, "w") as stream:
             json.dump(figures, stream, indent=2, sort_keys=True)
-
-
-def extremes(values):
-    return min(values), max(values)
 
 
 def read(archive):

@@ -9,7 +9,7 @@ import check_data
 import list_pictures
 import numpy as np
 import pytest
-from densedepth import check, conversion, evaluation, pictures, pictures_test, records, testset_writer
+from densedepth import check, conversion, evaluation, pictures, pictures_test, records, sources, testset_writer
 from densedepth.errors import PipelineError
 from densedepth.testset import open_test_set
 from PIL import Image
@@ -430,8 +430,9 @@ def test_the_check_reads_everything_and_names_the_faulty_row(camera, tmp_path, w
 def test_a_source_stays_open_from_one_task_to_the_next(camera, monkeypatch):
     opened = []
     monkeypatch.setattr(check, "_CHUNK", 1)
-    open_source = check.open_source
-    monkeypatch.setattr(check, "open_source", lambda *args: opened.append(args) or open_source(*args))
+    open_source = sources.open_source
+    for module in (check, sources):
+        monkeypatch.setattr(module, "open_source", lambda *args: opened.append(args) or open_source(*args))
     assert check.check(camera)["pairs"] == 6
     # To list the rows, and once more to read them.
     assert opened == [(camera, split) for split in ("train", "test")] * 2

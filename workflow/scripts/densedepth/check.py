@@ -2,7 +2,6 @@
 
 import contextlib
 import csv
-import functools
 
 import numpy as np
 
@@ -11,7 +10,7 @@ from .archives import size_text
 from .errors import PipelineError
 from .pictures import TEST, TRAIN
 from .pool import Progress, ordered
-from .sources import open_source
+from .sources import kept_open, open_source
 from .testset import open_test_set
 
 FORMAT = 1
@@ -37,7 +36,7 @@ def check(source_path, test_path=None, workers=1):
     try:
         found = list(ordered(_look, tasks, max(1, min(workers, len(tasks))), Progress(max(1, pairs), "pairs")))
     finally:
-        _kept_open.cache_clear()
+        kept_open.cache_clear()
     sizes = _sizes(found)
     odd = _odd_sizes(source_path, sizes)
     _tell(odd)
@@ -82,12 +81,6 @@ def _rows(source, malformed):
     return source.rows(check_members=False, malformed=malformed)
 
 
-@functools.lru_cache(maxsize=1)
-def _kept_open(source_path, split):
-    """The source, opened once in a worker: the directory of a large archive takes time."""
-    return open_source(source_path, split)
-
-
 def _fault(row, rgb, problem, split, skippable=True):
     return {"row": row, "rgb": rgb, "problem": str(problem), "split": split, "skippable": skippable}
 
@@ -99,7 +92,7 @@ def _tell(faults):
 
 def _look(task, tick):
     source_path, split, rows, farthest = task
-    source = _kept_open(source_path, split)
+    source = kept_open(source_path, split)
     found = {"histogram": np.zeros(BINS, np.int64), "pixels": 0, "beyond": 0, "nearest": np.inf, "greatest": 0.0}
     found.update(sizes={}, faults=[])
     for row in rows:

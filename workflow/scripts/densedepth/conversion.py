@@ -14,7 +14,7 @@ from . import files, records, runtime
 from .archives import Row, size_text
 from .errors import PipelineError
 from .pool import Progress, Workers
-from .sources import open_source
+from .sources import kept_open
 
 FORMAT = 1
 
@@ -32,18 +32,18 @@ def convert(source_path, out, shards=1, seed=0, workers=1, check=False, skip=0):
     if not 0 <= seed < 2**32:
         raise PipelineError("seed {}: a whole number from 0 to 4294967295 belongs there".format(seed))
     # The workers open the source while it is read here: a large archive's directory takes half a second.
-    with Workers(min(workers, shards), functools.partial(_kept_open, source_path)) as pool:
+    with Workers(min(workers, shards), functools.partial(kept_open, source_path)) as pool:
         try:
             return _convert(source_path, out, shards, seed, pool, check, skip)
         finally:
-            _kept_open.cache_clear()
+            kept_open.cache_clear()
 
 
 def _convert(source_path, out, shards, seed, pool, check, skip):
     rows, unit = _rows(source_path, skip)
     if pool.count > 1:
-        # It is the workers' from here on, and takes 70 MB.
-        _kept_open.cache_clear()
+        # The workers alone need it from here on.
+        kept_open.cache_clear()
     if shards > len(rows):
         raise PipelineError(
             "{} shards for the {} pairs of {}; at most one a pair".format(shards, len(rows), source_path)
@@ -103,7 +103,7 @@ def _convert(source_path, out, shards, seed, pool, check, skip):
 
 
 def _rows(source_path, skip):
-    source = _kept_open(source_path)
+    source = kept_open(source_path)
     return source.rows(check_members=False) if skip else source.rows(), source.unit
 
 
@@ -180,7 +180,7 @@ def _same_size(source_path, first, size, row):
 def _write_shard(task, tick):
     source_path, rows, path, stamp, check, skip = task
     os.makedirs(os.path.dirname(path), exist_ok=True)
-    source = _kept_open(source_path)
+    source = kept_open(source_path)
     try:
         with files.atomic_path(path) as temporary, open(temporary, "wb") as stream:
             result = _write_pairs(stream, source, rows, check, skip, tick)
@@ -214,12 +214,6 @@ def _write_pairs(stream, source, rows, check, skip, tick):
         tick(1)
     result["sha256"] = digest.hexdigest()
     return result
-
-
-@functools.lru_cache(maxsize=1)
-def _kept_open(source_path):
-    """The source, opened once in a process: the directory of a large archive takes time and memory."""
-    return open_source(source_path)
 
 
 def _example(rgb, depth, name, unit):

@@ -302,12 +302,13 @@ class _Layers:
         """
         if list(layer.config.get("size", [])) != [2, 2]:
             raise self._error("{} enlarges by {}, expected [2, 2]", layer.name, layer.config.get("size"))
-        known = None
+        known, what = None, "{} of Keras {}".format(layer.kind, self._version or "unknown")
         if layer.kind == "BilinearUpSampling2D":
             if isinstance(layer.config.get("align_corners"), bool):
                 known = "align_corners" if layer.config["align_corners"] else None
             elif re.match(r"2\.[0-2]\.\d+$", self._version):
                 known = "align_corners"
+                what += ", taken for the authors' code before September 2020"
         elif layer.kind == "UpSampling2D" and layer.config.get("interpolation") == "bilinear":
             if re.match(r"2\.(2\.4|[3-9]\.\d+|\d\d+\.\d+)-tf$|2\.(9|\d\d)\.\d+$|[3-9]\.", self._version):
                 known = "half_pixel"
@@ -316,9 +317,6 @@ class _Layers:
                 "{} {} does not enlarge bilinearly in a way known here (interpolation {})",
                 *(layer.kind, layer.name, layer.config.get("interpolation")),
             )
-        what = "{} of Keras {}".format(layer.kind, self._version or "unknown")
-        if layer.kind == "BilinearUpSampling2D" and known and "align_corners" not in layer.config:
-            what += ", taken for the authors' code before September 2020"
         if known:
             return known, what
         if wanted:

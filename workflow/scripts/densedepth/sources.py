@@ -4,6 +4,8 @@ Both have `rows()`, `pair(row, check)` for the records, `arrays(row)` and `look(
 value of 16-bit depth, None for the 8 bits of the archive) and `path`, and are context managers.
 """
 
+import functools
+
 from .archives import Archive
 from .pictures import TRAIN, Pictures
 
@@ -13,3 +15,12 @@ def open_source(path, split=TRAIN):
     if path.endswith(".json"):
         return Pictures(path, split)
     return Archive(path)
+
+
+@functools.lru_cache(maxsize=1)
+def kept_open(path, split=TRAIN):
+    """As `open_source`, once in a process: the directory of a large archive takes time, and 70 MB.
+
+    `kept_open.cache_clear()` gives it back.
+    """
+    return open_source(path, split)
