@@ -6,8 +6,10 @@ import fcntl
 import json
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
+import threading
 
 COMMANDS = ("chromium", "chromium-browser", "google-chrome")
 
@@ -91,7 +93,7 @@ class Browser:
 
 @contextlib.contextmanager
 def browser():
-    """A `Browser`, closed at the end."""
+    """A `Browser`, ended at the end with all its processes."""
     # The browser reads from 3 and writes to 4: the ends are first moved out of the way of these numbers.
     pipes = [os.pipe(), os.pipe()]
     (theirs_in, ours_out), (ours_in, theirs_out) = pipes
@@ -104,14 +106,21 @@ def browser():
     with tempfile.TemporaryDirectory() as profile:
         words = [command(), "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
         words += ["--no-first-run", "--hide-scrollbars", "--user-data-dir=" + profile, "--remote-debugging-pipe"]
-        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        process = subprocess.Popen(words, preexec_fn=arrange, pass_fds=(3, 4), **quiet)
+        options = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, "start_new_session": True}
+        options["env"] = dict(os.environ, TMPDIR=profile)
+        process = subprocess.Popen(words, preexec_fn=arrange, pass_fds=(3, 4), **options)
+        # Read all along, so that a browser that complains much is not held up.
+        said = threading.Thread(target=process.stderr.read)
+        said.start()
         for end in [theirs_in, theirs_out, *high]:
             os.close(end)
         try:
             yield Browser(ours_out, ours_in)
         finally:
-            process.kill()
+            os.killpg(process.pid, signal.SIGKILL)
             process.wait()
+            # Its helpers have the stream too: they write into the profile until they are gone, and the stream with them.
+            said.join()
+            process.stderr.close()
             os.close(ours_out)
             os.close(ours_in)
