@@ -5,11 +5,13 @@
 Writes, each with random weights and with images and the network's output in an .npz beside it:
 paper.h5    the paper's network (full width, corners aligned, no activation between the convolutions) of DenseNet-121
             in the layout of Keras 2.2: names with slashes, nested groups, the custom layer, optimizer weights
+own_2.h5    the same with the UpSampling2D of Keras' own 2.3.1, which has TensorFlow 1's positions
 library.h5  the port's network as the installed Keras' own `save` writes it
 port/       the port's network as `tf.train.Checkpoint` writes it, with an optimizer that has made a step
 Uses nothing of this project.
 """
 
+import functools
 import json
 import os
 import sys
@@ -26,6 +28,8 @@ SIZE = (64, 96)
 class BilinearUpSampling2D(keras.layers.Layer):
     """The published models' layer, by its name and config."""
 
+    align_corners = True
+
     def __init__(self, size=(2, 2), data_format=None, **options):
         super().__init__(**options)
         self.size = tuple(size)
@@ -36,7 +40,7 @@ class BilinearUpSampling2D(keras.layers.Layer):
         super().build(shape)
 
     def call(self, inputs):
-        return tf.compat.v1.image.resize_bilinear(inputs, self.target, align_corners=True)
+        return tf.compat.v1.image.resize_bilinear(inputs, self.target, align_corners=self.align_corners)
 
     def compute_output_shape(self, shape):
         return (shape[0], shape[1] * 2, shape[2] * 2, shape[3])
@@ -45,13 +49,22 @@ class BilinearUpSampling2D(keras.layers.Layer):
         return dict(super().get_config(), size=self.size, data_format=self.data_format)
 
 
-def paper_decoder(features):
+class UpSampling2D(BilinearUpSampling2D):
+    """The layer of Keras' own 2.3.1 (tensorflow_backend.py, resize_images)."""
+
+    align_corners = False
+
+    def get_config(self):
+        return dict(super().get_config(), interpolation="bilinear")
+
+
+def paper_decoder(features, enlarged=BilinearUpSampling2D):
     filters = int(features[-1].shape[-1])
     x = keras.layers.Conv2D(filters, 1, padding="same", name="conv2")(features[-1])
     for level, skip in enumerate(features[-2::-1], start=1):
         up = "up{}".format(level)
         filters //= 2
-        x = BilinearUpSampling2D((2, 2), name=up + "_upsampling2d")(x)
+        x = enlarged((2, 2), name=up + "_upsampling2d")(x)
         x = keras.layers.Concatenate(name=up + "_concat")([x, skip])
         x = keras.layers.Conv2D(filters, 3, padding="same", name=up + "_convA")(x)
         x = keras.layers.Conv2D(filters, 3, padding="same", name=up + "_convB")(x)
@@ -96,9 +109,9 @@ def old_config(model):
     return {"class_name": "Model", "config": top}
 
 
-def save_as_keras_22(path, model):
+def save_as_keras_2(path, model, version):
     with h5py.File(path, "w") as root:
-        root.attrs["keras_version"] = b"2.2.4"
+        root.attrs["keras_version"] = version.encode()
         root.attrs["backend"] = b"tensorflow"
         root.attrs["model_config"] = json.dumps(old_config(model), default=str).encode("utf-8")
         root.attrs["training_config"] = json.dumps({"loss": "depth_loss_function"}).encode("utf-8")
@@ -140,11 +153,13 @@ def write(folder):
     def finish(name, model):
         np.savez(os.path.join(folder, name + ".npz"), images=images, output=np.asarray(model.predict_on_batch(images)))
 
-    paper = build(paper_decoder)
-    keras_reference.randomise(paper, stream)
-    scale_output(paper, images)
-    save_as_keras_22(os.path.join(folder, "paper.h5"), paper)
-    finish("paper", paper)
+    own = functools.partial(paper_decoder, enlarged=UpSampling2D)
+    for name, decoder, version in (("paper", paper_decoder, "2.2.4"), ("own_2", own, "2.3.1")):
+        model = build(decoder)
+        keras_reference.randomise(model, stream)
+        scale_output(model, images)
+        save_as_keras_2(os.path.join(folder, name + ".h5"), model, version)
+        finish(name, model)
     port = build(lambda features: keras_reference.decode(features, "half"))
     keras_reference.randomise(port, stream)
     scale_output(port, images)

@@ -81,7 +81,8 @@ def kept(x, gamma, beta, kernel, epsilon):
     return tf.nn.conv2d(tf.nn.relu(y), kernel, [1, 1, 1, 1], "SAME"), mean, variance
 
 
-def test_aligned_corners_have_the_plain_form_only():
+@pytest.mark.parametrize("upsampling", ["align_corners", "asymmetric"])
+def test_other_positions_have_the_plain_form_only(upsampling):
     with tf.Graph().as_default() as graph:
-        network.predict(network.image_placeholder((32, 32), 1), Model(upsampling="align_corners"), lean=True)
+        network.predict(network.image_placeholder((32, 32), 1), Model(upsampling=upsampling), lean=True)
         assert "up1_concat" in [op.name for op in graph.get_operations()]

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -23,7 +24,7 @@ from PIL import Image
 
 PAPER = {"encoder": "densenet121", "width": "full", "upsampling": "align_corners", "mid_activation": False}
 PORT = {"encoder": "densenet121", "width": "half", "upsampling": "half_pixel", "mid_activation": True}
-NETWORKS = {"paper.h5": PAPER, "library.h5": PORT, "port": PORT}
+NETWORKS = {"paper.h5": PAPER, "own_2.h5": dict(PAPER, upsampling="asymmetric"), "library.h5": PORT, "port": PORT}
 
 
 @pytest.fixture(scope="module")
@@ -165,6 +166,10 @@ def test_the_range_goes_with_the_network(imported, far, tmp_path, capsys):
         assert "depth is limited to 0.1 to 80 m: its training's range" in capsys.readouterr().out
         assert json.loads((out / "picture.json").read_text())["depth"]["limits"] == [0.1, 80]
         assert 10 < np.load(str(out / "picture_depth.npy")).max() < 80
+        assert panel.main(["--ckptdir", path, "--input", picture, "--output", str(out / "panel.png")]) == 0
+        told = capsys.readouterr().out
+        assert "depth is limited to 0.1 to 80 m: its training's range" in told
+        assert float(re.search(r"picture.png: .* to (.*) m, median", told).group(1)) > 10
     words = ["--model_path", imported("library.h5"), "--input", picture, "--out", str(tmp_path), "--write", "npy"]
     assert predict.main(words) == 0
     assert "depth is limited to 0.1 to 10 m: its training's range" in capsys.readouterr().out
@@ -223,9 +228,50 @@ def set_version(version):
 
 def test_upsampling_is_asked_for_where_the_file_leaves_it_open(changed):
     path = changed(set_version("2.4.0"))
-    with pytest.raises(PipelineError, match=r"BilinearUpSampling2D of Keras 2.4.0 leaves open .* --upsampling"):
+    with pytest.raises(PipelineError, match=r"BilinearUpSampling2D of Keras 2.4.0 leaves open .* --upsampling half_p"):
         foreign.read(path)
     assert foreign.read(path, "half_pixel").model.upsampling == "half_pixel"
+
+
+def test_what_a_file_is_taken_for_is_told_and_can_be_said_otherwise(folder):
+    path = str(folder / "paper.h5")
+    assert foreign.read(path).decided["upsampling"] == (
+        "BilinearUpSampling2D of Keras 2.2.4, taken for the authors' code before September 2020 "
+        "(else say --upsampling asymmetric)"
+    )
+    other = foreign.read(path, "asymmetric")
+    assert other.model.upsampling == "asymmetric"
+    assert other.decided["upsampling"].startswith("--upsampling; BilinearUpSampling2D of Keras 2.2.4 leaves it open")
+
+
+@pytest.mark.parametrize(
+    "version, expected",
+    [
+        ("2.2.4", "asymmetric"),
+        ("2.3.1", "asymmetric"),
+        # TensorFlow 1.15, but 1.13 and 1.14 too.
+        ("2.2.4-tf", "half_pixel"),
+        ("2.3.0-tf", "half_pixel"),
+        ("2.4.0", "half_pixel"),
+        ("2.15.0", "half_pixel"),
+        ("3.12.0", "half_pixel"),
+    ],
+)
+def test_positions_of_a_keras_by_its_release(changed, version, expected):
+    def change(root):
+        set_version(version)(root)
+        with_config(bilinear)(root)
+
+    path = changed(change)
+    found = foreign.read(path)
+    assert found.model.upsampling == expected
+    assert ("else say --upsampling asymmetric" in found.decided["upsampling"]) == (version == "2.2.4-tf")
+    other = "asymmetric" if expected == "half_pixel" else "half_pixel"
+    if version == "2.2.4-tf":
+        assert foreign.read(path, other).model.upsampling == other
+    else:
+        with pytest.raises(PipelineError, match="--upsampling {} contradicts the file, which says".format(other)):
+            foreign.read(path, other)
 
 
 def test_a_layer_that_says_it_aligns_corners_is_believed(changed):
@@ -238,11 +284,21 @@ def test_a_layer_that_says_it_aligns_corners_is_believed(changed):
     assert foreign.read(changed(change)).model.upsampling == "align_corners"
 
 
-def nearest(layers):
-    for name, layer in layers.items():
-        if name.endswith("_upsampling2d"):
-            layer["class_name"] = "UpSampling2D"
-            layer["config"]["interpolation"] = "nearest"
+def interpolating(interpolation):
+    def change(layers):
+        for name, layer in layers.items():
+            if name.endswith("_upsampling2d"):
+                layer["class_name"] = "UpSampling2D"
+                layer["config"]["interpolation"] = interpolation
+
+    return change
+
+
+def within(layers):
+    layers["conv2"].update(class_name="Model", name="model_1")
+
+
+bilinear, nearest = interpolating("bilinear"), interpolating("nearest")
 
 
 def without_slope(layers):
@@ -270,8 +326,12 @@ def without_slope(layers):
             with_config(lambda layers: layers["up3_concat"]["inbound_nodes"][0].reverse()),
             "Concatenate up3_concat does not join pool1",
         ),
-        (with_config(lambda layers: layers["conv2"].update(inbound_nodes=[[["bn", 0, 0, {}]]])), "conv2 reads bn"),
-        (lambda root: root.attrs.pop("model_config"), "weights without model_config"),
+        (
+            with_config(lambda layers: layers["conv2"].update(inbound_nodes=[[["bn", 0, 0, {}]]])),
+            "conv2 reads bn, expected the activation .* Keras-Applications before 1.0.6 lack it",
+        ),
+        (with_config(within), r"within the layer conv2, .* model.get_layer\('conv2'\).save"),
+        (lambda root: root.attrs.pop("model_config"), "weights without model_config, .* import_weights.py"),
         (lambda root: root["model_weights/conv3/conv3"].pop("bias:0"), "not a readable HDF5 file"),
         (
             lambda root: root["model_weights/up1_convA/up1_convA/bias:0"].write_direct(np.full(512, np.nan, "f")),

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from densedepth import network, weights
 from densedepth.errors import PipelineError
-from densedepth.model import Model
+from densedepth.model import UPSAMPLINGS, Model
 from densedepth.tf import tf
 
 SMALL = Model(encoder="densenet121")
@@ -135,15 +135,16 @@ def test_size_not_a_multiple_of_32_is_refused(size, pattern):
             network.predict(tf.zeros((1,) + size + (3,)), SMALL)
 
 
-def resize_reference(x, align_corners):
+def resize_reference(x, upsampling):
     """Bilinear x2 of (H, W, C) by sampling positions; float64."""
     for axis in (0, 1):
         length = x.shape[axis]
         target = np.arange(2 * length)
-        if align_corners:
-            position = target * (length - 1) / (2 * length - 1.0)
-        else:
-            position = np.clip((target + 0.5) / 2 - 0.5, 0, length - 1)
+        position = {
+            "align_corners": target * (length - 1) / (2 * length - 1.0),
+            "half_pixel": np.clip((target + 0.5) / 2 - 0.5, 0, length - 1),
+            "asymmetric": np.clip(target / 2.0, 0, length - 1),
+        }[upsampling]
         low = np.floor(position).astype(int)
         high = np.minimum(low + 1, length - 1)
         share = (position - low).reshape([-1 if a == axis else 1 for a in range(3)])
@@ -151,14 +152,15 @@ def resize_reference(x, align_corners):
     return x
 
 
-@pytest.mark.parametrize("variant, align_corners", [("port", False), ("paper", True)])
-def test_upsampling_equals_its_definition(request, variant, align_corners):
-    graph = request.getfixturevalue(variant).graph
+@pytest.mark.parametrize("upsampling", UPSAMPLINGS)
+def test_upsampling_equals_its_definition(upsampling):
+    with tf.Graph().as_default() as graph:
+        network.predict(network.image_placeholder((64, 96), 1), Model("densenet121", upsampling=upsampling))
     before, after = (graph.get_tensor_by_name(n + ":0") for n in ("conv2/BiasAdd", "up1_upsampling2d"))
     x = np.random.RandomState(0).uniform(-1, 1, before.shape.as_list()).astype(np.float32)
     with tf.Session(graph=graph) as session:
         ours = session.run(after, {before: x})
-    np.testing.assert_allclose(ours[0], resize_reference(x[0], align_corners), atol=1e-6)
+    np.testing.assert_allclose(ours[0], resize_reference(x[0], upsampling), atol=1e-6)
 
 
 def activations(built):

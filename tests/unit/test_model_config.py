@@ -27,7 +27,7 @@ def test_round_trip_through_a_dict():
     [
         ({"encoder": "densenet161"}, r"encoder is 'densenet161', legal are densenet121, densenet169, densenet201"),
         ({"width": "Half"}, r"width is 'Half', legal are half, full"),
-        ({"upsampling": "nearest"}, r"upsampling is 'nearest', legal are half_pixel, align_corners"),
+        ({"upsampling": "nearest"}, r"upsampling is 'nearest', legal are half_pixel, align_corners, asymmetric"),
         ({"mid_activation": 1}, r"mid_activation is 1, legal are True, False"),
         ({"mid_activation": "true"}, r"mid_activation is 'true'"),
         ({"depth": 3}, r"unknown key 'depth', legal are encoder, mid_activation, upsampling, width"),

@@ -18,7 +18,7 @@ place of the 10, which is 80 for the paper's kitti.h5. The checkpoint's output i
 import sys
 
 import cli
-from densedepth import foreign
+from densedepth import foreign, model
 
 
 def build_parser():
@@ -32,9 +32,7 @@ def build_parser():
         metavar=("HEIGHT", "WIDTH"),
         help="size of the images that it is to be used with, in pixels; without: 480 640, or that of our checkpoint",
     )
-    arguments.add_argument(
-        "--upsampling", choices=("half_pixel", "align_corners"), help="where the source leaves it open"
-    )
+    arguments.add_argument("--upsampling", choices=model.UPSAMPLINGS, help="where the source leaves it open")
     cli.add_boolean(arguments, "--mid_activation", None, "where the source leaves it open")
     arguments.add_argument(
         "--max_depth",

@@ -15,7 +15,7 @@ import numpy as np
 
 from . import checkpoints, depth, files, network, runtime, weights
 from .errors import PipelineError
-from .model import BLOCKS, Model
+from .model import BLOCKS, UPSAMPLINGS, Model
 from .tf import tf
 
 Foreign = collections.namedtuple("Foreign", "kind model values decided")
@@ -175,6 +175,7 @@ def _check_values(path, values):
 
 def _read_keras(path, upsampling, mid_activation):
     stored = weights.read_keras(path)
+    layers = _Layers(path)
     names, depths = weights.encoders(stored)
     if not names:
         raise PipelineError(
@@ -182,7 +183,6 @@ def _read_keras(path, upsampling, mid_activation):
                 path, ", ".join(map(str, depths)), ", ".join(sorted(BLOCKS))
             )
         )
-    layers = _Layers(path)
     found = layers.decoder()
     found["upsampling"], reason = layers.upsampling(found["upsampling"], upsampling)
     _refuse_contradictions(path, found, upsampling, mid_activation)
@@ -209,7 +209,7 @@ class _Layers:
         if text is None:
             raise self._error(
                 "holds weights without model_config, so nothing tells the decoder's activation and upsampling; "
-                "save the whole model"
+                "save the whole model (the weights of an encoder alone are for import_weights.py)"
             )
         self._version = _text(version)
         try:
@@ -219,6 +219,12 @@ class _Layers:
         except (ValueError, KeyError, TypeError) as error:
             raise self._error("model_config is not that of a Keras model ({!r})", error) from None
         for layer in self._layers.values():
+            if layer.kind in ("Model", "Functional", "Sequential"):
+                raise self._error(
+                    "the network lies within the layer {0}, as multi_gpu_model and other wrappers put it; save that "
+                    "layer alone: model.get_layer({0!r}).save(...)",
+                    layer.name,
+                )
             if layer.kind.startswith("BatchNormalization"):
                 self._check_number(layer, ("epsilon",), _KERAS_EPSILON, _EPSILON, 1e-9)
             if layer.config.get("data_format", "channels_last") != "channels_last":
@@ -247,7 +253,8 @@ class _Layers:
         filters = x.config.get("filters")
         x = self._convolution(x, "conv2")
         if x.name != "relu" or self._before(x).name != "bn":
-            raise self._error("conv2 reads {}, expected the activation `relu` after `bn`", x.name)
+            note = "; networks of Keras-Applications before 1.0.6 lack it and are others" if x.name == "bn" else ""
+            raise self._error("conv2 reads {}, expected the activation `relu` after `bn`{}", x.name, note)
         if len(middle) != 1 or len({(layer.kind, str(_settings(layer))) for layer in enlargers}) != 1:
             raise self._error("the decoder's blocks differ from one another")
         features = self._features()
@@ -292,36 +299,48 @@ class _Layers:
             raise self._error("{} has {} {}{}, expected {}", layer.name, key or keys[0], value, note, expected)
 
     def upsampling(self, layer, wanted):
-        """(value for `Model`, by what it was decided) for the enlarging layer; `wanted` decides what is open.
-
-        What a layer of these names does depends on the release that ran it, whose name is in the file:
-        BilinearUpSampling2D, the published models' own, aligned corners until September 2020. A file of Keras 2.2 does
-        not tell whether it was made by the authors' later code, which resized in a third way under TensorFlow 1: it is
-        taken for one from before, and the decision says so. UpSampling2D has half-pixel centres in TensorFlow's Keras
-        (read in 1.15.0 and current releases); Keras' own 2.x resized otherwise.
-        """
+        """(value for `Model`, by what it was decided) for the enlarging layer; `wanted` decides what is open."""
         if list(layer.config.get("size", [])) != [2, 2]:
             raise self._error("{} enlarges by {}, expected [2, 2]", layer.name, layer.config.get("size"))
-        known, what = None, "{} of Keras {}".format(layer.kind, self._version or "unknown")
-        if layer.kind == "BilinearUpSampling2D":
-            if isinstance(layer.config.get("align_corners"), bool):
-                known = "align_corners" if layer.config["align_corners"] else None
-            elif re.match(r"2\.[0-2]\.\d+$", self._version):
-                known = "align_corners"
-                what += ", taken for the authors' code before September 2020"
-        elif layer.kind == "UpSampling2D" and layer.config.get("interpolation") == "bilinear":
-            if re.match(r"2\.(2\.4|[3-9]\.\d+|\d\d+\.\d+)-tf$|2\.(9|\d\d)\.\d+$|[3-9]\.", self._version):
-                known = "half_pixel"
-        else:
-            raise self._error(
-                "{} {} does not enlarge bilinearly in a way known here (interpolation {})",
-                *(layer.kind, layer.name, layer.config.get("interpolation")),
-            )
-        if known:
-            return known, what
-        if wanted:
+        possible, taken_for = self._upsamplings(layer)
+        what = "{} of Keras {}".format(layer.kind, self._version or "unknown")
+        if len(possible) == 1:
+            return possible[0], what
+        if wanted in possible:
             return wanted, "--upsampling; {} leaves it open".format(what)
-        raise self._error("{} leaves open where pixels lie; say it with --upsampling", what)
+        if taken_for:
+            others = " or ".join(possible[1:])
+            return possible[0], "{}, taken for {} (else say --upsampling {})".format(what, taken_for, others)
+        raise self._error("{} leaves open where pixels lie; say it with --upsampling {}", what, " or ".join(possible))
+
+    def _upsamplings(self, layer):
+        """(what the enlarging layer may mean, the likeliest first; for what the file is then taken, or None to ask).
+
+        What a layer of these names does depends on the release that ran it; the file names that of Keras. Read in the
+        packages: Keras' own UpSampling2D is asymmetric from 2.2.3, its first, to 2.3.1, its last; that of TensorFlow is
+        asymmetric in 1.13 and 1.14, which call themselves 2.2.4-tf as 1.15 and 2.0 may, and half_pixel from 1.15 on.
+        BilinearUpSampling2D, the published models' own, aligned corners until September 2020; from then on it was
+        asymmetric under TensorFlow 1, all that Keras 2.2 runs on, and half_pixel under 2.
+        """
+        if layer.kind == "BilinearUpSampling2D":
+            aligned = layer.config.get("align_corners")
+            if isinstance(aligned, bool):
+                return (("align_corners",) if aligned else ("half_pixel", "asymmetric")), None
+            if re.match(r"2\.[0-2]\.\d+$", self._version):
+                return ("align_corners", "asymmetric"), "the authors' code before September 2020"
+            return UPSAMPLINGS, None
+        if layer.kind == "UpSampling2D" and layer.config.get("interpolation") == "bilinear":
+            if self._version == "2.2.4-tf":
+                return ("half_pixel", "asymmetric"), "that of TensorFlow 1.15 or later"
+            if re.match(r"2\.3\.\d+-tf$|2\.([4-9]|\d\d)\.\d+(-tf)?$|[3-9]\.", self._version):
+                return ("half_pixel",), None
+            if re.match(r"2\.[23]\.\d+$", self._version):
+                return ("asymmetric",), None
+            return ("half_pixel", "asymmetric"), None
+        raise self._error(
+            "{} {} does not enlarge bilinearly in a way known here (interpolation {})",
+            *(layer.kind, layer.name, layer.config.get("interpolation")),
+        )
 
 
 def _layer(entry):

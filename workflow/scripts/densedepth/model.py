@@ -11,10 +11,14 @@ BLOCKS = {
     "densenet201": (6, 12, 48, 32),
 }
 
+# Where a x2 bilinear resize reads its source: pixel i of 2n at (i + 0.5) / 2 - 0.5 (Keras' UpSampling2D today), at
+# i * (n - 1) / (2n - 1) (the paper's), or at i / 2 (TensorFlow 1's default). ONNX calls them the same.
+UPSAMPLINGS = ("half_pixel", "align_corners", "asymmetric")
+
 _LEGAL = {
     "encoder": tuple(sorted(BLOCKS)),
     "width": ("half", "full"),
-    "upsampling": ("half_pixel", "align_corners"),
+    "upsampling": UPSAMPLINGS,
     "mid_activation": (True, False),
 }
 
@@ -25,7 +29,7 @@ class Model:
 
     encoder: densenet121, densenet169 or densenet201.
     width: filters of the decoder's first layer, as many as the encoder's features (`full`) or `half` of them.
-    upsampling: sample positions of the x2 bilinear resize, `half_pixel` (Keras' UpSampling2D) or `align_corners`.
+    upsampling: sample positions of the x2 bilinear resize, one of `UPSAMPLINGS`.
     mid_activation: leaky ReLU between the two convolutions of each up block.
 
     The network of the paper (arXiv 1812.11941) has width full, align_corners and no mid_activation. Raises

@@ -118,7 +118,7 @@ def decode(features, model, lean=False):
             if lean and model.upsampling == "half_pixel":
                 x = _conv_of_upsampled(x, features[skip], up + "_convA", filters)
             else:
-                x = _upsample(x, model.upsampling == "align_corners", up + "_upsampling2d")
+                x = _upsample(x, model.upsampling, up + "_upsampling2d")
                 x = tf.concat([x, features[skip]], axis=3, name=up + "_concat")
                 x = _conv(x, up + "_convA", filters, size=3)
             if model.mid_activation:
@@ -276,9 +276,8 @@ def _zero_pad(x, pixels):
     return tf.pad(x, [[0, 0], [pixels, pixels], [pixels, pixels], [0, 0]])
 
 
-def _upsample(x, align_corners, name):
+def _upsample(x, upsampling, name):
     height, width = x.shape.as_list()[1:3]
     size = [2 * height, 2 * width] if height and width else 2 * tf.shape(x)[1:3]
-    return tf.image.resize_bilinear(
-        x, size, align_corners=align_corners, half_pixel_centers=not align_corners, name=name
-    )
+    positions = {"align_corners": upsampling == "align_corners", "half_pixel_centers": upsampling == "half_pixel"}
+    return tf.image.resize_bilinear(x, size, name=name, **positions)
