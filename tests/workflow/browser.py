@@ -119,7 +119,7 @@ def browser():
         finally:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
-            # Its helpers have the stream too: they write into the profile until they are gone, and the stream with them.
+            # Its helpers write into the profile until they are gone; the stream, which they have too, ends with them.
             said.join()
             process.stderr.close()
             os.close(ours_out)

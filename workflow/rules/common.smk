@@ -133,11 +133,8 @@ def picture_flags():
     return ["--{}={}".format(key, value) for key, value in settings if value != ""]
 
 
-def max_depth_cm(run=None):
-    """The farthest depth of targets and predictions, in centimetres; that of `run` where it is of a published network."""
-    said = published().get(run, {}).get("max_depth")
-    if said:
-        return 100 * said
+def max_depth_cm():
+    """The farthest depth of the training's targets, in centimetres."""
     return 100 * config["data"]["pictures"]["max_depth"] if picture_inputs() else 1000
 
 

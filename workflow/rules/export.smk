@@ -108,8 +108,6 @@ rule predict_examples:
         gpu=gpus(1),
         mem_mb=4000,
         runtime=30,
-    params:
-        max_depth=lambda wildcards: max_depth_cm(wildcards.run),
     message:
         "predicting the examples with {input.graph}"
     shell:
@@ -117,7 +115,6 @@ rule predict_examples:
         {resources.python:q} workflow/scripts/test.py \
             --ckptdir {input.graph:q} \
             --input {input.examples:q} \
-            --maxdepth {params.max_depth:q} \
             --output {output.panel:q} \
             >{log:q} 2>&1
         """

@@ -11,7 +11,7 @@ import sys
 import numpy as np
 
 import cli
-from densedepth import depth, evaluation, inference, photos, visualize
+from densedepth import depth, evaluation, inference, photos, predictions, visualize
 from densedepth.errors import PipelineError
 
 # For networks that take any size: that of the reference port.
@@ -22,7 +22,9 @@ def build_parser():
     arguments = cli.parser(__doc__)
     arguments.add_argument("--ckptdir", default="./results/1p/checkpoints", help="checkpoint folder or frozen .pb")
     arguments.add_argument("--input", nargs="+", default=["./examples/*.png"], help="pictures: files or patterns")
-    arguments.add_argument("--maxdepth", type=float, default=1000, help="farthest predicted depth, in centimetres")
+    arguments.add_argument(
+        "--maxdepth", type=float, help="farthest predicted depth, in centimetres; without: that of the training"
+    )
     arguments.add_argument("--output", default="./result/test/test.png", help="the panel, a PNG file")
     return arguments
 
@@ -31,14 +33,15 @@ def work(args):
     paths = photos.find(args.input)
     tiles = []
     with inference.load(args.ckptdir) as predictor:
+        limits, reason = predictions.limits(predictor.describe(), args.maxdepth)
+        print("depth is limited to {:g} to {:g} m: {}".format(*limits, reason), flush=True)
         size = predictor.size or _SIZE
         for path in paths:
             rgb = photos.read(path).rgb
             where = depth.place(rgb.shape[:2], size)
             images = depth.put(rgb, where, size)[np.newaxis]
             output = evaluation.predict(predictor, images, predictor.batch or 1)[0]
-            metres = depth.metres(output, (depth.LIMITS_M[0], args.maxdepth / 100))
-            metres = depth.taken_out(metres, where, size, rgb.shape[:2])
+            metres = depth.taken_out(depth.metres(output, limits), where, size, rgb.shape[:2])
             if np.isnan(metres).any():
                 raise PipelineError("{}: the network's output for it is not a number".format(path))
             tiles.append(visualize.tile(path, rgb, metres))

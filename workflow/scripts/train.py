@@ -24,6 +24,8 @@ from densedepth.platforms.base import Options
 
 # Found at once: a rank on Ascend works in a folder of its own, where a relative path means another file.
 _EVALUATE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "evaluate.py")
+# The word for --steps that see each pair once.
+_AUTO = "auto"
 # The epochs that the reference port evaluates.
 _FULL_EPOCHS = (5,) + tuple(range(10, 21))
 
@@ -52,7 +54,12 @@ def build_parser():
     add("--lr", type=float, default=1e-4, help="learning rate of the first epoch")
     add("--lr_decay", type=float, default=0.9, help="factor on the learning rate for each later epoch")
     add("--bs", type=cli.positive_int, default=4, help="images in a batch of one device")
-    add("--steps", type=cli.positive_int, default=12672, help="steps in an epoch, shared by the devices")
+    add(
+        "--steps",
+        type=_steps,
+        default=12672,
+        help="steps in an epoch, shared by the devices; `auto`: as many as it takes to see each pair once",
+    )
     cli.add_boolean(
         arguments, "--steps_per_device", False, "--steps on every device: an epoch sees more, as the port's"
     )
@@ -64,7 +71,7 @@ def build_parser():
     add("--swap_probability", type=float, default=0.5, help="share of samples with a drawn order of colour channels")
     add("--encoder", default="densenet169", help="densenet121, densenet169 or densenet201")
     add("--decoder", default="half", help="width of the decoder: half or full")
-    add("--upsampling", default="half_pixel", help="half_pixel or align_corners")
+    add("--upsampling", default="half_pixel", help="half_pixel, align_corners or asymmetric")
     cli.add_boolean(arguments, "--mid_activation", True, "leaky ReLU between the convolutions of an up block")
     add("--batch_norm_momentum", type=float, default=0.99, help="weight of the old moving average")
     add("--seed", type=int, default=0, help="seed of order, augmentation and random weights")
@@ -108,6 +115,10 @@ def work(args):
     _train(args, group)
 
 
+def _steps(word):
+    return word if word == _AUTO else cli.positive_int(word)
+
+
 def _ranks(args):
     """This process among the ranks, or None when it is to train alone or to start them."""
     launched = ranks.LAUNCHER in os.environ
@@ -136,7 +147,6 @@ def _train(args, group):
     if args.performance:
         # Shared by many devices, the steps would be too few to time.
         args.steps_per_device = True
-    settings = _settings(args, size)
     platform = _create(args, group)
     if args.gpus and not platform.gpu:
         raise PipelineError(
@@ -152,6 +162,10 @@ def _train(args, group):
             args.ckptdir = args.result = stack.enter_context(tempfile.TemporaryDirectory())
         segment = _segment(args)
         index = records.RecordIndex(records.expand(args.train_tfrecords))
+        if args.steps == _AUTO:
+            args.steps = -(-len(index) // args.bs)
+            progress.line("{} steps an epoch, for {} pairs in batches of {}".format(args.steps, len(index), args.bs))
+        settings = _settings(args, size)
         if size > 1:
             progress.line(_division(args, size, settings.steps))
         try:
