@@ -1,6 +1,5 @@
 """TFRecord files: conversion, shards, random access, refusals."""
 
-import hashlib
 import io
 import json
 import os
@@ -12,7 +11,7 @@ import zipfile
 
 import numpy
 import pytest
-from densedepth import conversion, files, records
+from densedepth import archives, conversion, files, records
 from densedepth.errors import PipelineError
 from PIL import Image
 
@@ -80,8 +79,26 @@ def test_one_file_holds_the_archives_bytes(archive, tmp_path):
     assert side["records"] == side["archive"]["rows"] == PAIRS
     assert side["rgb_size"] == [12, 16]
     assert side["archive"]["size_bytes"] == os.path.getsize(archive)
-    with open(archive, "rb") as stream:
-        assert side["archive"]["sha256"] == hashlib.sha256(stream.read()).hexdigest()
+    with archives.Archive(archive) as source:
+        assert side["archive"]["members_sha256"] == source.identity()["members_sha256"]
+
+
+def test_an_archive_is_known_by_what_its_members_hold(archive, tmp_path):
+    def identity(change=None, order=sorted):
+        path = str(tmp_path / "again.zip")
+        with zipfile.ZipFile(archive) as source, zipfile.ZipFile(path, "w") as target:
+            for name in order(source.namelist()):
+                data = source.read(name)
+                target.writestr(name, data[:-1] + b"x" if name == change else data)
+        with archives.Archive(path) as again:
+            return again.identity()["members_sha256"]
+
+    assert re.match("[0-9a-f]{64}$", identity())
+    # Neither how the members are packed nor their order counts.
+    with archives.Archive(archive) as source:
+        assert identity() == identity(order=reversed) == source.identity()["members_sha256"]
+    with zipfile.ZipFile(archive) as source:
+        assert len({identity()} | {identity(name) for name in source.namelist()}) == 1 + len(source.namelist())
 
 
 def test_tensorflow_reads_the_files(archive, tmp_path):

@@ -68,7 +68,7 @@ class Results:
                 "shards": shards,
                 "shard_records": [120, 120],
                 "sha256": {name: digest(name) for name in shards},
-                "archive": {"path": archive, "size_bytes": 123456789, "rows": 240},
+                "archive": {"path": archive, "size_bytes": 123456789, "rows": 240, "members_sha256": digest("zip")},
                 "runtime": RUNTIME,
             },
         )
@@ -644,7 +644,8 @@ def test_settings_versions_and_checksums_are_there(sample):
     sums = rows_of(text, "Inputs and checkpoints")
     shard = "nyu_train-00001-of-00002.tfrecords"
     assert ["`{}`".format(shard), "120 records", "`{}`".format(digest(shard))] in sums
-    assert ["`results/sample/nyu_data.zip`", "123,456,789 bytes", "-"] in sums
+    of_members = "`{}` (of names, sizes and CRC-32 of its members)".format(digest("zip"))
+    assert ["`results/sample/nyu_data.zip`", "123,456,789 bytes", of_members] in sums
     assert "before the first step: 1p random." in text
     weights = ["1p", "2", "120", "`model.ckpt.data-00000-of-00001`", "`{}`".format(digest("1p 2"))]
     assert weights in sums

@@ -6,6 +6,7 @@ data/nyu2_train/<scene>_out/1.png   640x480 PNG, 8 bit, one channel, metres = va
 """
 
 import collections
+import hashlib
 import io
 import os
 import struct
@@ -152,6 +153,16 @@ class Archive:
             if name.endswith(tail):
                 return " (it has {}: was it zipped again within another folder?)".format(name)
         return "; the csv and the images do not belong together, or the archive is incomplete: get it again"
+
+    def identity(self):
+        """What tells this archive from another, as JSON: a digest of names, sizes and CRC-32 of its members.
+
+        That of all bytes would read some GB once more; the CRC-32 is checked whenever a member is read.
+        """
+        digest = hashlib.sha256()
+        for name, size, crc in sorted((info.filename, info.file_size, info.CRC) for info in self._zip.infolist()):
+            digest.update("{}\n{} {:08x}\n".format(name, size, crc).encode("utf-8", "surrogatepass"))
+        return {"members_sha256": digest.hexdigest()}
 
     def pair(self, row, check=False):
         """(JPEG bytes, PNG bytes, (height, width)) of `row`, checked by the headers; with `check` by all pixels.

@@ -1,6 +1,5 @@
 """From training pairs (an archive, or a list of pictures) to TFRecord files; their form is that of `records`."""
 
-import concurrent.futures
 import contextlib
 import functools
 import glob
@@ -40,7 +39,7 @@ def convert(source_path, out, shards=1, seed=0, workers=1, check=False, skip=0):
 
 
 def _convert(source_path, out, shards, seed, pool, check, skip):
-    rows, unit = _rows(source_path, skip)
+    rows, unit, identity = _source(source_path, skip)
     if pool.count > 1:
         # The workers alone need it from here on.
         kept_open.cache_clear()
@@ -70,10 +69,8 @@ def _convert(source_path, out, shards, seed, pool, check, skip):
             ),
             flush=True,
         )
-        with concurrent.futures.ThreadPoolExecutor(1) as beside:
-            checksum = beside.submit(files.sha256, source_path)
-            results = _write_missing(tasks, done, pool, skip)
-            size = _common_size(source_path, results)
+        results = _write_missing(tasks, done, pool, skip)
+        size = _common_size(source_path, results)
         with contextlib.suppress(FileNotFoundError):
             os.remove(records.side_name(out))
         for task, name in zip(tasks, names):
@@ -89,12 +86,7 @@ def _convert(source_path, out, shards, seed, pool, check, skip):
             "seed": seed,
             "depth_unit": unit,
             "skipped": sorted((fault for result in results for fault in result["faults"]), key=lambda f: f["row"]),
-            "archive": {
-                "path": source_path,
-                "size_bytes": os.path.getsize(source_path),
-                "rows": len(rows),
-                "sha256": checksum.result(),
-            },
+            "archive": dict(identity, path=source_path, size_bytes=os.path.getsize(source_path), rows=len(rows)),
             "runtime": runtime.describe(),
         }
         files.write_json(records.side_name(out), side)
@@ -102,9 +94,10 @@ def _convert(source_path, out, shards, seed, pool, check, skip):
     return side
 
 
-def _rows(source_path, skip):
+def _source(source_path, skip):
+    """(rows, unit, identity) of the source."""
     source = kept_open(source_path)
-    return source.rows(check_members=False) if skip else source.rows(), source.unit
+    return source.rows(check_members=not skip), source.unit, source.identity()
 
 
 def _remove_leftovers(names):

@@ -291,6 +291,10 @@ class Pictures:
             if entry["split"] == self._split
         ]
 
+    def identity(self):
+        """What tells this list from another, as JSON: its checksum."""
+        return {"sha256": files.sha256(self.path)}
+
     def pair(self, row, check=True):
         """(JPEG or PNG bytes, PNG bytes, (height, width)) of `row`, of the size of the list.
 

@@ -625,7 +625,11 @@ def _checkpoints(page, findings):
 
 
 def _input(facts):
-    checksum = "`{}`".format(facts["sha256"]) if facts.get("sha256") else BLANK
+    checksum = BLANK
+    if facts.get("sha256"):
+        checksum = "`{}`".format(facts["sha256"])
+    elif facts.get("members_sha256"):
+        checksum = "`{}` (of names, sizes and CRC-32 of its members)".format(facts["members_sha256"])
     return "`{}`".format(facts["path"]), "{:,} bytes".format(facts["size_bytes"]), checksum
 
 
