@@ -182,10 +182,13 @@ def test_resizing_of_the_input_equals_that_of_training():
         np.testing.assert_allclose(depth.fit(images, size), expected, atol=1e-5)
 
 
-def test_constant_is_the_median_of_the_cropped_truth(small, tmp_path):
+def test_constant_is_the_median_of_the_cropped_truth(small, tmp_path, capsys):
     path, arrays = small
     out = tmp_path / "baseline.json"
-    assert evaluate_baseline.main(["--test_data", path, "--json", str(out)]) == 0
+    count = len(arrays["depth"])
+    assert evaluate_baseline.main(["--test_data", path, "--min_test", str(count + 1), "--json", str(out)]) == 1
+    assert "at least {} are needed (report.gallery)".format(count + 1) in capsys.readouterr().err
+    assert evaluate_baseline.main(["--test_data", path, "--min_test", str(count), "--json", str(out)]) == 0
     document = json.loads(out.read_text())
     truth = arrays["depth"][:, 2:14, 1:20].astype(np.float64)
     constant = document["source"]["depth_m"]

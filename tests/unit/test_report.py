@@ -391,6 +391,33 @@ def test_a_network_trained_elsewhere_has_a_row_and_a_place(nyu):
     assert program.main(nyu.command()) == 1
 
 
+def test_a_network_trained_elsewhere_is_shown_with_its_graphs_and_scenes(nyu):
+    elsewhere = nyu.add_elsewhere()
+    words = ["--published", elsewhere]
+    for kind, flag in (("frozen", "--frozen"), ("onnx", "--deployed")):
+        with open(elsewhere, encoding="utf-8") as stream:
+            document = json.load(stream)
+        document["source"]["kind"] = kind
+        document["speed"] = {"batch_size": 1, "images": 9, "images_per_second": 25.0, "ms_per_image": 40.0}
+        words += [flag, nyu.write("results/published/nyu/inference/{}.json".format(kind), document)]
+    nyu.write_scene("results/published/nyu/gallery/best.npz")
+    nyu.write_bytes("results/published/nyu/gallery/best.png", b"")
+    scene = {"picture": "best.png", "data": "best.npz", "index": 3, "rms": 0.1, "delta1": 0.9}
+    gallery = {"format": 1, "scenes": [scene]}
+    words += ["--gallery", nyu.write("results/published/nyu/gallery/gallery.json", gallery)]
+    words += ["--out", nyu.out, "--baseline", nyu.baseline, "--settings", "{}"]
+    assert program.main(words) == 0
+    with open(nyu.out, encoding="utf-8") as stream:
+        text = stream.read()
+    names = [row[0] for row in rows_of(text, "Precision")]
+    for graph in ("frozen graph", "ONNX file"):
+        assert "nyu (trained elsewhere), " + graph in names
+        assert [graph, "25.00"] in [[row[1], row[-2]] for row in rows_of(text, "Performance")]
+    check = row_of(text, "Verdicts", "nyu (trained elsewhere): frozen graph against its checkpoint, largest")
+    assert check[-1] == "equal"
+    assert "### nyu (trained elsewhere), the frozen graph" in text and "Best by rms. Test image 3" in text
+
+
 def test_a_network_trained_elsewhere_is_judged_by_its_form(nyu):
     nyu.add_elsewhere()
     nyu.add_elsewhere("old", delta1=0.8166, rms_pooled=0.5916)

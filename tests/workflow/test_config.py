@@ -110,6 +110,13 @@ def test_our_own_settings_are_accepted(overlay):
         ("published.nyu", {"size": [480, 640]}, "config: published.nyu.file: missing"),
         ("published.nyu", {"file": "a.h5", "size": [480, 641]}, "published.nyu.size[1] = 641: must be a multiple"),
         ("published.kitti", {"file": "a.h5", "max_depth": 0.1}, "published.kitti.max_depth = 0.1: must be more than"),
+        ("predictions.m", {"input": ["a"], "scale": [3, 1]}, "predictions.m.scale = [3, 1]: the first, nearest depth"),
+        (
+            "predictions.m",
+            {"input": ["a"], "intrinsics": [0, 1, 2, 3]},
+            "the focal lengths, the first two, must",
+        ),
+        ("data.pictures.csv", "a/{x}.csv", 'data.pictures.csv = "a/{x}.csv": must be a path without braces'),
         (
             "train.weights",
             "published/nyu",

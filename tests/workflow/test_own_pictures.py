@@ -128,6 +128,15 @@ def test_the_examples_tell_how_many_test_pairs_they_need(project, example, make)
     assert "2 pairs for test, where at least 6 are needed (report.gallery)" in text
 
 
+def test_too_few_test_pairs_are_told_before_the_training(project):
+    make_camera(project)
+    project.path("mine/office/0006.jpg").write_bytes(b"no picture")
+    overlay = dict(CAMERA, report={"gallery": 2}, data=dict(CAMERA["data"], skip_bad=1))
+    project.snakemake("results/data/test.zip", *project.configure(overlay), fails=True)
+    text = project.path("results/logs/write_test_set.log").read_text()
+    assert "1 of 2 test pairs can be used, where at least 2 are needed (report.gallery)" in text
+
+
 def test_the_check_is_run_again_after_pictures_were_changed_in_place(project):
     make_camera(project)
     settings = project.configure(dict(CAMERA, report={"gallery": 2}))

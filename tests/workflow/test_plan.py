@@ -116,16 +116,18 @@ def test_a_network_trained_elsewhere_has_a_report_of_its_own(project):
     arguments = (*files, "--config", "published={'nyu': 'dataset/nyu.h5'}")
     plan = project.planned("results/published/nyu/report.md", *arguments)
     once = ("import_published", "evaluate_checkpoint", "evaluate_baseline", "report_published")
+    once += ("freeze_graph", "infer_frozen_graph", "draw_gallery")
     assert plan == {"download_file": 2, **dict.fromkeys(once, 1)}
     assert "report_published" not in project.planned(*arguments)
     settings = project.configure({"published": {"own": "results/1p/checkpoints/epoch6/model.ckpt.index"}})
-    figures = project.path("results/published/own/evaluation/epoch0.json")
+    made = ["results/published/own/{}.json".format(name) for name in ("evaluation/epoch0", "inference/onnx")]
+    made += ["results/published/own/{}.json".format(name) for name in ("inference/frozen", "gallery/gallery")]
     for shown in (False, True):
-        if shown:
-            figures.parent.mkdir(parents=True)
-            figures.write_text("{}")
-        output = project.snakemake("-n", "-p", *settings)
-        assert ("--published results/published/own/evaluation/epoch0.json" in " ".join(output.split())) == shown
+        for path in made if shown else ():
+            project.path(path).parent.mkdir(parents=True, exist_ok=True)
+            project.path(path).write_text("{}")
+        command = project.snakemake("-n", "-p", *settings).rpartition("workflow/scripts/report.py")[2]
+        assert [path in command for path in made] == [shown] * len(made)
 
 
 def test_other_runtimes_are_reported_where_they_have_been_evaluated(project):

@@ -7,24 +7,29 @@ import re
 import shlex
 import sys
 
-import yaml
 from snakemake.exceptions import WorkflowError
 from snakemake.settings.types import DeploymentMethod
 from snakemake.utils import update_config
 
 sys.path.insert(0, os.path.join(workflow.basedir, "workflow", "scripts"))
 
-from densedepth import configuration, imports, npu_options, photos
+from densedepth import configuration, imports, npu_options, photos, provenance
 from densedepth.errors import PipelineError
 
 
 def check_config():
     """Stop before any job, with one line for each thing that is wrong with the settings."""
-    with open(os.path.join(workflow.basedir, "workflow", "schemas", "config.schema.yaml")) as stream:
-        schema = yaml.safe_load(stream)
+    try:
+        schema = configuration.read(os.path.join(workflow.basedir, "workflow", "schemas", "config.schema.yaml"))
+        for path in workflow.configfiles if workflow.is_main_process else ():
+            configuration.read(path)
+    except PipelineError as error:
+        raise WorkflowError(str(error))
     update_config(config, configuration.typed(workflow.config_settings.config, schema))
     config.update(configuration.without_nulls(config))
     problems = configuration.problems(config, schema)
+    if not problems and workflow.is_main_process:
+        problems = provenance.missing(config)
     if problems:
         raise WorkflowError("\n".join(["the settings cannot be used:", *problems]))
 
@@ -311,9 +316,19 @@ def prediction_inputs(wildcards):
     words = config["predictions"][wildcards.pictures]["input"]
     try:
         # A file that is named may be one that a rule makes.
-        return [path for word in words for path in ([word] if _is_file_name(word) else photos.find([word]))]
+        paths = [path for word in words for path in ([word] if _is_file_name(word) else photos.find([word]))]
     except PipelineError as error:
         raise WorkflowError("config: predictions.{}.{}".format(wildcards.pictures, str(error).lstrip("-")))
+    braces = [path for path in paths if "{" in path or "}" in path]
+    if braces:
+        words = "config: predictions.{}.input {}: Snakemake takes braces in a name for its own; rename it"
+        raise WorkflowError(words.format(wildcards.pictures, braces[0]))
+    return paths
+
+
+def om_batch():
+    """Images that an OM file takes at once: as many as the frozen graph that it is made of, where that is fixed."""
+    return config["inference" if config["inference"]["fixed_batch"] else "om"]["batch_size"]
 
 
 def _is_file_name(word):
@@ -336,19 +351,24 @@ def measured_runs(wildcards):
     return [path for path in of_runs("results/{run}/performance.json") if os.path.exists(path)]
 
 
-def deployed_graphs(wildcards):
-    """Input function: the evaluations of ONNX and OM files of the runs that are there."""
-    paths = of_runs("results/{run}/inference/onnx.json") + of_runs("results/{run}/inference/om.json")
-    return [path for path in paths if os.path.exists(path)]
+def deployed_graphs(runs):
+    """Input function: the evaluations of ONNX and OM files of these runs, or networks trained elsewhere, that are there."""
+    paths = ["results/{}/inference/{}.json".format(run, kind) for kind in ("onnx", "om") for run in runs]
+    return lambda wildcards: [path for path in paths if os.path.exists(path)]
 
 
-def evaluated_networks(wildcards):
-    """Input function: the evaluations of networks trained elsewhere that are there.
+def evaluated_networks():
+    """The networks trained elsewhere that have been evaluated.
 
-    Not of all that `published` lists: runs start from some of them, and others are for other data.
+    Not all that `published` lists: runs start from some of them, and others are for other data.
     """
-    paths = ["results/{}/evaluation/epoch0.json".format(name) for name in sorted(published())]
-    return [path for path in paths if os.path.exists(path)]
+    return [name for name in sorted(published()) if os.path.exists("results/{}/evaluation/epoch0.json".format(name))]
+
+
+def of_networks(pattern):
+    """Input function: the files by this pattern of networks trained elsewhere, where they are evaluated, that are there."""
+    paths = [pattern.format(run=name) for name in evaluated_networks()]
+    return lambda wildcards: [path for path in paths if os.path.exists(path)]
 
 
 def gallery_scenes():

@@ -104,11 +104,12 @@ rule convert_records:
         python=tensorflow_python(),
         mem_mb=4000,
         runtime=240,
+        # Not among the params: what has been converted they would not change.
+        check_images=str(config["data"]["check_images"]).lower(),
+        skip_bad=config["data"]["skip_bad"],
     params:
         shards=lookup(dpath="data/shards", within=config),
         seed=lookup(dpath="seed", within=config),
-        check_images=lookup(dpath="data/check_images", within=config),
-        skip_bad=lookup(dpath="data/skip_bad", within=config),
     message:
         "converting {input.archive} to {params.shards} record files"
     shell:
@@ -119,8 +120,8 @@ rule convert_records:
             --shards {params.shards} \
             --seed {params.seed} \
             --workers {threads} \
-            --check_images {params.check_images} \
-            --skip_bad {params.skip_bad} \
+            --check_images {resources.check_images} \
+            --skip_bad {resources.skip_bad} \
             >{log:q} 2>&1
         """
 
@@ -140,12 +141,13 @@ rule list_pictures:
         python=plain_python(),
         mem_mb=1000,
         runtime=30,
+        # Not among the params: how many pictures the report shows changes no list.
+        gallery=config["report"]["gallery"],
     params:
         pictures=picture_flags(),
         height=lookup(dpath="data/height", within=config),
         width=lookup(dpath="data/width", within=config),
         seed=lookup(dpath="seed", within=config),
-        gallery=lookup(dpath="report/gallery", within=config),
     message:
         "listing the pictures of {input.pictures}"
     shell:
@@ -154,7 +156,7 @@ rule list_pictures:
             {params.pictures:q} \
             --size {params.height} {params.width} \
             --seed {params.seed} \
-            --min_test {params.gallery} \
+            --min_test {resources.gallery} \
             --out {output.list:q} \
             >{log:q} 2>&1
         """
@@ -177,15 +179,17 @@ rule write_test_set:
         python=plain_python(),
         mem_mb=2000,
         runtime=240,
-    params:
-        skip_bad=lookup(dpath="data/skip_bad", within=config),
+        # Not among the params, as above.
+        skip_bad=config["data"]["skip_bad"],
+        gallery=config["report"]["gallery"],
     message:
         "writing {output.archive}"
     shell:
         """
         {resources.python:q} workflow/scripts/write_test_set.py \
             --pictures {input.list:q} \
-            --skip_bad {params.skip_bad} \
+            --skip_bad {resources.skip_bad} \
+            --min_test {resources.gallery} \
             --out {output.archive:q} \
             >{log:q} 2>&1
         """

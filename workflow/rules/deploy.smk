@@ -92,7 +92,7 @@ rule export_om:
     params:
         soc_version=lookup(dpath="om/soc_version", within=config),
         precision_mode=lookup(dpath="om/precision_mode", within=config),
-        batch_size=lookup(dpath="om/batch_size", within=config),
+        batch_size=om_batch(),
     message:
         "converting {input.graph} for {params.soc_version}"
     shell:
@@ -124,7 +124,7 @@ rule write_batches:
         mem_mb=2000,
         runtime=60,
     params:
-        batch_size=lookup(dpath="om/batch_size", within=config),
+        batch_size=om_batch(),
     message:
         "writing {input.test} as batches"
     shell:

@@ -65,12 +65,15 @@ rule evaluate_baseline:
         python=plain_python(),
         mem_mb=4000,
         runtime=60,
+        # Not among the params: the figures stay the same.
+        gallery=config["report"]["gallery"],
     message:
         "evaluating a constant depth"
     shell:
         """
         {resources.python:q} workflow/scripts/evaluate_baseline.py \
             --test_data {input.test:q} \
+            --min_test {resources.gallery} \
             --json {output.figures:q} \
             >{log:q} 2>&1
         """

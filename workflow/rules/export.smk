@@ -160,7 +160,7 @@ rule predict_pictures:
             --bs {params.batch_size} \
             --flip_average {params.flip_average:q} \
             {params.more:q} \
-            >{log:q} 2>&1
+            2>&1 | tee {log:q}
         """
 
 

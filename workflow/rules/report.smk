@@ -2,7 +2,7 @@
 
 Needs the figures of the baseline, of every kept checkpoint and frozen graph of every run, and the galleries; makes
 results/report.md, results/report.html and the curves in results/report/. Of a network trained elsewhere the figures of
-its evaluation are enough for results/published/<name>/report.md and .html.
+its evaluation and its frozen graph, and its gallery, are enough for results/published/<name>/report.md and .html.
 """
 
 
@@ -13,13 +13,15 @@ rule write_report:
         checkpoints=of_runs(rules.train_model.output.side),
         code=code("report.py"),
         data=rules.convert_records.output.side,
-        deployed=deployed_graphs,
+        deployed=deployed_graphs([*config["runs"], *evaluated_networks()]),
         evaluations=of_runs(rules.evaluate_checkpoint.output.figures),
         frozen=of_runs(rules.infer_frozen_graph.output.figures),
+        frozen_elsewhere=of_networks(rules.infer_frozen_graph.output.figures),
         galleries=of_runs(rules.draw_gallery.output.side),
+        galleries_elsewhere=of_networks(rules.draw_gallery.output.side),
         histories=of_runs(rules.train_model.output.history),
         performance=measured_runs,
-        published=evaluated_networks,
+        published=of_networks("results/{run}/evaluation/epoch0.json"),
         weights=weights_sides(),
     output:
         curves=[
@@ -70,10 +72,10 @@ rule write_report:
             --evaluation {input.evaluations:q} \
             --checkpoint {input.checkpoints:q} \
             --history {input.histories:q} \
-            --frozen {input.frozen:q} \
+            --frozen {input.frozen:q} {input.frozen_elsewhere:q} \
             --deployed {input.deployed:q} \
             --performance {input.performance:q} \
-            --gallery {input.galleries:q} \
+            --gallery {input.galleries:q} {input.galleries_elsewhere:q} \
             --published {input.published:q} \
             --data {input.data:q} \
             --weights {input.weights:q} \
@@ -87,6 +89,9 @@ rule report_published:
     input:
         baseline=rules.evaluate_baseline.output.figures,
         code=code("report.py"),
+        deployed=lambda wildcards: deployed_graphs([wildcards.run])(wildcards),
+        frozen=rules.infer_frozen_graph.output.figures,
+        gallery=rules.draw_gallery.output.side,
         published="results/{run}/evaluation/epoch0.json",
     output:
         page="results/{run}/report.html",
@@ -113,6 +118,9 @@ rule report_published:
             --html {output.page:q} \
             --baseline {input.baseline:q} \
             --published {input.published:q} \
+            --frozen {input.frozen:q} \
+            --deployed {input.deployed:q} \
+            --gallery {input.gallery:q} \
             --settings {params.settings:q} \
             >{log:q} 2>&1
         """

@@ -8,10 +8,8 @@ Later files are laid over earlier ones. Needs the interpreter of Snakemake (.ven
 import os
 import sys
 
-import yaml
-
 import cli
-from densedepth import configuration
+from densedepth import configuration, provenance
 from densedepth.errors import PipelineError
 
 _SCHEMA = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "schemas", "config.schema.yaml")
@@ -27,26 +25,14 @@ def build_parser():
 def work(args):
     config = {}
     for path in args.files:
-        config = configuration.merge(config, _read(path))
-    found = configuration.problems(configuration.without_nulls(config), _read(args.schema))
+        config = configuration.merge(config, configuration.read(path))
+    config = configuration.without_nulls(config)
+    found = configuration.problems(config, configuration.read(args.schema)) or provenance.missing(config)
     for line in found:
         print(line, file=sys.stderr)
     if found:
         raise PipelineError("{} problems in {}".format(len(found), ", ".join(args.files)))
     print("the settings can be used")
-
-
-def _read(path):
-    try:
-        with open(path, encoding="utf-8") as stream:
-            content = yaml.safe_load(stream)
-    except OSError as error:
-        raise PipelineError("{}: {}".format(path, error.strerror)) from None
-    except yaml.YAMLError as error:
-        raise PipelineError("{}: not YAML ({})".format(path, " ".join(str(error).split()))) from None
-    if not isinstance(content, dict):
-        raise PipelineError("{}: not a mapping of keys to values".format(path))
-    return content
 
 
 def main(argv=None):

@@ -31,7 +31,9 @@ def build_parser():
 def work(args):
     with open_test_set(args.test_data) as test_set, inference.load(args.model_path) as predictor:
         if args.count > test_set.count:
-            raise PipelineError("--count {}: {} has {} images".format(args.count, args.test_data, test_set.count))
+            raise PipelineError(
+                "--count {} (report.gallery): {} has {} images".format(args.count, args.test_data, test_set.count)
+            )
         wanted = gallery.spread(args.count, test_set.count)
         if args.evaluation:
             wanted.update(gallery.extremes(files.read_json(args.evaluation)))

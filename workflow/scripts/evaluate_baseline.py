@@ -9,18 +9,26 @@ import sys
 
 import cli
 from densedepth import evaluation, files
+from densedepth.errors import PipelineError
 from densedepth.testset import open_test_set
 
 
 def build_parser():
     arguments = cli.parser(__doc__)
     arguments.add_argument("--test_data", default="./dataset/nyu_test.zip", help="the archive nyu_test.zip")
+    arguments.add_argument("--min_test", type=cli.positive_int, default=1, help="images that there must be")
     arguments.add_argument("--json", default="./results/baseline.json", help="file for the figures")
     return arguments
 
 
 def work(args):
     with open_test_set(args.test_data) as test_set:
+        if test_set.count < args.min_test:
+            raise PipelineError(
+                "{}: has {} images, where at least {} are needed (report.gallery)".format(
+                    args.test_data, test_set.count, args.min_test
+                )
+            )
         document = evaluation.evaluate_constant(test_set, progress=evaluation.Progress())
     files.write_json(args.json, document)
     print("constant depth {:.3f} m".format(document["source"]["depth_m"]))

@@ -23,6 +23,9 @@ def build_parser():
     arguments.add_argument(
         "--skip_bad", type=cli.whole_number, default=0, help="faulty pairs that may be left out; 0: stop at one"
     )
+    arguments.add_argument(
+        "--min_test", type=cli.positive_int, default=1, help="test pictures that must be left of --pictures"
+    )
     arguments.add_argument("--out", default="./dataset/nyu_test.zip", help="the archive")
     return arguments
 
@@ -31,7 +34,7 @@ def work(args):
     if bool(args.pictures) == bool(args.labeled) or bool(args.labeled) != bool(args.splits):
         raise PipelineError("give --pictures, or --labeled and --splits")
     if args.pictures:
-        count = pictures_test.write(args.pictures, args.out, args.skip_bad)
+        count = pictures_test.write(args.pictures, args.out, args.skip_bad, args.min_test)
     else:
         # The reader of HDF5 is not at hand where only pictures are packed.
         from densedepth import labeled

@@ -7,12 +7,49 @@ import math
 import re
 
 import jsonschema
+import yaml
+
+from .errors import PipelineError
 
 # Mappings whose keys are the user's own names: an overlay takes an entry away with null.
 _NAMED = ("runs", "downloads", "published", "predictions")
 
 # The archives that the pipeline draws itself.
 SAMPLE_FOLDER = "results/sample/"
+
+
+def read(path):
+    """The settings in the YAML or JSON file `path`.
+
+    Raises PipelineError for a file that holds no mapping, and for a key that stands twice in one.
+    """
+    try:
+        with open(path, encoding="utf-8") as stream:
+            content = json.load(stream) if str(path).endswith(".json") else yaml.load(stream, _Loader)
+    except OSError as error:
+        raise PipelineError("{}: {}".format(path, error.strerror)) from None
+    except (yaml.YAMLError, ValueError) as error:
+        raise PipelineError("{}: not YAML or JSON ({})".format(path, " ".join(str(error).split()))) from None
+    if not isinstance(content, dict):
+        raise PipelineError("{}: not a mapping of keys to values".format(path))
+    return content
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML in which no key stands twice in a mapping: the first, with all below it, would count for nothing."""
+
+    def construct_mapping(self, node, deep=False):
+        lines = {}
+        for key, _ in node.value:
+            name = (key.tag, key.value) if isinstance(key, yaml.ScalarNode) else id(key)
+            if name in lines and key.value != "<<":
+                raise PipelineError(
+                    "{}: {} stands in line {} and again in line {}; bring what is below it together".format(
+                        self.name, key.value, lines[name], key.start_mark.line + 1
+                    )
+                )
+            lines[name] = key.start_mark.line + 1
+        return super().construct_mapping(node, deep)
 
 
 def merge(base, overlay):
@@ -198,6 +235,18 @@ def _contradictions(config):
             found.append(
                 "{} = {}: must be one of {}".format(
                     _name(["predictions", name, "run"]), _show(entry["run"]), ", ".join(networks)
+                )
+            )
+        if "scale" in entry and not entry["scale"][0] < entry["scale"][1]:
+            found.append(
+                "{} = {}: the first, nearest depth must be smaller than the second".format(
+                    _name(["predictions", name, "scale"]), entry["scale"]
+                )
+            )
+        if "intrinsics" in entry and min(entry["intrinsics"][:2]) <= 0:
+            found.append(
+                "{} = {}: the focal lengths, the first two, must be above 0".format(
+                    _name(["predictions", name, "intrinsics"]), entry["intrinsics"]
                 )
             )
     if data["train_archive"] == data["test_archive"]:

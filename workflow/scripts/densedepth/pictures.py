@@ -74,6 +74,8 @@ def listed(size, metres_per_unit, max_depth, hole=0, table=None, rgb=None, depth
         "metres_per_unit": metres_per_unit,
         "max_depth_m": max_depth,
         "hole": hole,
+        "test_share": test_share,
+        "seed": seed,
         "rows": [{"row": number, "rgb": a, "depth": b, "split": split} for number, a, b, split in rows],
     }
 

@@ -6,16 +6,23 @@ from .pictures import TEST, Pictures
 from .pool import Progress
 
 
-def write(list_path, out, skip=0):
+def write(list_path, out, skip=0, least=1):
     """Write the test pairs of the list as the archive `out` (see `testset`); returns their number.
 
     Up to `skip` faulty pairs are left out, named on the way and listed in the archive's `pictures.json` under `skipped`
     as [{row, rgb, problem}], the form of the training records' side file; one more raises PipelineError with its row.
+    So do fewer than `least` pairs that can be used.
     """
     with Pictures(list_path, TEST) as source:
         rows = source.rows()
         # The number of images stands before them in the archive, so faults are looked for first.
         usable, skipped = _usable(source, rows, skip)
+        if len(usable) < least:
+            raise PipelineError(
+                "{}: {} of {} test pairs can be used, where at least {} are needed (report.gallery)".format(
+                    list_path, len(usable), len(rows), least
+                )
+            )
         progress = Progress(len(usable), "pairs")
 
         def pairs():

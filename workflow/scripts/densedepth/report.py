@@ -37,8 +37,8 @@ def _fill(page, findings, figures):
     nyu = data_kind(findings) == NYU
     if nyu:
         _field(page, findings, best)
+    _performance(page, findings)
     if findings.runs:
-        _performance(page, findings)
         _curves(page, findings, figures)
     _gallery(page, findings)
     if not nyu:
@@ -145,11 +145,12 @@ def _trained_here(page, runs):
 
 def _trained_elsewhere(page, imported):
     rows = []
-    for one in imported:
+    for run in imported:
+        one = run.last()
         model = one.get("source", "model", default=None)
         network = _network(model) if model else BLANK
         size = _size(one.get("source", "size", default=None))
-        rows.append((_imported_name(one), network, size, _runtime(one.get("runtime"))))
+        rows.append((run.label, network, size, _runtime(one.get("runtime"))))
     page.add_table(rows, ("network", "form", "input", "evaluated with"))
 
 
@@ -158,7 +159,9 @@ def _precision(page, findings, best):
     comparable = data_kind(findings) == NYU
     rows = _published_rows() if comparable else []
     rows.append(("constant median depth",) + _scores(findings.baseline))
-    rows += [(name,) + _scores(evaluation) for name, evaluation in _elsewhere(findings)]
+    for run in findings.imported:
+        rows.append((run.label,) + _scores(run.last()))
+        rows += [("{}, {}".format(run.label, name),) + _scores(graph) for name, graph in run.graphs()]
     for run in findings.runs:
         for epoch, evaluation in sorted(run.evaluations.items()):
             row = ("{}, epoch {}".format(run.name, epoch),) + _scores(evaluation)
@@ -216,7 +219,7 @@ def _last_of_runs(findings):
 
 def _elsewhere(findings):
     """[(name, evaluation)] of the networks trained elsewhere."""
-    return [(_imported_name(one), one) for one in findings.imported]
+    return [(run.label, run.last()) for run in findings.imported]
 
 
 def _other_protocols(page, findings):
@@ -231,11 +234,6 @@ def _other_protocols(page, findings):
         titles = tuple(m.title + (" ↑" if m.higher_is_better else " ↓") for m in metrics)
         page.add("The table above is by the protocol `port`. The same predictions by others (`docs/metrics.md`):")
         page.add_table(rows, ("checkpoint", "protocol") + titles, numbers=titles)
-
-
-def _imported_name(document):
-    """What a network trained elsewhere is called: the folder after `published` in the path of its checkpoint."""
-    return "{} (trained elsewhere)".format(document.get("source", "path").split("published/")[-1].split("/")[0])
 
 
 def _extremes(page, findings):
@@ -308,7 +306,8 @@ def _verdicts(page, findings):
                 "reached" if margin >= published.BASELINE_MARGIN else "not reached",
             )
         )
-    rows += [_frozen_check(run) for run in findings.runs if _frozen_epoch(run) in run.evaluations]
+    networks = findings.imported + findings.runs
+    rows += [_frozen_check(run) for run in networks if _frozen_epoch(run) in run.evaluations]
     page.add_table(rows, ("check", "value", "wanted", "verdict"), numbers=("value",))
 
 
@@ -368,7 +367,9 @@ def _frozen_check(run):
         for m in published.METRICS
     )
     return (
-        "{}: frozen graph against its checkpoint of epoch {}, largest difference".format(run.name, epoch),
+        "{}: frozen graph against its checkpoint{}, largest difference".format(
+            run.label, "" if run.elsewhere else " of epoch {}".format(epoch)
+        ),
         "{:.1e}".format(apart),
         "at most {:.0e}{}".format(tolerance, " (folded)" if folded else ""),
         "equal" if apart <= tolerance else "not equal",
@@ -376,7 +377,15 @@ def _frozen_check(run):
 
 
 def _performance(page, findings):
-    page.add("## Performance")
+    networks = findings.imported + findings.runs
+    if findings.runs or any(run.graphs() for run in networks):
+        page.add("## Performance")
+    if findings.runs:
+        _training_speeds(page, findings)
+    _inference(page, networks)
+
+
+def _training_speeds(page, findings):
     rows = [
         (
             speed.name,
@@ -408,12 +417,11 @@ def _performance(page, findings):
             steps = _last_checkpoint(run).get("global_step")
             page.add("Loss scaling left out {} of the {} steps of run {}.".format(skipped, steps, run.name))
     _measured(page, [run for run in findings.runs if run.speed is not None])
-    _inference(page, findings.runs)
 
 
 def _inference(page, runs):
     """The speed of the graphs that were made of the runs."""
-    rows = [(run.name, name) + _speed(graph) for run in runs for name, graph in run.graphs()]
+    rows = [(run.label, name) + _speed(graph) for run in runs for name, graph in run.graphs()]
     if not rows:
         return
     columns = ("inference", "graph", "device", "input", "batch", "forward passes", "ms/image", "p50", "p90", "p99")
@@ -523,13 +531,14 @@ def _curves(page, findings, figures):
 
 
 def _gallery(page, findings):
-    runs = [run for run in findings.runs if run.scenes]
+    runs = [run for run in findings.imported + findings.runs if run.scenes]
     if not runs:
         return
     page.add("## Gallery")
     page.add("Test images the network has not seen in training: input, true depth, predicted depth, error.")
     for run in runs:
-        page.add("### Run {}, the frozen graph{}", run.name, "" if run.frozen is None else _of_epoch(run.frozen))
+        epoch = "" if run.elsewhere or run.frozen is None else _of_epoch(run.frozen)
+        page.add("### {}{}, the frozen graph{}", "" if run.elsewhere else "Run ", run.label, epoch)
         for picture, data, scene in run.scenes:
             caption = "Test image {}: rms {:.3f} m, delta1 {:.3f}".format(scene["index"], scene["rms"], scene["delta1"])
             place = os.path.splitext(os.path.basename(picture))[0]
@@ -558,7 +567,9 @@ def _versions(page, findings):
         uses += [("training of " + run.name, side) for _, side in sorted(run.checkpoints.items())]
         uses += [("evaluation of " + run.name, evaluation) for _, evaluation in sorted(run.evaluations.items())]
         uses += [("{} of {}".format(name, run.name), graph) for name, graph in run.graphs()]
-    uses += [("evaluation of " + name, one) for name, one in _elsewhere(findings)]
+    for run in findings.imported:
+        uses.append(("evaluation of " + run.label, run.last()))
+        uses += [("{} of {}".format(name, run.label), graph) for name, graph in run.graphs()]
     groups = {}
     for use, document in uses:
         groups.setdefault(json.dumps(document.get("runtime"), sort_keys=True), []).append(use)
@@ -586,8 +597,9 @@ def _checksums(page, findings):
     _left_out(page, "test", findings.baseline.get("test_data", "skipped", default=[]))
     if findings.runs:
         _checkpoints(page, findings)
-    graphs = [graph for run in findings.runs for _, graph in run.graphs()]
-    for title, found in (("graph", graphs), ("network trained elsewhere", findings.imported)):
+    graphs = [graph for run in findings.imported + findings.runs for _, graph in run.graphs()]
+    imported = [run.last() for run in findings.imported]
+    for title, found in (("graph", graphs), ("network trained elsewhere", imported)):
         rows = [("`{}`".format(d.get("source", "path")), "`{}`".format(d.get("source", "sha256"))) for d in found]
         if rows:
             page.add_table(rows, (title, "SHA-256"))

@@ -56,10 +56,17 @@ class Document:
         return _finite(self.path, ".".join(keys), self.get(*keys))
 
 
+# What the name of a network trained elsewhere begins with.
+_ELSEWHERE = "published/"
+
+
 class Run:
     """The files of one run. checkpoints, evaluations: {epoch: Document}; history: DataFrame, maybe empty;
     frozen, speed (as measured by itself): Document or None; deployed: {kind in DEPLOYED: Document}; scenes: [(path of
-    the picture, path of the data, scene as in gallery.json)]."""
+    the picture, path of the data, scene as in gallery.json)].
+
+    A network trained elsewhere is one too, without checkpoints, history and speed, and with a single evaluation.
+    """
 
     def __init__(self, name):
         self.name = name
@@ -70,6 +77,20 @@ class Run:
         self.deployed = {}
         self.speed = None
         self.scenes = []
+
+    @property
+    def elsewhere(self):
+        """Whether this is a network trained elsewhere."""
+        return self.name.startswith(_ELSEWHERE)
+
+    @property
+    def label(self):
+        """What the report calls it."""
+        return "{} (trained elsewhere)".format(self.name[len(_ELSEWHERE) :]) if self.elsewhere else self.name
+
+    def last(self):
+        """The evaluation of the last epoch."""
+        return self.evaluations[max(self.evaluations)]
 
     def graphs(self):
         """[(what it is called, its evaluation)] of the frozen graph and of what it became for other runtimes."""
@@ -86,7 +107,7 @@ class Run:
 
 
 # runs: [Run] in natural order of their names. baseline: Document. data: Document, None without runs. weights:
-# [Document]. settings: dict. imported: [Document], evaluations of networks trained elsewhere.
+# [Document]. settings: dict. imported: [Run], networks trained elsewhere.
 Findings = collections.namedtuple("Findings", "runs baseline data weights settings imported")
 
 
@@ -119,7 +140,7 @@ def gather(
     for path in checkpoints:
         document = _read(path)
         _once(run(path).checkpoints, document.get("epoch"), document)
-    for path in evaluations:
+    for path in list(evaluations) + list(imported):
         document = _evaluation(path)
         _once(run(path).evaluations, document.get("source", "epoch"), document)
     for path in frozen:
@@ -136,31 +157,35 @@ def gather(
         run(paths[0]).history = _history(paths)
         _check_history(runs[name], paths)
 
-    if runs and data is None:
+    found = [runs[name] for name in sorted(runs, key=natural)]
+    trained = [one for one in found if not one.elsewhere]
+    if trained and data is None:
         raise PipelineError("--data: missing; runs are reported with their training records")
     findings = Findings(
-        runs=[runs[name] for name in sorted(runs, key=natural)],
+        runs=trained,
         baseline=_evaluation(baseline),
-        data=_read(data) if runs else None,
+        data=_read(data) if trained else None,
         weights=[Document(path, files.read_json(path)) for path in sorted(weights)],
         settings=_settings(settings),
-        imported=[_evaluation(path) for path in sorted(imported)],
+        imported=[one for one in found if one.elsewhere],
     )
     if not findings.runs and not findings.imported:
         raise PipelineError("nothing to report: no evaluation of a run, and none of a network trained elsewhere")
-    for one in findings.runs:
+    for one in found:
         _check_run(one)
     _check_protocols(findings)
     return findings
 
 
 def run_name(path):
-    """The run a file belongs to: the folder after the last `results` in its path."""
+    """The run a file belongs to: the folder after the last `results` in its path, or that and the one below for a
+    network trained elsewhere."""
     parts = os.path.normpath(path).split(os.sep)
     places = [i for i, part in enumerate(parts[:-2]) if part == "results"]
     if not places:
         raise PipelineError("{}: is of no known run; the path must go through results/<run>/".format(path))
-    return parts[places[-1] + 1]
+    name = parts[places[-1] + 1]
+    return name if name + "/" != _ELSEWHERE else _ELSEWHERE + parts[places[-1] + 2]
 
 
 def natural(text):
@@ -287,6 +312,8 @@ def _check_run(run):
         raise PipelineError(
             "run {}: has no evaluation among the files given; add it or leave the run out".format(run.name)
         )
+    if run.elsewhere:
+        return
     for epoch, evaluation in sorted(run.evaluations.items()):
         checkpoint = run.checkpoints.get(epoch)
         if checkpoint is None:
@@ -320,8 +347,8 @@ def _same_step(evaluation, checkpoint):
 
 
 def _check_protocols(findings):
-    baseline, documents = findings.baseline, list(findings.imported)
-    for run in findings.runs:
+    baseline, documents = findings.baseline, []
+    for run in findings.runs + findings.imported:
         documents += list(run.evaluations.values()) + [graph for _, graph in run.graphs()]
     for document in documents:
         for keys in _COMMON:

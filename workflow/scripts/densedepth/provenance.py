@@ -1,0 +1,122 @@
+"""Whether what the settings start from is there, or else what was made from just that.
+
+Snakemake finds no fault with a missing source where a file that was made from it exists, whatever it was made from: a
+mistyped path would bring the results of before as those of the settings of now.
+"""
+
+import os
+import re
+
+from . import files
+from .configuration import picture_inputs
+from .errors import PipelineError
+
+# Where rules make files; that these have what they need, Snakemake sees.
+_MADE = "results" + os.sep
+
+_REBUILT = os.path.join("results", "data", "nyu_test.zip")
+_REBUILT_FROM = ("dataset/nyu_depth_v2_labeled.mat", "dataset/splits.mat")
+
+
+def missing(config):
+    """Lines such as `config: data.train_archive = dataset/x.zip: no such file; ...`; none where all is there.
+
+    A source that is not there is no fault where an address for it is given, and where its first result is there and
+    says that it was made from this source with these settings.
+    """
+    found = _pictures(config) if picture_inputs(config["data"]) else _archives(config)
+    for index, path in enumerate(config["data"]["examples"]):
+        if not _can_be_had(config, path):
+            found.append(_line("data.examples[{}]".format(index), path, "give pictures that are there, or []"))
+    return found + _weights(config) + _networks(config)
+
+
+def pictures_facts(data, seed):
+    """What a list of one's own pictures must say of itself to have been made by the settings `data` and `seed`."""
+    pictures = data["pictures"]
+    return {
+        "source": picture_inputs(data),
+        "size": [data["height"], data["width"]],
+        "metres_per_unit": pictures["metres_per_unit"],
+        "max_depth_m": pictures["max_depth"],
+        "hole": pictures["hole"],
+        "test_share": pictures["test_share"],
+        "seed": seed,
+    }
+
+
+def _pictures(config):
+    data = config["data"]
+    if _says("results/data/pictures.json", pictures_facts(data, config["seed"])):
+        return []
+    return [
+        _line("data.pictures." + key, path, "is the path right, the disk mounted?")
+        for key, path in data["pictures"].items()
+        if key in ("csv", "rgb", "depth") and path and not os.path.exists(path)
+    ]
+
+
+def _archives(config):
+    train, test = config["data"]["train_archive"], config["data"]["test_archive"]
+    advice = "put it there, or give addresses under downloads"
+    found = []
+    converted = {"archive": {"path": train}, "seed": config["seed"]}
+    if not _can_be_had(config, train) and not _says("results/data/nyu_train.json", converted):
+        found.append(_line("data.train_archive", train, advice))
+    if _says("results/baseline.json", {"test_data": {"path": test}}):
+        return found
+    if not _can_be_had(config, test):
+        found.append(_line("data.test_archive", test, advice))
+    if os.path.normpath(test) == _REBUILT and not os.path.exists(test):
+        words = "it is rebuilt from {}, which is not there; put it there, or add config/nyu_more.yaml for its address"
+        lost = [path for path in _REBUILT_FROM if not _can_be_had(config, path)]
+        found += ["config: data.test_archive = {}: {}".format(test, words.format(path)) for path in lost]
+    return found
+
+
+def _weights(config):
+    name = config["train"]["weights"]
+    used = [run.get("weights", name) for run in config["runs"].values()]
+    if not name.endswith(".h5") or name not in used or _can_be_had(config, name):
+        return []
+    side = "results/weights/{}/weights.json".format(config["model"]["encoder"])
+    if _says(side, {"source": {"path": name}}):
+        return []
+    return [_line("train.weights", name, "put it there, give addresses under downloads, or leave it empty")]
+
+
+def _networks(config):
+    """Networks trained elsewhere of which there is an import, of another file. Others are not for all targets."""
+    found = []
+    for name, entry in sorted(config["published"].items()):
+        path = entry["file"] if isinstance(entry, dict) else entry
+        side = "results/published/{}/checkpoints/epoch0/model.json".format(name)
+        # A checkpoint is known by its file of values.
+        values = re.sub(r"\.index$", ".data-00000-of-00001", path)
+        if os.path.exists(side) and not _can_be_had(config, path) and not _says(side, {"weights": {"path": values}}):
+            found.append(_line("published." + name, path, "what was imported is another file"))
+    return found
+
+
+def _can_be_had(config, path):
+    """Whether the file is there, or a rule can fetch or make it."""
+    path = os.path.normpath(path)
+    return os.path.exists(path) or path in config["downloads"] or path.startswith(_MADE)
+
+
+def _says(path, facts):
+    """Whether the JSON file `path` is there and holds the `facts`."""
+    try:
+        return _holds(files.read_json(path), facts)
+    except PipelineError:
+        return False
+
+
+def _holds(found, wanted):
+    if not isinstance(wanted, dict):
+        return found == wanted
+    return isinstance(found, dict) and all(_holds(found.get(key), value) for key, value in wanted.items())
+
+
+def _line(key, path, advice):
+    return "config: {} = {}: no such file or folder; {}".format(key, path, advice)
