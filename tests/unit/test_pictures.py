@@ -392,6 +392,23 @@ def test_records_hold_sixteen_bits_and_their_unit(camera, tmp_path):
         assert dataset.has_holes(index)
 
 
+@pytest.mark.parametrize("changed", ["4.jpg", "4.png"])
+def test_shards_whose_pictures_were_changed_are_written_again(camera, tmp_path, capsys, changed):
+    # Seed 0 puts 0.jpg into the last of three shards, 4.jpg into the first.
+    whole = (tmp_path / "0.jpg").read_bytes()
+    (tmp_path / "0.jpg").write_bytes(b"")
+    out = str(tmp_path / "out" / "x.tfrecords")
+    assert "row 1, " in refusal(conversion.convert, camera, out, shards=3)
+    (tmp_path / "0.jpg").write_bytes(whole)
+    other = rgb(seed=9) if changed == "4.jpg" else np.full(SIZE, 7000, np.uint16)
+    save(tmp_path / changed, other)
+    os.utime(str(tmp_path / changed), (1, 1))
+    capsys.readouterr()
+    side = conversion.convert(camera, out, shards=3)
+    assert "; 1 shards are there from an interrupted call" in capsys.readouterr().out
+    assert side["sha256"] == conversion.convert(camera, str(tmp_path / "clean" / "x.tfrecords"), shards=3)["sha256"]
+
+
 def test_the_test_archive_declares_holes_and_greatest_depth_and_what_was_left_out(camera, tmp_path, capsys):
     out = str(tmp_path / "test.zip")
     assert "row 4, " in refusal(pictures_test.write, camera, out)

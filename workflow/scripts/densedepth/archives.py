@@ -16,6 +16,7 @@ import zlib
 import numpy
 from PIL import Image
 
+from . import files
 from .errors import PipelineError
 
 TRAIN_CSV = "data/nyu2_train.csv"
@@ -163,6 +164,10 @@ class Archive:
         for name, size, crc in sorted((info.filename, info.file_size, info.CRC) for info in self._zip.infolist()):
             digest.update("{}\n{} {:08x}\n".format(name, size, crc).encode("utf-8", "surrogatepass"))
         return {"members_sha256": digest.hexdigest()}
+
+    def state(self, rows):
+        """Text that differs once the archive was changed."""
+        return files.state([self.path])
 
     def pair(self, row, check=False):
         """(JPEG bytes, PNG bytes, (height, width)) of `row`, checked by the headers; with `check` by all pixels.

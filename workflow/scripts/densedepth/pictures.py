@@ -295,6 +295,10 @@ class Pictures:
         """What tells this list from another, as JSON: its checksum."""
         return {"sha256": files.sha256(self.path)}
 
+    def state(self, rows):
+        """Text that differs once the list, or a file of one of `rows`, was changed."""
+        return files.state([self.path] + [path for row in rows for path in (row.rgb, row.depth)])
+
     def pair(self, row, check=True):
         """(JPEG or PNG bytes, PNG bytes, (height, width)) of `row`, of the size of the list.
 
