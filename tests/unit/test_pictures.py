@@ -245,6 +245,18 @@ def test_a_file_without_partner_is_named(tmp_path):
     assert "2.jpg has no partner of the same name in" in refusal(pictures.listed, SIZE, **options)
 
 
+@pytest.mark.parametrize("name", [b"caf\xe9.jpg", b"caf\xe9/1.jpg"])
+def test_a_name_that_is_not_utf8_is_refused(tmp_path, name):
+    options = folders(tmp_path, ["1", "2"])
+    path = os.path.join(os.fsencode(options["rgb"]), name)
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    os.rename(os.path.join(options["rgb"], "2.jpg"), path)
+    shown = os.path.join(options["rgb"], name.decode("ascii", "backslashreplace"))
+    assert refusal(pictures.listed, SIZE, **options) == (
+        shown + ": a name that is not UTF-8; rename the file or folder"
+    )
+
+
 # Pixels
 
 

@@ -224,6 +224,7 @@ def _by_name(folder, suffixes):
         stem, suffix = os.path.splitext(path)
         if suffix.lower() not in suffixes or os.path.basename(path).startswith("."):
             continue
+        _check_name(path)
         key = os.path.relpath(stem, folder).replace(os.sep, "/")
         if key in found:
             raise PipelineError("{}: {} and {} have one name; remove one".format(folder, found[key], path))
@@ -231,6 +232,14 @@ def _by_name(folder, suffixes):
     if not found:
         raise PipelineError("{}: has no file that ends in {}".format(folder, ", ".join(suffixes)))
     return found
+
+
+def _check_name(path):
+    try:
+        path.encode("utf-8")
+    except UnicodeEncodeError:
+        shown = os.fsencode(path).decode("utf-8", "backslashreplace")
+        raise PipelineError("{}: a name that is not UTF-8; rename the file or folder".format(shown)) from None
 
 
 def _files_below(folder, above=()):
