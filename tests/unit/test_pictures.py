@@ -95,7 +95,10 @@ def test_a_drawn_split_is_by_seed(tmp_path):
     "rows, words",
     [
         (["a.png"], "row 1: 'a.png' is not `rgb file,depth file`"),
+        (["a.png;b.png", "c.png;d.png"], "row 1: 'a.png;b.png' is not .*; fields must be parted by commas"),
+        (["a.png\tb.png\ttrain"], "row 1: .* is not .*; fields must be parted by commas"),
         (["image,depth"], "row 1: .*image does not end in .*; a header must be `rgb,depth`"),
+        (["image,depth,split", "b.PNG,b.png,train"], "row 1: .*image does .*; a header must .* or `rgb,depth,split`"),
         (["a.png,b.png", "c.png,d.png"], "none of its pictures is there, such as .*a.png; paths start from"),
         (["b.PNG,b.png,train", "b.PNG,c.png,test"], "row 2: .*b.PNG is for test, and in row 1 for train"),
         (["a.png,b.png,dev"], "row 1: split 'dev' is neither train nor test"),
@@ -110,6 +113,20 @@ def test_a_drawn_split_is_by_seed(tmp_path):
 def test_a_wrong_csv(tmp_path, rows, words):
     with pytest.raises(PipelineError, match=words):
         listed(tmp_path, rows)
+
+
+@pytest.mark.parametrize("coding, name", [("utf-16", "b"), ("latin-1", "caf\xe9")])
+def test_a_csv_that_is_not_utf8(tmp_path, coding, name):
+    (tmp_path / "pairs.csv").write_bytes("{}.png,b.npy,train\n".format(name).encode(coding))
+    message = refusal(pictures.listed, SIZE, 1, 10, table=str(tmp_path / "pairs.csv"))
+    assert message == str(tmp_path / "pairs.csv") + (
+        ': is not text in UTF-8; save it as UTF-8 (a spreadsheet calls it "CSV UTF-8")'
+    )
+
+
+def test_a_csv_that_cannot_be_read(tmp_path):
+    message = refusal(pictures.listed, SIZE, 1, 10, table=str(tmp_path))
+    assert message == "{}: cannot be read (Is a directory)".format(tmp_path)
 
 
 def test_every_faulty_row_of_a_csv_is_named(tmp_path, capsys):
@@ -237,6 +254,18 @@ def test_one_folder_linked_as_train_and_as_test_is_a_leak(tmp_path):
     for kind in ("rgb", "depth"):
         (tmp_path / kind / "test").symlink_to("train")
     assert "test/1.jpg is for test, and in row 2 for train as " in refusal(pictures.listed, SIZE, **options)
+
+
+def test_pictures_and_depths_in_one_folder(tmp_path):
+    save(tmp_path / "s" / "0.jpg", rgb())
+    save(tmp_path / "s" / "0.png", metres().astype(np.uint16))
+    (tmp_path / "link").symlink_to("s")
+    for depth in ("s", "link"):
+        message = refusal(pictures.listed, SIZE, 1, 10, rgb=str(tmp_path / "s"), depth=str(tmp_path / depth))
+        assert message == "{}: rgb and depth lie in one folder; give two folders, or a csv".format(tmp_path / "s")
+    message = refusal(pictures.listed, SIZE, 1, 10, rgb=str(tmp_path), depth=str(tmp_path / "s"))
+    assert "0.jpg and {} have one name; ".format(tmp_path / "link" / "0.png") in message
+    assert message.endswith("where they are picture and depth in one folder, give two folders or a csv")
 
 
 def test_a_file_without_partner_is_named(tmp_path):

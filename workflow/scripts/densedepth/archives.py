@@ -6,6 +6,7 @@ data/nyu2_train/<scene>_out/1.png   640x480 PNG, 8 bit, one channel, metres = va
 """
 
 import collections
+import errno
 import hashlib
 import io
 import os
@@ -39,6 +40,9 @@ def open_zip(path):
     try:
         return zipfile.ZipFile(path)
     except DAMAGE + (ValueError,) as error:
+        # A directory that should begin before the file does is an invalid argument to the system.
+        if getattr(error, "errno", None) not in (None, errno.EINVAL):
+            raise PipelineError("{}: cannot be read ({})".format(path, error.strerror)) from None
         raise PipelineError(
             "{}: truncated, or not a zip file ({}; {} bytes); get the archive again".format(
                 path, error, os.path.getsize(path)

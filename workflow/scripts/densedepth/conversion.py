@@ -97,7 +97,9 @@ def _source(source_path, shards, seed, skip):
     rows = source.rows(check_members=not skip)
     if shards > len(rows):
         raise PipelineError(
-            "{} shards for the {} pairs of {}; at most one a pair".format(shards, len(rows), source_path)
+            "{} shards for the {} pairs of {}; at most one a pair: lower --shards (data.shards)".format(
+                shards, len(rows), source_path
+            )
         )
     order = numpy.random.RandomState(seed).permutation(len(rows))
     parts = [[rows[i] for i in part] for part in numpy.array_split(order, shards)]

@@ -119,8 +119,12 @@ def _csv_rows(table):
     try:
         with open(table, encoding="utf-8-sig", newline="") as stream:
             lines = [[field.strip() for field in line] for line in csv.reader(stream)]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise PipelineError("{}: cannot be read as a csv in UTF-8 ({})".format(table, _words(error))) from None
+    except UnicodeDecodeError:
+        raise PipelineError(
+            '{}: is not text in UTF-8; save it as UTF-8 (a spreadsheet calls it "CSV UTF-8")'.format(table)
+        ) from None
+    except (OSError, csv.Error) as error:
+        raise PipelineError("{}: cannot be read ({})".format(table, _words(error))) from None
     rows, faults = [], []
     for number, fields in enumerate(lines, 1):
         if not any(fields) or (number == 1 and [field.lower() for field in fields[:2]] == ["rgb", "depth"]):
@@ -149,16 +153,17 @@ def _csv_row(table, number, fields):
     """(number, picture, depth, split or None) of a line of the csv."""
     where = "{}: row {}".format(table, number)
     if len(fields) not in (2, 3) or not all(fields):
+        parted = len(fields) == 1 and (";" in fields[0] or "\t" in fields[0])
         raise PipelineError(
-            "{}: {!r} is not `rgb file,depth file` or `rgb file,depth file,train|test`".format(
-                where, ",".join(fields)[:80]
+            "{}: {!r} is not `rgb file,depth file` or `rgb file,depth file,train|test`{}".format(
+                where, ",".join(fields)[:80], "; fields must be parted by commas" if parted else ""
             )
         )
-    if len(fields) == 3 and fields[2] not in (TRAIN, TEST):
-        raise PipelineError("{}: split {!r} is neither train nor test".format(where, fields[2]))
     rgb, depth = (os.path.join(os.path.dirname(table), name) for name in fields[:2])
     _check_suffix(rgb, RGB_SUFFIXES, where)
     _check_suffix(depth, DEPTH_SUFFIXES, where)
+    if len(fields) == 3 and fields[2] not in (TRAIN, TEST):
+        raise PipelineError("{}: split {!r} is neither train nor test".format(where, fields[2]))
     return number, rgb, depth, fields[2] if len(fields) == 3 else None
 
 
@@ -174,11 +179,13 @@ def _refuse(faults):
 
 def _check_suffix(path, suffixes, where):
     if not path.lower().endswith(suffixes):
-        header = "; a header must be `rgb,depth`" if where.endswith("row 1") else ""
+        header = "; a header must be `rgb,depth` or `rgb,depth,split`" if where.endswith("row 1") else ""
         raise PipelineError("{}: {} does not end in {}{}".format(where, path, ", ".join(suffixes), header))
 
 
 def _folder_rows(rgb, depth):
+    if os.path.realpath(rgb) == os.path.realpath(depth):
+        raise PipelineError("{}: rgb and depth lie in one folder; give two folders, or a csv".format(rgb))
     pictures, depths = _by_name(rgb, RGB_SUFFIXES), _by_name(depth, DEPTH_SUFFIXES)
     for here, there, folder, other in ((pictures, depths, rgb, depth), (depths, pictures, depth, rgb)):
         alone = sorted(set(here) - set(there))
@@ -227,7 +234,10 @@ def _by_name(folder, suffixes):
         _check_name(path)
         key = os.path.relpath(stem, folder).replace(os.sep, "/")
         if key in found:
-            raise PipelineError("{}: {} and {} have one name; remove one".format(folder, found[key], path))
+            raise PipelineError(
+                "{}: {} and {} have one name; rename one, or, where they are picture and depth in one folder, give two "
+                "folders or a csv".format(folder, found[key], path)
+            )
         found[key] = path
     if not found:
         raise PipelineError("{}: has no file that ends in {}".format(folder, ", ".join(suffixes)))
