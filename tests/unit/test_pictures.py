@@ -565,7 +565,7 @@ def test_pairs_of_another_size_are_named_as_the_conversion_stops_at_them(tmp_pat
     assert "2 of them cannot be left out" in check.verdict(result, 9)
     assert "images of more than one size" in refusal(conversion.convert, path, str(tmp_path / "x.tfrecords"), skip=9)
     check.draw(str(tmp_path / "sheet.png"), path, result)
-    assert check.doubt(result) is None and "max_depth" not in check.depth_text(result)
+    assert check.doubts(result) == [] and "max_depth" not in check.depth_text(result)
 
 
 def test_an_archive_without_a_row_that_can_be_used(tmp_path):
@@ -599,11 +599,11 @@ def test_a_faulty_test_archive_fails_the_check_whatever_may_be_skipped(tmp_path,
 
 def test_depth_far_below_or_beyond_the_greatest_is_doubted(camera):
     result = check.check(camera)
-    assert check.doubt(result) is None
+    assert check.doubts(result) == []
     assert "median 3." in check.depth_text(result)
     assert check.depth_text(result).endswith("25.0% unknown (0.0% beyond max_depth)")
     result.update(nearest_m=0.01, greatest_m=0.06, median_m=0.03)
-    assert "no depth beyond 0.06 m, where up to 10 m are expected" in check.doubt(result)
+    assert "no depth beyond 0.06 m, where up to 10 m are expected" in check.doubts(result)[0]
 
 
 @pytest.mark.parametrize("share, doubted", [(0.25, False), (0.75, True)])
@@ -619,6 +619,27 @@ def test_depth_that_is_mostly_beyond_the_greatest_is_doubted(tmp_path, share, do
     result = check.check(path)
     assert result["beyond_max_depth"] == pytest.approx(0.75 * share)
     assert result["holes"] == pytest.approx(0.25 + 0.75 * share)
-    found = check.doubt(result)
-    assert (found is not None) == doubted
-    assert not doubted or "more depth is at max_depth (10 m) or beyond than below it" in found
+    found = check.doubts(result)
+    assert len(found) == doubted
+    assert not doubted or "more depth is at max_depth (10 m) or beyond than below it" in found[0]
+
+
+def black(number):
+    stream = io.BytesIO()
+    Image.fromarray(np.zeros(SIZE, np.uint8)).save(stream, "PNG")
+    return {"data/a/{}.png".format(number): stream.getvalue()}
+
+
+def test_pairs_without_any_depth_are_doubted(tmp_path, capsys):
+    rows = [row(number) for number in range(8)]
+    path = archive(tmp_path / "a.zip", rows, (SIZE,) * 8, black(1))
+    assert check.doubts(check.check(path)) == [
+        "warning: the depth of 1 of 8 pairs is 0 throughout: row 2, data/a/1.jpg"
+    ]
+    changes = {name: data for number in range(7) for name, data in black(number).items()}
+    (words,) = check.doubts(check.check(archive(tmp_path / "b.zip", rows, (SIZE,) * 8, changes)))
+    assert "of 7 of 8 pairs" in words and words.endswith("; row 5, data/a/4.jpg; ...")
+    path = archive(tmp_path / "c.zip", [row(0)], (SIZE,), black(0))
+    flags = ["--sheet", str(tmp_path / "s.png"), "--faults", str(tmp_path / "f.csv")]
+    assert check_data.main(["--input_dir", path] + flags) == 0
+    assert "warning: no pair has any depth: all 1 depth images are 0 throughout" in capsys.readouterr().out

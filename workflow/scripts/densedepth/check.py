@@ -20,14 +20,17 @@ SAMPLES = 12
 # Pairs a task: few enough to share the work.
 _CHUNK = 500
 
+# Pairs that a warning names.
+_NAMED = 5
+
 
 def check(source_path, test_path=None, workers=1):
     """Read all pairs of the source (see `sources.open_source`) and all images of the test archive `test_path`.
 
-    Returns {format, source, pairs, faults: [{row, rgb, problem, split, skippable}], sizes: {size: pairs}, test_images}
-    and what `_depth_figures` tells. `row` counts the lines of the csv; it is 0 for a fault of the whole test archive.
-    `skippable` is whether `data.skip_bad` can leave the row out: it cannot where the row names no pair, nor where a
-    pair is of another size than most.
+    Returns {format, source, pairs, faults: [{row, rgb, problem, split, skippable}], sizes: {size: pairs}, test_images,
+    empty: ["row, picture" of each pair whose depth is 0 throughout]} and what `_depth_figures` tells. `row` counts the
+    lines of the csv; it is 0 for a fault of the whole test archive. `skippable` is whether `data.skip_bad` can leave
+    the row out: it cannot where the row names no pair, nor where a pair is of another size than most.
     """
     tasks, malformed, farthest = _tasks(source_path)
     _tell(malformed)
@@ -47,6 +50,7 @@ def check(source_path, test_path=None, workers=1):
         "test_images": 0,
         "faults": malformed + [fault for part in found for fault in part["faults"]] + odd,
         "sizes": {size: len(rows) for size, rows in sizes.items()},
+        "empty": [words for part in found for words in part["empty"]],
     }
     if test_path:
         result["test_images"], problem = _test_archive(test_path)
@@ -94,7 +98,7 @@ def _look(task, tick):
     source_path, split, rows, farthest = task
     source = kept_open(source_path, split)
     found = {"histogram": np.zeros(BINS, np.int64), "pixels": 0, "beyond": 0, "nearest": np.inf, "greatest": 0.0}
-    found.update(sizes={}, faults=[])
+    found.update(sizes={}, faults=[], empty=[])
     for row in rows:
         try:
             _, depth, beyond = source.look(row)
@@ -104,8 +108,14 @@ def _look(task, tick):
         else:
             found["sizes"].setdefault(size_text(depth.shape), []).append((row.number, row.rgb))
             _count(found, depth, beyond, farthest)
+            if not depth.any():
+                found["empty"].append(_named(row))
         tick(1)
     return found
+
+
+def _named(row):
+    return "row {}, {}".format(row.number, row.rgb)
 
 
 def _count(found, depth, beyond, farthest):
@@ -213,7 +223,12 @@ def depth_text(result):
     return words.format(**result)
 
 
-def doubt(result):
+def doubts(result):
+    """What looks wrong though it can be read, as a list of warnings."""
+    return [words for words in (_unit_doubt(result), _empty_doubt(result)) if words]
+
+
+def _unit_doubt(result):
     """What looks like a wrong unit, in words, or None."""
     if "median_m" not in result:
         return None
@@ -228,6 +243,19 @@ def doubt(result):
             "max_depth and hole right?"
         )
     return words and words.format(**result)
+
+
+def _empty_doubt(result):
+    count, read = len(result["empty"]), sum(result["sizes"].values())
+    if not count:
+        return None
+    if count == read:
+        return "warning: no pair has any depth: all {} depth images are 0 throughout".format(count)
+    return "warning: the depth of {} of {} pairs is 0 throughout: {}".format(count, read, _some(result["empty"]))
+
+
+def _some(names):
+    return "; ".join(names[:_NAMED]) + ("; ..." if len(names) > _NAMED else "")
 
 
 def draw(path, source_path, result):
