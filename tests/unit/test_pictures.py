@@ -137,17 +137,25 @@ def test_every_faulty_row_of_a_csv_is_named(tmp_path, capsys):
     assert [line.split(": ")[1] for line in lines] == ["row 2", "row 3", "row 4"]
 
 
-@pytest.mark.parametrize("other", ["./b.PNG", "x/../b.PNG", "link.png", "linked/b.PNG"])
+@pytest.mark.parametrize("other", ["./b.PNG", "x/../b.PNG", "link.png", "linked/b.PNG", "hard.png"])
 @pytest.mark.parametrize("kind", ["picture", "depth"])
 def test_one_file_for_train_and_test_is_seen_however_it_is_spelled(tmp_path, other, kind):
     (tmp_path / "x").mkdir()
     (tmp_path / "link.png").symlink_to("b.PNG")
     (tmp_path / "linked").symlink_to(".")
+    (tmp_path / "b.PNG").touch()
+    os.link(str(tmp_path / "b.PNG"), str(tmp_path / "hard.png"))
     (tmp_path / "a.png").touch()
     trained, tested = ("b.PNG,x.png", other + ",y.png") if kind == "picture" else ("a.png,b.PNG", "c.png," + other)
     message = refusal(listed, tmp_path, [trained + ",train", tested + ",test"])
     words = "pairs.csv: row 2: {} is for test, and in row 1 for train as {};"
     assert words.format(os.path.join(str(tmp_path), other), tmp_path / "b.PNG") in message
+
+
+def test_one_file_that_is_not_there_cannot_be_for_both(tmp_path):
+    (tmp_path / "linked").symlink_to(".")
+    message = refusal(listed, tmp_path, ["b.PNG,x.png,train", "c.png,linked/x.png,test"])
+    assert "x.png is for test, and in row 1 for train as {};".format(tmp_path / "x.png") in message
 
 
 @pytest.mark.parametrize(
@@ -613,7 +621,7 @@ def test_depth_that_is_mostly_beyond_the_greatest_is_doubted(tmp_path, share, do
     depth[:8] = np.inf
     save(tmp_path / "a.png", rgb())
     save(tmp_path / "a.npy", depth)
-    save(tmp_path / "b.png", rgb())
+    save(tmp_path / "b.png", rgb(seed=1))
     save(tmp_path / "b.npy", depth)
     path = listed(tmp_path, ["a.png,a.npy,train", "b.png,b.npy,test"], metres_per_unit=1)
     result = check.check(path)
@@ -643,3 +651,19 @@ def test_pairs_without_any_depth_are_doubted(tmp_path, capsys):
     flags = ["--sheet", str(tmp_path / "s.png"), "--faults", str(tmp_path / "f.csv")]
     assert check_data.main(["--input_dir", path] + flags) == 0
     assert "warning: no pair has any depth: all 1 depth images are 0 throughout" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_copies_across_the_splits_are_doubted(tmp_path, monkeypatch, workers):
+    monkeypatch.setattr(check, "_CHUNK", 2)
+    for number, seed in enumerate((0, 1, 2, 1, 2, 5)):
+        save(tmp_path / "{}.png".format(number), rgb(seed=seed))
+        save(tmp_path / "{}.npy".format(number), metres())
+    rows = ["{0}.png,{0}.npy,{1}".format(number, "train" if number < 3 else "test") for number in range(6)]
+    result = check.check(listed(tmp_path, rows, metres_per_unit=1), workers=workers)
+    words = "row {}, {} is row {}, {}"
+    names = [(place + 1, tmp_path / "{}.png".format(place)) for place in range(6)]
+    assert result["copies"] == [words.format(*names[test], *names[train]) for test, train in ((3, 1), (4, 2))]
+    (doubt,) = check.doubts(result)
+    assert doubt.startswith("warning: 2 test pictures are copies of training pictures, which the test must not be on: ")
+    assert check.verdict(result, 0) is None

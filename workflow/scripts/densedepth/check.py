@@ -28,9 +28,10 @@ def check(source_path, test_path=None, workers=1):
     """Read all pairs of the source (see `sources.open_source`) and all images of the test archive `test_path`.
 
     Returns {format, source, pairs, faults: [{row, rgb, problem, split, skippable}], sizes: {size: pairs}, test_images,
-    empty: ["row, picture" of each pair whose depth is 0 throughout]} and what `_depth_figures` tells. `row` counts the
-    lines of the csv; it is 0 for a fault of the whole test archive. `skippable` is whether `data.skip_bad` can leave
-    the row out: it cannot where the row names no pair, nor where a pair is of another size than most.
+    empty: [pair whose depth is 0 throughout, in words], copies: [test picture that has the bytes of a training picture,
+    in words]} and what `_depth_figures` tells. `row` counts the lines of the csv; it is 0 for a fault of the whole test
+    archive. `skippable` is whether `data.skip_bad` can leave the row out: it cannot where the row names no pair, nor
+    where a pair is of another size than most.
     """
     tasks, malformed, farthest = _tasks(source_path)
     _tell(malformed)
@@ -51,6 +52,7 @@ def check(source_path, test_path=None, workers=1):
         "faults": malformed + [fault for part in found for fault in part["faults"]] + odd,
         "sizes": {size: len(rows) for size, rows in sizes.items()},
         "empty": [words for part in found for words in part["empty"]],
+        "copies": _copies(found),
     }
     if test_path:
         result["test_images"], problem = _test_archive(test_path)
@@ -98,7 +100,7 @@ def _look(task, tick):
     source_path, split, rows, farthest = task
     source = kept_open(source_path, split)
     found = {"histogram": np.zeros(BINS, np.int64), "pixels": 0, "beyond": 0, "nearest": np.inf, "greatest": 0.0}
-    found.update(sizes={}, faults=[], empty=[])
+    found.update(split=split, sizes={}, faults=[], empty=[], digests=[])
     for row in rows:
         try:
             _, depth, beyond = source.look(row)
@@ -110,6 +112,8 @@ def _look(task, tick):
             _count(found, depth, beyond, farthest)
             if not depth.any():
                 found["empty"].append(_named(row))
+            if _is_list(source_path):
+                found["digests"].append((files.sha256(row.rgb), _named(row)))
         tick(1)
     return found
 
@@ -149,6 +153,13 @@ def _odd_sizes(source_path, sizes):
         if size != usual
         for row in rows
     ]
+
+
+def _copies(found):
+    """[`row 4, b.jpg is row 1, a.jpg`] of the test pictures whose files are copies of training pictures."""
+    trained = dict(pair for part in found if part["split"] == TRAIN for pair in part["digests"])
+    tested = (pair for part in found if part["split"] == TEST for pair in part["digests"])
+    return ["{} is {}".format(name, trained[digest]) for digest, name in tested if digest in trained]
 
 
 def _depth_figures(found, farthest, limited):
@@ -225,7 +236,7 @@ def depth_text(result):
 
 def doubts(result):
     """What looks wrong though it can be read, as a list of warnings."""
-    return [words for words in (_unit_doubt(result), _empty_doubt(result)) if words]
+    return [words for words in (_unit_doubt(result), _empty_doubt(result), _copies_doubt(result)) if words]
 
 
 def _unit_doubt(result):
@@ -252,6 +263,11 @@ def _empty_doubt(result):
     if count == read:
         return "warning: no pair has any depth: all {} depth images are 0 throughout".format(count)
     return "warning: the depth of {} of {} pairs is 0 throughout: {}".format(count, read, _some(result["empty"]))
+
+
+def _copies_doubt(result):
+    words = "warning: {} test pictures are copies of training pictures, which the test must not be on: {}"
+    return words.format(len(result["copies"]), _some(result["copies"])) if result["copies"] else None
 
 
 def _some(names):

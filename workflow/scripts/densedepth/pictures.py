@@ -89,14 +89,11 @@ def _check_numbers(metres_per_unit, max_depth, hole):
 
 
 def _check_leaks(rows, where):
-    """Raise PipelineError for a file that is for train and for test, however its two paths are spelled."""
-    folders = {}
-    trained = {
-        _real_path(path, folders): (row[0], path) for row in rows if row[3] == TRAIN for path in (row[1], row[2])
-    }
+    """Raise PipelineError for a file that is for train and for test, whatever links or paths lead to it."""
+    trained = {_which(path): (row[0], path) for row in rows if row[3] == TRAIN for path in (row[1], row[2])}
     for row in rows:
         for path in (row[1], row[2]) if row[3] == TEST else ():
-            number, other = trained.get(_real_path(path, folders), (None, None))
+            number, other = trained.get(_which(path), (None, None))
             if number is not None:
                 raise PipelineError(
                     "{}: row {}: {} is for test, and in row {} for train{}; the test must be on pictures that were not "
@@ -106,13 +103,13 @@ def _check_leaks(rows, where):
                 )
 
 
-def _real_path(path, folders):
-    """`os.path.realpath` of a file. folders: {folder: its real path}, what is known already; it is added to."""
-    folder, name = os.path.split(path)
-    if folder not in folders:
-        folders[folder] = os.path.realpath(folder)
-    path = os.path.join(folders[folder], name)
-    return os.path.realpath(path) if os.path.islink(path) else path
+def _which(path):
+    """What tells a file from others: its place on the disk, else, where it is not there, its path without links."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return os.path.realpath(path)
+    return status.st_dev, status.st_ino
 
 
 def _csv_rows(table):
