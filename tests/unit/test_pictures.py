@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import warnings
 import zipfile
 
 import check_data
@@ -75,6 +76,13 @@ def test_a_csv_with_a_split(tmp_path):
         {"row": 2, "rgb": str(tmp_path / "x/a.jpg"), "depth": str(tmp_path / "d.npy"), "split": "train"},
         {"row": 4, "rgb": str(tmp_path / "b.PNG"), "depth": str(tmp_path / "e.png"), "split": "test"},
     ]
+
+
+def test_the_home_folder_in_a_csv(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    rows = read(listed(tmp_path, ["b.PNG,~/b.png,train", "~/c.png,~c.png,test"]))["rows"]
+    assert [row["depth"] for row in rows] == [str(tmp_path / "home/b.png"), str(tmp_path / "~c.png")]
+    assert rows[1]["rgb"] == str(tmp_path / "home/c.png")
 
 
 def test_a_drawn_split_is_by_seed(tmp_path):
@@ -415,6 +423,19 @@ def test_files_that_cannot_be_read(tmp_path):
     assert "a.png: cannot be read as a picture" in refusal(source.arrays, row)
 
 
+@pytest.mark.parametrize("limit, refused", [(SIZE[0] * SIZE[1] - 1, False), (SIZE[0] * SIZE[1] // 2 - 1, True)])
+def test_large_pictures(tmp_path, monkeypatch, limit, refused):
+    source, row = one(tmp_path, rgb(), np.full(SIZE, 2000, np.uint16))
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", limit)
+    with warnings.catch_warnings():
+        # Pillow warns of what is beyond the limit, and refuses what is beyond twice as much.
+        warnings.simplefilter("error")
+        if refused:
+            assert refusal(source.pair, row).endswith("a.png: cannot be read as a picture (more than 0 megapixels)")
+        else:
+            assert source.pair(row)[2] == SIZE
+
+
 # To records, to the test archive, and the check
 
 
@@ -581,7 +602,7 @@ def test_an_archive_without_a_row_that_can_be_used(tmp_path):
     result = check.check(path, workers=2)
     assert (result["pairs"], result["holes"], check.depth_text(result)) == (1, None, "no depth")
     check.draw(str(tmp_path / "sheet.png"), path, result)
-    assert not (tmp_path / "sheet.png").exists()
+    assert Image.open(str(tmp_path / "sheet.png")).size[0] > 1000
 
 
 def test_a_faulty_test_archive_fails_the_check_whatever_may_be_skipped(tmp_path, capsys):

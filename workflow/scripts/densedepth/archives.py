@@ -11,6 +11,7 @@ import hashlib
 import io
 import os
 import struct
+import warnings
 import zipfile
 import zlib
 
@@ -64,6 +65,17 @@ def unpacked(path, archive, member):
             )
         )
     return archive.read(member)
+
+
+def open_image(source):
+    """`Image.open(source)`, without its warning of large pictures, and in plain words of those that it refuses."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        try:
+            return Image.open(source)
+        except Image.DecompressionBombError:
+            limit = round(2 * Image.MAX_IMAGE_PIXELS / 1e6)
+            raise Image.DecompressionBombError("more than {} megapixels".format(limit)) from None
 
 
 class Archive:
@@ -207,7 +219,7 @@ class Archive:
 
     def _decoded(self, row, member, data):
         try:
-            image = Image.open(io.BytesIO(data))
+            image = open_image(io.BytesIO(data))
             # Here, since NumPy keeps the error to itself.
             image.load()
             return numpy.asarray(image)
@@ -301,9 +313,9 @@ def _number(data):
 def _open(data, where, kind):
     """The image in `data` with its header read; Pillow decodes pixels only when asked."""
     try:
-        return Image.open(io.BytesIO(data))
+        return open_image(io.BytesIO(data))
     except Image.DecompressionBombError as error:
-        raise PipelineError("{}: {}".format(where, error)) from None
+        raise PipelineError("{}: has {}".format(where, error)) from None
     except (OSError, SyntaxError, ValueError, struct.error, EOFError):
         raise PipelineError(
             "{}: not an image ({} bytes, starting {!r}), where {} belongs".format(where, len(data), data[:8], kind)

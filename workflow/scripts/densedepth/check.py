@@ -287,9 +287,8 @@ def draw(path, source_path, result):
         for i in range(count):
             source, split, row = chosen[(2 * i + 1) * len(chosen) // (2 * count)]
             samples.append(("row {} ({}): {}".format(row.number, split, row.rgb), *source.arrays(row)))
-    if samples:
-        title = "{} pairs, {} faulty; {}".format(result["pairs"], len(result["faults"]), depth_text(result))
-        visualize.draw_sheet(path, title, samples, result["histogram"], result["farthest_m"])
+    title = "{} pairs, {} faulty; {}".format(result["pairs"], len(result["faults"]), depth_text(result))
+    visualize.draw_sheet(path, title, samples, result["histogram"], result["farthest_m"])
 
 
 def write_faults(path, result):

@@ -17,7 +17,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from . import files
-from .archives import Row, size_text
+from .archives import Row, open_image, size_text
 from .errors import PipelineError
 
 FORMAT = 1
@@ -156,7 +156,7 @@ def _csv_row(table, number, fields):
                 where, ",".join(fields)[:80], "; fields must be parted by commas" if parted else ""
             )
         )
-    rgb, depth = (os.path.join(os.path.dirname(table), name) for name in fields[:2])
+    rgb, depth = (os.path.join(os.path.dirname(table), os.path.expanduser(name)) for name in fields[:2])
     _check_suffix(rgb, RGB_SUFFIXES, where)
     _check_suffix(depth, DEPTH_SUFFIXES, where)
     if len(fields) == 3 and fields[2] not in (TRAIN, TEST):
@@ -377,7 +377,7 @@ class Pictures:
                 )
             return Image.fromarray(np.ascontiguousarray(array))
         try:
-            with Image.open(row.rgb) as image:
+            with open_image(row.rgb) as image:
                 if image.mode not in ("RGB", "L", "RGBA", "P", "1", "LA"):
                     raise self._error(row, row.rgb, "is a picture of mode {}, where 8-bit colours belong", image.mode)
                 return ImageOps.exif_transpose(image).convert("RGB")
@@ -401,7 +401,7 @@ class Pictures:
                 )
             return values
         try:
-            with Image.open(row.depth) as image:
+            with open_image(row.depth) as image:
                 # Here, since NumPy keeps the error to itself.
                 image.load()
                 values = np.asarray(image)
@@ -426,7 +426,7 @@ class Pictures:
             return None
         with open(path, "rb") as stream:
             data = stream.read()
-        with Image.open(io.BytesIO(data)) as stored:
+        with open_image(io.BytesIO(data)) as stored:
             turned = stored.getexif().get(0x0112) in _TURNED
             return data if stored.mode == "RGB" and stored.format in ("JPEG", "PNG") and not turned else None
 
