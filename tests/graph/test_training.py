@@ -286,7 +286,7 @@ def test_a_loss_that_is_not_finite_stops_with_step_and_samples(records, tmp_path
     [
         (dict(first=1, last=1), "nothing to train"),
         (dict(first=1, last=2), "needs the checkpoint"),
-        (dict(first=0, last=1, batch_size=9), "8 records are fewer than a batch of 9"),
+        (dict(first=0, last=1, batch_size=9), r"8 records are fewer .* 9; lower --bs \(train.batch_size\)"),
     ],
 )
 def test_impossible_segments_are_refused(records, tmp_path, changes, message):

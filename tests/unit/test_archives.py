@@ -1,6 +1,8 @@
 """Reading nyu_data.zip: what is accepted, and what is refused in which words."""
 
+import errno
 import io
+import os
 import zipfile
 
 import numpy
@@ -93,6 +95,24 @@ def test_row_numbers_are_line_numbers(tmp_path):
 
 def test_missing_archive(tmp_path):
     assert "no such file" in refusal(str(tmp_path / "none.zip"))
+
+
+@pytest.mark.parametrize(
+    "number, words",
+    [
+        (errno.EACCES, "a.zip: cannot be read (Permission denied)"),
+        # What a damaged end makes zipfile do.
+        (errno.EINVAL, "a.zip: truncated, or not a zip file ("),
+    ],
+)
+def test_an_archive_that_the_system_does_not_give(tmp_path, monkeypatch, number, words):
+    path = write(tmp_path / "a.zip", members())
+
+    def refuse(*arguments):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(zipfile, "ZipFile", refuse)
+    assert words in refusal(path)
 
 
 def test_missing_csv_lists_the_members(tmp_path):

@@ -141,6 +141,16 @@ def chunked(end, last=b"0\r\n\r\n"):
     return answer
 
 
+def without_length(content):
+    """An answer with all of this, whatever part is asked for, whose end is that of the connection."""
+
+    def answer(handler):
+        handler.begin(200, {})
+        handler.wfile.write(content)
+
+    return answer
+
+
 def hang(handler):
     """An answer that stands still half-way, until the other side gives up."""
     until(HALF)(handler)
@@ -510,6 +520,23 @@ def test_a_whole_file_without_a_length(server, out):
     assert get([server.address + "/y"], out, sha256=SHA256)[1] == []
 
 
+@pytest.mark.parametrize("ranges", [True, False])
+def test_an_archive_that_is_cut_off_without_a_length_is_taken_up(server, out, ranges):
+    content = zipped()
+    half = len(content) // 2
+    rest = until(None, content) if ranges else without_length(content)
+    server.answers["/x"] = [until(half, content, Content_Length=None), rest]
+    waits = []
+    fetch([server.address + "/x"], str(out), pause=waits.append)
+    assert out.read_bytes() == content and waits == [1]
+    assert [asked for _, asked in server.seen] == [None, "bytes={}-".format(half)]
+
+
+def test_an_archive_that_is_always_cut_off_is_given_up(server, out):
+    server.answers["/x"] = [without_length(zipped()[:2000])]
+    refused([server.address + "/x"], out, r"the zip file is cut off \(2000 bytes\), after 5 attempts that brought")
+
+
 def test_a_server_that_hangs(server, out, monkeypatch, capsys):
     monkeypatch.setattr(download, "TIMEOUT_SECONDS", 0.5)
     server.answers["/x"] = [hang, until(None)]
@@ -624,10 +651,16 @@ def test_the_first_checksum_seen_is_the_right_one(server, out):
     get([server.address + "/good"], out)
 
 
+def test_checksums_seen_of_another_form(server, out):
+    out.parent.mkdir()
+    (out.parent / checksums.SEEN).write_text("[]")
+    refused([server.address + "/good"], out, "{}: not the checksums seen first".format(out.parent / checksums.SEEN))
+
+
 def test_an_older_release_is_taken_with_a_warning(server, out, capsys):
     older = hashlib.md5(CONTENT).hexdigest()
     get([server.address + "/good"], out, md5="0" * 32, older=[older])
-    assert "warning: an older release" in capsys.readouterr().out
+    assert "\n{}: warning: an older release".format(out) in "\n" + capsys.readouterr().out
     out.unlink()
     refused([server.address + "/wrong"], out, "MD5 is", md5="0" * 32, older=[older])
 
@@ -791,6 +824,17 @@ def test_proxies_of_the_environment(server, out, monkeypatch):
     monkeypatch.setenv("no_proxy", "elsewhere.invalid,127.0.0.1")
     get([server.address + "/good"], out, sha256=SHA256)
     assert server.seen[1:] == [("/good", None)]
+
+
+def test_a_proxy_that_refuses_is_named(server, out, monkeypatch):
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        proxy = "127.0.0.1:{}".format(closed.getsockname()[1])
+        monkeypatch.setenv("http_proxy", "http://me:secret@" + proxy)
+        words = r"/x: .*refused \(by the proxy {} of the environment\), after".format(proxy)
+        refused(["http://nowhere.invalid/x"], out, words)
+        monkeypatch.setenv("no_proxy", "nowhere.invalid")
+        refused(["http://nowhere.invalid/x"], out, r"/x: [^(]*; put the file there")
 
 
 @pytest.mark.parametrize(

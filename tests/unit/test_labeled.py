@@ -120,6 +120,52 @@ def test_what_does_not_belong_together(files, tmp_path):
     assert not out.exists()
 
 
+def test_repeated_numbers_are_refused_and_another_count_is_told(files, tmp_path, capsys):
+    path, splits, _, _ = files
+    out = tmp_path / "out.zip"
+    assert labeled.write(path, splits, str(out)) == 3
+    assert "splits.mat: warning: testNdxs holds 3 numbers, where NYU's has 654" in capsys.readouterr().out
+    out.unlink()
+    mat_file(tmp_path / "splits.mat", [matrix("testNdxs", [2, 1, 4, 1])])
+    with pytest.raises(PipelineError, match=r"splits.mat: testNdxs holds 1 more than once"):
+        labeled.write(path, splits, str(out))
+    assert not out.exists()
+
+
+def test_a_group_in_place_of_an_array(files, tmp_path):
+    import h5py
+
+    path, splits, _, _ = files
+    with h5py.File(path, "r+") as file:
+        del file["images"]
+        file.create_group("images")
+    with pytest.raises(PipelineError, match="images has shape None, where"):
+        labeled.write(path, splits, str(tmp_path / "out.zip"))
+
+
+@pytest.mark.parametrize("place", [576, 640, 1184, 1248, 1280, 1600, 1664])
+@pytest.mark.parametrize("damage", [b"\xff" * 64, b"\0" * 64, b"\xff" * 4])
+def test_a_damaged_file_is_told_in_one_line_or_does_no_harm(files, tmp_path, place, damage):
+    path, splits, _, _ = files
+    with open(path, "r+b") as stream:
+        stream.seek(place)
+        stream.write(damage)
+    try:
+        assert labeled.write(path, splits, str(tmp_path / "out.zip")) == 3
+    except PipelineError as error:
+        assert str(error).startswith(path + ": ") and "\n" not in str(error)
+        assert not (tmp_path / "out.zip").exists()
+
+
+def test_a_file_with_a_damaged_table_of_names(files, tmp_path):
+    path, splits, _, _ = files
+    with open(path, "r+b") as stream:
+        stream.seek(1184)
+        stream.write(b"\xff" * 64)
+    with pytest.raises(PipelineError, match=r"labeled.mat: cannot be opened as a MATLAB 7.3 file \(.*\); get it again"):
+        labeled.write(path, splits, str(tmp_path / "out.zip"))
+
+
 @pytest.mark.parametrize(
     "name, dtype, words",
     [

@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import warnings
 import zipfile
 
 import check_data
@@ -77,6 +78,13 @@ def test_a_csv_with_a_split(tmp_path):
     ]
 
 
+def test_the_home_folder_in_a_csv(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    rows = read(listed(tmp_path, ["b.PNG,~/b.png,train", "~/c.png,~c.png,test"]))["rows"]
+    assert [row["depth"] for row in rows] == [str(tmp_path / "home/b.png"), str(tmp_path / "~c.png")]
+    assert rows[1]["rgb"] == str(tmp_path / "home/c.png")
+
+
 def test_a_drawn_split_is_by_seed(tmp_path):
     rows = ["{0}.PNG,{0}.npy".format("b" if i == 0 else i) for i in range(20)]
 
@@ -95,7 +103,10 @@ def test_a_drawn_split_is_by_seed(tmp_path):
     "rows, words",
     [
         (["a.png"], "row 1: 'a.png' is not `rgb file,depth file`"),
+        (["a.png;b.png", "c.png;d.png"], "row 1: 'a.png;b.png' is not .*; fields must be parted by commas"),
+        (["a.png\tb.png\ttrain"], "row 1: .* is not .*; fields must be parted by commas"),
         (["image,depth"], "row 1: .*image does not end in .*; a header must be `rgb,depth`"),
+        (["image,depth,split", "b.PNG,b.png,train"], "row 1: .*image does .*; a header must .* or `rgb,depth,split`"),
         (["a.png,b.png", "c.png,d.png"], "none of its pictures is there, such as .*a.png; paths start from"),
         (["b.PNG,b.png,train", "b.PNG,c.png,test"], "row 2: .*b.PNG is for test, and in row 1 for train"),
         (["a.png,b.png,dev"], "row 1: split 'dev' is neither train nor test"),
@@ -112,6 +123,20 @@ def test_a_wrong_csv(tmp_path, rows, words):
         listed(tmp_path, rows)
 
 
+@pytest.mark.parametrize("coding, name", [("utf-16", "b"), ("latin-1", "caf\xe9")])
+def test_a_csv_that_is_not_utf8(tmp_path, coding, name):
+    (tmp_path / "pairs.csv").write_bytes("{}.png,b.npy,train\n".format(name).encode(coding))
+    message = refusal(pictures.listed, SIZE, 1, 10, table=str(tmp_path / "pairs.csv"))
+    assert message == str(tmp_path / "pairs.csv") + (
+        ': is not text in UTF-8; save it as UTF-8 (a spreadsheet calls it "CSV UTF-8")'
+    )
+
+
+def test_a_csv_that_cannot_be_read(tmp_path):
+    message = refusal(pictures.listed, SIZE, 1, 10, table=str(tmp_path))
+    assert message == "{}: cannot be read (Is a directory)".format(tmp_path)
+
+
 def test_every_faulty_row_of_a_csv_is_named(tmp_path, capsys):
     message = refusal(listed, tmp_path, ["b.PNG,b.png,train", "a.png", "c.tif,c.png,test", "d.png,d.png,dev"])
     assert "pairs.csv: row 2: 'a.png' is not" in message
@@ -120,17 +145,25 @@ def test_every_faulty_row_of_a_csv_is_named(tmp_path, capsys):
     assert [line.split(": ")[1] for line in lines] == ["row 2", "row 3", "row 4"]
 
 
-@pytest.mark.parametrize("other", ["./b.PNG", "x/../b.PNG", "link.png", "linked/b.PNG"])
+@pytest.mark.parametrize("other", ["./b.PNG", "x/../b.PNG", "link.png", "linked/b.PNG", "hard.png"])
 @pytest.mark.parametrize("kind", ["picture", "depth"])
 def test_one_file_for_train_and_test_is_seen_however_it_is_spelled(tmp_path, other, kind):
     (tmp_path / "x").mkdir()
     (tmp_path / "link.png").symlink_to("b.PNG")
     (tmp_path / "linked").symlink_to(".")
+    (tmp_path / "b.PNG").touch()
+    os.link(str(tmp_path / "b.PNG"), str(tmp_path / "hard.png"))
     (tmp_path / "a.png").touch()
     trained, tested = ("b.PNG,x.png", other + ",y.png") if kind == "picture" else ("a.png,b.PNG", "c.png," + other)
     message = refusal(listed, tmp_path, [trained + ",train", tested + ",test"])
     words = "pairs.csv: row 2: {} is for test, and in row 1 for train as {};"
     assert words.format(os.path.join(str(tmp_path), other), tmp_path / "b.PNG") in message
+
+
+def test_one_file_that_is_not_there_cannot_be_for_both(tmp_path):
+    (tmp_path / "linked").symlink_to(".")
+    message = refusal(listed, tmp_path, ["b.PNG,x.png,train", "c.png,linked/x.png,test"])
+    assert "x.png is for test, and in row 1 for train as {};".format(tmp_path / "x.png") in message
 
 
 @pytest.mark.parametrize(
@@ -239,10 +272,34 @@ def test_one_folder_linked_as_train_and_as_test_is_a_leak(tmp_path):
     assert "test/1.jpg is for test, and in row 2 for train as " in refusal(pictures.listed, SIZE, **options)
 
 
+def test_pictures_and_depths_in_one_folder(tmp_path):
+    save(tmp_path / "s" / "0.jpg", rgb())
+    save(tmp_path / "s" / "0.png", metres().astype(np.uint16))
+    (tmp_path / "link").symlink_to("s")
+    for depth in ("s", "link"):
+        message = refusal(pictures.listed, SIZE, 1, 10, rgb=str(tmp_path / "s"), depth=str(tmp_path / depth))
+        assert message == "{}: rgb and depth lie in one folder; give two folders, or a csv".format(tmp_path / "s")
+    message = refusal(pictures.listed, SIZE, 1, 10, rgb=str(tmp_path), depth=str(tmp_path / "s"))
+    assert "0.jpg and {} have one name; ".format(tmp_path / "link" / "0.png") in message
+    assert message.endswith("where they are picture and depth in one folder, give two folders or a csv")
+
+
 def test_a_file_without_partner_is_named(tmp_path):
     options = folders(tmp_path, ["1", "2"])
     (tmp_path / "depth" / "2.npy").unlink()
     assert "2.jpg has no partner of the same name in" in refusal(pictures.listed, SIZE, **options)
+
+
+@pytest.mark.parametrize("name", [b"caf\xe9.jpg", b"caf\xe9/1.jpg"])
+def test_a_name_that_is_not_utf8_is_refused(tmp_path, name):
+    options = folders(tmp_path, ["1", "2"])
+    path = os.path.join(os.fsencode(options["rgb"]), name)
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    os.rename(os.path.join(options["rgb"], "2.jpg"), path)
+    shown = os.path.join(options["rgb"], name.decode("ascii", "backslashreplace"))
+    assert refusal(pictures.listed, SIZE, **options) == (
+        shown + ": a name that is not UTF-8; rename the file or folder"
+    )
 
 
 # Pixels
@@ -366,6 +423,19 @@ def test_files_that_cannot_be_read(tmp_path):
     assert "a.png: cannot be read as a picture" in refusal(source.arrays, row)
 
 
+@pytest.mark.parametrize("limit, refused", [(SIZE[0] * SIZE[1] - 1, False), (SIZE[0] * SIZE[1] // 2 - 1, True)])
+def test_large_pictures(tmp_path, monkeypatch, limit, refused):
+    source, row = one(tmp_path, rgb(), np.full(SIZE, 2000, np.uint16))
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", limit)
+    with warnings.catch_warnings():
+        # Pillow warns of what is beyond the limit, and refuses what is beyond twice as much.
+        warnings.simplefilter("error")
+        if refused:
+            assert refusal(source.pair, row).endswith("a.png: cannot be read as a picture (more than 0 megapixels)")
+        else:
+            assert source.pair(row)[2] == SIZE
+
+
 # To records, to the test archive, and the check
 
 
@@ -390,6 +460,23 @@ def test_records_hold_sixteen_bits_and_their_unit(camera, tmp_path):
     assert (side["records"], side["rgb_size"], side["depth_unit"]) == (3, list(SIZE), 10 / 65535)
     with records.RecordIndex([str(tmp_path / "x.tfrecords")]) as index:
         assert dataset.has_holes(index)
+
+
+@pytest.mark.parametrize("changed", ["4.jpg", "4.png"])
+def test_shards_whose_pictures_were_changed_are_written_again(camera, tmp_path, capsys, changed):
+    # Seed 0 puts 0.jpg into the last of three shards, 4.jpg into the first.
+    whole = (tmp_path / "0.jpg").read_bytes()
+    (tmp_path / "0.jpg").write_bytes(b"")
+    out = str(tmp_path / "out" / "x.tfrecords")
+    assert "row 1, " in refusal(conversion.convert, camera, out, shards=3)
+    (tmp_path / "0.jpg").write_bytes(whole)
+    other = rgb(seed=9) if changed == "4.jpg" else np.full(SIZE, 7000, np.uint16)
+    save(tmp_path / changed, other)
+    os.utime(str(tmp_path / changed), (1, 1))
+    capsys.readouterr()
+    side = conversion.convert(camera, out, shards=3)
+    assert "; 1 shards are there from an interrupted call" in capsys.readouterr().out
+    assert side["sha256"] == conversion.convert(camera, str(tmp_path / "clean" / "x.tfrecords"), shards=3)["sha256"]
 
 
 def test_the_test_archive_declares_holes_and_greatest_depth_and_what_was_left_out(camera, tmp_path, capsys):
@@ -507,7 +594,7 @@ def test_pairs_of_another_size_are_named_as_the_conversion_stops_at_them(tmp_pat
     assert "2 of them cannot be left out" in check.verdict(result, 9)
     assert "images of more than one size" in refusal(conversion.convert, path, str(tmp_path / "x.tfrecords"), skip=9)
     check.draw(str(tmp_path / "sheet.png"), path, result)
-    assert check.doubt(result) is None and "max_depth" not in check.depth_text(result)
+    assert check.doubts(result) == [] and "max_depth" not in check.depth_text(result)
 
 
 def test_an_archive_without_a_row_that_can_be_used(tmp_path):
@@ -515,7 +602,7 @@ def test_an_archive_without_a_row_that_can_be_used(tmp_path):
     result = check.check(path, workers=2)
     assert (result["pairs"], result["holes"], check.depth_text(result)) == (1, None, "no depth")
     check.draw(str(tmp_path / "sheet.png"), path, result)
-    assert not (tmp_path / "sheet.png").exists()
+    assert Image.open(str(tmp_path / "sheet.png")).size[0] > 1000
 
 
 def test_a_faulty_test_archive_fails_the_check_whatever_may_be_skipped(tmp_path, capsys):
@@ -541,11 +628,11 @@ def test_a_faulty_test_archive_fails_the_check_whatever_may_be_skipped(tmp_path,
 
 def test_depth_far_below_or_beyond_the_greatest_is_doubted(camera):
     result = check.check(camera)
-    assert check.doubt(result) is None
+    assert check.doubts(result) == []
     assert "median 3." in check.depth_text(result)
     assert check.depth_text(result).endswith("25.0% unknown (0.0% beyond max_depth)")
     result.update(nearest_m=0.01, greatest_m=0.06, median_m=0.03)
-    assert "no depth beyond 0.06 m, where up to 10 m are expected" in check.doubt(result)
+    assert "no depth beyond 0.06 m, where up to 10 m are expected" in check.doubts(result)[0]
 
 
 @pytest.mark.parametrize("share, doubted", [(0.25, False), (0.75, True)])
@@ -555,12 +642,49 @@ def test_depth_that_is_mostly_beyond_the_greatest_is_doubted(tmp_path, share, do
     depth[:8] = np.inf
     save(tmp_path / "a.png", rgb())
     save(tmp_path / "a.npy", depth)
-    save(tmp_path / "b.png", rgb())
+    save(tmp_path / "b.png", rgb(seed=1))
     save(tmp_path / "b.npy", depth)
     path = listed(tmp_path, ["a.png,a.npy,train", "b.png,b.npy,test"], metres_per_unit=1)
     result = check.check(path)
     assert result["beyond_max_depth"] == pytest.approx(0.75 * share)
     assert result["holes"] == pytest.approx(0.25 + 0.75 * share)
-    found = check.doubt(result)
-    assert (found is not None) == doubted
-    assert not doubted or "more depth is at max_depth (10 m) or beyond than below it" in found
+    found = check.doubts(result)
+    assert len(found) == doubted
+    assert not doubted or "more depth is at max_depth (10 m) or beyond than below it" in found[0]
+
+
+def black(number):
+    stream = io.BytesIO()
+    Image.fromarray(np.zeros(SIZE, np.uint8)).save(stream, "PNG")
+    return {"data/a/{}.png".format(number): stream.getvalue()}
+
+
+def test_pairs_without_any_depth_are_doubted(tmp_path, capsys):
+    rows = [row(number) for number in range(8)]
+    path = archive(tmp_path / "a.zip", rows, (SIZE,) * 8, black(1))
+    assert check.doubts(check.check(path)) == [
+        "warning: the depth of 1 of 8 pairs is 0 throughout: row 2, data/a/1.jpg"
+    ]
+    changes = {name: data for number in range(7) for name, data in black(number).items()}
+    (words,) = check.doubts(check.check(archive(tmp_path / "b.zip", rows, (SIZE,) * 8, changes)))
+    assert "of 7 of 8 pairs" in words and words.endswith("; row 5, data/a/4.jpg; ...")
+    path = archive(tmp_path / "c.zip", [row(0)], (SIZE,), black(0))
+    flags = ["--sheet", str(tmp_path / "s.png"), "--faults", str(tmp_path / "f.csv")]
+    assert check_data.main(["--input_dir", path] + flags) == 0
+    assert "warning: no pair has any depth: all 1 depth images are 0 throughout" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_copies_across_the_splits_are_doubted(tmp_path, monkeypatch, workers):
+    monkeypatch.setattr(check, "_CHUNK", 2)
+    for number, seed in enumerate((0, 1, 2, 1, 2, 5)):
+        save(tmp_path / "{}.png".format(number), rgb(seed=seed))
+        save(tmp_path / "{}.npy".format(number), metres())
+    rows = ["{0}.png,{0}.npy,{1}".format(number, "train" if number < 3 else "test") for number in range(6)]
+    result = check.check(listed(tmp_path, rows, metres_per_unit=1), workers=workers)
+    words = "row {}, {} is row {}, {}"
+    names = [(place + 1, tmp_path / "{}.png".format(place)) for place in range(6)]
+    assert result["copies"] == [words.format(*names[test], *names[train]) for test, train in ((3, 1), (4, 2))]
+    (doubt,) = check.doubts(result)
+    assert doubt.startswith("warning: 2 test pictures are copies of training pictures, which the test must not be on: ")
+    assert check.verdict(result, 0) is None

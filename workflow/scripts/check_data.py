@@ -30,8 +30,8 @@ def work(args):
     check.write_faults(args.faults, result)
     check.draw(args.sheet, args.input_dir, result)
     print(check.depth_text(result))
-    if check.doubt(result):
-        print(check.doubt(result))
+    for doubt in check.doubts(result):
+        print(doubt)
     problem = check.verdict(result, args.skip_bad)
     if problem:
         raise PipelineError("{}; {} names them".format(problem, args.faults))

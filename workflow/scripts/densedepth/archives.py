@@ -6,16 +6,19 @@ data/nyu2_train/<scene>_out/1.png   640x480 PNG, 8 bit, one channel, metres = va
 """
 
 import collections
+import errno
 import hashlib
 import io
 import os
 import struct
+import warnings
 import zipfile
 import zlib
 
 import numpy
 from PIL import Image
 
+from . import files
 from .errors import PipelineError
 
 TRAIN_CSV = "data/nyu2_train.csv"
@@ -38,6 +41,9 @@ def open_zip(path):
     try:
         return zipfile.ZipFile(path)
     except DAMAGE + (ValueError,) as error:
+        # A directory that should begin before the file does is an invalid argument to the system.
+        if getattr(error, "errno", None) not in (None, errno.EINVAL):
+            raise PipelineError("{}: cannot be read ({})".format(path, error.strerror)) from None
         raise PipelineError(
             "{}: truncated, or not a zip file ({}; {} bytes); get the archive again".format(
                 path, error, os.path.getsize(path)
@@ -59,6 +65,17 @@ def unpacked(path, archive, member):
             )
         )
     return archive.read(member)
+
+
+def open_image(source):
+    """`Image.open(source)`, without its warning of large pictures, and in plain words of those that it refuses."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        try:
+            return Image.open(source)
+        except Image.DecompressionBombError:
+            limit = round(2 * Image.MAX_IMAGE_PIXELS / 1e6)
+            raise Image.DecompressionBombError("more than {} megapixels".format(limit)) from None
 
 
 class Archive:
@@ -164,6 +181,10 @@ class Archive:
             digest.update("{}\n{} {:08x}\n".format(name, size, crc).encode("utf-8", "surrogatepass"))
         return {"members_sha256": digest.hexdigest()}
 
+    def state(self, rows):
+        """Text that differs once the archive was changed."""
+        return files.state([self.path])
+
     def pair(self, row, check=False):
         """(JPEG bytes, PNG bytes, (height, width)) of `row`, checked by the headers; with `check` by all pixels.
 
@@ -198,7 +219,7 @@ class Archive:
 
     def _decoded(self, row, member, data):
         try:
-            image = Image.open(io.BytesIO(data))
+            image = open_image(io.BytesIO(data))
             # Here, since NumPy keeps the error to itself.
             image.load()
             return numpy.asarray(image)
@@ -292,9 +313,9 @@ def _number(data):
 def _open(data, where, kind):
     """The image in `data` with its header read; Pillow decodes pixels only when asked."""
     try:
-        return Image.open(io.BytesIO(data))
+        return open_image(io.BytesIO(data))
     except Image.DecompressionBombError as error:
-        raise PipelineError("{}: {}".format(where, error)) from None
+        raise PipelineError("{}: has {}".format(where, error)) from None
     except (OSError, SyntaxError, ValueError, struct.error, EOFError):
         raise PipelineError(
             "{}: not an image ({} bytes, starting {!r}), where {} belongs".format(where, len(data), data[:8], kind)

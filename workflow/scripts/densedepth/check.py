@@ -20,14 +20,18 @@ SAMPLES = 12
 # Pairs a task: few enough to share the work.
 _CHUNK = 500
 
+# Pairs that a warning names.
+_NAMED = 5
+
 
 def check(source_path, test_path=None, workers=1):
     """Read all pairs of the source (see `sources.open_source`) and all images of the test archive `test_path`.
 
-    Returns {format, source, pairs, faults: [{row, rgb, problem, split, skippable}], sizes: {size: pairs}, test_images}
-    and what `_depth_figures` tells. `row` counts the lines of the csv; it is 0 for a fault of the whole test archive.
-    `skippable` is whether `data.skip_bad` can leave the row out: it cannot where the row names no pair, nor where a
-    pair is of another size than most.
+    Returns {format, source, pairs, faults: [{row, rgb, problem, split, skippable}], sizes: {size: pairs}, test_images,
+    empty: [pair whose depth is 0 throughout, in words], copies: [test picture that has the bytes of a training picture,
+    in words]} and what `_depth_figures` tells. `row` counts the lines of the csv; it is 0 for a fault of the whole test
+    archive. `skippable` is whether `data.skip_bad` can leave the row out: it cannot where the row names no pair, nor
+    where a pair is of another size than most.
     """
     tasks, malformed, farthest = _tasks(source_path)
     _tell(malformed)
@@ -47,6 +51,8 @@ def check(source_path, test_path=None, workers=1):
         "test_images": 0,
         "faults": malformed + [fault for part in found for fault in part["faults"]] + odd,
         "sizes": {size: len(rows) for size, rows in sizes.items()},
+        "empty": [words for part in found for words in part["empty"]],
+        "copies": _copies(found),
     }
     if test_path:
         result["test_images"], problem = _test_archive(test_path)
@@ -94,7 +100,7 @@ def _look(task, tick):
     source_path, split, rows, farthest = task
     source = kept_open(source_path, split)
     found = {"histogram": np.zeros(BINS, np.int64), "pixels": 0, "beyond": 0, "nearest": np.inf, "greatest": 0.0}
-    found.update(sizes={}, faults=[])
+    found.update(split=split, sizes={}, faults=[], empty=[], digests=[])
     for row in rows:
         try:
             _, depth, beyond = source.look(row)
@@ -104,8 +110,16 @@ def _look(task, tick):
         else:
             found["sizes"].setdefault(size_text(depth.shape), []).append((row.number, row.rgb))
             _count(found, depth, beyond, farthest)
+            if not depth.any():
+                found["empty"].append(_named(row))
+            if _is_list(source_path):
+                found["digests"].append((files.sha256(row.rgb), _named(row)))
         tick(1)
     return found
+
+
+def _named(row):
+    return "row {}, {}".format(row.number, row.rgb)
 
 
 def _count(found, depth, beyond, farthest):
@@ -139,6 +153,13 @@ def _odd_sizes(source_path, sizes):
         if size != usual
         for row in rows
     ]
+
+
+def _copies(found):
+    """[`row 4, b.jpg is row 1, a.jpg`] of the test pictures whose files are copies of training pictures."""
+    trained = dict(pair for part in found if part["split"] == TRAIN for pair in part["digests"])
+    tested = (pair for part in found if part["split"] == TEST for pair in part["digests"])
+    return ["{} is {}".format(name, trained[digest]) for digest, name in tested if digest in trained]
 
 
 def _depth_figures(found, farthest, limited):
@@ -213,7 +234,12 @@ def depth_text(result):
     return words.format(**result)
 
 
-def doubt(result):
+def doubts(result):
+    """What looks wrong though it can be read, as a list of warnings."""
+    return [words for words in (_unit_doubt(result), _empty_doubt(result), _copies_doubt(result)) if words]
+
+
+def _unit_doubt(result):
     """What looks like a wrong unit, in words, or None."""
     if "median_m" not in result:
         return None
@@ -230,6 +256,24 @@ def doubt(result):
     return words and words.format(**result)
 
 
+def _empty_doubt(result):
+    count, read = len(result["empty"]), sum(result["sizes"].values())
+    if not count:
+        return None
+    if count == read:
+        return "warning: no pair has any depth: all {} depth images are 0 throughout".format(count)
+    return "warning: the depth of {} of {} pairs is 0 throughout: {}".format(count, read, _some(result["empty"]))
+
+
+def _copies_doubt(result):
+    words = "warning: {} test pictures are copies of training pictures, which the test must not be on: {}"
+    return words.format(len(result["copies"]), _some(result["copies"])) if result["copies"] else None
+
+
+def _some(names):
+    return "; ".join(names[:_NAMED]) + ("; ..." if len(names) > _NAMED else "")
+
+
 def draw(path, source_path, result):
     """Draw a sheet of pairs spread over the data to the PNG `path`, with histograms of their depth and of all."""
     faulty = {(fault["split"], fault["row"]) for fault in result["faults"]}
@@ -243,9 +287,8 @@ def draw(path, source_path, result):
         for i in range(count):
             source, split, row = chosen[(2 * i + 1) * len(chosen) // (2 * count)]
             samples.append(("row {} ({}): {}".format(row.number, split, row.rgb), *source.arrays(row)))
-    if samples:
-        title = "{} pairs, {} faulty; {}".format(result["pairs"], len(result["faults"]), depth_text(result))
-        visualize.draw_sheet(path, title, samples, result["histogram"], result["farthest_m"])
+    title = "{} pairs, {} faulty; {}".format(result["pairs"], len(result["faults"]), depth_text(result))
+    visualize.draw_sheet(path, title, samples, result["histogram"], result["farthest_m"])
 
 
 def write_faults(path, result):

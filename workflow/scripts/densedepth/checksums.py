@@ -5,6 +5,7 @@ import struct
 import zipfile
 
 from . import files
+from .errors import PipelineError
 
 # Beside the files, what those looked like that have no published checksum.
 SEEN = "checksums.json"
@@ -27,8 +28,8 @@ class Sums:
     def known(self):
         return bool(self.sha256 or self.md5)
 
-    def problem(self, path):
-        """What of this the file is not, or None."""
+    def problem(self, path, out):
+        """What of this the file at `path`, which is or is to become `out`, is not, or None."""
         size = os.path.getsize(path)
         if self.size is not None and size != self.size:
             return "it has {} bytes where {} belong".format(size, self.size)
@@ -37,7 +38,7 @@ class Sums:
             if found == wanted:
                 continue
             if name == "MD5" and found in self.older:
-                print("{}: warning: an older release of this file (MD5 {})".format(path, found), flush=True)
+                print("{}: warning: an older release of this file (MD5 {})".format(out, found), flush=True)
                 continue
             return "{} is {} where {} belongs ({} bytes)".format(name, found, wanted, size)
         return None
@@ -45,16 +46,19 @@ class Sums:
 
 def problem(path, sums, out):
     """What is wrong with the file at `path` that is, or is to become, `out`; None when nothing is."""
-    found = sums.problem(path)
+    found = sums.problem(path, out)
     if found or sums.known:
         return found
-    return _cut_off(path) or _other_kind(path, out) or _other_than_seen(path, out)
+    return cut_off(path) or _other_kind(path, out) or _other_than_seen(path, out)
 
 
 def _seen(out):
     """{name: SHA-256} of the files without a published checksum in the folder of `out`."""
     path = os.path.join(os.path.dirname(os.path.abspath(out)), SEEN)
-    return files.read_json(path) if os.path.exists(path) else {}
+    seen = files.read_json(path) if os.path.exists(path) else {}
+    if not isinstance(seen, dict):
+        raise PipelineError("{}: not the checksums seen first, by the files' names; remove it".format(path))
+    return seen
 
 
 def _other_than_seen(path, out):
@@ -77,7 +81,7 @@ def note_seen(path, out):
         files.write_json(os.path.join(folder, SEEN), dict(_seen(out), **{name: files.sha256(path)}))
 
 
-def _cut_off(path):
+def cut_off(path):
     """What is wrong with a zip or HDF5 file that says itself that there must be more of it, or None."""
     head, size = _head(path), os.path.getsize(path)
     if head[:4] == b"PK\x03\x04" and not zipfile.is_zipfile(path):

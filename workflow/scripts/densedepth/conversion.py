@@ -24,9 +24,9 @@ def convert(source_path, out, shards=1, seed=0, workers=1, check=False, skip=0):
     source_path: see `sources.open_source`. The records, in the order of the shards, are the same sequence whatever
     `shards`; the bytes do not depend on `workers`. Files take their final names when all are complete, the side file
     last. Finished shards wait in a folder `.NAME.partial` beside `out`; after a break or an error the next call with
-    the same source and arguments takes them over. `check` decodes every image. Up to `skip` faulty pairs are left out
-    and listed in the side file; one more, or any with `skip` 0, raises PipelineError with row and member, as images of
-    more than one size always do.
+    the same source and arguments takes over those whose files have not changed since. `check` decodes every image. Up
+    to `skip` faulty pairs are left out and listed in the side file; one more, or any with `skip` 0, raises
+    PipelineError with row and member, as images of more than one size always do.
     """
     if not 0 <= seed < 2**32:
         raise PipelineError("seed {}: a whole number from 0 to 4294967295 belongs there".format(seed))
@@ -39,30 +39,27 @@ def convert(source_path, out, shards=1, seed=0, workers=1, check=False, skip=0):
 
 
 def _convert(source_path, out, shards, seed, pool, check, skip):
-    rows, unit, identity = _source(source_path, skip)
+    parts, states, unit, identity = _source(source_path, shards, seed, skip)
+    count = sum(map(len, parts))
     if pool.count > 1:
         # The workers alone need it from here on.
         kept_open.cache_clear()
-    if shards > len(rows):
-        raise PipelineError(
-            "{} shards for the {} pairs of {}; at most one a pair".format(shards, len(rows), source_path)
-        )
-    order = numpy.random.RandomState(seed).permutation(len(rows))
     names = records.shard_names(out, shards)
     folder = os.path.dirname(os.path.abspath(out))
     os.makedirs(folder, exist_ok=True)
     partial = os.path.join(folder, ".{}.partial".format(os.path.basename(out)))
     with files.lock(os.path.join(partial, "lock"), "converting to this file"):
         _remove_leftovers(names + [records.side_name(out)])
-        stamp = _stamp(source_path, [len(rows), shards, seed, check])
+        # What finished shards must have been made from to be taken over, as JSON.
+        stamp = [FORMAT, os.path.abspath(source_path), count, shards, seed, check]
         tasks = [
-            (source_path, [rows[i] for i in part], os.path.join(partial, os.path.basename(name)), stamp, check, skip)
-            for part, name in zip(numpy.array_split(order, shards), names)
+            (source_path, part, os.path.join(partial, os.path.basename(name)), stamp + [state], check, skip)
+            for part, state, name in zip(parts, states, names)
         ]
         done = [_finished(task) for task in tasks]
         print(
             "{} pairs to {} shards by {} workers{}".format(
-                len(rows),
+                count,
                 shards,
                 pool.count,
                 "; {} shards are there from an interrupted call".format(sum(map(bool, done))) if any(done) else "",
@@ -86,7 +83,7 @@ def _convert(source_path, out, shards, seed, pool, check, skip):
             "seed": seed,
             "depth_unit": unit,
             "skipped": sorted((fault for result in results for fault in result["faults"]), key=lambda f: f["row"]),
-            "archive": dict(identity, path=source_path, size_bytes=os.path.getsize(source_path), rows=len(rows)),
+            "archive": dict(identity, path=source_path, size_bytes=os.path.getsize(source_path), rows=count),
             "runtime": runtime.describe(),
         }
         files.write_json(records.side_name(out), side)
@@ -94,10 +91,19 @@ def _convert(source_path, out, shards, seed, pool, check, skip):
     return side
 
 
-def _source(source_path, skip):
-    """(rows, unit, identity) of the source."""
+def _source(source_path, shards, seed, skip):
+    """([rows of each shard], [state of each shard's files], unit, identity) of the source."""
     source = kept_open(source_path)
-    return source.rows(check_members=not skip), source.unit, source.identity()
+    rows = source.rows(check_members=not skip)
+    if shards > len(rows):
+        raise PipelineError(
+            "{} shards for the {} pairs of {}; at most one a pair: lower --shards (data.shards)".format(
+                shards, len(rows), source_path
+            )
+        )
+    order = numpy.random.RandomState(seed).permutation(len(rows))
+    parts = [[rows[i] for i in part] for part in numpy.array_split(order, shards)]
+    return parts, [source.state(part) for part in parts], source.unit, source.identity()
 
 
 def _remove_leftovers(names):
@@ -106,12 +112,6 @@ def _remove_leftovers(names):
         folder, name = os.path.split(name)
         for path in glob.glob(os.path.join(glob.escape(folder), ".{}.tmp-*".format(glob.escape(name)))):
             os.remove(path)
-
-
-def _stamp(source_path, arguments):
-    """What finished shards must have been made from to be taken over, as JSON."""
-    status = os.stat(source_path)
-    return [FORMAT, os.path.abspath(source_path), status.st_size, status.st_mtime_ns] + arguments
 
 
 def _finished(task):

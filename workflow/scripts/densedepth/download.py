@@ -295,12 +295,22 @@ def _ask(url, note, have):
         asked = error.headers.get("Retry-After", "")
         raise _Broken(problem, int(asked) if asked.isdecimal() else 0) from None
     except urllib.error.URLError as error:
-        raise (_Failure if _unknown_host(error.reason) and not have else _Broken)(str(error.reason)) from None
+        problem = "{}{}".format(error.reason, _by_proxy(url))
+        raise (_Failure if _unknown_host(error.reason) and not have else _Broken)(problem) from None
     except (ValueError, http.client.InvalidURL) as error:
         # Also from the address that the server sends us on to.
         raise _Failure("not an address ({})".format(_shown(str(error)))) from None
     except (OSError, http.client.HTTPException) as error:
         raise _Broken(_words(error)) from None
+
+
+def _by_proxy(url):
+    """By which proxy of the environment the address is asked, in words that follow an error; without its password."""
+    parts = urllib.parse.urlsplit(url)
+    proxy = urllib.request.getproxies().get(parts.scheme)
+    if not proxy or urllib.request.proxy_bypass(parts.netloc):
+        return ""
+    return " (by the proxy {} of the environment)".format(_shown(proxy.rpartition("@")[2]))
 
 
 def _unknown_host(reason):
@@ -368,6 +378,10 @@ def _receive(response, part, have, total):
             stream.write(piece)
             size += len(piece)
             said.tell(size)
+    cut_off = checksums.cut_off(part) if total is None else None
+    if cut_off:
+        # Without a length, a connection that breaks looks like one that ends.
+        raise _Broken(cut_off)
     if total is not None and size < total:
         raise _Broken("the connection ended after {} of {} bytes".format(size, total))
     if total is not None and size > total:

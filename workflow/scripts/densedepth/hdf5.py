@@ -7,12 +7,20 @@ import h5py
 from .archives import LARGEST
 from .errors import PipelineError
 
+# What h5py raises on damaged files, at their opening as at any look into them.
+DAMAGE = (OSError, KeyError, RuntimeError, TypeError, ValueError)
+
+
+def words(error):
+    """An error of h5py in one line."""
+    return str(error).strip("'\"").split("\n")[0]
+
 
 @contextlib.contextmanager
 def open_file(path):
     """The file `path` as an `h5py.File` for reading.
 
-    Raises OSError as h5py does, and PipelineError for a link to another file, values that lie in one, and a piece of
+    Raises what is in `DAMAGE`, and PipelineError for a link to another file, values that lie in one, and a piece of
     values that would fill the memory when it is unpacked.
     """
     with h5py.File(path, "r") as root:

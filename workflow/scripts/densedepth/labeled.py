@@ -8,6 +8,7 @@ Two public programs rebuild DenseDepth's arrays in this way (computational-imagi
 nianticlabs/wavelet-monodepth): filled depths, images in the order of `testNdxs`, crop 20..459 x 24..615.
 """
 
+import collections
 import contextlib
 
 import numpy as np
@@ -17,6 +18,7 @@ from .errors import PipelineError
 from .pool import Progress
 
 CROP = (20, 459, 24, 615)
+NYU_IMAGES = 654
 _ROWS, _COLUMNS = 480, 640
 
 
@@ -32,14 +34,17 @@ def write(labeled, splits, out):
     with contextlib.ExitStack() as stack:
         try:
             source = stack.enter_context(hdf5.open_file(labeled))
-        except OSError as error:
-            raise PipelineError("{}: cannot be opened as a MATLAB 7.3 file ({})".format(labeled, error)) from None
-        images = _variable(source, labeled, "images", (3, _COLUMNS, _ROWS), "uint8")
-        depths = _variable(source, labeled, "depths", (_COLUMNS, _ROWS), "float")
+            images = _variable(source, labeled, "images", (3, _COLUMNS, _ROWS), "uint8")
+            depths = _variable(source, labeled, "depths", (_COLUMNS, _ROWS), "float")
+        except hdf5.DAMAGE as error:
+            raise PipelineError(
+                "{}: cannot be opened as a MATLAB 7.3 file ({}); get it again".format(labeled, hdf5.words(error))
+            ) from None
         count = min(len(images), len(depths))
         wrong = [number for number in numbers if not 1 <= number <= count]
         if wrong:
             raise PipelineError("{}: testNdxs holds {}, but {} has {} images".format(splits, wrong[0], labeled, count))
+        _check_count(splits, numbers)
         progress = Progress(len(numbers), "images")
 
         def pairs():
@@ -47,8 +52,10 @@ def write(labeled, splits, out):
                 try:
                     rgb = np.ascontiguousarray(images[number - 1].transpose(2, 1, 0))
                     depth = np.ascontiguousarray(depths[number - 1].transpose(1, 0))
-                except OSError as error:
-                    raise PipelineError("{}: image {} cannot be read ({})".format(labeled, number, error)) from None
+                except hdf5.DAMAGE as error:
+                    raise PipelineError(
+                        "{}: image {} cannot be read ({}); get it again".format(labeled, number, hdf5.words(error))
+                    ) from None
                 if not (depth.min() > 0 and depth.max() < np.inf):
                     raise PipelineError(
                         "{}: depths: image {} has depths that are not finite and above zero".format(labeled, number)
@@ -60,15 +67,25 @@ def write(labeled, splits, out):
     return len(numbers)
 
 
+def _check_count(splits, numbers):
+    repeated = [number for number, times in collections.Counter(numbers).items() if times > 1]
+    if repeated:
+        raise PipelineError("{}: testNdxs holds {} more than once; get it again".format(splits, repeated[0]))
+    if len(numbers) != NYU_IMAGES:
+        words = "{}: warning: testNdxs holds {} numbers, where NYU's has {}"
+        print(words.format(splits, len(numbers), NYU_IMAGES), flush=True)
+
+
 def _variable(source, path, name, shape, kind):
     """The dataset `name`, whose entries have `shape` and numbers of `kind`: uint8, or float of any width."""
     if name not in source:
         raise PipelineError("{}: has no variable {}; it has {}".format(path, name, ", ".join(sorted(source)) or "none"))
     found = source[name]
-    if found.shape[1:] != shape:
+    # A group has no shape, and an empty dataset None.
+    if (getattr(found, "shape", None) or ())[1:] != shape:
         raise PipelineError(
             "{}: {} has shape {}, where (images, {}) belongs".format(
-                path, name, found.shape, ", ".join(map(str, shape))
+                path, name, getattr(found, "shape", None), ", ".join(map(str, shape))
             )
         )
     if found.dtype != np.uint8 if kind == "uint8" else found.dtype.kind != "f":

@@ -57,10 +57,10 @@ def frames(path):
 
     Only one is in memory. Raises PipelineError, with what was wrong, when the file is not a whole picture.
     """
-    from PIL import Image
+    from .archives import open_image
 
     try:
-        with Image.open(path) as picture:
+        with open_image(path) as picture:
             count = getattr(picture, "n_frames", 1) if picture.format in _ANIMATED else 1
             for number in range(count):
                 picture.seek(number)

@@ -17,7 +17,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from . import files
-from .archives import Row, size_text
+from .archives import Row, open_image, size_text
 from .errors import PipelineError
 
 FORMAT = 1
@@ -91,14 +91,11 @@ def _check_numbers(metres_per_unit, max_depth, hole):
 
 
 def _check_leaks(rows, where):
-    """Raise PipelineError for a file that is for train and for test, however its two paths are spelled."""
-    folders = {}
-    trained = {
-        _real_path(path, folders): (row[0], path) for row in rows if row[3] == TRAIN for path in (row[1], row[2])
-    }
+    """Raise PipelineError for a file that is for train and for test, whatever links or paths lead to it."""
+    trained = {_which(path): (row[0], path) for row in rows if row[3] == TRAIN for path in (row[1], row[2])}
     for row in rows:
         for path in (row[1], row[2]) if row[3] == TEST else ():
-            number, other = trained.get(_real_path(path, folders), (None, None))
+            number, other = trained.get(_which(path), (None, None))
             if number is not None:
                 raise PipelineError(
                     "{}: row {}: {} is for test, and in row {} for train{}; the test must be on pictures that were not "
@@ -108,21 +105,25 @@ def _check_leaks(rows, where):
                 )
 
 
-def _real_path(path, folders):
-    """`os.path.realpath` of a file. folders: {folder: its real path}, what is known already; it is added to."""
-    folder, name = os.path.split(path)
-    if folder not in folders:
-        folders[folder] = os.path.realpath(folder)
-    path = os.path.join(folders[folder], name)
-    return os.path.realpath(path) if os.path.islink(path) else path
+def _which(path):
+    """What tells a file from others: its place on the disk, else, where it is not there, its path without links."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return os.path.realpath(path)
+    return status.st_dev, status.st_ino
 
 
 def _csv_rows(table):
     try:
         with open(table, encoding="utf-8-sig", newline="") as stream:
             lines = [[field.strip() for field in line] for line in csv.reader(stream)]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise PipelineError("{}: cannot be read as a csv in UTF-8 ({})".format(table, _words(error))) from None
+    except UnicodeDecodeError:
+        raise PipelineError(
+            '{}: is not text in UTF-8; save it as UTF-8 (a spreadsheet calls it "CSV UTF-8")'.format(table)
+        ) from None
+    except (OSError, csv.Error) as error:
+        raise PipelineError("{}: cannot be read ({})".format(table, _words(error))) from None
     rows, faults = [], []
     for number, fields in enumerate(lines, 1):
         if not any(fields) or (number == 1 and [field.lower() for field in fields[:2]] == ["rgb", "depth"]):
@@ -151,16 +152,17 @@ def _csv_row(table, number, fields):
     """(number, picture, depth, split or None) of a line of the csv."""
     where = "{}: row {}".format(table, number)
     if len(fields) not in (2, 3) or not all(fields):
+        parted = len(fields) == 1 and (";" in fields[0] or "\t" in fields[0])
         raise PipelineError(
-            "{}: {!r} is not `rgb file,depth file` or `rgb file,depth file,train|test`".format(
-                where, ",".join(fields)[:80]
+            "{}: {!r} is not `rgb file,depth file` or `rgb file,depth file,train|test`{}".format(
+                where, ",".join(fields)[:80], "; fields must be parted by commas" if parted else ""
             )
         )
-    if len(fields) == 3 and fields[2] not in (TRAIN, TEST):
-        raise PipelineError("{}: split {!r} is neither train nor test".format(where, fields[2]))
-    rgb, depth = (os.path.join(os.path.dirname(table), name) for name in fields[:2])
+    rgb, depth = (os.path.join(os.path.dirname(table), os.path.expanduser(name)) for name in fields[:2])
     _check_suffix(rgb, RGB_SUFFIXES, where)
     _check_suffix(depth, DEPTH_SUFFIXES, where)
+    if len(fields) == 3 and fields[2] not in (TRAIN, TEST):
+        raise PipelineError("{}: split {!r} is neither train nor test".format(where, fields[2]))
     return number, rgb, depth, fields[2] if len(fields) == 3 else None
 
 
@@ -176,11 +178,13 @@ def _refuse(faults):
 
 def _check_suffix(path, suffixes, where):
     if not path.lower().endswith(suffixes):
-        header = "; a header must be `rgb,depth`" if where.endswith("row 1") else ""
+        header = "; a header must be `rgb,depth` or `rgb,depth,split`" if where.endswith("row 1") else ""
         raise PipelineError("{}: {} does not end in {}{}".format(where, path, ", ".join(suffixes), header))
 
 
 def _folder_rows(rgb, depth):
+    if os.path.realpath(rgb) == os.path.realpath(depth):
+        raise PipelineError("{}: rgb and depth lie in one folder; give two folders, or a csv".format(rgb))
     pictures, depths = _by_name(rgb, RGB_SUFFIXES), _by_name(depth, DEPTH_SUFFIXES)
     for here, there, folder, other in ((pictures, depths, rgb, depth), (depths, pictures, depth, rgb)):
         alone = sorted(set(here) - set(there))
@@ -226,13 +230,25 @@ def _by_name(folder, suffixes):
         stem, suffix = os.path.splitext(path)
         if suffix.lower() not in suffixes or os.path.basename(path).startswith("."):
             continue
+        _check_name(path)
         key = os.path.relpath(stem, folder).replace(os.sep, "/")
         if key in found:
-            raise PipelineError("{}: {} and {} have one name; remove one".format(folder, found[key], path))
+            raise PipelineError(
+                "{}: {} and {} have one name; rename one, or, where they are picture and depth in one folder, give two "
+                "folders or a csv".format(folder, found[key], path)
+            )
         found[key] = path
     if not found:
         raise PipelineError("{}: has no file that ends in {}".format(folder, ", ".join(suffixes)))
     return found
+
+
+def _check_name(path):
+    try:
+        path.encode("utf-8")
+    except UnicodeEncodeError:
+        shown = os.fsencode(path).decode("utf-8", "backslashreplace")
+        raise PipelineError("{}: a name that is not UTF-8; rename the file or folder".format(shown)) from None
 
 
 def _files_below(folder, above=()):
@@ -297,6 +313,10 @@ class Pictures:
         """What tells this list from another, as JSON: its checksum."""
         return {"sha256": files.sha256(self.path)}
 
+    def state(self, rows):
+        """Text that differs once the list, or a file of one of `rows`, was changed."""
+        return files.state([self.path] + [path for row in rows for path in (row.rgb, row.depth)])
+
     def pair(self, row, check=True):
         """(JPEG or PNG bytes, PNG bytes, (height, width)) of `row`, of the size of the list.
 
@@ -359,7 +379,7 @@ class Pictures:
                 )
             return Image.fromarray(np.ascontiguousarray(array))
         try:
-            with Image.open(row.rgb) as image:
+            with open_image(row.rgb) as image:
                 if image.mode not in ("RGB", "L", "RGBA", "P", "1", "LA"):
                     raise self._error(row, row.rgb, "is a picture of mode {}, where 8-bit colours belong", image.mode)
                 return ImageOps.exif_transpose(image).convert("RGB")
@@ -383,7 +403,7 @@ class Pictures:
                 )
             return values
         try:
-            with Image.open(row.depth) as image:
+            with open_image(row.depth) as image:
                 # Here, since NumPy keeps the error to itself.
                 image.load()
                 values = np.asarray(image)
@@ -408,7 +428,7 @@ class Pictures:
             return None
         with open(path, "rb") as stream:
             data = stream.read()
-        with Image.open(io.BytesIO(data)) as stored:
+        with open_image(io.BytesIO(data)) as stored:
             turned = stored.getexif().get(0x0112) in _TURNED
             return data if stored.mode == "RGB" and stored.format in ("JPEG", "PNG") and not turned else None
 

@@ -1,7 +1,8 @@
 """Where training pairs come from: `nyu_data.zip`, or a list of one's own pictures.
 
 Both have `rows()`, `pair(row, check)` for the records, `arrays(row)` and `look(row)` for looking at, `identity()`,
-`unit` (metres a value of 16-bit depth, None for the 8 bits of the archive) and `path`, and are context managers.
+`state(rows)` (text that differs once a file of these rows was changed, none of them read), `unit` (metres a value of
+16-bit depth, None for the 8 bits of the archive) and `path`, and are context managers.
 """
 
 import functools

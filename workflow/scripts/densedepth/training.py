@@ -158,7 +158,11 @@ def _check(settings, segment, index, platform):
                 )
             )
     if len(index) < settings.batch_size:
-        raise PipelineError("{} records are fewer than a batch of {}".format(len(index), settings.batch_size))
+        raise PipelineError(
+            "{} records are fewer than a batch of {}; lower --bs (train.batch_size)".format(
+                len(index), settings.batch_size
+            )
+        )
 
 
 def _fingerprint(settings, segment, index, platform):

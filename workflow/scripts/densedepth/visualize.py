@@ -119,12 +119,12 @@ def draw_sheet(path, title, samples, histogram, farthest):
     """Draw (name, rgb uint8 (H, W, 3), depth (H, W) in metres, 0 unknown) of each of `samples` to the PNG `path`.
 
     Beside each pair stands the histogram of its depth; the one at the top, `histogram`, equal bins from 0 to `farthest`
-    metres, is that of all data. All depths share one scale, of which the bars of the histograms have the colours; what
-    is not known is grey.
+    metres, is that of all data, and there even without samples. All depths share one scale, of which the bars of the
+    histograms have the colours; what is not known is grey.
     """
     across, side, gap, heading, top = 2, 2.6, 0.1, 0.34, 3.0  # inches
     down = math.ceil(len(samples) / across)
-    high = max(_tile_height(rgb, side) for _, rgb, _ in samples)
+    high = max((_tile_height(rgb, side) for _, rgb, _ in samples), default=0)
     wide = 3 * side + 4 * gap + 0.4
     width, height = across * wide, top + down * (high + heading + 0.3) + gap
     edges = np.linspace(0, farthest, len(histogram) + 1)

@@ -187,10 +187,10 @@ def read_keras(path):
                 for weight in _names(group[layer], "weight_names"):
                     kind = weight.rpartition("/")[2].partition(":")[0]
                     stored[key_of(layer, kind)] = np.asarray(hdf5.values(path, group[layer][weight]), np.float32)
-    except (OSError, KeyError, RuntimeError, ValueError) as error:
+    except hdf5.DAMAGE as error:
         raise PipelineError(
             "{}: not a readable HDF5 file, or a truncated one ({} bytes: {}); fetch it again".format(
-                path, os.path.getsize(path), str(error).strip("'\"").split("\n")[0]
+                path, os.path.getsize(path), hdf5.words(error)
             )
         ) from None
     return stored
