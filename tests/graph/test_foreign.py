@@ -330,6 +330,15 @@ def without_slope(layers):
             with_config(lambda layers: layers["conv2"].update(inbound_nodes=[[["bn", 0, 0, {}]]])),
             "conv2 reads bn, expected the activation .* Keras-Applications before 1.0.6 lack it",
         ),
+        (
+            with_config(lambda layers: layers["conv2"].update(class_name=None)),
+            "model_config is not that of a Keras",
+        ),
+        (with_config(lambda layers: layers["conv2"]["config"].pop("filters")), "conv2 has None filters"),
+        (
+            with_config(lambda layers: layers["up4_convA"].update(inbound_nodes=[[["gone", 0, 0]]])),
+            r"model_config is not that of a Keras model \(KeyError\('gone'\)\)",
+        ),
         (with_config(within), r"within the layer conv2, .* model.get_layer\('conv2'\).save"),
         (lambda root: root.attrs.pop("model_config"), "weights without model_config, .* import_weights.py"),
         (lambda root: root["model_weights/conv3/conv3"].pop("bias:0"), "not a readable HDF5 file"),

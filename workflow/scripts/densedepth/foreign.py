@@ -10,10 +10,9 @@ import json
 import os
 import re
 
-import h5py
 import numpy as np
 
-from . import checkpoints, depth, files, network, runtime, weights
+from . import checkpoints, depth, files, hdf5, network, runtime, weights
 from .errors import PipelineError
 from .model import BLOCKS, UPSAMPLINGS, Model
 from .tf import tf
@@ -183,8 +182,11 @@ def _read_keras(path, upsampling, mid_activation):
                 path, ", ".join(map(str, depths)), ", ".join(sorted(BLOCKS))
             )
         )
-    found = layers.decoder()
-    found["upsampling"], reason = layers.upsampling(found["upsampling"], upsampling)
+    try:
+        found = layers.decoder()
+        found["upsampling"], reason = layers.upsampling(found["upsampling"], upsampling)
+    except _STRUCTURE as error:
+        raise PipelineError("{}: model_config is not that of a Keras model ({!r})".format(path, error)) from None
     _refuse_contradictions(path, found, upsampling, mid_activation)
     model = Model(encoder=names[0], **found)
     with tf.Graph().as_default():
@@ -196,6 +198,9 @@ def _read_keras(path, upsampling, mid_activation):
     return Foreign(KERAS_MODEL, model, values, dict(decided, upsampling=reason))
 
 
+# What a model_config that is built otherwise leads to.
+_STRUCTURE = (ValueError, KeyError, TypeError, AttributeError)
+
 _Layer = collections.namedtuple("_Layer", "name kind config inputs")
 
 
@@ -204,8 +209,11 @@ class _Layers:
 
     def __init__(self, path):
         self._path = path
-        with h5py.File(path, "r") as root:
-            text, version = root.attrs.get("model_config"), root.attrs.get("keras_version", "")
+        try:
+            with hdf5.open_file(path) as root:
+                text, version = root.attrs.get("model_config"), root.attrs.get("keras_version", "")
+        except hdf5.DAMAGE as error:
+            raise self._error("its attributes cannot be read ({}); fetch it again", hdf5.words(error)) from None
         if text is None:
             raise self._error(
                 "holds weights without model_config, so nothing tells the decoder's activation and upsampling; "
@@ -216,7 +224,7 @@ class _Layers:
             top = json.loads(_text(text))["config"]
             self._layers = {layer.name: layer for layer in map(_layer, top["layers"])}
             self._output = _sources(top["output_layers"])
-        except (ValueError, KeyError, TypeError) as error:
+        except _STRUCTURE as error:
             raise self._error("model_config is not that of a Keras model ({!r})", error) from None
         for layer in self._layers.values():
             if layer.kind in ("Model", "Functional", "Sequential"):
