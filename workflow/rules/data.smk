@@ -120,8 +120,8 @@ rule convert_records:
             --shards {params.shards} \
             --seed {params.seed} \
             --workers {threads} \
-            --check_images {resources.check_images} \
-            --skip_bad {resources.skip_bad} \
+            --check_images {resources.check_images:q} \
+            --skip_bad {resources.skip_bad:q} \
             >{log:q} 2>&1
         """
 
@@ -156,7 +156,7 @@ rule list_pictures:
             {params.pictures:q} \
             --size {params.height} {params.width} \
             --seed {params.seed} \
-            --min_test {resources.gallery} \
+            --min_test {resources.gallery:q} \
             --out {output.list:q} \
             >{log:q} 2>&1
         """
@@ -188,8 +188,8 @@ rule write_test_set:
         """
         {resources.python:q} workflow/scripts/write_test_set.py \
             --pictures {input.list:q} \
-            --skip_bad {resources.skip_bad} \
-            --min_test {resources.gallery} \
+            --skip_bad {resources.skip_bad:q} \
+            --min_test {resources.gallery:q} \
             --out {output.archive:q} \
             >{log:q} 2>&1
         """

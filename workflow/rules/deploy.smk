@@ -64,7 +64,7 @@ rule infer_onnx:
     shell:
         """
         {resources.python:q} workflow/scripts/infer_from_pb.py \
-            --bs {params.batch_size} \
+            --bs {params.batch_size:q} \
             --model_path {input.network:q} \
             --image_path {input.test:q} \
             --json {output.figures:q} \
@@ -102,7 +102,7 @@ rule export_om:
             --out {output.network:q} \
             --soc_version {params.soc_version:q} \
             --precision_mode {params.precision_mode} \
-            --bs {params.batch_size} \
+            --bs {params.batch_size:q} \
             2>&1 | tee {log:q}
         """
 
@@ -133,7 +133,7 @@ rule write_batches:
             --test_data {input.test:q} \
             --out {output.folder:q} \
             --size_of {input.side:q} \
-            --bs {params.batch_size} \
+            --bs {params.batch_size:q} \
             >{log:q} 2>&1
         """
 

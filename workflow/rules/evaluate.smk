@@ -73,7 +73,7 @@ rule evaluate_baseline:
         """
         {resources.python:q} workflow/scripts/evaluate_baseline.py \
             --test_data {input.test:q} \
-            --min_test {resources.gallery} \
+            --min_test {resources.gallery:q} \
             --json {output.figures:q} \
             >{log:q} 2>&1
         """

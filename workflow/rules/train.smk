@@ -96,7 +96,7 @@ rule train_model:
             --lr {params.learning_rate} \
             --lr_decay {params.lr_decay} \
             --bs {params.batch_size} \
-            --steps {params.steps} \
+            --steps {params.steps:q} \
             --maxdepth {params.max_depth:q} \
             --size {params.height} {params.width} \
             --halving {params.halving} \
