@@ -160,7 +160,7 @@ rule predict_pictures:
             --bs {params.batch_size} \
             --flip_average {params.flip_average:q} \
             {params.more:q} \
-            2>&1 | tee {log:q}
+            2>&1 | (trap "" INT TERM && exec tee {log:q})
         """
 
 
