@@ -25,6 +25,7 @@ def write_pictures(folder):
     first, second = (Image.fromarray(made["a.png"][::step]) for step in (1, -1))
     first.save(str(folder / "in" / "x.png"), save_all=True, append_images=[second])
     (folder / "in" / "bad.png").write_bytes(b"no picture")
+    os.symlink("nowhere", str(folder / "in" / "broken.png"))
     return made
 
 
@@ -56,9 +57,10 @@ def test_every_picture_has_its_files(predicted):
 
 def test_bad_files_are_named_and_stop_nothing(predicted, frozen, tmp_path, capsys):
     folder, _, summary = predicted
-    (failed,) = summary["failed"]
+    failed, broken = summary["failed"]
     assert failed["path"] == str(folder / "in" / "bad.png")
     assert "no format that Pillow knows" in failed["reason"]
+    assert broken["path"] == str(folder / "in" / "broken.png") and "a link to nowhere" in broken["reason"]
     bad = str(folder / "in" / "bad.png")
     assert predict.main(["--model_path", frozen, "--out", str(tmp_path / "out"), "--input", bad]) == 1
     assert "error: none of 1 files could be used, first " + bad in capsys.readouterr().err
@@ -121,10 +123,18 @@ def test_flags(frozen, predicted, tmp_path, capsys):
     both = np.load(str(folder / "out" / "a_depth.npy"))
     assert np.abs(np.load(str(out / "a_depth.npy")) - both).max() > 1e-3
     capsys.readouterr()
-    assert predict.main(words + ["--intrinsics", "0", "60", "32", "16"]) == 1
-    assert "focal lengths are above zero" in capsys.readouterr().err
-    assert predict.main(words + ["--scale", "3", "2"]) == 1
-    assert "--scale 3 2: must be 0 <= NEAR < FAR" in capsys.readouterr().err
+    for pixels in (
+        ("0", "60", "32", "16"),
+        ("60", "nan", "32", "16"),
+        ("inf", "60", "32", "16"),
+        ("60", "60", "1", "nan"),
+    ):
+        assert predict.main(words + ["--intrinsics", *pixels]) == 1
+        told = "--intrinsics {} {} {} {}: must be numbers of pixels, focal lengths above 0".format(*pixels)
+        assert told in capsys.readouterr().err
+    for ends in (("3", "2"), ("0", "inf"), ("nan", "2"), ("0", "nan")):
+        assert predict.main(words + ["--scale", *ends]) == 1
+        assert "--scale {} {}: must be metres, 0 <= NEAR < FAR".format(*ends) in capsys.readouterr().err
     assert predict.main(words + ["--size", "64", "64"]) == 1
     assert "--size 64x64: the network takes 32x64 only" in capsys.readouterr().err
     assert predict.main(words + ["--maxdepth", "10"]) == 1

@@ -12,6 +12,8 @@ docs/inference.md has the details.
 
 import sys
 
+import numpy as np
+
 import cli
 from densedepth import clouds, networks, photos, predictions
 from densedepth.errors import PipelineError
@@ -50,11 +52,16 @@ def work(args):
     intrinsics = None
     if args.intrinsics:
         intrinsics = clouds.Intrinsics(*args.intrinsics, source="given by --intrinsics")
-        if min(intrinsics[:2]) <= 0:
-            raise PipelineError("--intrinsics {} {} ...: focal lengths are above zero".format(*args.intrinsics[:2]))
-    if args.scale and not 0 <= args.scale[0] < args.scale[1]:
-        raise PipelineError("--scale {:g} {:g}: must be 0 <= NEAR < FAR".format(*args.scale))
-    paths = photos.find(args.input)
+        if not np.isfinite(args.intrinsics).all() or min(args.intrinsics[:2]) <= 0:
+            raise PipelineError(
+                "--intrinsics {:g} {:g} {:g} {:g}: must be numbers of pixels, focal lengths above 0".format(
+                    *args.intrinsics
+                )
+            )
+    # Written so that NaN fails too.
+    if args.scale and not 0 <= args.scale[0] < args.scale[1] < float("inf"):
+        raise PipelineError("--scale {:g} {:g}: must be metres, 0 <= NEAR < FAR".format(*args.scale))
+    paths = photos.find(args.input, broken_links=True)
     with networks.load(args.model_path) as predictor:
         limits, reason = predictions.limits(predictor.describe(), args.maxdepth)
         print("depth is limited to {:g} to {:g} m: {}".format(*limits, reason), flush=True)
