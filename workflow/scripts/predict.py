@@ -6,8 +6,8 @@
 --input takes files, folders and quoted patterns; animated GIF, PNG, WebP and TIFF of several pages give all their
 frames. --model_path is a frozen .pb, an .onnx file or a checkpoint folder. For each picture there are, after its name:
 _depth.npy (float32, metres), _depth_mm.png (16 bits, millimetres), _panel.png (colour, scale in metres), _points.ply
-(point cloud) and .json (units, and what made it). Files that cannot be used are listed at the end and stop nothing.
-docs/inference.md has the details.
+(point cloud) and .json (units, and what made it). Files that cannot be used are listed at the end and stop nothing. The
+same command again goes on where it was interrupted. docs/inference.md has the details.
 """
 
 import sys
@@ -77,6 +77,12 @@ def work(args):
         )
         summary = predictions.predict(predictor, paths, args.out, options)
     print("{}: {} pictures of {} files".format(args.out, len(summary["pictures"]), len(paths)))
+    if summary["taken_over"]:
+        print(
+            "{} of them were there, made in the same way by an earlier run; remove {} to have all made again".format(
+                summary["taken_over"], args.out
+            )
+        )
     if "ply" in args.write and not intrinsics:
         print("point clouds are for NYU Depth v2's camera; give your own by --intrinsics")
     if summary["failed"]:
