@@ -204,6 +204,25 @@ def weighed(folder, names, kinds=("npy",)):
     return predictions.predict(Weighed(), paths, str(folder / "out"), options)
 
 
+def test_a_name_that_is_not_utf8_is_made_printable(tmp_path):
+    names = [os.fsdecode(name) for name in (b"a\xff.png", b"b\xff.png", "\u4e2d.png".encode())]
+    for name in names:
+        Image.new("RGB", (8, 6), "red").save(str(tmp_path / name))
+    (tmp_path / names[1]).write_bytes(b"no picture")
+    for _ in range(2):
+        _, summary = again(tmp_path, names, kinds=["npy", "panel"])
+        assert [entry["name"] for entry in summary["pictures"]] == ["a\\xff", "\u4e2d"]
+        assert summary["failed"][0]["path"] == str(tmp_path / "b\\xff.png")
+        assert str(tmp_path / "b\\xff.png") in summary["failed"][0]["reason"]
+    assert summary["taken_over"] == 2
+    found = [os.fsencode(name) for name in os.listdir(str(tmp_path / "out"))]
+    assert b"a\xff_panel.png" in found and b"a\xff.json" in found
+    side = json.loads((tmp_path / "out" / os.fsdecode(b"a\xff.json")).read_text())
+    assert side["source"]["path"] == str(tmp_path / "a\\xff.png")
+    assert side["files"]["npy"]["name"] == "a\\xff_depth.npy"
+    json.dumps([side, summary], ensure_ascii=False).encode("utf-8")
+
+
 def test_a_name_that_is_too_long_stops_nothing(tmp_path):
     long = "x" * 246 + ".png"
     summary = weighed(tmp_path, ["a.png", long, "b.png"])

@@ -118,6 +118,11 @@ def read_json(path):
         raise PipelineError("{}: not a JSON file ({})".format(path, error)) from None
 
 
+def printable(name):
+    """The name of a file as text that any output takes: bytes that are not UTF-8 become such as `\\xff`."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
 def sha256(path):
     """Hexadecimal SHA-256 of the file's bytes, read in pieces."""
     return _digest(path, hashlib.sha256())

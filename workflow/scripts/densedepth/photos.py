@@ -133,7 +133,9 @@ def _reason(path, error):
         return "no memory for it"
     if isinstance(error, FileNotFoundError) and os.path.islink(path):
         return "a link to {}, which is not there".format(os.readlink(path))
-    return "no format that Pillow knows" if "cannot identify" in str(error) else str(error) or type(error).__name__
+    if "cannot identify" in str(error):
+        return "no format that Pillow knows"
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__
 
 
 def _natural(path):

@@ -209,7 +209,7 @@ class _Run:
         if not all(os.path.isfile(stem + KINDS[kind]) for kind in self._options.kinds):
             return False
         source = side["source"]["path"], side["source"]["frame"], side["source"]["sha256"]
-        if source != (path, number, sha256 or files.sha256(path)):
+        if source != (files.printable(path), number, sha256 or files.sha256(path)):
             return False
         self._names.add(name)
         self.taken_over += 1
@@ -223,14 +223,15 @@ class _Run:
         frames = ["{}/{}".format(name, entry[: -len(".json")]) for entry in found if _FRAME.match(entry)]
         for one in [name] + frames:
             side = None if one in self._names else _side_file(self._stem(one))
-            if side and os.path.abspath(side["source"]["path"]) == os.path.abspath(path):
+            if side and os.path.abspath(side["source"]["path"]) == files.printable(os.path.abspath(path)):
                 _remove_results(self._stem(one))
 
     def _stem(self, name):
         return os.path.join(self._out, *name.split("/"))
 
     def _note(self, path, name):
-        self.made.append((path, {"name": name, "source": path, "side_file": os.path.basename(name) + ".json"}))
+        entry = {"name": name, "source": path, "side_file": os.path.basename(name) + ".json"}
+        self.made.append((path, {key: files.printable(value) for key, value in entry.items()}))
 
     def metres(self, images, batch_size):
         """Depth (n, h, w) in metres at the network's output size."""
@@ -284,7 +285,7 @@ class _Run:
         height, width = metres.shape
         side = {
             "source": {
-                "path": job.path,
+                "path": files.printable(job.path),
                 "sha256": job.sha256,
                 "frame": job.frame.number,
                 "size": [height, width],
@@ -303,7 +304,10 @@ class _Run:
                 "median": float(np.median(metres)),
                 "farthest": float(metres.max()),
             },
-            "files": {kind: {"name": os.path.basename(path), "holds": _HOLDS[kind]} for kind, path in paths.items()},
+            "files": {
+                kind: {"name": files.printable(os.path.basename(path)), "holds": _HOLDS[kind]}
+                for kind, path in paths.items()
+            },
         }
         if "ply" in paths:
             side["intrinsics"] = dict(intrinsics._asdict(), unit="pixels of the upright picture, the first is 0")
@@ -320,8 +324,8 @@ class _Run:
     def failed_of(self, paths):
         """What could not be used, as {"path", "reason"}, in the order of `paths`."""
         position = {path: number for number, path in enumerate(paths)}
-        entries = [{"path": path, "reason": reason} for path, reason in self._failed]
-        return sorted(entries, key=lambda entry: position[entry["path"]])
+        failed = sorted(self._failed, key=lambda failure: position[failure[0]])
+        return [{"path": files.printable(path), "reason": files.printable(reason)} for path, reason in failed]
 
 
 def _made_by(network, options, size):

@@ -219,7 +219,7 @@ def _place(figure, box, heading):
 
 def _shortened(name, length=40):
     # A dollar sign would start a formula.
-    name = name.replace("$", r"\$")
+    name = files.printable(name).replace("$", r"\$")
     return name if len(name) <= length else "..." + name[3 - length :]
 
 
