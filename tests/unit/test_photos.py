@@ -105,6 +105,15 @@ def test_tiff_is_turned_once(tmp_path, options):
     assert frame.read_as == ["turned upright as its EXIF data say"]
 
 
+def test_a_large_picture_is_read_without_a_warning_and_a_huge_one_refused(tmp_path, monkeypatch, recwarn):
+    path = save(tmp_path / "a.png", RGB)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 47)
+    assert (photos.read(path).rgb == RGB).all() and not recwarn.list
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 23)
+    with pytest.raises(PipelineError, match=r"a\.png: .*exceeds limit of 46 pixels"):
+        photos.read(path)
+
+
 @pytest.mark.parametrize("error, reason", [(MemoryError(), "no memory for it"), (KeyError(), "KeyError")])
 def test_whatever_a_reader_raises_is_told_of_the_file(tmp_path, monkeypatch, error, reason):
     def fail(*arguments):

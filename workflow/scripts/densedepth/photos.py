@@ -7,6 +7,7 @@ import collections
 import glob
 import os
 import re
+import warnings
 
 import numpy as np
 
@@ -68,6 +69,8 @@ def frames(path):
     """
     from PIL import Image
 
+    # A large picture is none to warn of; from twice the size on Pillow refuses.
+    warnings.simplefilter("ignore", Image.DecompressionBombWarning)
     try:
         with Image.open(path) as picture:
             count = getattr(picture, "n_frames", 1) if picture.format in _ANIMATED else 1
