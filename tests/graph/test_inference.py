@@ -62,6 +62,14 @@ def test_missing_tensors_are_refused_with_likely_names(frozen):
         inference.load_frozen(frozen, "conv3/BiasAdd:0")
 
 
+def test_damaged_checkpoint_is_told_with_the_reason(checkpoint, tmp_path):
+    folder = str(tmp_path / "epoch3")
+    shutil.copytree(checkpoint.folder, folder)
+    os.truncate(os.path.join(folder, "model.ckpt.data-00000-of-00001"), 100000)
+    with pytest.raises(PipelineError, match=r"epoch3: damaged checkpoint \(Read less bytes than requested\)$"):
+        inference.load(folder)
+
+
 @pytest.mark.parametrize("content", [b"", b"no graph at all", b"\x00" * 64])
 def test_files_that_are_no_frozen_graph_are_refused(tmp_path, content):
     path = tmp_path / "model.pb"

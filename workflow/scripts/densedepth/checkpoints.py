@@ -135,8 +135,11 @@ def restore(session, checkpoint, with_saver=None):
             with_saver = tf.train.Saver(wanted)
         (with_saver or saver()).restore(session, checkpoint.prefix)
     except (tf.errors.OpError, ValueError) as error:
-        raise PipelineError("{}: damaged checkpoint ({})".format(checkpoint.folder, _first_line(error))) from None
+        raise PipelineError("{}: damaged checkpoint ({})".format(checkpoint.folder, _reason(error))) from None
 
 
-def _first_line(error):
-    return str(getattr(error, "message", error)).split("\n")[0]
+def _reason(error):
+    """The line of TensorFlow's message that says what is wrong: the first, but version 2 first tells where."""
+    lines = str(getattr(error, "message", error)).split("\n")
+    places = [i for i, line in enumerate(lines[:-1]) if line.startswith("Node: ") or line.endswith("error(s) found.")]
+    return lines[places[-1] + 1 if places else 0].strip()
