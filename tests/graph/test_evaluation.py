@@ -133,13 +133,30 @@ def test_speed_is_images_over_time_in_the_network(small, monkeypatch):
         "images": 6,
         "seconds": 100.0,
         "network_seconds": 4.0,
-        "images_per_second": 1.5,
-        "flip_averaged_images_per_second": 0.75,
-        "ms_per_image": pytest.approx(4000 / 6),
+        # Two images and their mirror images in 2.5 s; the other batches were half filling.
+        "images_per_second": 1.6,
+        "flip_averaged_images_per_second": 0.8,
+        "ms_per_image": pytest.approx(625),
         # Of batches of 1, 1.5, 1 and 0.5 s.
         "batch_ms": pytest.approx({"p50": 1000, "p90": 1350, "p99": 1485, "max": 1500}),
         "warmup_batches": 1,
     }
+
+
+@pytest.mark.parametrize("batch_size, rate", [(1, 1.0), (2, 2.0), (3, 3.0), (7, 7.0)])
+def test_filling_does_not_change_the_speed(small, monkeypatch, batch_size, rate):
+    """Whatever the batches hold of three images, each takes a second."""
+    now = [0]
+
+    class Clocked(FakePredictor):
+        def run(self, images):
+            now[0] += 1
+            return super().run(images)
+
+    monkeypatch.setattr(evaluation.time, "perf_counter", lambda: now[0])
+    with open_test_set(small[0]) as test_set:
+        speed = evaluation.evaluate(Clocked((16, 24)), test_set, batch_size, alone=True)["speed"]
+    assert (speed["images"], speed["images_per_second"]) == (6, rate)
 
 
 def test_gallery_shows_what_is_scored(small):

@@ -386,7 +386,8 @@ def test_a_run_starts_from_an_imported_network(folder, imported, tmp_path, capsy
     words += ["--epochs", "1", "--ckptdir", str(tmp_path / "ckpt"), "--encoder", "densenet121", "--lr", "1e-9"]
     paper = words + ["--weights", imported("paper.h5")]
     assert train.main(paper) == 1
-    assert "is the network Model(encoder='densenet121', width='full'," in capsys.readouterr().err
+    settings = "model.decoder: full, model.upsampling: align_corners, model.mid_activation: false"
+    assert "of another network; to start from it, set {}\n".format(settings) in capsys.readouterr().err
     assert train.main(words + ["--weights", str(folder / "paper.h5")]) == 1
     assert "(a whole network: import it with import_model.py" in capsys.readouterr().err
     assert train.main(paper + ["--decoder", "full", "--upsampling", "align_corners", "--mid_activation", "false"]) == 0

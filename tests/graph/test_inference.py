@@ -6,7 +6,7 @@ import shutil
 import draw_gallery
 import numpy as np
 import pytest
-from densedepth import evaluation, files, inference
+from densedepth import checkpoints, evaluation, files, inference
 from densedepth.errors import PipelineError
 from densedepth.testset import open_test_set
 from PIL import Image
@@ -62,6 +62,22 @@ def test_missing_tensors_are_refused_with_likely_names(frozen):
         inference.load_frozen(frozen, "conv3/BiasAdd:0")
 
 
+@pytest.mark.parametrize("name", ["model.ckpt", "model.ckpt.index", "model.ckpt.data-00000-of-00001"])
+def test_a_file_of_a_checkpoint_names_it(checkpoint, monkeypatch, name):
+    with inference.load(os.path.join(checkpoint.folder, name)) as other:
+        assert (other.describe()["kind"], other.describe()["path"]) == ("checkpoint", checkpoint.folder)
+    monkeypatch.chdir(checkpoint.folder)
+    assert checkpoints.find(name).side == checkpoint.side
+
+
+def test_damaged_checkpoint_is_told_with_the_reason(checkpoint, tmp_path):
+    folder = str(tmp_path / "epoch3")
+    shutil.copytree(checkpoint.folder, folder)
+    os.truncate(os.path.join(folder, "model.ckpt.data-00000-of-00001"), 100000)
+    with pytest.raises(PipelineError, match=r"epoch3: damaged checkpoint \(Read less bytes than requested\)$"):
+        inference.load(folder)
+
+
 @pytest.mark.parametrize("content", [b"", b"no graph at all", b"\x00" * 64])
 def test_files_that_are_no_frozen_graph_are_refused(tmp_path, content):
     path = tmp_path / "model.pb"
@@ -76,7 +92,7 @@ def test_cut_frozen_graph_and_missing_file_are_refused(frozen, tmp_path):
         path.write_bytes(stream.read(1000000))
     with pytest.raises(PipelineError, match=r"model\.pb"):
         inference.load_frozen(str(path))
-    with pytest.raises(PipelineError, match=r"none\.pb: no such file"):
+    with pytest.raises(PipelineError, match=r"none\.pb: no such file; ckpt2pb\.py makes one"):
         inference.load_frozen(str(tmp_path / "none.pb"))
 
 

@@ -64,6 +64,10 @@ def test_the_chain_gives_the_figures_of_the_frozen_graph(
     assert (source["kind"], source["epoch"], source["global_step"]) == ("om", 3, 12)
     assert source["sha256"] == files.sha256(om) and source["soc_version"] == "Ascend910A"
     gallery = json.loads((pictures / "gallery.json").read_text())
+    ranked = sorted(expected["per_image"], key=lambda image: image["rms"])
+    scenes = {scene["picture"]: scene["index"] for scene in gallery["scenes"]}
+    best, worst = ranked[0]["index"], ranked[-1]["index"]
+    assert scenes == {"scene_1.png": 1, "scene_2.png": 3, "best.png": best, "worst.png": worst}
     for scene in gallery["scenes"]:
         assert scene["rms"] == pytest.approx(expected["per_image"][scene["index"]]["rms"], abs=1e-5)
         with Image.open(str(pictures / scene["picture"])) as picture:

@@ -25,6 +25,7 @@ def write_pictures(folder):
     first, second = (Image.fromarray(made["a.png"][::step]) for step in (1, -1))
     first.save(str(folder / "in" / "x.png"), save_all=True, append_images=[second])
     (folder / "in" / "bad.png").write_bytes(b"no picture")
+    os.symlink("nowhere", str(folder / "in" / "broken.png"))
     return made
 
 
@@ -56,9 +57,10 @@ def test_every_picture_has_its_files(predicted):
 
 def test_bad_files_are_named_and_stop_nothing(predicted, frozen, tmp_path, capsys):
     folder, _, summary = predicted
-    (failed,) = summary["failed"]
+    failed, broken = summary["failed"]
     assert failed["path"] == str(folder / "in" / "bad.png")
     assert "no format that Pillow knows" in failed["reason"]
+    assert broken["path"] == str(folder / "in" / "broken.png") and "a link to nowhere" in broken["reason"]
     bad = str(folder / "in" / "bad.png")
     assert predict.main(["--model_path", frozen, "--out", str(tmp_path / "out"), "--input", bad]) == 1
     assert "error: none of 1 files could be used, first " + bad in capsys.readouterr().err
@@ -121,10 +123,18 @@ def test_flags(frozen, predicted, tmp_path, capsys):
     both = np.load(str(folder / "out" / "a_depth.npy"))
     assert np.abs(np.load(str(out / "a_depth.npy")) - both).max() > 1e-3
     capsys.readouterr()
-    assert predict.main(words + ["--intrinsics", "0", "60", "32", "16"]) == 1
-    assert "focal lengths are above zero" in capsys.readouterr().err
-    assert predict.main(words + ["--scale", "3", "2"]) == 1
-    assert "--scale 3 2: must be 0 <= NEAR < FAR" in capsys.readouterr().err
+    for pixels in (
+        ("0", "60", "32", "16"),
+        ("60", "nan", "32", "16"),
+        ("inf", "60", "32", "16"),
+        ("60", "60", "1", "nan"),
+    ):
+        assert predict.main(words + ["--intrinsics", *pixels]) == 1
+        told = "--intrinsics {} {} {} {}: must be numbers of pixels, focal lengths above 0".format(*pixels)
+        assert told in capsys.readouterr().err
+    for ends in (("3", "2"), ("0", "inf"), ("nan", "2"), ("0", "nan")):
+        assert predict.main(words + ["--scale", *ends]) == 1
+        assert "--scale {} {}: must be metres, 0 <= NEAR < FAR".format(*ends) in capsys.readouterr().err
     assert predict.main(words + ["--size", "64", "64"]) == 1
     assert "--size 64x64: the network takes 32x64 only" in capsys.readouterr().err
     assert predict.main(words + ["--maxdepth", "10"]) == 1
@@ -194,6 +204,25 @@ def weighed(folder, names, kinds=("npy",)):
     return predictions.predict(Weighed(), paths, str(folder / "out"), options)
 
 
+def test_a_name_that_is_not_utf8_is_made_printable(tmp_path):
+    names = [os.fsdecode(name) for name in (b"a\xff.png", b"b\xff.png", "\u4e2d.png".encode())]
+    for name in names:
+        Image.new("RGB", (8, 6), "red").save(str(tmp_path / name))
+    (tmp_path / names[1]).write_bytes(b"no picture")
+    for _ in range(2):
+        _, summary = again(tmp_path, names, kinds=["npy", "panel"])
+        assert [entry["name"] for entry in summary["pictures"]] == ["a\\xff", "\u4e2d"]
+        assert summary["failed"][0]["path"] == str(tmp_path / "b\\xff.png")
+        assert str(tmp_path / "b\\xff.png") in summary["failed"][0]["reason"]
+    assert summary["taken_over"] == 2
+    found = [os.fsencode(name) for name in os.listdir(str(tmp_path / "out"))]
+    assert b"a\xff_panel.png" in found and b"a\xff.json" in found
+    side = json.loads((tmp_path / "out" / os.fsdecode(b"a\xff.json")).read_text())
+    assert side["source"]["path"] == str(tmp_path / "a\\xff.png")
+    assert side["files"]["npy"]["name"] == "a\\xff_depth.npy"
+    json.dumps([side, summary], ensure_ascii=False).encode("utf-8")
+
+
 def test_a_name_that_is_too_long_stops_nothing(tmp_path):
     long = "x" * 246 + ".png"
     summary = weighed(tmp_path, ["a.png", long, "b.png"])
@@ -202,6 +231,155 @@ def test_a_name_that_is_too_long_stops_nothing(tmp_path):
     reason = "{}: its results cannot be written (File name too long)".format(path)
     assert summary["failed"] == [{"path": path, "reason": reason}]
     assert json.loads((tmp_path / "out" / "predictions.json").read_text()) == summary
+
+
+class Known(Weighed):
+    """As `Weighed`, told by a checksum; counts the pictures it has seen."""
+
+    def __init__(self, sha256="1" * 64):
+        self.sha256, self.seen = sha256, 0
+
+    def run(self, images):
+        self.seen += len(images)
+        return super().run(images)
+
+    def describe(self):
+        return {"kind": "none", "path": "none", "sha256": self.sha256}
+
+
+def again(folder, names, network=None, **changes):
+    """(pictures that the network saw, summary) of a prediction of `names` in `folder`, one a batch."""
+    network = network or Known()
+    options = predictions.Options(1, ["npy", "png"], False, None, None, 100, depth.LIMITS_M, None)
+    paths = [str(folder / name) for name in names]
+    summary = predictions.predict(network, paths, str(folder / "out"), options._replace(**changes))
+    return network.seen, summary
+
+
+def shades(path, values):
+    """An animation, or one picture, of grey."""
+    first, *others = [Image.new("L", (8, 6), value) for value in values]
+    first.save(str(path), save_all=True, append_images=others)
+
+
+def test_an_interrupted_prediction_goes_on(tmp_path, monkeypatch):
+    names = ["a.gif", "b.gif", "c.gif"]
+    for name, values in zip(names, ([1], [10, 100, 200], [2])):
+        shades(tmp_path / name, values)
+    write = predictions._write_millimetres
+
+    def interrupted(path, metres):
+        if path.endswith("000002_depth_mm.png"):
+            raise KeyboardInterrupt
+        write(path, metres)
+
+    monkeypatch.setattr(predictions, "_write_millimetres", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        again(tmp_path, names)
+    assert not (tmp_path / "out" / "predictions.json").exists()
+    # Half of the frame is there and nothing that vouches for it.
+    assert sorted(os.listdir(str(tmp_path / "out" / "b"))) == [
+        "000001.json",
+        "000001_depth.npy",
+        "000001_depth_mm.png",
+        "000002_depth.npy",
+    ]
+    monkeypatch.setattr(predictions, "_write_millimetres", write)
+    seen, summary = again(tmp_path, names)
+    assert (seen, summary["taken_over"]) == (3, 2)
+    assert [entry["name"] for entry in summary["pictures"]] == ["a", "b/000001", "b/000002", "b/000003", "c"]
+    whole, everything = again(tmp_path, names)
+    assert (whole, everything["taken_over"]) == (0, 5)
+    assert everything["pictures"] == summary["pictures"]
+
+
+def test_only_what_was_made_in_the_same_way_is_taken_over(tmp_path, monkeypatch):
+    for name in ("a.png", "b.png"):
+        Image.new("RGB", (8, 6), "red").save(str(tmp_path / name))
+    names = ["a.png", "b.png"]
+    assert again(tmp_path, names)[0] == 2
+    assert again(tmp_path, names, batch_size=2)[0] == 0
+    for changes in (
+        {"flip_average": True},
+        {"limits": (0.1, 5.0)},
+        {"scale": [1, 2]},
+        {"points": 5},
+        {"kinds": ["npy"]},
+    ):
+        assert again(tmp_path, names, **changes)[0] == 2 * (1 + changes.get("flip_average", False)), changes
+        assert again(tmp_path, names, **changes)[0] == 0
+    assert again(tmp_path, names, Known("2" * 64))[0] == 2
+    # A network that no checksum tells is any network.
+    assert again(tmp_path, names, Known(None))[0] == again(tmp_path, names, Known(None))[0] == 2
+    assert again(tmp_path, names)[0] == 2
+    Image.new("RGB", (8, 6), "blue").save(str(tmp_path / "a.png"))
+    assert again(tmp_path, names)[0] == 1
+    os.remove(str(tmp_path / "out" / "b_depth_mm.png"))
+    assert again(tmp_path, names)[0] == 1
+    monkeypatch.setattr(predictions.runtime, "describe", lambda: {"numpy": "0.1"})
+    assert again(tmp_path, names)[0] == 2
+
+
+def test_the_program_says_what_it_has_taken_over(frozen, predicted, tmp_path, capsys):
+    out = tmp_path / "out"
+    words = ["--model_path", frozen, "--out", str(out), "--write", "npy", "--scale", "1", "9"]
+    words += ["--intrinsics", "60", "60", "32", "16", "--input", str(predicted[0] / "in" / "a.png")]
+    assert predict.main(words) == 0
+    assert "were there" not in capsys.readouterr().out
+    times = [os.stat(str(out / name)).st_mtime_ns for name in ("a.json", "a_depth.npy")]
+    assert predict.main(words) == 0
+    assert "1 of them were there, made in the same way by an earlier run; remove " in capsys.readouterr().out
+    assert times == [os.stat(str(out / name)).st_mtime_ns for name in ("a.json", "a_depth.npy")]
+
+
+def test_nothing_stays_of_a_picture_that_fails(tmp_path, monkeypatch):
+    names = ["a.png", "b.gif", "c.png"]
+    for name, values in zip(names, ([1], [10, 100, 200], [2])):
+        shades(tmp_path / name, values)
+    out = tmp_path / "out"
+
+    def left():
+        return sorted(
+            os.path.relpath(os.path.join(place, name), str(out))
+            for place, _, found in os.walk(str(out))
+            for name in found
+        )
+
+    def results(*pictures):
+        ends = (".json", "_depth.npy", "_depth_mm.png")
+        return sorted([picture + end for picture in pictures for end in ends] + ["predictions.json"])
+
+    again(tmp_path, names)
+    assert left() == results("a", "b/000001", "b/000002", "b/000003", "c")
+    # What others have put there stays.
+    (out / "d.json").write_text("{}")
+    (out / "d_depth.npy").write_bytes(b"mine")
+    for name in ("a.png", "d.png"):
+        (tmp_path / name).write_bytes(b"no picture")
+    shades(tmp_path / "b.gif", [10, 100])
+    _, summary = again(tmp_path, names + ["d.png"])
+    assert [os.path.basename(entry["path"]) for entry in summary["failed"]] == ["a.png", "d.png"]
+    assert left() == sorted(results("b/000001", "b/000002", "c") + ["d.json", "d_depth.npy"])
+    # So does what was made of another file that was called so.
+    (tmp_path / "c.bmp").write_bytes(b"no picture")
+    again(tmp_path, ["b.gif", "c.bmp"])
+    assert left() == sorted(results("b/000001", "b/000002", "c") + ["d.json", "d_depth.npy"])
+
+    def failing(path, metres):
+        raise ValueError("no such colour")
+
+    monkeypatch.setattr(predictions, "_write_millimetres", failing)
+    Image.new("RGB", (9, 6)).save(str(tmp_path / "c.png"))
+    again(tmp_path, ["b.gif", "c.png"])
+    assert left() == sorted(results("b/000001", "b/000002") + ["d.json", "d_depth.npy"])
+
+    class Broken(Known):
+        def run(self, images):
+            return super().run(images) * np.nan
+
+    with pytest.raises(PipelineError, match="none of 1 files"):
+        again(tmp_path, ["b.gif"], Broken("3" * 64))
+    assert left() == ["d.json", "d_depth.npy"]
 
 
 def test_what_cannot_be_drawn_stops_nothing_and_a_full_disk_does(tmp_path, monkeypatch):

@@ -1,6 +1,9 @@
 """Flags, log header and errors that all programs share."""
 
 import errno
+import os
+import subprocess
+import sys
 
 import cli
 import pytest
@@ -61,6 +64,8 @@ def test_the_log_begins_with_versions_and_arguments(arguments, capsys):
     [
         (PipelineError("x.zip: no such file"), "thing.py: error: x.zip: no such file\n"),
         (FileExistsError(errno.EEXIST, "File exists", "out"), "thing.py: error: out: File exists\n"),
+        # As of a folder below /proc, where none can be made.
+        (FileNotFoundError(errno.ENOENT, "No such file", "/proc/out"), "thing.py: error: /proc/out: No such file\n"),
         (OSError(errno.ENOSPC, "No space left on device", "out"), "thing.py: error: out: No space left on device\n"),
     ],
 )
@@ -70,6 +75,15 @@ def test_errors_for_the_user_are_one_line(arguments, capsys, error, message):
 
     assert cli.run(arguments, work, []) == 1
     assert capsys.readouterr().err == message
+
+
+def test_output_takes_any_file_s_name(tmp_path):
+    """Under an encoding that lacks it, too; what is printed is valid in it."""
+    code = "import os, cli\ncli.run(cli.parser('Do.'), lambda args: print(os.fsdecode(b'a\\xff.png'), '\\u4e2d'), [])"
+    for encoding, printed in (("utf-8", "a\\udcff.png \u4e2d"), ("ascii", "a\\udcff.png \\u4e2d")):
+        environment = dict(os.environ, PYTHONPATH=os.pathsep.join(sys.path), PYTHONIOENCODING=encoding)
+        done = subprocess.run([sys.executable, "-c", code], env=environment, stdout=subprocess.PIPE, check=True)
+        assert done.stdout.decode(encoding).splitlines()[-1] == printed
 
 
 def test_help_tells_defaults_that_there_are(arguments):

@@ -10,6 +10,12 @@ from densedepth import files
 from densedepth.errors import PipelineError
 
 
+def test_printable_names_are_valid_text_that_tells_them_apart():
+    names = [b"plain", b"a\xff", b"a\xfe", "\u4e2d".encode(), b"\xe4\xb8"]
+    printable = [files.printable(os.fsdecode(name)) for name in names]
+    assert printable == ["plain", "a\\xff", "a\\xfe", "\u4e2d", "\\xe4\\xb8"]
+
+
 def test_atomic_path_appears_with_its_whole_content(tmp_path):
     final = tmp_path / "new" / "x.bin"
     with files.atomic_path(str(final)) as temporary:

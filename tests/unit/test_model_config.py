@@ -22,6 +22,13 @@ def test_round_trip_through_a_dict():
     assert model_from_dict({}) == Model()
 
 
+def test_differences_are_told_as_settings():
+    paper = Model("densenet169", "full", "align_corners", False)
+    told = "model.decoder: full, model.upsampling: align_corners, model.mid_activation: false"
+    assert paper.settings_unlike(Model()) == told
+    assert Model("densenet121").settings_unlike(Model()) == "model.encoder: densenet121"
+
+
 @pytest.mark.parametrize(
     "fields, pattern",
     [

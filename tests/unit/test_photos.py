@@ -35,6 +35,40 @@ def test_words_find_each_picture_once_in_order(tmp_path, monkeypatch):
         photos.find(["empty"])
 
 
+def test_one_file_spelled_in_several_ways_is_found_once(tmp_path, monkeypatch):
+    (tmp_path / "y").mkdir()
+    for name in ("y/1.png", "y/2.png"):
+        (tmp_path / name).write_bytes(b"")
+    os.symlink("y", str(tmp_path / "latest"))
+    os.symlink("1.png", str(tmp_path / "y" / "3.png"))
+    monkeypatch.chdir(tmp_path)
+    words = ["./y/2.png", "y", str(tmp_path / "y"), "y/../y", "latest", "y/*.png"]
+    # A link is a picture with a name of its own.
+    assert photos.find(words) == ["./y/2.png", "y/1.png", "y/3.png"]
+
+
+def test_links_to_nothing_are_told_where_asked_for(tmp_path):
+    (tmp_path / "a.png").write_bytes(b"")
+    os.symlink("gone.png", str(tmp_path / "b.png"))
+    os.symlink("c.png", str(tmp_path / "c.png"))
+    os.symlink("gone", str(tmp_path / "d.txt"))
+    os.mkfifo(str(tmp_path / "e.png"))
+    (tmp_path / "f.png").mkdir()
+    found = [os.path.basename(path) for path in photos.find([str(tmp_path)], broken_links=True)]
+    assert found == ["a.png", "b.png", "c.png"]
+    assert photos.find([str(tmp_path)]) == [str(tmp_path / "a.png")]
+    with pytest.raises(PipelineError, match=r"b\.png: .* \(a link to gone\.png, which is not there\)"):
+        photos.read(str(tmp_path / "b.png"))
+    with pytest.raises(PipelineError, match=r"c\.png: .*Too many levels of symbolic links"):
+        photos.read(str(tmp_path / "c.png"))
+
+
+def test_digits_that_are_no_decimals_are_letters_of_a_name(tmp_path):
+    for name in ("1\u00b22.png", "1\u00b210.png"):
+        (tmp_path / name).write_bytes(b"")
+    assert [path[-5:] for path in photos.find([str(tmp_path)])] == ["2.png", "0.png"]
+
+
 @pytest.mark.parametrize("orientation, turned", [(1, RGB), (3, RGB[::-1, ::-1]), (6, np.rot90(RGB, -1))])
 def test_pictures_are_turned_upright(tmp_path, orientation, turned):
     exif = Image.Exif()
@@ -69,6 +103,15 @@ def test_tiff_is_turned_once(tmp_path, options):
     frame = photos.read(save(tmp_path / "turned.tif", RGB, tiffinfo={0x0112: 6}, **options))
     np.testing.assert_array_equal(frame.rgb, np.rot90(RGB, -1))
     assert frame.read_as == ["turned upright as its EXIF data say"]
+
+
+def test_a_large_picture_is_read_without_a_warning_and_a_huge_one_refused(tmp_path, monkeypatch, recwarn):
+    path = save(tmp_path / "a.png", RGB)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 47)
+    assert (photos.read(path).rgb == RGB).all() and not recwarn.list
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 23)
+    with pytest.raises(PipelineError, match=r"a\.png: .*more than 0 megapixels"):
+        photos.read(path)
 
 
 @pytest.mark.parametrize("error, reason", [(MemoryError(), "no memory for it"), (KeyError(), "KeyError")])

@@ -11,6 +11,7 @@ import pytest
 import report as program
 from densedepth import curves, markdown, published, report, report_inputs
 from densedepth.errors import PipelineError
+from PIL import Image
 
 # The smallest PNG there is: one pixel.
 PNG = bytes.fromhex(
@@ -826,6 +827,19 @@ def test_long_history_is_thinned_by_weighted_means():
     thinned = curves.thin(frame, 2)
     assert thinned["global_step"].tolist() == [20, 35]
     assert thinned["loss"].tolist() == [3.0, 5.0]
+
+
+def test_checkpoints_are_seen_on_the_lines_of_the_grid(tmp_path):
+    steps = numpy.arange(20, 6001, 20)
+    columns = dict.fromkeys(("loss", "l1", "gradient", "ssim", "learning_rate"), 0.1 + 1.0 / steps)
+    history = report_inputs.pandas.DataFrame(dict(columns, global_step=steps, steps=20))
+    dark = []
+    for ends in ([], [1000, 2000, 3000, 4000, 5000]):
+        curves.draw_loss(str(tmp_path / "loss.png"), history, ends)
+        with Image.open(str(tmp_path / "loss.png")) as picture:
+            dark.append((numpy.asarray(picture.convert("L")) < 110).sum(axis=0))
+    # Five columns of dots from top to bottom, where the grid's lines were.
+    assert ((dark[1] - dark[0]) > 200).sum() >= 5
 
 
 def test_no_tensorflow_is_imported():

@@ -28,6 +28,22 @@ def test_panel_holds_any_number_of_pictures_of_any_shape(tmp_path, count):
     assert len(np.unique(pixels.reshape(-1, 3), axis=0)) > 500
 
 
+def test_letters_that_no_font_has_warn_nobody(tmp_path, monkeypatch, recwarn):
+    monkeypatch.setattr(visualize, "_HAN_FONTS", ())
+    visualize.draw_panel(str(tmp_path / "a.png"), [visualize.tile("\u4e2d\u6587", *scene())])
+    assert not [warning for warning in recwarn.list if "Glyph" in str(warning.message)]
+
+
+def test_the_first_font_for_chinese_that_is_installed_is_taken(monkeypatch):
+    # Matplotlib's own fonts are always there; one of them stands for the others.
+    import matplotlib
+
+    for wanted, families in (((), []), (("Gone", "DejaVu Serif", "DejaVu Sans Mono"), ["DejaVu Serif"])):
+        monkeypatch.setattr(visualize, "_HAN_FONTS", wanted)
+        with visualize._figure(1, 1):
+            assert matplotlib.rcParams["font.family"] == ["DejaVu Sans"] + families
+
+
 @pytest.mark.parametrize("size", [(480, 640), (360, 640), (1, 3000)])
 def test_sides_of_a_panel_are_even_as_videos_want_them(tmp_path, size):
     tile = visualize.tile("a", np.zeros(size + (3,), np.uint8), np.ones((4, 4)))

@@ -1,5 +1,7 @@
 """The report's page in a real browser: it needs no network, complains of nothing, and shows depth under the pointer."""
 
+import re
+
 import browser
 import numpy as np
 import pytest
@@ -44,6 +46,26 @@ def test_texts_are_safe_and_marked(page):
     assert "<title>a &lt;title&gt;</title>" in text and ">Results of x &lt; y &amp; z</h1>" in text
     assert "<strong>bold</strong>, <em>leaning</em>, <code>code &lt;b&gt;</code>" in text
     assert '<a href="https://example.org/a">a link</a>' in text
+
+
+def test_the_ends_of_a_scale_tell_what_is_cut_off(tmp_path):
+    truth = np.full((10, 10), 2200, np.uint16)
+    truth[0, 0], truth[9] = 3300, 0
+    rgb = np.zeros((10, 10, 3), np.uint8)
+    for pixel, value, ends in (
+        ((5, 5), 2200, ("2.0 m", "3.5 m", "0.0 m", "0.5 m")),
+        ((5, 5), 1900, ("≤ 2.0 m", "3.5 m", "0.0 m", "0.5 m")),
+        ((5, 5), 3600, ("2.0 m", "≥ 3.5 m", "0.0 m", "≥ 0.5 m")),
+        # Where no truth is known there is no error.
+        ((9, 5), 1500, ("≤ 2.0 m", "3.5 m", "0.0 m", "0.5 m")),
+    ):
+        prediction = np.where(truth > 0, truth, 2200).astype(np.uint16)
+        prediction[pixel] = value
+        np.savez(tmp_path / "scene.npz", rgb=rgb, truth=truth, prediction=prediction)
+        made = html_page.Page("a")
+        made.add_scene("", str(tmp_path / "scene.npz"), "a")
+        found = re.findall(r"<span>(?:\w+: )?([^<]* m)</span>", made.text())
+        assert tuple(found) == ends
 
 
 @needs_browser

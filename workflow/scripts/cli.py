@@ -21,10 +21,11 @@ class _Formatter(argparse.RawDescriptionHelpFormatter, argparse.ArgumentDefaults
         return action.help if action.default in (None, []) else super()._get_help_string(action)
 
 
-# Errors of the file system that say enough by themselves: no room, no permission, a file where a folder belongs.
+# Errors of the file system that say enough by themselves: no room, no permission, a file where a folder belongs, or a
+# place where no folder can be made.
 _FILE_ERRORS = (
     *(errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM),
-    *(errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG),
+    *(errno.EEXIST, errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG),
 )
 
 
@@ -66,6 +67,9 @@ def run(arguments, work, argv=None):
     argv = sys.argv[1:] if argv is None else list(argv)
     args = arguments.parse_args([_underscores(word) for word in argv])
     program = os.path.basename(arguments.prog)
+    if hasattr(sys.stdout, "reconfigure"):
+        # A file's name may hold what the output's encoding lacks.
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         print("{}: {}".format(program, runtime.summary()))
         for name, value in sorted(vars(args).items()):

@@ -6,11 +6,13 @@
 --input takes files, folders and quoted patterns; animated GIF, PNG, WebP and TIFF of several pages give all their
 frames. --model_path is a frozen .pb, an .onnx file or a checkpoint folder. For each picture there are, after its name:
 _depth.npy (float32, metres), _depth_mm.png (16 bits, millimetres), _panel.png (colour, scale in metres), _points.ply
-(point cloud) and .json (units, and what made it). Files that cannot be used are listed at the end and stop nothing.
-docs/inference.md has the details.
+(point cloud) and .json (units, and what made it). Files that cannot be used are listed at the end and stop nothing. The
+same command again goes on where it was interrupted. docs/inference.md has the details.
 """
 
 import sys
+
+import numpy as np
 
 import cli
 from densedepth import clouds, networks, photos, predictions
@@ -50,11 +52,16 @@ def work(args):
     intrinsics = None
     if args.intrinsics:
         intrinsics = clouds.Intrinsics(*args.intrinsics, source="given by --intrinsics")
-        if min(intrinsics[:2]) <= 0:
-            raise PipelineError("--intrinsics {} {} ...: focal lengths are above zero".format(*args.intrinsics[:2]))
-    if args.scale and not 0 <= args.scale[0] < args.scale[1]:
-        raise PipelineError("--scale {:g} {:g}: must be 0 <= NEAR < FAR".format(*args.scale))
-    paths = photos.find(args.input)
+        if not np.isfinite(args.intrinsics).all() or min(args.intrinsics[:2]) <= 0:
+            raise PipelineError(
+                "--intrinsics {:g} {:g} {:g} {:g}: must be numbers of pixels, focal lengths above 0".format(
+                    *args.intrinsics
+                )
+            )
+    # Written so that NaN fails too.
+    if args.scale and not 0 <= args.scale[0] < args.scale[1] < float("inf"):
+        raise PipelineError("--scale {:g} {:g}: must be metres, 0 <= NEAR < FAR".format(*args.scale))
+    paths = photos.find(args.input, broken_links=True)
     with networks.load(args.model_path) as predictor:
         limits, reason = predictions.limits(predictor.describe(), args.maxdepth)
         print("depth is limited to {:g} to {:g} m: {}".format(*limits, reason), flush=True)
@@ -70,6 +77,12 @@ def work(args):
         )
         summary = predictions.predict(predictor, paths, args.out, options)
     print("{}: {} pictures of {} files".format(args.out, len(summary["pictures"]), len(paths)))
+    if summary["taken_over"]:
+        print(
+            "{} of them were there, made in the same way by an earlier run; remove {} to have all made again".format(
+                summary["taken_over"], args.out
+            )
+        )
     if "ply" in args.write and not intrinsics:
         print("point clouds are for NYU Depth v2's camera; give your own by --intrinsics")
     if summary["failed"]:

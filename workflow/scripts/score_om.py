@@ -33,6 +33,7 @@ def work(args):
             files.write_json(args.json, document)
         if args.gallery:
             wanted = gallery.spread(min(args.count, test_set.count), test_set.count)
+            wanted.update(gallery.extremes(document))
 
             def predicted(rgb, index):
                 number, place = divmod(index, stored.batch_size)

@@ -24,16 +24,18 @@ FORMAT = 1
 # scale; one with it is restored without it where there is no loss scaling.
 LOSS_SCALE = ("loss_scale", "good_steps", "bad_steps")
 
+_PART = re.compile(re.escape(PREFIX) + r"(\.index|\.data-\d+-of-\d+)?$")
+
 Checkpoint = collections.namedtuple("Checkpoint", "folder prefix side")
 
 
 def find(path):
     """The `Checkpoint` that `path` names.
 
-    `path` is a checkpoint folder, its file prefix (`.../model.ckpt`), or a folder of `epoch<N>` folders, of which the
-    one of the highest epoch counts. Raises PipelineError when there is none.
+    `path` is a checkpoint folder, its file prefix (`.../model.ckpt`) or one of the files that begin so, or a folder of
+    `epoch<N>` folders, of which the one of the highest epoch counts. Raises PipelineError when there is none.
     """
-    folder = path[: -len(PREFIX)] if path.endswith(PREFIX) else path
+    folder = os.path.dirname(path) or "." if is_part(path) else path
     if not os.path.isdir(folder):
         raise PipelineError("{}: no such checkpoint folder".format(path))
     if not os.path.exists(os.path.join(folder, SIDE_FILE)):
@@ -47,6 +49,11 @@ def find(path):
     if side.get("format") != FORMAT:
         raise PipelineError("{}: format {} where {} is understood".format(folder, side.get("format"), FORMAT))
     return Checkpoint(folder, os.path.join(folder, PREFIX), side)
+
+
+def is_part(path):
+    """Whether `path` names the files of one checkpoint, or one of them, rather than a folder."""
+    return _PART.match(os.path.basename(path)) is not None
 
 
 def _epoch_folders(folder):
@@ -135,8 +142,11 @@ def restore(session, checkpoint, with_saver=None):
             with_saver = tf.train.Saver(wanted)
         (with_saver or saver()).restore(session, checkpoint.prefix)
     except (tf.errors.OpError, ValueError) as error:
-        raise PipelineError("{}: damaged checkpoint ({})".format(checkpoint.folder, _first_line(error))) from None
+        raise PipelineError("{}: damaged checkpoint ({})".format(checkpoint.folder, _reason(error))) from None
 
 
-def _first_line(error):
-    return str(getattr(error, "message", error)).split("\n")[0]
+def _reason(error):
+    """The line of TensorFlow's message that says what is wrong: the first, but version 2 first tells where."""
+    lines = str(getattr(error, "message", error)).split("\n")
+    places = [i for i, line in enumerate(lines[:-1]) if line.startswith("Node: ") or line.endswith("error(s) found.")]
+    return lines[places[-1] + 1 if places else 0].strip()

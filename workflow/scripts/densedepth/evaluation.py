@@ -223,8 +223,8 @@ class Speed:
     """Runs the network and takes the time.
 
     A forward pass of one image or of one mirrored image counts as one image, so flip-averaged depth costs two. The
-    first batch runs once more before, uncounted: memory, kernels and caches are settled then. Filling images of a short
-    last batch are computed but not counted.
+    first batch runs once more before, uncounted: memory, kernels and caches are settled then. A short last batch takes
+    the time of a whole one for fewer images, so the rate is that of whole batches; with none of them, filling counts.
     """
 
     def __init__(self, predictor, batch_size):
@@ -232,6 +232,8 @@ class Speed:
         self._batch_size = batch_size
         self._started = time.perf_counter()
         self._times = []
+        # Whether each of them was of a whole batch.
+        self._whole = []
         self._images = 0
 
     def run(self, images):
@@ -241,6 +243,7 @@ class Speed:
         before = time.perf_counter()
         output = _forward(self._predictor, images, self._batch_size)
         self._times.append(time.perf_counter() - before)
+        self._whole.append(len(images) == self._batch_size)
         self._images += len(images)
         return output
 
@@ -248,19 +251,19 @@ class Speed:
         """The figures so far.
 
         images: forward passes, mirrored ones included. network_seconds: time in them, copies to and from the device
-        included. images_per_second = images / network_seconds, ms_per_image its inverse.
-        flip_averaged_images_per_second: half of that, finished depth maps. seconds: everything since the beginning
-        (warm-up, reading, resizing and metrics as well). batch_ms: median, 90th and 99th percentile and maximum of the
-        time of a batch, whole or filled up.
+        included. images_per_second: images of whole batches over the time of these; where no batch was whole, those of
+        all batches with their filling. ms_per_image: its inverse. flip_averaged_images_per_second: half of it, finished
+        depth maps. seconds: everything since the beginning (warm-up, reading, resizing and metrics as well). batch_ms:
+        median, 90th and 99th percentile and maximum of the time of a batch, whole or filled up.
         """
-        network = sum(self._times)
-        rate = self._images / network
+        counted = [taken for taken, whole in zip(self._times, self._whole) if whole] or self._times
+        rate = self._batch_size * len(counted) / sum(counted)
         percentiles = np.percentile(self._times, (50, 90, 99, 100))
         return {
             "batch_size": self._batch_size,
             "images": self._images,
             "seconds": time.perf_counter() - self._started,
-            "network_seconds": network,
+            "network_seconds": sum(self._times),
             "images_per_second": rate,
             "flip_averaged_images_per_second": rate / 2,
             "ms_per_image": 1000 / rate,

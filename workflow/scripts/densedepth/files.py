@@ -131,6 +131,11 @@ def state(paths):
     return digest.hexdigest()
 
 
+def printable(name):
+    """The name of a file as text that any output takes: bytes that are not UTF-8 become such as `\\xff`."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
 def sha256(path):
     """Hexadecimal SHA-256 of the file's bytes, read in pieces."""
     return _digest(path, hashlib.sha256())

@@ -188,14 +188,9 @@ class Page:
             '<div><div class="title">{}</div><div class="map">{}<i class="mark"></i></div></div>'.format(title, one)
             for title, one in zip(titles, maps)
         )
-        scales = "".join(
-            '<div class="scale"><span>{}: {:.1f} m</span><i style="background: linear-gradient(to right, {})"></i>'
-            "<span>{:.1f} m</span></div>".format(name, near / 1000, ", ".join(_stops(colours)), far / 1000)
-            for name, near, far, colours in (
-                ("depth", scene.near, scene.far, scene.depth_colours),
-                ("error", 0, scene.worst, scene.error_colours),
-            )
-        )
+        error = np.abs(scene.truth.astype(int) - scene.prediction)[scene.truth > 0]
+        scales = _scale("depth", scene.near, scene.far, scene.depth_colours, scene.prediction)
+        scales += _scale("error", 0, scene.worst, scene.error_colours, error)
         self._colours = {"depth": scene.depth_colours, "error": scene.error_colours}
         self._blocks.append(
             '<figure class="scene"><figcaption>{}</figcaption><div class="maps">{}</div><div class="under">'
@@ -269,6 +264,17 @@ def table(frame, numbers=()):
         rows.append("<tr{}>{}</tr>".format(best, cells))
     return '<div class="table" tabindex="0"><table><thead><tr>{}</tr></thead><tbody>{}</tbody></table></div>'.format(
         head, "".join(rows)
+    )
+
+
+def _scale(name, near, far, colours, values):
+    """The colours from `near` to `far` millimetres; an end tells where `values` go beyond and have its colour, too."""
+    return (
+        '<div class="scale"><span>{}: {}{:.1f} m</span><i style="background: linear-gradient(to right, {})"></i>'
+        "<span>{}{:.1f} m</span></div>"
+    ).format(
+        *(name, "≤ " if values.min() < near else "", near / 1000, ", ".join(_stops(colours))),
+        *("≥ " if values.max() > far else "", far / 1000),
     )
 
 

@@ -70,7 +70,8 @@ class Predictor:
 
 def load(path):
     """The `Predictor` for `path`: a frozen graph (a file) or a checkpoint (see `checkpoints.find`)."""
-    return load_frozen(path) if os.path.isfile(path) else load_checkpoint(path)
+    frozen = os.path.isfile(path) and not checkpoints.is_part(path)
+    return load_frozen(path) if frozen else load_checkpoint(path)
 
 
 def load_checkpoint(path):
@@ -145,7 +146,9 @@ def load_frozen(path, input_tensor_name=INPUT_TENSOR, output_tensor_name=OUTPUT_
 
 def _read_graph(path):
     if not os.path.isfile(path):
-        raise PipelineError("{}: no such file".format(path))
+        raise PipelineError(
+            "{}: no such file; ckpt2pb.py makes one of a checkpoint, the workflow calls it model.pb".format(path)
+        )
     definition = tf.GraphDef()
     try:
         with open(path, "rb") as stream, warnings.catch_warnings():

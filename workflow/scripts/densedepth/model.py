@@ -22,6 +22,9 @@ _LEGAL = {
     "mid_activation": (True, False),
 }
 
+# What the settings call otherwise.
+_SETTINGS = {"width": "decoder"}
+
 
 @dataclasses.dataclass(frozen=True)
 class Model:
@@ -48,6 +51,12 @@ class Model:
                 raise PipelineError(
                     "model: {} is {!r}, legal are {}".format(key, value, ", ".join(str(choice) for choice in legal))
                 )
+
+    def settings_unlike(self, other):
+        """The settings in which this network differs from `other`, with its own values: "model.decoder: full, ..."."""
+        keys = [key for key in _LEGAL if getattr(self, key) != getattr(other, key)]
+        values = (str(getattr(self, key)).lower() for key in keys)
+        return ", ".join("model.{}: {}".format(_SETTINGS.get(key, key), value) for key, value in zip(keys, values))
 
     def as_dict(self):
         """The fields as a plain dict, for JSON; `model_from_dict` reads it back."""

@@ -25,12 +25,19 @@ _VIDEOS = (".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpg", ".webm")
 Frame = collections.namedtuple("Frame", "number rgb read_as")
 
 
-def find(words):
+def find(words, broken_links=False):
     """The files that `words` (files, folders, glob patterns; `**` reaches subfolders) stand for, each once.
 
     Of a folder, those right in it that have one of `SUFFIXES`. Within a word the order is that of the numbers in the
-    names: frame2 before frame10. Raises PipelineError for a word that stands for no file.
+    names: frame2 before frame10. A file that several words spell differently is spelled as by the first. Links to
+    nothing are among them with `broken_links`, for who tells that they cannot be read. Raises PipelineError for a word
+    that stands for no file.
     """
+
+    def taken(path):
+        # What is neither, such as a pipe, might never be read to its end.
+        return os.path.isfile(path) or (broken_links and os.path.islink(path) and not os.path.exists(path))
+
     found = {}
     for word in words:
         if os.path.isdir(word):
@@ -40,11 +47,13 @@ def find(words):
             # A name that exists is taken as it is, even with brackets in it.
             paths = [word] if os.path.isfile(word) else glob.glob(word, recursive=True)
             reason = "matches no file (working folder {}); quote the pattern or check the path".format(os.getcwd())
-        paths = sorted(filter(os.path.isfile, paths), key=_natural)
+        paths = sorted(filter(taken, paths), key=_natural)
         if not paths:
             raise PipelineError("--input {}: {}".format(word, reason))
-        found.update(dict.fromkeys(paths))
-    return list(found)
+        for path in paths:
+            # Links to one file are pictures with names of their own.
+            found.setdefault((os.path.realpath(os.path.dirname(path)), os.path.basename(path)), path)
+    return list(found.values())
 
 
 def read(path):
@@ -122,8 +131,12 @@ def _reason(path, error):
         return "a video; take its frames first: ffmpeg -i {} frames/%06d.png".format(os.path.basename(path))
     if isinstance(error, MemoryError):
         return "no memory for it"
-    return "no format that Pillow knows" if "cannot identify" in str(error) else str(error) or type(error).__name__
+    if isinstance(error, FileNotFoundError) and os.path.islink(path):
+        return "a link to {}, which is not there".format(os.readlink(path))
+    if "cannot identify" in str(error):
+        return "no format that Pillow knows"
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__
 
 
 def _natural(path):
-    return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", path)]
+    return [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", path)]

@@ -247,8 +247,9 @@ def _check_name(path):
     try:
         path.encode("utf-8")
     except UnicodeEncodeError:
-        shown = os.fsencode(path).decode("utf-8", "backslashreplace")
-        raise PipelineError("{}: a name that is not UTF-8; rename the file or folder".format(shown)) from None
+        raise PipelineError(
+            "{}: a name that is not UTF-8; rename the file or folder".format(files.printable(path))
+        ) from None
 
 
 def _files_below(folder, above=()):

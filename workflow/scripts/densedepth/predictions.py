@@ -1,14 +1,18 @@
 """Depth of one's own pictures, any number of any size, in files that other programs read.
 
 Pictures are read and results written beside the network, a batch ahead and a batch behind: memory is that of a few
-batches, however many pictures there are. A picture that cannot be read, predicted or written is noted and left out.
+batches, however many pictures there are. A picture that cannot be read, predicted or written is noted and left out, and
+nothing stays under its name. What an earlier run has made in the same way is taken over, so that one that was
+interrupted goes on.
 """
 
 import collections
 import concurrent.futures
 import errno
 import io
+import json
 import os
+import re
 
 import numpy as np
 
@@ -29,6 +33,8 @@ KINDS = collections.OrderedDict(
     ]
 )
 _FARTHEST_MM = 65535
+
+_FRAME = re.compile(r"\d{6,}\.json$")
 
 # What stands in the way of all pictures, not of one: no room, no permission.
 _ENDS_ALL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
@@ -63,14 +69,16 @@ def predict(predictor, paths, out, options):
     """Predict the pictures in the files `paths` and write the results below the folder `out`; returns the summary.
 
     Results are called after the pictures (see `names`). The summary, also in `out`/predictions.json, names what was
-    made and, under `failed`, the files that could not be used and why. Raises PipelineError when that is all of them,
-    and for what is wrong with network or options.
+    made, the number of them `taken_over` from an earlier run and, under `failed`, the files that could not be used and
+    why. Raises PipelineError when that is all of them, and for what is wrong with network or options.
     """
     size = _input_size(predictor, options)
     batch_size = predictor.batch or options.batch_size
     run = _Run(predictor, out, options, size)
     named = names(paths)
     ticks = _Ticks(len(paths))
+    # It would tell of an earlier run until this one has ended.
+    _remove(os.path.join(out, SUMMARY))
     with concurrent.futures.ThreadPoolExecutor(1) as writer:
         written = None
         for batch in evaluation.ahead(_batches(run.jobs(paths, named, ticks), batch_size)):
@@ -86,7 +94,8 @@ def predict(predictor, paths, out, options):
         "network": predictor.describe(),
         "runtime": runtime.describe(),
         "flip_average": options.flip_average,
-        "pictures": run.made,
+        "pictures": run.made_of(paths),
+        "taken_over": run.taken_over,
         "failed": failed,
     }
     if not run.made:
@@ -151,33 +160,78 @@ class _Run:
 
     def __init__(self, predictor, out, options, size):
         self._predictor = predictor
-        self._source = predictor.describe()
         self._out = out
         self._options = options
         self._size = size
+        self._made_by = _made_by(predictor.describe(), options, size)
         self._names = {_SUMMARY_NAME}
+        self.taken_over = 0
+        # (path, entry of the summary), and (path, reason), each once; threads that read and write add to both.
         self.made = []
-        # (path, reason), each once; threads that read and write add to it.
         self._failed = {}
 
     def jobs(self, paths, named, ticks):
-        """The pictures that can be read, placed in the network's input."""
+        """The pictures that can be read and were not made before, placed in the network's input."""
         for path in paths:
-            sha256 = None
             try:
-                for frame in photos.frames(path):
-                    sha256 = sha256 or files.sha256(path)
-                    name = named[path] if frame.number is None else "{}/{:06d}".format(named[path], frame.number)
-                    if name in self._names:
-                        raise PipelineError("{}: other results are called {}; rename it".format(path, name))
-                    self._names.add(name)
-                    where = depth.place(frame.rgb.shape[:2], self._size)
-                    yield _Job(path, sha256, name, frame, where, depth.put(frame.rgb, where, self._size))
+                yield from self._jobs_of(path, named[path])
             except PipelineError as error:
                 self._fail(path, str(error))
             except (OSError, MemoryError) as error:
                 self._fail(path, "{}: cannot be read ({})".format(path, _words(error)))
+            self._clear(path, named[path])
             ticks()
+
+    def _jobs_of(self, path, named):
+        if self._take_over(path, named, None):
+            return
+        sha256 = None
+        for frame in photos.frames(path):
+            sha256 = sha256 or files.sha256(path)
+            name = named if frame.number is None else "{}/{:06d}".format(named, frame.number)
+            if frame.number is not None and self._take_over(path, name, frame.number, sha256):
+                continue
+            where = depth.place(frame.rgb.shape[:2], self._size)
+            job = _Job(path, sha256, name, frame, where, depth.put(frame.rgb, where, self._size))
+            if name in self._names:
+                raise PipelineError("{}: other results are called {}; rename it".format(path, name))
+            self._names.add(name)
+            yield job
+
+    def _take_over(self, path, name, number, sha256=None):
+        """Whether an earlier run has made the same of the same picture; then its results count as this run's."""
+        stem = self._stem(name)
+        side = None if name in self._names else _side_file(stem)
+        if not side or not self._made_by["network"].get("sha256"):
+            return False
+        if {key: side.get(key) for key in self._made_by} != self._made_by:
+            return False
+        if not all(os.path.isfile(stem + KINDS[kind]) for kind in self._options.kinds):
+            return False
+        source = side["source"]["path"], side["source"]["frame"], side["source"]["sha256"]
+        if source != (files.printable(path), number, sha256 or files.sha256(path)):
+            return False
+        self._names.add(name)
+        self.taken_over += 1
+        self._note(path, name)
+        return True
+
+    def _clear(self, path, name):
+        """Remove what an earlier run has made of the file or of its frames, and this one has not."""
+        stem = self._stem(name)
+        found = os.listdir(stem) if os.path.isdir(stem) else []
+        frames = ["{}/{}".format(name, entry[: -len(".json")]) for entry in found if _FRAME.match(entry)]
+        for one in [name] + frames:
+            side = None if one in self._names else _side_file(self._stem(one))
+            if side and os.path.abspath(side["source"]["path"]) == files.printable(os.path.abspath(path)):
+                _remove_results(self._stem(one))
+
+    def _stem(self, name):
+        return os.path.join(self._out, *name.split("/"))
+
+    def _note(self, path, name):
+        entry = {"name": name, "source": path, "side_file": os.path.basename(name) + ".json"}
+        self.made.append((path, {key: files.printable(value) for key, value in entry.items()}))
 
     def metres(self, images, batch_size):
         """Depth (n, h, w) in metres at the network's output size."""
@@ -191,22 +245,28 @@ class _Run:
     def write(self, batch, maps):
         """The files of each picture of a batch."""
         for job, low in zip(batch, maps):
+            stem = self._stem(job.name)
             if np.isnan(low).any():
+                if _side_file(stem):
+                    _remove_results(stem)
                 self._fail(job.path, "{}: the network's output for it is not a number".format(job.path))
                 continue
             os.makedirs(self._out, exist_ok=True)
             try:
                 metres = depth.taken_out(low, job.where, self._size, job.frame.rgb.shape[:2])
-                self.made.append(self._write_one(job, metres))
+                self._write_one(job, metres, stem)
+                self._note(job.path, job.name)
             except Exception as error:
                 if isinstance(error, ImportError) or getattr(error, "errno", None) in _ENDS_ALL:
                     raise
                 # That of one picture: a name that is too long, a shape that Matplotlib cannot draw.
+                _remove_results(stem)
                 self._fail(job.path, "{}: its results cannot be written ({})".format(job.path, _words(error)))
 
-    def _write_one(self, job, metres):
-        stem = os.path.join(self._out, *job.name.split("/"))
+    def _write_one(self, job, metres, stem):
         os.makedirs(os.path.dirname(stem), exist_ok=True)
+        # An earlier run's would vouch for the new files before all of them are there.
+        _remove(stem + ".json")
         paths = {kind: stem + KINDS[kind] for kind in self._options.kinds}
         intrinsics = self._options.intrinsics or clouds.nyu_intrinsics(metres.shape)
         if "npy" in paths:
@@ -219,22 +279,18 @@ class _Run:
         if "ply" in paths:
             cloud = clouds.points(job.frame.rgb, metres, intrinsics, self._options.points)
             clouds.write_ply(paths["ply"], cloud, _ply_comments(intrinsics))
-        side = self._side(job, metres, paths, intrinsics)
-        files.write_json(stem + ".json", side)
-        return {"name": job.name, "source": job.path, "side_file": os.path.basename(stem) + ".json"}
+        files.write_json(stem + ".json", self._side(job, metres, paths, intrinsics))
 
     def _side(self, job, metres, paths, intrinsics):
         height, width = metres.shape
         side = {
-            "format": FORMAT,
             "source": {
-                "path": job.path,
+                "path": files.printable(job.path),
                 "sha256": job.sha256,
                 "frame": job.frame.number,
                 "size": [height, width],
                 "read_as": job.frame.read_as,
             },
-            "network": self._source,
             "input": {
                 "size": list(self._size),
                 "picture_at": dict(job.where._asdict()),
@@ -248,21 +304,61 @@ class _Run:
                 "median": float(np.median(metres)),
                 "farthest": float(metres.max()),
             },
-            "files": {kind: {"name": os.path.basename(path), "holds": _HOLDS[kind]} for kind, path in paths.items()},
-            "runtime": runtime.describe(),
+            "files": {
+                kind: {"name": files.printable(os.path.basename(path)), "holds": _HOLDS[kind]}
+                for kind, path in paths.items()
+            },
         }
         if "ply" in paths:
             side["intrinsics"] = dict(intrinsics._asdict(), unit="pixels of the upright picture, the first is 0")
-        return side
+        return dict(self._made_by, **side)
 
     def _fail(self, path, reason):
         self._failed[path, reason] = True
 
+    def made_of(self, paths):
+        """The pictures that have results, as {"name", "source", "side_file"}, in the order of `paths`."""
+        position = {path: number for number, path in enumerate(paths)}
+        return [entry for path, entry in sorted(self.made, key=lambda made: (position[made[0]], made[1]["name"]))]
+
     def failed_of(self, paths):
         """What could not be used, as {"path", "reason"}, in the order of `paths`."""
         position = {path: number for number, path in enumerate(paths)}
-        entries = [{"path": path, "reason": reason} for path, reason in self._failed]
-        return sorted(entries, key=lambda entry: position[entry["path"]])
+        failed = sorted(self._failed, key=lambda failure: position[failure[0]])
+        return [{"path": files.printable(path), "reason": files.printable(reason)} for path, reason in failed]
+
+
+def _made_by(network, options, size):
+    """What decides results beside the picture, as a side file has it."""
+    asked = dict(options._asdict(), size=size)
+    # A batch is only a matter of speed.
+    del asked["batch_size"]
+    made_by = {"format": FORMAT, "network": network, "asked": asked, "runtime": runtime.describe()}
+    return json.loads(json.dumps(made_by))
+
+
+def _side_file(stem):
+    """The side file of results that are called so, None where there is none of this program."""
+    try:
+        side = files.read_json(stem + ".json")
+    except (PipelineError, OSError):
+        return None
+    return side if isinstance(side, dict) and {"source", "network", "depth", "files"} <= set(side) else None
+
+
+def _remove_results(stem):
+    """The side file first: it vouches for the others."""
+    for end in [".json"] + list(KINDS.values()):
+        _remove(stem + end)
+
+
+def _remove(path):
+    try:
+        os.remove(path)
+    except OSError as error:
+        # Else it is not there, or its name is too long to be.
+        if error.errno in _ENDS_ALL:
+            raise
 
 
 def _words(error):

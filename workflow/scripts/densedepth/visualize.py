@@ -5,12 +5,18 @@ Matplotlib is imported when a picture is drawn, so that a missing or slow one tr
 
 import contextlib
 import math
+import warnings
 
 import numpy as np
 
 from . import depth, files
 
 _DPI = 160
+# For letters that Matplotlib's own font lacks, the first that is installed: each has those of Chinese.
+_HAN_FONTS = (
+    *("Noto Sans CJK SC", "Noto Sans CJK JP", "Noto Sans SC", "Source Han Sans SC", "WenQuanYi Micro Hei"),
+    *("WenQuanYi Zen Hei", "Droid Sans Fallback", "Microsoft YaHei", "SimHei", "PingFang SC", "Arial Unicode MS"),
+)
 _DEPTH_COLOURS = "viridis_r"
 _ERROR_COLOURS = "Reds"
 # Of depth that is not known; 0 to 1.
@@ -193,12 +199,18 @@ def _tile_height(rgb, width):
 def _figure(width, height):
     """A figure of so many inches, independent of the user's own Matplotlib settings."""
     import matplotlib
+    from matplotlib import font_manager
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
         matplotlib.rcParams["font.size"] = 13
+        installed = {font.name for font in font_manager.fontManager.ttflist}
+        # Matplotlib before 3.6 takes the first one only.
+        matplotlib.rcParams["font.family"] = ["DejaVu Sans"] + [name for name in _HAN_FONTS if name in installed][:1]
+        # What no font has is drawn as a box, which is seen without a warning for each letter.
+        warnings.filterwarnings("ignore", "Glyph .* missing from")
         figure = Figure(figsize=(width, height), dpi=_DPI, facecolor="white")
         FigureCanvasAgg(figure)
         yield figure
@@ -219,7 +231,7 @@ def _place(figure, box, heading):
 
 def _shortened(name, length=40):
     # A dollar sign would start a formula.
-    name = name.replace("$", r"\$")
+    name = files.printable(name).replace("$", r"\$")
     return name if len(name) <= length else "..." + name[3 - length :]
 
 

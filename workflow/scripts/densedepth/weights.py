@@ -43,7 +43,7 @@ def load(path, model):
         found = Model(**checkpoint.side["model"])
         if found != model:
             raise PipelineError(
-                "{}: is the network {}, not {}; set the network's options as they are there".format(path, found, model)
+                "{}: of another network; to start from it, set {}".format(path, found.settings_unlike(model))
             )
         return trained(checkpoint)
     if os.path.isdir(path):
