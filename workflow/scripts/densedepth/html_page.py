@@ -273,8 +273,8 @@ def _scale(name, near, far, colours, values):
         '<div class="scale"><span>{}: {}{:.1f} m</span><i style="background: linear-gradient(to right, {})"></i>'
         "<span>{}{:.1f} m</span></div>"
     ).format(
-        *(name, "≤ " if values.min() < near else "", near / 1000, ", ".join(_stops(colours))),
-        *("≥ " if values.max() > far else "", far / 1000),
+        *(name, "≤ " if (values < near).any() else "", near / 1000, ", ".join(_stops(colours))),
+        *("≥ " if (values > far).any() else "", far / 1000),
     )
 
 
