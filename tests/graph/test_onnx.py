@@ -48,8 +48,9 @@ def test_figures_are_those_of_the_frozen_graph(exported, shallow_frozen, test_ar
     assert 0 < speed["batch_ms"]["p50"] <= speed["batch_ms"]["p90"] <= speed["batch_ms"]["max"]
 
 
-def test_the_paper_s_upsampling_and_a_fixed_batch(exported, tmp_path, monkeypatch):
-    monkeypatch.setattr(tiny, "MODEL", type(tiny.MODEL)(encoder="densenet121", upsampling="align_corners"))
+@pytest.mark.parametrize("upsampling", ["align_corners", "asymmetric"])
+def test_other_upsamplings_and_a_fixed_batch(exported, tmp_path, monkeypatch, upsampling):
+    monkeypatch.setattr(tiny, "MODEL", type(tiny.MODEL)(encoder="densenet121", upsampling=upsampling))
     monkeypatch.setitem(network.BLOCKS, "densenet121", (1, 1, 1, 1))
     checkpoint = tiny.write_checkpoint(tmp_path / "epoch1")
     graph, path = str(tmp_path / "model.pb"), str(tmp_path / "model.onnx")
