@@ -106,6 +106,7 @@ def test_our_own_settings_are_accepted(overlay):
         ("evaluate.protocols", ["bts"], 'evaluate.protocols = ["bts"]: must hold port, which the report begins with'),
         ("evaluate.protocols", ["port", "kitti"], "must be one of port, paper, bts"),
         ("runs.1p\n", {"devices": 1}, "config: runs.1p\n: not a legal name; letters, digits,"),
+        ("downloads", {"dataset/checksums.json": {"urls": ["a"]}}, "json: not a legal name; the pipeline uses"),
         ("published.a/b", "a.h5", "config: published.a/b: not a legal name; letters, digits,"),
         ("published.nyu", {"size": [480, 640]}, "config: published.nyu.file: missing"),
         ("published.nyu", {"file": "a.h5", "size": [480, 641]}, "published.nyu.size[1] = 641: must be a multiple"),
