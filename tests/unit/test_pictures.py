@@ -1,5 +1,6 @@
 """One's own pictures: which files are a pair, how they are split, and what becomes of their pixels."""
 
+import collections
 import io
 import json
 import os
@@ -158,6 +159,20 @@ def test_one_file_for_train_and_test_is_seen_however_it_is_spelled(tmp_path, oth
     message = refusal(listed, tmp_path, [trained + ",train", tested + ",test"])
     words = "pairs.csv: row 2: {} is for test, and in row 1 for train as {};"
     assert words.format(os.path.join(str(tmp_path), other), tmp_path / "b.PNG") in message
+
+
+def test_files_without_numbers_are_told_apart_by_their_paths(tmp_path, monkeypatch):
+    for name in ("a.png", "b.png", "c.png", "d.png"):
+        (tmp_path / name).touch()
+    (tmp_path / "linked").symlink_to(".")
+    stat = os.stat
+    numberless = collections.namedtuple("Status", "st_dev st_ino")(1, 0)
+    # As on some file systems of networks.
+    monkeypatch.setattr(
+        pictures.os, "stat", lambda path, **rest: numberless if str(path).endswith(".png") else stat(path, **rest)
+    )
+    listed(tmp_path, ["a.png,b.png,train", "c.png,d.png,test"])
+    assert "b.png is for test" in refusal(listed, tmp_path, ["a.png,b.png,train", "c.png,linked/b.png,test"])
 
 
 def test_one_file_that_is_not_there_cannot_be_for_both(tmp_path):

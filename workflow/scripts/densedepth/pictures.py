@@ -106,12 +106,15 @@ def _check_leaks(rows, where):
 
 
 def _which(path):
-    """What tells a file from others: its place on the disk, else, where it is not there, its path without links."""
+    """What tells a file from others: its number on the disk, else its path without links.
+
+    A file that is not there has no number, nor have those of some file systems of networks.
+    """
     try:
         status = os.stat(path)
     except OSError:
         return os.path.realpath(path)
-    return status.st_dev, status.st_ino
+    return (status.st_dev, status.st_ino) if status.st_ino else os.path.realpath(path)
 
 
 def _csv_rows(table):
