@@ -346,15 +346,14 @@ def prediction_flags(wildcards):
     ]
 
 
-def measured_runs(wildcards):
-    """Input function: the measured speeds that are there; `snakemake train_performance_1p` makes one."""
-    return [path for path in of_runs("results/{run}/performance.json") if os.path.exists(path)]
+def there(paths):
+    """Those of the files that are there: the report shows them, and is not what they are made for."""
+    return [path for path in paths if os.path.exists(path)]
 
 
 def deployed_graphs(runs):
-    """Input function: the evaluations of ONNX and OM files of these runs, or networks trained elsewhere, that are there."""
-    paths = ["results/{}/inference/{}.json".format(run, kind) for kind in ("onnx", "om") for run in runs]
-    return lambda wildcards: [path for path in paths if os.path.exists(path)]
+    """The evaluations of ONNX and OM files of these runs, or networks trained elsewhere, that are there."""
+    return there("results/{}/inference/{}.json".format(run, kind) for kind in ("onnx", "om") for run in runs)
 
 
 def evaluated_networks():
@@ -366,9 +365,8 @@ def evaluated_networks():
 
 
 def of_networks(pattern):
-    """Input function: the files by this pattern of networks trained elsewhere, where they are evaluated, that are there."""
-    paths = [pattern.format(run=name) for name in evaluated_networks()]
-    return lambda wildcards: [path for path in paths if os.path.exists(path)]
+    """The files by this pattern of networks trained elsewhere, where they are evaluated, that are there."""
+    return there(pattern.format(run=name) for name in evaluated_networks())
 
 
 def gallery_scenes():

@@ -563,12 +563,9 @@ def _versions(page, findings):
     page.add("## Versions")
     uses = [("records", findings.data)] if findings.data else []
     uses.append(("constant depth", findings.baseline))
-    for run in findings.runs:
-        uses += [("training of " + run.name, side) for _, side in sorted(run.checkpoints.items())]
-        uses += [("evaluation of " + run.name, evaluation) for _, evaluation in sorted(run.evaluations.items())]
-        uses += [("{} of {}".format(name, run.name), graph) for name, graph in run.graphs()]
-    for run in findings.imported:
-        uses.append(("evaluation of " + run.label, run.last()))
+    for run in findings.runs + findings.imported:
+        uses += [("training of " + run.label, side) for _, side in sorted(run.checkpoints.items())]
+        uses += [("evaluation of " + run.label, evaluation) for _, evaluation in sorted(run.evaluations.items())]
         uses += [("{} of {}".format(name, run.label), graph) for name, graph in run.graphs()]
     groups = {}
     for use, document in uses:
