@@ -5,12 +5,13 @@ from snakemake.utils import min_version
 min_version("9.0")
 
 
-configfile: "config/config.yaml"
-
-
 include: "workflow/rules/common.smk"
 
 
+configfile: default_settings()
+
+
+use_all_cores()
 check_config()
 
 

@@ -9,23 +9,45 @@ import sys
 
 from snakemake.exceptions import WorkflowError
 from snakemake.settings.types import DeploymentMethod
-from snakemake.utils import update_config
+from snakemake.utils import available_cpu_count, update_config
 
-sys.path.insert(0, os.path.join(workflow.basedir, "workflow", "scripts"))
+# The folder of the Snakefile. Not workflow.basedir, which is that of the outermost workflow where this one is a module.
+HOME = os.path.dirname(os.path.dirname(workflow.current_basedir.get_path_or_uri(secret_free=True)))
+
+sys.path.insert(0, os.path.join(HOME, "workflow", "scripts"))
 
 from densedepth import configuration, imports, npu_options, photos, provenance
 from densedepth.errors import PipelineError
 
 
+def default_settings():
+    """The settings that others are laid over: of the working directory, or else those that the workflow comes with."""
+    path = os.path.join("config", "config.yaml")
+    return path if os.path.exists(path) else os.path.join(HOME, path)
+
+
+def use_all_cores():
+    """Let a call on this machine that names no number of cores use them all.
+
+    A profile cannot say so: profiles/default is laid over those of --profile and SNAKEMAKE_PROFILE, and `cores: all` in
+    it would cut the threads of a cluster's jobs to the cores of the login node. A cluster's profile always has `jobs`.
+    """
+    settings = workflow.resource_settings
+    if settings.cores is None and settings.nodes is None:
+        settings.cores = available_cpu_count()
+        workflow.global_resources["_cores"] = settings.cores
+
+
 def check_config():
     """Stop before any job, with one line for each thing that is wrong with the settings."""
     try:
-        schema = configuration.read(os.path.join(workflow.basedir, "workflow", "schemas", "config.schema.yaml"))
-        for path in workflow.configfiles if workflow.is_main_process else ():
-            configuration.read(path)
+        schema = configuration.read(os.path.join(HOME, "workflow", "schemas", "config.schema.yaml"))
+        if not workflow.modifier.is_module:
+            for path in workflow.configfiles if workflow.is_main_process else ():
+                configuration.read(path)
+            update_config(config, configuration.typed(workflow.config_settings.config, schema))
     except PipelineError as error:
         raise WorkflowError(str(error))
-    update_config(config, configuration.typed(workflow.config_settings.config, schema))
     config.update(configuration.without_nulls(config))
     problems = configuration.problems(config, schema)
     if not problems and workflow.is_main_process:
@@ -46,7 +68,9 @@ def code(program):
 
 @functools.lru_cache(maxsize=None)
 def sources(program):
-    return imports.sources(os.path.join("workflow", "scripts", program))
+    """Relative where the workflow runs in its own folder, so that a moved folder makes nothing again."""
+    folder = os.path.join(HOME, "workflow", "scripts")
+    return imports.sources(os.path.join(os.path.relpath(folder) if os.path.samefile(HOME, ".") else folder, program))
 
 
 @functools.lru_cache(maxsize=None)
@@ -58,7 +82,7 @@ def runtime():
 
 
 def environment_python(name):
-    return os.path.join(workflow.basedir, ".venv", name, "bin", "python")
+    return os.path.join(HOME, ".venv", name, "bin", "python")
 
 
 def packaged():

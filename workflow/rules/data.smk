@@ -33,7 +33,7 @@ rule make_sample:
         "drawing the embedded sample: {params.train_scenes} training and {params.test_scenes} test scenes"
     shell:
         """
-        {resources.python:q} workflow/scripts/make_sample.py \
+        {resources.python:q} {input.code[0]:q} \
             --out results/sample \
             --train_scenes {params.train_scenes} \
             --test_scenes {params.test_scenes} \
@@ -69,7 +69,7 @@ rule download_file:
         "downloading {output.file}"
     shell:
         """
-        {resources.python:q} workflow/scripts/download.py \
+        {resources.python:q} {input.code[0]:q} \
             --url {params.urls:q} \
             --out {output.file:q} \
             --cache={resources.cache:q} \
@@ -114,7 +114,7 @@ rule convert_records:
         "converting {input.archive} to {params.shards} record files"
     shell:
         """
-        {resources.python:q} workflow/scripts/dataset_tool_tf.py \
+        {resources.python:q} {input.code[0]:q} \
             --input_dir {input.archive:q} \
             --out results/data/nyu_train.tfrecords \
             --shards {params.shards} \
@@ -152,7 +152,7 @@ rule list_pictures:
         "listing the pictures of {input.pictures}"
     shell:
         """
-        {resources.python:q} workflow/scripts/list_pictures.py \
+        {resources.python:q} {input.code[0]:q} \
             {params.pictures:q} \
             --size {params.height} {params.width} \
             --seed {params.seed} \
@@ -186,7 +186,7 @@ rule write_test_set:
         "writing {output.archive}"
     shell:
         """
-        {resources.python:q} workflow/scripts/write_test_set.py \
+        {resources.python:q} {input.code[0]:q} \
             --pictures {input.list:q} \
             --skip_bad {resources.skip_bad:q} \
             --min_test {resources.gallery:q} \
@@ -218,7 +218,7 @@ rule rebuild_nyu_test:
         "rebuilding the test images of NYU Depth v2"
     shell:
         """
-        {resources.python:q} workflow/scripts/write_test_set.py \
+        {resources.python:q} {input.code[0]:q} \
             --labeled {input.labeled:q} \
             --splits {input.splits:q} \
             --out {output.archive:q} \
@@ -253,7 +253,7 @@ rule check_data:
         "reading all data of {input.train}"
     shell:
         """
-        {resources.python:q} workflow/scripts/check_data.py \
+        {resources.python:q} {input.code[0]:q} \
             --input_dir {input.train:q} \
             {params.test:q} \
             --sheet {log.sheet:q} \

@@ -29,7 +29,7 @@ rule export_onnx:
         "writing {output.network}"
     shell:
         """
-        {resources.python:q} workflow/scripts/export_onnx.py \
+        {resources.python:q} {input.code[0]:q} \
             --model_path {input.graph:q} \
             --out {output.network:q} \
             --opset {params.opset} \
@@ -63,7 +63,7 @@ rule infer_onnx:
         "evaluating {input.network}"
     shell:
         """
-        {resources.python:q} workflow/scripts/infer_from_pb.py \
+        {resources.python:q} {input.code[0]:q} \
             --bs {params.batch_size:q} \
             --model_path {input.network:q} \
             --image_path {input.test:q} \
@@ -97,7 +97,7 @@ rule export_om:
         "converting {input.graph} for {params.soc_version}"
     shell:
         """
-        {resources.python:q} workflow/scripts/export_om.py \
+        {resources.python:q} {input.code[0]:q} \
             --model_path {input.graph:q} \
             --out {output.network:q} \
             --soc_version {params.soc_version:q} \
@@ -129,7 +129,7 @@ rule write_batches:
         "writing {input.test} as batches"
     shell:
         """
-        {resources.python:q} workflow/scripts/write_batches.py \
+        {resources.python:q} {input.code[0]:q} \
             --test_data {input.test:q} \
             --out {output.folder:q} \
             --size_of {input.side:q} \
@@ -166,7 +166,7 @@ rule run_om:
         "running {input.network} by {params.tool}"
     shell:
         """
-        {resources.python:q} workflow/scripts/run_om.py \
+        {resources.python:q} {input.code[0]:q} \
             --model_path {input.network:q} \
             --input {input.batches:q} \
             --out {output.folder:q} \
@@ -199,7 +199,7 @@ rule score_om:
         "evaluating {input.outputs}"
     shell:
         """
-        {resources.python:q} workflow/scripts/score_om.py \
+        {resources.python:q} {input.code[0]:q} \
             --outputs {input.outputs:q} \
             --test_data {input.test:q} \
             --json {output.figures:q} \

@@ -36,7 +36,7 @@ rule evaluate_checkpoint:
         "evaluating {params.folder}"
     shell:
         """
-        {resources.python:q} workflow/scripts/evaluate.py \
+        {resources.python:q} {input.code[0]:q} \
             --ckptdir {params.folder:q} \
             --test_data {input.test:q} \
             --logdir results/{wildcards.run}/evaluation \
@@ -71,7 +71,7 @@ rule evaluate_baseline:
         "evaluating a constant depth"
     shell:
         """
-        {resources.python:q} workflow/scripts/evaluate_baseline.py \
+        {resources.python:q} {input.code[0]:q} \
             --test_data {input.test:q} \
             --min_test {resources.gallery:q} \
             --json {output.figures:q} \

@@ -35,7 +35,7 @@ rule freeze_graph:
         "freezing {params.folder}"
     shell:
         """
-        {resources.python:q} workflow/scripts/ckpt2pb.py \
+        {resources.python:q} {input.code[0]:q} \
             --ckptdir {params.folder:q} \
             --pbdir results/{wildcards.run}/export \
             --output_node_names {params.node} \
@@ -74,7 +74,7 @@ rule infer_frozen_graph:
         "evaluating {input.graph}"
     shell:
         """
-        {resources.python:q} workflow/scripts/infer_from_pb.py \
+        {resources.python:q} {input.code[0]:q} \
             --bs {params.batch_size} \
             --model_path {input.graph:q} \
             --image_path {input.test:q} \
@@ -112,7 +112,7 @@ rule predict_examples:
         "predicting the examples with {input.graph}"
     shell:
         """
-        {resources.python:q} workflow/scripts/test.py \
+        {resources.python:q} {input.code[0]:q} \
             --ckptdir {input.graph:q} \
             --input {input.examples:q} \
             --output {output.panel:q} \
@@ -153,7 +153,7 @@ rule predict_pictures:
         "predicting {wildcards.pictures} with {input.graph}"
     shell:
         """
-        {resources.python:q} workflow/scripts/predict.py \
+        {resources.python:q} {input.code[0]:q} \
             --model_path {input.graph:q} \
             --input {params.words:q} \
             --out {output.folder:q} \
@@ -199,7 +199,7 @@ rule draw_gallery:
         "drawing {params.pictures} held-out scenes of {wildcards.run}"
     shell:
         """
-        {resources.python:q} workflow/scripts/draw_gallery.py \
+        {resources.python:q} {input.code[0]:q} \
             --model_path {input.graph:q} \
             --test_data {input.test:q} \
             --count {params.pictures} \

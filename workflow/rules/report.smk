@@ -65,7 +65,7 @@ rule write_report:
         "writing {output.text}"
     shell:
         """
-        {resources.python:q} workflow/scripts/report.py \
+        {resources.python:q} {input.code[0]:q} \
             --out {output.text:q} \
             --html {output.page:q} \
             --figures results/report \
@@ -114,7 +114,7 @@ rule report_published:
         "writing {output.text}"
     shell:
         """
-        {resources.python:q} workflow/scripts/report.py \
+        {resources.python:q} {input.code[0]:q} \
             --out {output.text:q} \
             --html {output.page:q} \
             --baseline {input.baseline:q} \

@@ -85,7 +85,7 @@ rule train_model:
         "training {wildcards.run} from epoch {params.initial_epoch} to {wildcards.epoch}"
     shell:
         """
-        {resources.launcher} {resources.python:q} workflow/scripts/train.py \
+        {resources.launcher} {resources.python:q} {input.code[0]:q} \
             --name {wildcards.run} \
             --devices {params.devices} \
             --is_distributed {resources.is_distributed} \

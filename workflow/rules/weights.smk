@@ -28,7 +28,7 @@ rule import_weights:
         "importing {input.weights}"
     shell:
         """
-        {resources.python:q} workflow/scripts/import_weights.py \
+        {resources.python:q} {input.code[0]:q} \
             --input {input.weights:q} \
             --encoder {wildcards.encoder} \
             --out results/weights/{wildcards.encoder} \
@@ -63,7 +63,7 @@ rule import_published:
         "importing {input.network}"
     shell:
         """
-        {resources.python:q} workflow/scripts/import_model.py \
+        {resources.python:q} {input.code[0]:q} \
             --input {input.network:q} \
             --out {params.folder:q} \
             {params.said:q} \
