@@ -8,7 +8,7 @@ import evaluate_baseline
 import numpy as np
 import pytest
 import tiny
-from densedepth import depth, evaluation, metrics, testset_writer
+from densedepth import depth, evaluation, forward, metrics, testset_writer
 from densedepth.errors import PipelineError
 from densedepth.testset import open_test_set
 from densedepth.tf import tf
@@ -125,7 +125,7 @@ def test_all_images_count_whatever_the_batch_size(tmp_path, batch_size):
 def test_speed_is_images_over_time_in_the_network(small, monkeypatch):
     path, _ = small
     clock = iter([0.0] + [value for pair in ((10, 11), (20, 21.5), (30, 31), (40, 40.5)) for value in pair] + [100.0])
-    monkeypatch.setattr(evaluation.time, "perf_counter", lambda: next(clock))
+    monkeypatch.setattr(forward.time, "perf_counter", lambda: next(clock))
     with open_test_set(path) as test_set:
         speed = evaluation.evaluate(FakePredictor((16, 24)), test_set, 2)["speed"]
     assert speed == {
@@ -153,7 +153,7 @@ def test_filling_does_not_change_the_speed(small, monkeypatch, batch_size, rate)
             now[0] += 1
             return super().run(images)
 
-    monkeypatch.setattr(evaluation.time, "perf_counter", lambda: now[0])
+    monkeypatch.setattr(forward.time, "perf_counter", lambda: now[0])
     with open_test_set(small[0]) as test_set:
         speed = evaluation.evaluate(Clocked((16, 24)), test_set, batch_size, alone=True)["speed"]
     assert (speed["images"], speed["images_per_second"]) == (6, rate)
@@ -164,7 +164,7 @@ def test_gallery_shows_what_is_scored(small):
     predictor = FakePredictor((16, 24))
     with open_test_set(path) as test_set:
         document = evaluation.evaluate(predictor, test_set, 1)
-        predicted = evaluation.predict_depth(predictor, arrays["rgb"], 2, test_set.crop)
+        predicted = forward.predict_depth(predictor, arrays["rgb"], 2, test_set.crop)
     truth = arrays["depth"][:, 2:14, 1:20]
     rms = np.sqrt(((predicted - truth) ** 2).mean(axis=(1, 2)))
     np.testing.assert_allclose([image["rms"] for image in document["per_image"]], rms, rtol=1e-9)
@@ -268,7 +268,7 @@ def test_holes_of_ones_own_pictures_count_nowhere(predictor, tmp_path):
     with open_test_set(str(tmp_path / "a.zip")) as test_set:
         total = metrics.Accumulator()
         for rgb, truth, _ in test_set.batches(1):
-            predicted = evaluation.predict_depth(predictor, rgb, 1, test_set.crop, test_set.limits)[0]
+            predicted = forward.predict_depth(predictor, rgb, 1, test_set.crop, test_set.limits)[0]
             total.add(truth=truth[0], prediction=predicted, mask=truth[0] > 0)
     # Batches of one and of two round differently.
     assert found["metrics"] == pytest.approx(total.result(), rel=1e-6)

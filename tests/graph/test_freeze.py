@@ -4,7 +4,7 @@ import ckpt2pb
 import infer_from_pb
 import numpy as np
 import pytest
-from densedepth import evaluation, files, freeze, inference
+from densedepth import evaluation, files, forward, freeze, inference
 from densedepth.errors import PipelineError
 from densedepth.testset import open_test_set
 from densedepth.tf import tf
@@ -128,7 +128,7 @@ def test_batch_size_can_be_fixed(checkpoint, tmp_path):
     assert side["output"]["shape"] == [2, 16, 32, 1]
     with inference.load_frozen(path) as predictor:
         assert predictor.batch == 2
-        three = evaluation.predict(predictor, np.ones((3, 32, 64, 3), np.float32), 2)
+        three = forward.predict(predictor, np.ones((3, 32, 64, 3), np.float32), 2)
         assert three.shape == (3, 16, 32)
         with pytest.raises(PipelineError, match=r"shape \(3, 32, 64, 3\) for an input of shape \(2, 32, 64, 3\)"):
             predictor.run(np.ones((3, 32, 64, 3), np.float32))

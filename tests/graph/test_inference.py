@@ -6,7 +6,7 @@ import shutil
 import draw_gallery
 import numpy as np
 import pytest
-from densedepth import checkpoints, evaluation, files, inference
+from densedepth import checkpoints, evaluation, files, forward, inference
 from densedepth.errors import PipelineError
 from densedepth.testset import open_test_set
 from PIL import Image
@@ -105,7 +105,7 @@ def test_images_of_a_wrong_size_are_refused(frozen):
 def test_wrong_output_tensor_is_told_at_the_first_batch(frozen):
     with inference.load_frozen(frozen, output_tensor_name="conv2/BiasAdd:0") as predictor:
         with pytest.raises(PipelineError, match=r"output has shape \(1, 1, 2, 512\)"):
-            evaluation.predict(predictor, np.zeros((1, 32, 64, 3), np.float32), 1)
+            forward.predict(predictor, np.zeros((1, 32, 64, 3), np.float32), 1)
 
 
 @pytest.mark.parametrize("gpus, chosen", [(0, ""), (1, ""), (4, "3")])

@@ -10,7 +10,7 @@ import sys
 import numpy as np
 import predict
 import pytest
-from densedepth import depth, evaluation, files, inference, onnx_network, predictions
+from densedepth import depth, files, forward, inference, onnx_network, predictions
 from densedepth.errors import PipelineError
 from PIL import Image
 
@@ -71,7 +71,7 @@ def test_depth_is_the_network_s_at_the_picture_s_size(predicted, frozen):
     folder, made, _ = predicted
     with inference.load(frozen) as predictor:
         images = depth.fit(made["a.png"][None], (32, 64))
-        both = [depth.metres(evaluation.predict(predictor, view, 1)) for view in (images, images[:, :, ::-1])]
+        both = [depth.metres(forward.predict(predictor, view, 1)) for view in (images, images[:, :, ::-1])]
     expected = depth.enlarge((both[0] + both[1][:, :, ::-1])[0] / 2, (32, 64))
     metres = np.load(str(folder / "out" / "a_depth.npy"))
     assert metres.dtype == np.float32 and metres.shape == (32, 64)

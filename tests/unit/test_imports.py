@@ -1,9 +1,12 @@
 """Which files a program is made of."""
 
 import os
+from pathlib import Path
 
 import pytest
 from densedepth.imports import sources
+
+SCRIPTS = Path(__file__).parents[2] / "workflow/scripts"
 
 
 @pytest.fixture
@@ -71,3 +74,17 @@ def test_a_package_brings_what_its_init_imports(tree, tmp_path):
 
 def test_a_missing_program_stands_alone(tree):
     assert tree("gone.py") == ["gone.py"]
+
+
+# What a program must not import, so that an edit there does not make its results again.
+@pytest.mark.parametrize(
+    "program, modules",
+    [
+        ("predict.py", {"evaluation", "metrics", "protocols"}),
+        ("test.py", {"evaluation", "metrics", "protocols"}),
+    ],
+)
+def test_a_program_is_apart_from_what_it_does_not_use(program, modules):
+    found = {os.path.splitext(os.path.basename(path))[0] for path in sources(str(SCRIPTS / program))}
+    assert "errors" in found
+    assert not found & modules

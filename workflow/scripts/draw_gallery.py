@@ -12,7 +12,7 @@ crop.
 import sys
 
 import cli
-from densedepth import evaluation, files, gallery, inference
+from densedepth import files, forward, gallery, inference
 from densedepth.errors import PipelineError
 from densedepth.testset import open_test_set
 
@@ -39,7 +39,7 @@ def work(args):
             wanted.update(gallery.extremes(files.read_json(args.evaluation)))
 
         def predicted(rgb, index):
-            return evaluation.predict_depth(predictor, rgb, predictor.batch or 1, test_set.crop, test_set.limits)[0]
+            return forward.predict_depth(predictor, rgb, predictor.batch or 1, test_set.crop, test_set.limits)[0]
 
         gallery.draw(args.out, args.name, test_set, wanted, predicted, predictor.describe())
 

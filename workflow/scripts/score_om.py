@@ -10,7 +10,7 @@ that of evaluate.py, by the same code.
 import sys
 
 import cli
-from densedepth import evaluation, files, gallery, offline
+from densedepth import evaluation, files, forward, gallery, offline
 from densedepth.testset import open_test_set
 
 
@@ -38,7 +38,7 @@ def work(args):
             def predicted(rgb, index):
                 number, place = divmod(index, stored.batch_size)
                 output, mirrored = (part[place : place + 1] for part in stored.outputs(number))
-                return evaluation.flip_averaged(output, mirrored, rgb.shape[1:3], test_set.crop, test_set.limits)[0]
+                return forward.flip_averaged(output, mirrored, rgb.shape[1:3], test_set.crop, test_set.limits)[0]
 
             gallery.draw(args.gallery, args.name, test_set, wanted, predicted, stored.describe())
     print(evaluation.figures(document))

@@ -11,7 +11,7 @@ import sys
 import numpy as np
 
 import cli
-from densedepth import depth, evaluation, inference, photos, predictions, visualize
+from densedepth import depth, forward, inference, photos, predictions, visualize
 from densedepth.errors import PipelineError
 
 # For networks that take any size: that of the reference port.
@@ -40,7 +40,7 @@ def work(args):
             rgb = photos.read(path).rgb
             where = depth.place(rgb.shape[:2], size)
             images = depth.put(rgb, where, size)[np.newaxis]
-            output = evaluation.predict(predictor, images, predictor.batch or 1)[0]
+            output = forward.predict(predictor, images, predictor.batch or 1)[0]
             metres = depth.taken_out(depth.metres(output, limits), where, size, rgb.shape[:2])
             if np.isnan(metres).any():
                 raise PipelineError("{}: the network's output for it is not a number".format(path))

@@ -16,7 +16,7 @@ import re
 
 import numpy as np
 
-from . import clouds, depth, evaluation, files, photos, pool, progress, runtime, visualize
+from . import clouds, depth, files, forward, photos, pool, progress, runtime, visualize
 from .errors import PipelineError
 
 FORMAT = 1
@@ -81,7 +81,7 @@ def predict(predictor, paths, out, options):
     _remove(os.path.join(out, SUMMARY))
     with concurrent.futures.ThreadPoolExecutor(1) as writer:
         written = None
-        for batch in evaluation.ahead(_batches(run.jobs(paths, named, ticks), batch_size)):
+        for batch in forward.ahead(_batches(run.jobs(paths, named, ticks), batch_size)):
             maps = run.metres(np.stack([job.image for job in batch]), batch_size)
             if written:
                 written.result()
@@ -236,9 +236,9 @@ class _Run:
     def metres(self, images, batch_size):
         """Depth (n, h, w) in metres at the network's output size."""
         limits = self._options.limits
-        maps = depth.metres(evaluation.predict(self._predictor, images, batch_size), limits)
+        maps = depth.metres(forward.predict(self._predictor, images, batch_size), limits)
         if self._options.flip_average:
-            mirrored = depth.metres(evaluation.predict(self._predictor, images[:, :, ::-1], batch_size), limits)
+            mirrored = depth.metres(forward.predict(self._predictor, images[:, :, ::-1], batch_size), limits)
             maps = (maps + mirrored[:, :, ::-1]) / 2
         return maps
 
