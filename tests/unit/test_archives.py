@@ -1,5 +1,6 @@
 """Reading nyu_data.zip: what is accepted, and what is refused in which words."""
 
+import base64
 import errno
 import io
 import os
@@ -216,3 +217,130 @@ def test_the_quick_look_leaves_other_jpegs_to_pillow(mode):
     assert archives._quick_jpeg_size(stream.getvalue()[:30]) is None
     with pytest.raises(PipelineError, match="here: is a JPEG of mode " + mode):
         archives._jpeg_size(stream.getvalue(), "here")
+
+
+# As 7-Zip writes them: data/nyu2_train.csv, 6 times `data/a/1.jpg,data/a/1.png`.
+DEFLATE64 = (
+    "UEsDBBUAAAAJACg2fV0/LCrVJAAAAJwAAAATAAAAZGF0YS9ueXUyX3RyYWluLmNzdsXJMQoAAAQF0N1ZRI70SymDDO6fzRWMr+cYKNQkO/jQFfQ/"
+    "C1BLAQI/AxUAAAAJACg2fV0/LCrVJAAAAJwAAAATACQAAAAAAAAAIICkgQAAAABkYXRhL255dTJfdHJhaW4uY3N2CgAgAAAAAAABABgArtwrv81/3QEA"
+    "AAAAAAAAAAAAAAAAAAAAUEsFBgAAAAABAAEAZQAAAFUAAAAAAA=="
+)
+ENCRYPTED = (
+    "UEsDBBQAAQAIACg2fV0/LCrVMAAAAJwAAAATAAAAZGF0YS9ueXUyX3RyYWluLmNzdp0d1VPcsbZ0JwW9LauThXrVQUHINPCRx4DXdZ4kT4twVPz4MC"
+    "EysUQIqWZXxCxhvlBLAQI/AxQAAQAIACg2fV0/LCrVMAAAAJwAAAATACQAAAAAAAAAIICkgQAAAABkYXRhL255dTJfdHJhaW4uY3N2CgAgAAAAAAAB"
+    "ABgArtwrv81/3QEAAAAAAAAAAAAAAAAAAAAAUEsFBgAAAAABAAEAZQAAAGEAAAAAAA=="
+)
+AES = (
+    "UEsDBDMAAQBjACg2fV0AAAAAQAAAAJwAAAATAAsAZGF0YS9ueXUyX3RyYWluLmNzdgGZBwACAEFFAwgAcN2dJy0G9lWbSsOzx07c8d4o10Cil1uPcmio"
+    "khnEtUdYMSB2SGiwfA5P10qPiJu9gWLjf48K3lc6+6XClCFvPVBLAQI/AzMAAQBjACg2fV0AAAAAQAAAAJwAAAATAC8AAAAAAAAAIICkgQAAAABkYXRh"
+    "L255dTJfdHJhaW4uY3N2CgAgAAAAAAABABgArtwrv81/3QEAAAAAAAAAAAAAAAAAAAAAAZkHAAIAQUUDCABQSwUGAAAAAAEAAQBwAAAAfAAAAAAA"
+)
+
+
+@pytest.mark.parametrize(
+    "data, words",
+    [(DEFLATE64, "is compressed by Deflate64"), (ENCRYPTED, "is encrypted"), (AES, "is encrypted")],
+    ids=["deflate64", "encrypted", "aes"],
+)
+def test_what_is_not_supported_is_not_called_damaged(tmp_path, data, words):
+    (tmp_path / "my a.zip").write_bytes(base64.b64decode(data))
+    message = refusal(str(tmp_path / "my a.zip"))
+    assert "data/nyu2_train.csv " + words in message
+    assert "7z x -o'my a_unpacked' " in message and "zip -r '../my a_again.zip' ." in message
+    assert "damaged" not in message and "get the archive again" not in message
+
+
+def patched(path, member, method):
+    """Give `member` another compression method in both of its headers."""
+    with zipfile.ZipFile(path) as archive:
+        start, here = archive.getinfo(member).header_offset, archive.start_dir
+    with open(path, "rb") as stream:
+        data = bytearray(stream.read())
+    while data[here + 46 : here + 46 + len(member)] != member.encode():
+        here = data.index(b"PK\x01\x02", here + 4)
+    for place in (start + 8, here + 10):
+        data[place : place + 2] = method.to_bytes(2, "little")
+    with open(path, "wb") as stream:
+        stream.write(data)
+
+
+@pytest.mark.parametrize("method, words", [(9, "Deflate64"), (95, "XZ"), (98, "PPMd"), (93, "Zstandard")])
+def test_a_member_that_is_packed_otherwise(tmp_path, method, words):
+    path = write(tmp_path / "a.zip", members())
+    patched(path, "data/a/2.png", method)
+    if not (method == 93 and hasattr(zipfile, "ZIP_ZSTANDARD")):
+        assert "data/a/2.png is compressed by " + words in refusal(path)
+
+
+def test_a_method_that_no_program_has_is_damage(tmp_path):
+    path = write(tmp_path / "a.zip", members())
+    patched(path, "data/a/2.png", 4711)
+    assert "row 2, data/a/2.png: damaged member" in refusal(path)
+
+
+@pytest.mark.parametrize(
+    "head, words",
+    [
+        (b"7z\xbc\xaf\x27\x1c\0\4", "is a 7z archive, where a zip file belongs; unpack it and zip it again: 7z x"),
+        (b"Rar!\x1a\x07\1\0", "is a RAR archive, where a zip file belongs; unpack it"),
+        (b"a" + bytes(256) + b"ustar", "is a tar archive, where a zip file belongs; unpack it"),
+        (b"\n<!DOCTYPE html>", "is a web page, where a zip file belongs; get the archive again"),
+        (b"<!-- x --><HTML>", "is a web page"),
+        (b"version https://git-lfs.github.com/spec/v1", "is a pointer of Git LFS"),
+    ],
+)
+def test_what_is_no_zip_file_is_named(tmp_path, head, words):
+    (tmp_path / "a.zip").write_bytes(head)
+    assert words in refusal(str(tmp_path / "a.zip"))
+
+
+def test_a_folder_called_zip_is_named_as_one(tmp_path):
+    (tmp_path / "a.zip").mkdir()
+    message = refusal(str(tmp_path / "a.zip"))
+    assert "is a folder, where a zip file belongs" in message and "zip -r ../a_again.zip ." in message
+
+
+def test_a_part_of_a_split_archive(tmp_path):
+    path = write(tmp_path / "a.zip", members())
+    (tmp_path / "a.z01").write_bytes(b"")
+    assert "a.zip: is one part of a split archive (a.z01, ...); join them: zip -s 0 " in refusal(path)
+
+
+def test_resource_forks_are_no_hint(tmp_path):
+    contents = {"outer/" + name: data for name, data in members().items()}
+    forks = {"__MACOSX/outer/data/._nyu2_train.csv": b"Mac", "._nyu2_train.csv": b"Mac"}
+    message = refusal(write(tmp_path / "a.zip", dict(forks, **contents)))
+    assert "it has outer/data/nyu2_train.csv: was it zipped again" in message
+    message = refusal(write(tmp_path / "b.zip", dict(forks, **{"a.txt": b""})))
+    assert message.endswith("its 1 members: a.txt")
+
+
+@pytest.mark.parametrize("header", [b"rgb,depth", b"\xef\xbb\xbfImage, Depth", b"0,1"])
+def test_a_header_is_passed_over(tmp_path, header):
+    csv = header + b"\r\ndata/a/1.jpg,data/a/1.png\r\n"
+    with Archive(write(tmp_path / "a.zip", members(**{"data/nyu2_train.csv": csv}))) as archive:
+        assert [(row.number, row.rgb) for row in archive.rows()] == [(2, "data/a/1.jpg")]
+
+
+@pytest.mark.parametrize(
+    "named, there",
+    [
+        ("/data/a/2.png", "data/a/2.png"),
+        ("data\\a\\2.png", "data/a/2.png"),
+        ("data/A/2.PNG", "data/a/2.png"),
+        ("data/a/1.JPEG", "data/a/1.jpg"),
+        ("data/K\u00fcche/1.png", "data/Ku\u0308che/1.png"),
+    ],
+)
+def test_near_misses_of_a_member(tmp_path, named, there):
+    csv = "data/a/1.jpg,{}\n".format(named).encode("utf-8")
+    contents = members(**{"data/nyu2_train.csv": csv, "data/a/2.jpg": None, "data/Ku\u0308che/1.png": depth()})
+    message = refusal(write(tmp_path / "a.zip", contents))
+    assert "; did you mean {}?".format(there) in message
+    assert ("another Unicode form" in message) == ("che" in named)
+
+
+def test_a_nul_byte_in_the_csv(tmp_path):
+    csv = b"data/a/1.jpg,data/a/1.png\ndata/a/\x002.jpg,data/a/2.png\n"
+    message = refusal(write(tmp_path / "a.zip", members(**{"data/nyu2_train.csv": csv})))
+    assert "row 2 of data/nyu2_train.csv holds a NUL byte" in message

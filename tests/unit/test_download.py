@@ -589,6 +589,7 @@ def test_archives_without_a_checksum_must_be_whole(server, out, make):
 
 
 XML = b"<?xml version='1.0'?>\n<Error>AccessDenied</Error>"
+PAGE = b"<!DOCTYPE html><html><body>Virus scan warning</body></html>"
 MATLAB5 = b"MATLAB 5.0 MAT-file, Platform: GLNXA64".ljust(1000)
 
 
@@ -603,6 +604,10 @@ MATLAB5 = b"MATLAB 5.0 MAT-file, Platform: GLNXA64".ljust(1000)
         ("a.h5", MATLAB5, "it is not an HDF5 file but begins with b'MATLAB 5.0"),
         ("a.mat", XML, "it is not a MATLAB file but begins with"),
         ("a.mat", b"MATLAB 7.3 MAT-file".ljust(512) + b"HDF?", "it is not a MATLAB file but begins with"),
+        ("a.zip", PAGE, "it is a web page that begins with b'<!DOCTYPE html>"),
+        ("a.index", PAGE, "it is a web page"),
+        ("weights", b"\xef\xbb\xbf\r\n<!-- x -->\n<HTML>", "it is a web page"),
+        ("a.pb", b"<?xml version='1.0'?>\n<html xmlns='http://www.w3.org/1999/xhtml'>", "it is a web page"),
     ],
 )
 def test_what_cannot_be_the_file_is_refused(server, tmp_path, name, content, words):
@@ -635,6 +640,26 @@ def test_what_fits_its_suffix_is_taken(server, tmp_path, name, make):
     server.files = {"/x": make()}
     fetch([server.address + "/x"], str(tmp_path / name))
     assert list(json.loads((tmp_path / checksums.SEEN).read_text())) == [name]
+
+
+def test_a_page_without_a_length_is_refused_as_one(server, out):
+    def page(handler):
+        handler.send_response(200)
+        handler.send_header("Content-Type", "application/octet-stream")
+        handler.end_headers()
+        handler.wfile.write(PAGE)
+        handler.close_connection = True
+
+    server.answers = {"/page-of-unknown-size": [page]}
+    for sums in ({}, {"size": 4 << 30}, {"md5": "0" * 32}):
+        refused([server.address + "/page-of-unknown-size"], out, "it is a web page that begins with", **sums)
+    assert not out.exists()
+
+
+def test_a_folder_in_place_of_the_file_is_named(server, out):
+    out.mkdir(parents=True)
+    with pytest.raises(PipelineError, match="already there, but it is a folder, where a file belongs"):
+        fetch([server.address + "/good"], str(out), Sums(md5="0" * 32))
 
 
 def test_the_first_checksum_seen_is_the_right_one(server, out):

@@ -167,3 +167,19 @@ def test_damaged_values(tmp_path):
 
 def test_missing_archive(tmp_path):
     assert "no such file" in refusal(str(tmp_path / "none.zip"))
+
+
+@pytest.mark.parametrize("place, number, words", [("method", 9, "compressed by Deflate64"), ("flag", 1, "encrypted")])
+def test_what_is_not_supported_is_not_called_damaged(tmp_path, place, number, words):
+    path = write(tmp_path / "a.zip", arrays())
+    with open(path, "rb") as stream:
+        data = bytearray(stream.read())
+    with zipfile.ZipFile(path) as archive:
+        local, central = archive.getinfo("eigen_test_rgb.npy").header_offset, archive.start_dir
+    steps = {"method": (8, 10), "flag": (6, 8)}[place]
+    data[local + steps[0]] = data[central + steps[1]] = number
+    with open(path, "wb") as stream:
+        stream.write(data)
+    message = refusal(path)
+    assert "eigen_test_rgb.npy is " + words in message and "7z x " in message and "again.zip" in message
+    assert "damaged" not in message

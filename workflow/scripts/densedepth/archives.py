@@ -10,6 +10,7 @@ import errno
 import hashlib
 import io
 import os
+import shlex
 import struct
 import warnings
 import zipfile
@@ -18,7 +19,7 @@ import zlib
 import numpy
 from PIL import Image
 
-from . import files
+from . import files, kinds, names
 from .errors import PipelineError
 
 TRAIN_CSV = "data/nyu2_train.csv"
@@ -36,14 +37,20 @@ DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, Runtime
 
 def open_zip(path):
     """`path` as an open ZipFile. Raises PipelineError when it is missing, cut off or not a zip."""
+    if os.path.isdir(path):
+        raise PipelineError("{}: is a folder, where a zip file belongs; {}".format(path, _zip_again(path)))
     if not os.path.isfile(path):
-        raise PipelineError("{}: no such file; download the archive or put it there by hand".format(path))
+        advice = names.hint(path) or "; download the archive or put it there by hand"
+        raise PipelineError("{}: no such file{}".format(path, advice))
     try:
-        return zipfile.ZipFile(path)
+        archive = zipfile.ZipFile(path)
+        _check_whole(path, archive)
+        return archive
     except DAMAGE + (ValueError,) as error:
         # A directory that should begin before the file does is an invalid argument to the system.
         if getattr(error, "errno", None) not in (None, errno.EINVAL):
             raise PipelineError("{}: cannot be read ({})".format(path, error.strerror)) from None
+        _check_kind(path)
         raise PipelineError(
             "{}: truncated, or not a zip file ({}; {} bytes); get the archive again".format(
                 path, error, os.path.getsize(path)
@@ -51,13 +58,78 @@ def open_zip(path):
         ) from None
 
 
+def _check_kind(path):
+    """Raise PipelineError for a file that is no zip file, but something else that is known."""
+    with open(path, "rb") as stream:
+        kind = kinds.of(stream.read(1024))
+    if kind:
+        advice = _zip_again(path) if kinds.packed(kind) else "get the archive again"
+        raise PipelineError("{}: is {}, where a zip file belongs; {}".format(path, kind, advice))
+
+
+def _check_whole(path, archive):
+    """Raise PipelineError for the last of several files that one archive was split into."""
+    stem = os.path.splitext(path)[0]
+    if os.path.exists(stem + ".z01") or any(info.volume for info in archive.infolist()):
+        archive.close()
+        raise PipelineError(
+            "{}: is one part of a split archive ({}.z01, ...); join them: zip -s 0 {} --out {}".format(
+                path, os.path.basename(stem), shlex.quote(path), shlex.quote(stem + "_joined.zip")
+            )
+        )
+
+
+def check_supported(path, info):
+    """Raise PipelineError for a member (ZipInfo) of the zip file at `path` that is packed in a way not read here."""
+    if info.flag_bits & _ENCRYPTED or info.compress_type == _AES:
+        reason = "is encrypted"
+    elif info.compress_type in _UNSUPPORTED and info.compress_type not in _SUPPORTED:
+        reason = "is compressed by {}".format(_UNSUPPORTED[info.compress_type])
+    else:
+        return
+    words = "{}: {} {}, which is not read here (the archive may well be whole); {}"
+    raise PipelineError(words.format(path, info.filename, reason, _zip_again(path)))
+
+
+# From APPNOTE.TXT of PKWARE, 4.4.4 and 4.4.5. Python reads more with each of its versions, and less where it was built
+# without a library.
+_ENCRYPTED = 0x1
+_AES = 99
+_UNSUPPORTED = {
+    9: "Deflate64, as Windows Explorer does beyond 2 GB",
+    12: "bzip2",
+    14: "LZMA",
+    93: "Zstandard",
+    95: "XZ",
+    98: "PPMd",
+}
+_SUPPORTED = [
+    method
+    for method, library in ((12, "bz2"), (14, "lzma"), (getattr(zipfile, "ZIP_ZSTANDARD", None), "zstd"))
+    if getattr(zipfile, library, None) is not None
+]
+
+
+def _zip_again(path):
+    """Commands that make a zip file, as it is read here, of the folder or archive at `path`."""
+    stem = os.path.splitext(os.path.basename(os.path.abspath(path)))[0]
+    folder, out = shlex.quote(stem + "_unpacked"), shlex.quote("../{}_again.zip".format(stem))
+    if os.path.isdir(path):
+        return "zip what is in it: cd {} && zip -r {} .".format(shlex.quote(path), out)
+    return "unpack it and zip it again: 7z x -o{} {} && cd {} && zip -r {} .".format(
+        folder, shlex.quote(path), folder, out
+    )
+
+
 def unpacked(path, archive, member):
     """The bytes of `member` of the open ZipFile `archive`, which lies at `path`.
 
-    Raises PipelineError when they are too many, and what is in `DAMAGE`.
+    Raises PipelineError when they are too many or packed in a way that is not read here, and what is in `DAMAGE`.
     """
+    info = archive.getinfo(member)
+    check_supported(path, info)
     # zipfile never gives more than the size that the member's entry tells.
-    size = archive.getinfo(member).file_size
+    size = info.file_size
     if size > LARGEST:
         raise PipelineError(
             "{}: {} would have {} bytes unpacked, where {} are the most: this is no archive of pictures".format(
@@ -95,7 +167,7 @@ class Archive:
         self._zip.close()
 
     def rows(self, csv=TRAIN_CSV, check_members=True, malformed=None):
-        """The `Row`s of the member `csv`: any line ends, blank lines skipped, spaces around fields dropped.
+        """The `Row`s of the member `csv`: any line ends, blank lines and a header skipped, fields stripped.
 
         malformed: a list that gets (line number, line, PipelineError) of each line without two fields. Raises
         PipelineError for a missing or empty csv, for such a line without the list, and for a member that is not there
@@ -111,7 +183,7 @@ class Archive:
             raise PipelineError("{}: {} cannot be read ({}); get the archive again".format(self.path, csv, error))
         found = []
         for number, line in enumerate(text.splitlines(), 1):
-            if not line.strip():
+            if not line.strip() or (number == 1 and _is_header(line)):
                 continue
             try:
                 found.append(self._row(csv, number, line))
@@ -128,6 +200,10 @@ class Archive:
 
     def _row(self, csv, number, line):
         fields = [field.strip() for field in line.split(",")]
+        if "\0" in line:
+            raise PipelineError(
+                "{}: row {} of {} holds a NUL byte; save it as text in UTF-8".format(self.path, number, csv)
+            )
         if len(fields) != 2 or not all(fields):
             raise PipelineError(
                 "{}: row {} of {} is not `rgb member,depth member`: {!r}".format(self.path, number, csv, line[:80])
@@ -148,25 +224,29 @@ class Archive:
                         self.path, row.number, csv, member, self._member_hint(member)
                     )
                 )
+            check_supported(self.path, self._zip.getinfo(member))
 
     def _csv_hint(self, csv):
-        elsewhere = sorted(name for name in self._zip.namelist() if name.endswith(os.path.basename(csv)))
+        elsewhere = sorted(name for name in visible(self._zip) if name.endswith(os.path.basename(csv)))
         if elsewhere:
             return (
                 "; it has {}: was it zipped again without its folder, or within another? Names start with data/".format(
                     elsewhere[0]
                 )
             )
-        names = sorted(self._zip.namelist())
-        listed = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
-        return "; its {} members: {}".format(len(names), listed or "none")
+        found = sorted(visible(self._zip))
+        listed = ", ".join(found[:5]) + (", ..." if len(found) > 5 else "")
+        return "; its {} members: {}".format(len(found), listed or "none")
 
     def _member_hint(self, member):
+        near = names.nearest(member, visible(self._zip))
+        if near:
+            return "; did you mean {}?{}".format(near, names.form_hint(member, near))
         inner = member.partition("/")[2]
         if inner and self._has(inner):
             return " (it has {}: was it zipped again without the folder {}/?)".format(inner, member.partition("/")[0])
         tail = "/" + member
-        for name in self._zip.namelist():
+        for name in visible(self._zip):
             if name.endswith(tail):
                 return " (it has {}: was it zipped again within another folder?)".format(name)
         return "; the csv and the images do not belong together, or the archive is incomplete: get it again"
@@ -238,6 +318,17 @@ class Archive:
 
     def _where(self, row, member):
         return "{}: row {}, {}".format(self.path, row.number, member)
+
+
+def visible(archive):
+    """The names of the members of an open ZipFile without hidden ones, such as macOS' `__MACOSX/._1.jpg`."""
+    return [name for name in archive.namelist() if not any(map(names.hidden, name.split("/")))]
+
+
+def _is_header(line):
+    """Whether the first line of a csv of pairs names its columns: members have a suffix, or a folder before them."""
+    fields = line.split(",")
+    return len(fields) == 2 and not any("." in field or "/" in field for field in fields)
 
 
 def size_text(size):

@@ -4,11 +4,13 @@ import os
 import struct
 import zipfile
 
-from . import files
+from . import files, kinds
 from .errors import PipelineError
 
 # Beside the files, what those looked like that have no published checksum.
 SEEN = "checksums.json"
+# Suffixes of files that may look like a web page.
+_PAGES = (".html", ".htm", ".xhtml", ".xml", ".txt")
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 
 
@@ -46,10 +48,12 @@ class Sums:
 
 def problem(path, sums, out):
     """What is wrong with the file at `path` that is, or is to become, `out`; None when nothing is."""
+    if os.path.isdir(path):
+        return "it is a folder, where a file belongs"
     found = sums.problem(path, out)
-    if found or sums.known:
-        return found
-    return cut_off(path) or _other_kind(path, out) or _other_than_seen(path, out)
+    if sums.known and not found:
+        return None
+    return _web_page(path, out) or found or cut_off(path) or _other_kind(path, out) or _other_than_seen(path, out)
 
 
 def _seen(out):
@@ -95,6 +99,15 @@ def cut_off(path):
         return "the HDF5 file is cut off ({} bytes)".format(size)
     end = struct.unpack_from("<Q", head, start + place)[0] if place else 0
     return "the HDF5 file is cut off ({} of {} bytes)".format(size, end) if end > size else None
+
+
+def _web_page(path, out):
+    """That the file is a page of HTML, as servers send one with an error or a question, or None."""
+    head = _head(path)
+    if not kinds.web_page(head) or os.path.splitext(out)[1].lower() in _PAGES:
+        return None
+    words = "it is a web page that begins with {!r}, such as an error or a login; does the address ask for one?"
+    return words.format(head[:40])
 
 
 def _other_kind(path, out):

@@ -12,7 +12,7 @@ import tokenize
 
 import numpy
 
-from .archives import DAMAGE, LARGEST, open_zip, unpacked
+from .archives import DAMAGE, LARGEST, check_supported, open_zip, unpacked, visible
 from .depth import LIMITS_M
 from .errors import PipelineError
 from .testset_writer import CROP, DEPTH, PICTURES, RGB
@@ -164,7 +164,7 @@ class _Array:
             return (top or found)[0]
         if found:
             raise self.error("is there {} times: {}", len(found), ", ".join(info.filename for info in found))
-        names = sorted(archive.namelist())
+        names = sorted(visible(archive))
         listed = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
         raise self.error("is not in the archive; its {} members: {}", len(names), listed or "none")
 
@@ -179,6 +179,7 @@ class _Array:
 
     def open(self):
         """A stream of the values; `shape` and `dtype` are those of its header."""
+        check_supported(self.path, self._info)
         try:
             stream = self._zip.open(self._info)
             version = numpy.lib.format.read_magic(stream)

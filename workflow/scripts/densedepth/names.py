@@ -1,0 +1,128 @@
+"""Names of files: which a folder gives to all programs alike, near misses of one that is not there, what is shown.
+
+The rule for what is hidden: files and folders whose name begins with a dot, and the folders that systems keep for
+themselves. It holds for what is found, below a folder or by a pattern; what is named itself is always taken.
+"""
+
+import collections
+import os
+import unicodedata
+
+# Folders of Synology's previews, macOS' archives, Windows' and Linux' bins; all others begin with a dot.
+_SYSTEM = ("@eadir", "__macosx", "$recycle.bin", "system volume information", "#recycle", "lost+found")
+
+
+def hidden(name):
+    """Whether a file or folder of this name, without folders before it, is never found."""
+    return name.startswith(".") or name.lower() in _SYSTEM
+
+
+def files_below(folder, deep=True, above=()):
+    """Yield the paths of the files in `folder`, by name, and with `deep` in the folders below; none that is hidden.
+
+    Links to folders are followed, but not those that lead back up. above: the real paths of the folders that `folder`
+    is in.
+    """
+    above += (os.path.realpath(folder),)
+    with os.scandir(folder) as entries:
+        entries = sorted((entry for entry in entries if not hidden(entry.name)), key=lambda entry: entry.name)
+    for entry in entries:
+        # Unlike that of the entry, this answer is no error for a link to itself.
+        if not (os.path.isdir(entry.path) if entry.is_symlink() else entry.is_dir()):
+            yield entry.path
+        elif deep and os.path.realpath(entry.path) not in above:
+            yield from files_below(entry.path, deep, above)
+
+
+def left_out(folder, suffixes, deep=True):
+    """One line on the files in `folder` that have none of `suffixes`, so that none is left out unseen; None without."""
+    counts = collections.Counter()
+    for path in files_below(folder, deep):
+        suffix = os.path.splitext(path)[1].lower()
+        if suffix not in suffixes:
+            counts[suffix or "without suffix"] += 1
+    if not counts:
+        return None
+    listed = ["{} {}".format(count, suffix) for suffix, count in sorted(counts.items(), key=lambda item: -item[1])]
+    more = ", ..." if len(listed) > 8 else ""
+    example = max(counts, key=lambda suffix: (suffix in _CONVERTED, counts[suffix]))
+    advice = ""
+    if example in _CONVERTED:
+        advice = "; convert them first, e.g. magick mogrify -format png '*{}'".format(example)
+    words = "{}: left out are {}{}, since only {} are read{}"
+    return words.format(folder, ", ".join(listed[:8]), more, " ".join(suffixes), advice)
+
+
+# Formats of pictures that some programs or all do not look for, and that ImageMagick converts.
+_CONVERTED = (
+    *(".heic", ".heif", ".avif", ".jxl", ".jp2", ".bmp", ".webp", ".tif", ".tiff", ".gif", ".ppm", ".tga"),
+    *(".dng", ".cr2", ".cr3", ".nef", ".arw", ".raf", ".orf", ".rw2", ".pef"),
+)
+
+
+def alike(name):
+    """What names have in common that are easily mixed up: Unicode form, case, slashes, spaces around, .jpg or .jpeg."""
+    composed = unicodedata.normalize("NFC", name.replace("\\", "/").strip())
+    while composed.startswith(("/", "./")):
+        composed = composed[1:]
+    folded = unicodedata.normalize("NFC", composed.casefold())
+    return folded[: -len(".jpeg")] + ".jpg" if folded.endswith(".jpeg") else folded
+
+
+def nearest(name, others):
+    """The one of `others` that is `alike` to `name`; None if there is none, or several.
+
+    Nothing else is guessed: 17.jpg is another picture than 18.jpg, and 17.png may be its depth.
+    """
+    wanted = alike(name)
+    twins = [other for other in others if alike(other) == wanted]
+    return twins[0] if len(twins) == 1 else None
+
+
+def hint(path, base=""):
+    """What to say after "`path` is not there": `; did you mean X?` of one that is, or nothing.
+
+    base: the folder from which paths start, where a leading / is one too much.
+    """
+    found = _near(path)
+    if not found and path.startswith("/"):
+        found = _near(os.path.join(base, path.lstrip("/")))
+    return "; did you mean {}?{}".format(found, form_hint(path, found)) if found else ""
+
+
+def form_hint(name, found):
+    """What must be said of two names that look alike: that the letters are the same in another Unicode form."""
+    same = name != found and unicodedata.normalize("NFC", name) == unicodedata.normalize("NFC", found)
+    return " (the same letters in another Unicode form: rename the file or write the name anew)" if same else ""
+
+
+def _near(path):
+    """A path that is there, each part of which is `nearest` to that of `path`; None without."""
+    if "\0" in path or os.path.lexists(path):
+        return None
+    found = "/" if path.startswith("/") else ""
+    for part in path.replace("\\", "/").split("/"):
+        if part in ("", ".") or os.path.lexists(os.path.join(found, part)):
+            found = os.path.join(found, part) if part else found
+            continue
+        try:
+            twin = nearest(part, os.listdir(found or "."))
+        except OSError:
+            return None
+        if twin is None:
+            return None
+        found = os.path.join(found, twin)
+    return found or None
+
+
+def shown(paths):
+    """What `paths` are called where people read: the names of the files, with folders where two have one name."""
+    short = [os.path.basename(path) for path in paths]
+    if len(set(short)) == len(short):
+        return short
+    # Not os.path.commonpath, which refuses absolute beside relative paths.
+    parts = [path.split("/") for path in paths]
+    common = 0
+    while len({tuple(one[: common + 1]) for one in parts}) == 1 and all(len(one) > common + 1 for one in parts):
+        common += 1
+    return ["/".join(one[common:]) for one in parts]
