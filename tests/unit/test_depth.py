@@ -2,7 +2,7 @@ import warnings
 
 import numpy as np
 import pytest
-from densedepth import depth
+from densedepth import depth, resize
 
 
 def bilinear_pixel(values, height, width, row, column):
@@ -61,6 +61,23 @@ def test_reduction_is_the_mean_of_the_area():
     row = np.array([0, 90, 255], np.uint8).reshape(1, 1, 3, 1)
     found = depth.fit(row, (1, 2))[0, 0, :, 0] * 255
     np.testing.assert_allclose(found, [(0 + 45) / 1.5, (45 + 255) / 1.5], rtol=1e-5)
+
+
+@pytest.mark.parametrize("old, new", [((6, 8), (5, 7)), ((17, 23), (16, 22)), ((11, 31), (3, 4)), ((9, 7), (1, 7))])
+def test_reduction_by_any_factor_is_the_exact_mean(old, new):
+    images = np.random.RandomState(0).randint(0, 256, (1,) + old + (3,)).astype(np.uint8)
+    # In parts of which each new pixel has a whole number.
+    fine = images[0].astype(float).repeat(new[0], 0).repeat(new[1], 1)
+    expected = fine.reshape(new[0], old[0], new[1], old[1], 3).mean(axis=(1, 3))
+    np.testing.assert_allclose(depth.fit(images, new)[0] * 255, expected, atol=1e-4)
+
+
+def test_reduction_of_a_part_is_the_exact_mean():
+    values = np.random.RandomState(0).uniform(0, 255, (7, 9, 2))
+    # From a quarter of a pixel on, in parts of a twelfth of one.
+    fine = values.repeat(12, 0).repeat(12, 1)[3:75, 6:102]
+    expected = fine.reshape(4, 18, 6, 16, 2).mean(axis=(1, 3))
+    np.testing.assert_allclose(resize.resized(values, (4, 6), (0.25, 0.5, 6, 8)), expected, atol=1e-4)
 
 
 def test_enlarged_pictures_are_bilinear():

@@ -12,6 +12,7 @@ import list_pictures
 import numpy as np
 import pytest
 from densedepth import check, conversion, evaluation, pictures, pictures_test, records, sources, testset_writer
+from densedepth.depth import fit
 from densedepth.errors import PipelineError
 from densedepth.testset import open_test_set
 from PIL import Image
@@ -374,6 +375,71 @@ def test_the_middle_is_taken_and_resized(tmp_path):
     np.testing.assert_allclose(values, np.broadcast_to(1 + np.arange(64) / 64.0, SIZE), rtol=1e-6)
     data = np.asarray(Image.open(io.BytesIO(source.pair(row)[0])))
     assert data.shape == SIZE + (3,) and np.abs(data.astype(int) - found).max() <= 3
+
+
+@pytest.mark.parametrize("view", [(34, 68), (33, 66), (45, 90), (40, 84)])
+def test_pictures_are_reduced_by_the_exact_mean_as_for_predictions(tmp_path, view):
+    source, row = one(tmp_path, rgb(view), np.ones(view), (".png", ".npy"), metres_per_unit=1)
+    found = source.arrays(row)[0]
+    over = (view[1] - 2 * view[0]) // 2
+    middle = rgb(view)[:, over : view[1] - over]
+    # In parts of which each new pixel has a whole number.
+    fine = middle.astype(float).repeat(SIZE[0], 0).repeat(SIZE[1], 1)
+    exact = fine.reshape(SIZE[0], view[0], SIZE[1], 2 * view[0], 3).mean(axis=(1, 3))
+    assert np.abs(found - exact).max() <= 0.501
+    assert np.abs(found / 255 - fit(middle[np.newaxis], SIZE)[0]).max() <= 0.501 / 255
+
+
+@pytest.mark.parametrize("view, shape", [((93, 310), (46, 155)), ((93, 310), (47, 155)), ((75, 248), (25, 83))])
+def test_depth_of_a_rounded_resolution_is_taken(tmp_path, view, shape):
+    source, row = one(tmp_path, rgb(view), np.ones(shape), (".png", ".npy"), metres_per_unit=1)
+    assert (source.arrays(row)[1] == 1).all()
+
+
+def decimated():
+    """(picture 848x480, depth 284x160) whose values are the column's number in the depth, and the rest."""
+    columns = np.minimum(np.arange(848) // 3, 281)
+    image = np.broadcast_to((columns % 256).astype(np.uint8)[None, :, None], (480, 848, 3))
+    depth = np.zeros((160, 284))
+    depth[:, :282] = 1 + np.arange(282)
+    return image, depth
+
+
+def test_depth_of_a_decimation_filter_lies_where_it_belongs(tmp_path):
+    image, values = decimated()
+    size = (160, 282)
+    source, row = one(tmp_path, image, values, (".png", ".npy"), size, metres_per_unit=1, max_depth=1000)
+    found, measured = source.arrays(row)
+    np.testing.assert_array_equal(found[:, :, 0], (measured - 1) % 256)
+    np.testing.assert_array_equal(measured[0], 1 + np.arange(282))
+
+
+def test_depth_that_is_off_by_most_of_a_pixel_is_refused(tmp_path):
+    image, values = decimated()
+    values[:, 282:] = 300
+    source, row = one(tmp_path, image, values, (".png", ".npy"), metres_per_unit=1, max_depth=1000)
+    message = refusal(source.arrays, row)
+    assert (
+        "a.png: is 848x480, its depth {} is 284x160; the two must show the same view".format(tmp_path / "b.npy")
+        in message
+    )
+    assert "the depth has 0.75 of its pixels too many or too few" in message
+
+
+def test_a_cut_picture_does_not_keep_its_bytes(tmp_path):
+    # 62 and 30 pixels are left of 64 and 31 by a filter of factor 2.
+    values = np.zeros((16, 32))
+    values[:15, :31] = 1
+    source, row = one(tmp_path, rgb((31, 63)), values, (".png", ".npy"), (30, 62), metres_per_unit=1)
+    data, _, size = source.pair(row)
+    assert Image.open(io.BytesIO(data)).size == (62, 30) and size == (30, 62)
+
+
+def test_depth_that_is_jpeg_inside_is_refused(tmp_path):
+    source, row = one(tmp_path, rgb(), np.full(SIZE, 99, np.uint8))
+    Image.fromarray(np.full(SIZE, 99, np.uint8)).save(str(tmp_path / "b.png"), "JPEG")
+    message = "b.png: is JPEG inside, where PNG belongs; its compression changes depth: store anew what was measured"
+    assert refusal(source.arrays, row).endswith(message)
 
 
 def test_the_nearest_depth_is_kept_where_holes_are_many(tmp_path):

@@ -4,7 +4,7 @@ The list (a JSON file) holds all that is needed to read the pairs: which files, 
 the depth, the value of a hole, the greatest depth, and the size that all are brought to.
 
 The one rule for sizes: of each picture the largest part in the middle that has the aspect ratio of the network's input
-is taken, and resized to its size; colours by averaging (bilinearly when enlarged), depth by the nearest value, so that
+is taken, and resized to its size; colours by the mean over the area (see `resize`), depth by the nearest value, so that
 no depth arises that was not measured. The two files of a pair may differ in resolution, not in aspect ratio.
 """
 
@@ -16,7 +16,7 @@ import tokenize
 import numpy as np
 from PIL import Image, ImageOps
 
-from . import files
+from . import files, resize
 from .archives import Row, open_image, size_text
 from .errors import PipelineError
 
@@ -29,8 +29,13 @@ _SPLIT_FOLDERS = {TRAIN, TEST, "training", "testing", "val", "valid", "validatio
 RGB_SUFFIXES = (".jpg", ".jpeg", ".png", ".npy")
 DEPTH_SUFFIXES = (".png", ".npy")
 
-# How much the aspect ratios of the two files of a pair may differ: what rounding a resolution down can cause.
-_ASPECT_TOLERANCE = 0.01
+# Pixels of the depth that may be too many or too few where it is laid over its picture: what rounding causes.
+_MOST_OVER = 0.6
+
+# Of the cameras' filters that make one pixel of depth of several: the factors, and what lengths are padded to.
+_DECIMATIONS = range(2, 9)
+_PADDED_TO = 4
+
 _QUALITY = 95
 _SIXTEEN_BITS = 65535
 
@@ -327,14 +332,14 @@ class Pictures:
         The depth has 16 bits, metres = value * `unit`, 0 is a hole. A picture that is of the right size and form keeps
         its bytes, others become JPEG. Every pixel is read, whatever `check`. Raises PipelineError with row and file.
         """
-        image, measured = self._read(row)
+        rgb, measured = self._read(row)
         depth = self._near(measured)
         stored = np.round(depth / self.unit).astype(np.uint16)
         # What is nearer than half a step would become a hole.
         stored[(stored == 0) & (depth > 0)] = 1
-        data = self._bytes(row.rgb, image)
+        data = self._bytes(row.rgb, rgb)
         if data is None:
-            data = _encoded(fit_image(image, self.size), "JPEG", quality=_QUALITY, subsampling=0)
+            data = _encoded(Image.fromarray(fit_image(rgb, self.size)), "JPEG", quality=_QUALITY, subsampling=0)
         return data, _encoded(Image.fromarray(stored), "PNG"), self.size
 
     def arrays(self, row):
@@ -343,23 +348,23 @@ class Pictures:
 
     def look(self, row):
         """What `arrays` gives, and the number of pixels that are holes for a depth of `max_depth` or more."""
-        image, measured = self._read(row)
+        rgb, measured = self._read(row)
         beyond = int((measured >= self.max_depth).sum())
-        return np.asarray(fit_image(image, self.size)), self._near(measured), beyond
+        return fit_image(rgb, self.size), self._near(measured), beyond
 
     def _read(self, row):
-        """The picture, and the depth of the list's size: metres, however great, 0 for what was not measured."""
-        image = self._picture(row)
-        measured = self._measured(row)
-        width, height = image.size
-        if abs(width * measured.shape[0] / (height * measured.shape[1]) - 1) > _ASPECT_TOLERANCE:
+        """The whole picture, and the depth of the list's size: metres, however great, 0 for what was not measured."""
+        rgb, measured = _same_view(np.asarray(self._picture(row)), self._measured(row))
+        over = _over(rgb.shape, measured.shape)
+        if over > _MOST_OVER:
             raise self._error(
                 row,
                 row.rgb,
-                "is {}, its depth {} is {}; the two must show the same view",
-                *(size_text((height, width)), row.depth, size_text(measured.shape)),
+                "is {}, its depth {} is {}; the two must show the same view, but laid over the picture the depth has "
+                "{:.2g} of its pixels too many or too few at an edge; take off what was padded, or cut both alike",
+                *(size_text(rgb.shape[:2]), row.depth, size_text(measured.shape), over),
             )
-        fitted = fit_depth(measured, self.size)
+        fitted = fit_depth(measured, self.size, rgb.shape[:2])
         if not self._near(fitted).any():
             raise self._error(
                 row,
@@ -367,7 +372,7 @@ class Pictures:
                 "no pixel has a depth below {} m; check metres_per_unit, hole and max_depth (greatest found: {})",
                 *(self.max_depth, "{:.4g} m".format(measured.max()) if measured.any() else "none"),
             )
-        return image, fitted
+        return rgb, fitted
 
     def _near(self, measured):
         """Depth float32 in metres, 0 for holes and from `max_depth` on."""
@@ -413,6 +418,9 @@ class Pictures:
                 values = np.asarray(image)
         except _READING as error:
             raise self._error(row, row.depth, "cannot be read as a picture ({})", _words(error)) from None
+        if image.format != "PNG":
+            lossy = "; its compression changes depth: store anew what was measured" if image.format == "JPEG" else ""
+            raise self._error(row, row.depth, "is {} inside, where PNG belongs{}", image.format, lossy)
         if image.mode not in ("L", "I", "I;16", "I;16B"):
             raise self._error(
                 row, row.depth, "is a picture of mode {}, where depth of one channel, 8 or 16 bit, belongs", image.mode
@@ -426,38 +434,60 @@ class Pictures:
         except _READING + (OverflowError, tokenize.TokenError) as error:
             raise self._error(row, path, "cannot be read as a NumPy array ({})", _words(error)) from None
 
-    def _bytes(self, path, image):
+    def _bytes(self, path, rgb):
         """The file as it is where nothing has to be done to it."""
-        if image.size[::-1] != self.size or path.lower().endswith(".npy"):
+        if rgb.shape[:2] != self.size or path.lower().endswith(".npy"):
             return None
         with open(path, "rb") as stream:
             data = stream.read()
         with open_image(io.BytesIO(data)) as stored:
             turned = stored.getexif().get(0x0112) in _TURNED
-            return data if stored.mode == "RGB" and stored.format in ("JPEG", "PNG") and not turned else None
+            kept = stored.mode == "RGB" and stored.format in ("JPEG", "PNG") and stored.size[::-1] == self.size
+            return data if kept and not turned else None
 
     def _error(self, row, path, text, *values):
         where = "{}: row {}, {}: ".format(self._content["source"][0], row.number, path)
         return PipelineError(where + text.format(*values))
 
 
-def fit_image(image, size):
-    """The middle of the Pillow `image` as one of `size` (height, width)."""
-    if image.size[::-1] == tuple(size):
-        return image
-    top, left, height, width = _middle(image.size[::-1], size)
-    method = Image.Resampling.BOX if height > size[0] else Image.Resampling.BILINEAR
-    return image.resize(size[::-1], method, box=(left, top, left + width, top + height))
+def fit_image(rgb, size):
+    """The middle of the picture `rgb` (H, W, 3) as uint8 of `size` (height, width), resized as predictions do it."""
+    if rgb.shape[:2] == tuple(size):
+        return rgb
+    return np.rint(resize.resized(rgb, size, _middle(rgb.shape[:2], size))).astype(np.uint8)
 
 
-def fit_depth(depth, size):
-    """The middle of the map `depth` (H, W) in `size` (height, width), each value that of the nearest pixel."""
-    if depth.shape == tuple(size):
-        return depth
-    top, left, height, width = _middle(depth.shape, size)
-    rows = np.floor(top + (np.arange(size[0]) + 0.5) * height / size[0]).astype(int)
-    columns = np.floor(left + (np.arange(size[1]) + 0.5) * width / size[1]).astype(int)
-    return depth[np.minimum(rows, depth.shape[0] - 1)[:, np.newaxis], np.minimum(columns, depth.shape[1] - 1)]
+def fit_depth(depth, size, view):
+    """The map `depth` (H, W) in `size` (height, width), each value that of the nearest pixel.
+
+    view: (height, width) of the picture that shows the same; of both the same part is taken.
+    """
+    box = [length * depth.shape[i % 2] / view[i % 2] for i, length in enumerate(_middle(view, size))]
+    rows, columns = (
+        np.minimum(np.floor(box[i] + (np.arange(size[i]) + 0.5) * box[i + 2] / size[i]).astype(int), depth.shape[i] - 1)
+        for i in (0, 1)
+    )
+    return depth[rows[:, np.newaxis], columns]
+
+
+def _over(view, shape):
+    """Pixels that a depth of `shape` has too many or too few for a picture of `view`, along the axis with fewer."""
+    height, width = (new / old for new, old in zip(shape, view))
+    return min(abs(view[1] * height - shape[1]), abs(view[0] * width - shape[0]))
+
+
+def _same_view(rgb, depth):
+    """Both without what only one of them shows, where `depth` has the form of a camera's decimation filter.
+
+    Such a filter makes one pixel of several from the top left on, leaves out what remains of the picture at the right
+    and at the bottom, and pads both sides with unknown depth (librealsense).
+    """
+    for factor in _DECIMATIONS:
+        height, width = (length // factor for length in rgb.shape[:2])
+        padded = tuple(-(-length // _PADDED_TO) * _PADDED_TO for length in (height, width))
+        if (height, width) != depth.shape == padded and not (depth[height:].any() or depth[:, width:].any()):
+            return rgb[: height * factor, : width * factor], depth[:height, :width]
+    return rgb, depth
 
 
 def _middle(source, size):

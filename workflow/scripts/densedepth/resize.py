@@ -7,35 +7,46 @@ area that a new pixel covers, an enlargement is bilinear. Sizes are (height, wid
 import numpy as np
 
 
-def resized(values, size):
-    """`values` (H, W, C) as float32 of `size`; of the same size they are only converted."""
-    values = np.asarray(values, np.float32)
-    rows = matrix(values.shape[0], size[0])
-    columns = matrix(values.shape[1], size[1])
-    if rows is not None:
-        values = np.tensordot(rows, values, (1, 0))
-    if columns is not None:
-        values = np.moveaxis(np.tensordot(columns, values, (1, 1)), 0, 1)
-    return values
+def resized(values, size, box=None):
+    """`values` (H, W, C) as float32 of `size`; of the same size they are only converted.
+
+    box: (top, left, height, width) in pixels and fractions of them, within the picture: only this part is taken.
+    """
+    values = np.asarray(values)
+    top, left, height, width = (0, 0) + values.shape[:2] if box is None else box
+    for axis, start, length in ((0, top, height), (1, left, width)):
+        if (start, length) != (0, size[axis]) or length != values.shape[axis]:
+            values = _along(values, axis, _parts(values.shape[axis], start, length, size[axis]))
+    return values.astype(np.float32, copy=False)
 
 
-def matrix(length, new_length):
-    """The (new, old) float32 matrix that resizes one axis: area mean or bilinear. None when nothing changes."""
-    if new_length == length:
-        return None
-    weights = np.zeros((new_length, length), np.float32)
-    new = np.arange(new_length)
-    if new_length > length:
-        before, after, share = bilinear(length, new_length, 0, new_length - 1)
-        weights[new, before] = 1 - share
-        weights[new, after] += share
-        return weights
+def _along(values, axis, parts):
+    """The weighted sum of the old pixels of each new one along an axis, as float32."""
+    total = None
+    for pixels, weights in zip(*parts):
+        weights = weights[:, np.newaxis, np.newaxis] if axis == 0 else weights[:, np.newaxis]
+        part = np.multiply(np.take(values, pixels, axis), weights, dtype=np.float32)
+        total = part if total is None else np.add(total, part, out=total)
+    return total
+
+
+def _parts(count, start, length, new_length):
+    """Of which old pixels each new one is made: (indices, float32 weights), both (most for a pixel, new_length).
+
+    The new pixels lie side by side from `start` over a `length` of `count` old ones.
+    """
     scale = length / new_length
-    starts, ends = new[:, np.newaxis] * scale, (new[:, np.newaxis] + 1) * scale
-    old = np.arange(length)
-    covered = np.minimum(ends, old + 1) - np.maximum(starts, old)
-    weights[:] = np.maximum(covered, 0) / scale
-    return weights
+    if scale < 1:
+        before, after, share = neighbours(start + (np.arange(new_length) + 0.5) * scale - 0.5, count)
+        return np.stack([before, after]), np.stack([1 - share, share]).astype(np.float32)
+    begin = start + np.arange(new_length) * scale
+    end = begin + scale
+    # What rounding makes a pixel touch of its neighbours is none of it.
+    first = np.floor(begin + 1e-9).astype(int)
+    most = int((np.ceil(end - 1e-9).astype(int) - first).max())
+    old = first + np.arange(most)[:, np.newaxis]
+    covered = np.minimum(end, old + 1) - np.maximum(begin, old)
+    return np.minimum(old, count - 1), (np.maximum(covered, 0) / scale).astype(np.float32)
 
 
 def bilinear(length, new_length, first, last):
