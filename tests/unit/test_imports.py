@@ -81,7 +81,10 @@ def test_a_missing_program_stands_alone(tree):
     "program, modules",
     [
         ("predict.py", {"evaluation", "metrics", "protocols"}),
-        ("test.py", {"evaluation", "metrics", "protocols"}),
+        ("test.py", {"evaluation", "metrics", "protocols", "archives"}),
+        ("import_weights.py", {"archives"}),
+        ("import_model.py", {"archives"}),
+        ("evaluate.py", {"archives"}),
     ],
 )
 def test_a_program_is_apart_from_what_it_does_not_use(program, modules):

@@ -4,8 +4,8 @@ import contextlib
 
 import h5py
 
-from .archives import LARGEST
 from .errors import PipelineError
+from .untrusted import LARGEST
 
 # What h5py raises on damaged files, at their opening as at any look into them.
 DAMAGE = (OSError, KeyError, RuntimeError, TypeError, ValueError)

@@ -10,8 +10,8 @@ import zlib
 
 import numpy as np
 
-from .archives import LARGEST
 from .errors import PipelineError
+from .untrusted import LARGEST
 
 _MATRIX, _COMPRESSED = 14, 15
 _TYPES = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 9: "f8", 12: "i8", 13: "u8"}

@@ -12,10 +12,10 @@ import tokenize
 
 import numpy
 
-from .archives import DAMAGE, LARGEST, check_supported, open_zip, unpacked, visible
 from .depth import LIMITS_M
 from .errors import PipelineError
 from .testset_writer import CROP, DEPTH, PICTURES, RGB
+from .untrusted import DAMAGE, LARGEST, check_supported, open_zip, unpacked, visible
 
 
 def open_test_set(path):
