@@ -20,6 +20,7 @@ import tiny
 import train
 from densedepth import checkpoints, depth, files, foreign, inference
 from densedepth.errors import PipelineError
+from densedepth.tf import tf
 from PIL import Image
 
 PAPER = {"encoder": "densenet121", "width": "full", "upsampling": "align_corners", "mid_activation": False}
@@ -198,6 +199,40 @@ def test_a_checkpoint_may_be_named_in_four_ways(folder, tmp_path):
         foreign.read(str(moved))
     with pytest.raises(PipelineError, match=r"neither a Keras .h5 file nor a checkpoint"):
         foreign.read(str(tmp_path / "nothing"))
+
+
+def in_two_files(prefix, merged):
+    """Write the checkpoint of `prefix` anew as `merged`, its values in two files; their names."""
+    with tf.Graph().as_default(), tf.Session() as session:
+        reader = tf.train.load_checkpoint(prefix)
+        names = sorted(n for n, d in reader.get_variable_to_dtype_map().items() if d == tf.float32)
+        parts = []
+        for number, some in enumerate((names[::2], names[1::2])):
+            parts.append("{}-part{}".format(merged, number))
+            session.run(
+                tf.raw_ops.SaveV2(
+                    prefix=parts[-1],
+                    tensor_names=some,
+                    shape_and_slices=[""] * len(some),
+                    tensors=[tf.constant(reader.get_tensor(name)) for name in some],
+                )
+            )
+        session.run(tf.raw_ops.MergeV2Checkpoints(checkpoint_prefixes=parts, destination_prefix=merged))
+    return ["{}.data-0000{}-of-00002".format(merged, number) for number in range(2)]
+
+
+def test_all_files_of_a_checkpoint_are_told(folder, tmp_path):
+    paths = in_two_files(str(folder / "port" / "ckpt-1"), str(tmp_path / "ckpt-2"))
+    assert import_model.main(["--input", str(tmp_path / "ckpt-2.index"), "--out", str(tmp_path / "out")]) == 0
+    told = checkpoints.find(str(tmp_path / "out")).side["weights"]
+    assert (told["path"], told["sha256"]) == (paths[0], files.sha256(paths[0]))
+    assert told["files"] == {os.path.basename(path): files.sha256(path) for path in paths}
+    one, other = (foreign.read(str(path)).values for path in (folder / "port", tmp_path / "ckpt-2"))
+    for name, value in one.items():
+        np.testing.assert_array_equal(value, other[name])
+    os.remove(paths[1])
+    with pytest.raises(PipelineError, match="ckpt-2: damaged checkpoint"):
+        foreign.read(str(tmp_path / "ckpt-2"))
 
 
 def test_what_a_checkpoint_does_not_tell_can_be_said(folder):

@@ -86,6 +86,8 @@ def test_weights_and_networks(settings):
     imported = "results/published/port/checkpoints/epoch0/model.json"
     write(imported, {"weights": {"path": "port/ckpt-2.data-00000-of-00001"}})
     assert provenance.missing(settings) == []
+    write(imported, {"weights": {"path": "port/ckpt-2.data-00000-of-00002"}})
+    assert provenance.missing(settings) == []
     write(imported, {"weights": {"path": "port/ckpt-1.data-00000-of-00001"}})
     assert "config: published.port = port/ckpt-2.index: no such file" in provenance.missing(settings)[0]
 

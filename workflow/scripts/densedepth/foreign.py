@@ -155,13 +155,21 @@ def _refuse_contradictions(path, found, upsampling, mid_activation):
 
 
 def _source(path):
-    """Path and checksum of what was imported; a checkpoint is known by its file of values."""
+    """Path and checksum of what was imported; a checkpoint is known by its files of values, of which `path` and
+    `sha256` are the first and `files` has the sums of all."""
     own = _own(path)
     if own:
         path = own.prefix
-    if not (os.path.isfile(path) and not path.endswith(".index")):
-        path = _prefix(path) + ".data-00000-of-00001"
-    return {"path": path, "sha256": files.sha256(path) if os.path.exists(path) else None}
+    if os.path.isfile(path) and not path.endswith(".index"):
+        return {"path": path, "sha256": files.sha256(path)}
+    prefix = _prefix(path)
+    folder, stem = os.path.split(prefix)
+    part = re.compile(re.escape(stem) + r"\.data-\d{5}-of-\d{5}$")
+    names = sorted(name for name in os.listdir(folder or ".") if part.match(name))
+    if not names:
+        raise PipelineError("{}: has no file {}.data-...-of-... beside its index".format(prefix, stem))
+    sums = {name: files.sha256(os.path.join(folder, name)) for name in names}
+    return {"path": os.path.join(folder, names[0]), "sha256": sums[names[0]], "files": sums}
 
 
 def _check_values(path, values):

@@ -91,11 +91,21 @@ def _networks(config):
     for name, entry in sorted(config["published"].items()):
         path = entry["file"] if isinstance(entry, dict) else entry
         side = "results/published/{}/checkpoints/epoch0/model.json".format(name)
-        # A checkpoint is known by its file of values.
-        values = re.sub(r"\.index$", ".data-00000-of-00001", path)
-        if os.path.exists(side) and not _can_be_had(config, path) and not _says(side, {"weights": {"path": values}}):
+        if os.path.exists(side) and not _can_be_had(config, path) and not _imported_from(side, path):
             found.append(_line("published." + name, path, "what was imported is another file"))
     return found
+
+
+def _imported_from(side, path):
+    """Whether the side file says that the network is that of `path`; a checkpoint is known by its first file of values."""
+    values = re.escape(path)
+    if path.endswith(".index"):
+        values = re.escape(path[: -len(".index")]) + r"\.data-00000-of-\d{5}"
+    try:
+        found = files.read_json(side)["weights"]["path"]
+    except (PipelineError, KeyError, TypeError):
+        return False
+    return isinstance(found, str) and re.match(values + "$", found) is not None
 
 
 def _can_be_had(config, path):

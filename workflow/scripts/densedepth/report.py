@@ -587,7 +587,9 @@ def _checksums(page, findings):
     for weights in findings.weights:
         # Of an encoder, or of a whole network.
         source = weights.get("source", default=None) or weights.get("weights")
-        rows.append(("`{}`".format(source["path"]), BLANK, "`{}`".format(source["sha256"])))
+        folder, name = os.path.split(source["path"])
+        sums = source.get("files", {name: source["sha256"]})
+        rows += [("`{}`".format(os.path.join(folder, n)), BLANK, "`{}`".format(s)) for n, s in sorted(sums.items())]
     page.add_table(rows, ("input", "size", "SHA-256"), numbers=("size",))
     if findings.data:
         _left_out(page, "training", findings.data.get("skipped", default=[]))
