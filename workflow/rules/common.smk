@@ -1,18 +1,44 @@
 """Functions for the other files here. Which code a rule uses, which interpreter, which files follow from the config."""
 
+import contextlib
 import functools
 import json
 import os
 import re
 import shlex
+import shutil
 import sys
+import tempfile
 
 from snakemake.exceptions import WorkflowError
 from snakemake.settings.types import DeploymentMethod
 from snakemake.utils import available_cpu_count, update_config
 
-# The folder of the Snakefile. Not workflow.basedir, which is that of the outermost workflow where this one is a module.
-HOME = os.path.dirname(os.path.dirname(workflow.current_basedir.get_path_or_uri(secret_free=True)))
+
+
+def home():
+    """The folder of the Snakefile; where that is in a repository of GitHub or GitLab, an unpacked copy of its commit.
+
+    Not workflow.basedir, which is that of the outermost workflow where this one is a module.
+    """
+    here = workflow.current_basedir
+    if not hasattr(here, "hosted_repo"):
+        return os.path.dirname(os.path.dirname(here.get_path_or_uri(secret_free=True)))
+    repository = here.hosted_repo.repo
+    commit = repository.commit(here.ref).hexsha
+    folder = os.path.abspath(os.path.join(".snakemake", "densedepth", commit))
+    if not os.path.exists(folder):
+        os.makedirs(os.path.dirname(folder), exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=os.path.dirname(folder)) as unpacked:
+            repository.git.archive(commit, output=os.path.join(unpacked, "files.tar"))
+            shutil.unpack_archive(os.path.join(unpacked, "files.tar"), os.path.join(unpacked, "files"))
+            # Another job may have been quicker.
+            with contextlib.suppress(OSError):
+                os.rename(os.path.join(unpacked, "files"), folder)
+    return folder
+
+
+HOME = home()
 
 sys.path.insert(0, os.path.join(HOME, "workflow", "scripts"))
 
@@ -42,7 +68,8 @@ def check_config():
     """Stop before any job, with one line for each thing that is wrong with the settings."""
     try:
         schema = configuration.read(os.path.join(HOME, "workflow", "schemas", "config.schema.yaml"))
-        if not workflow.modifier.is_module:
+        # A module has the settings that its workflow gives it, and no part in that call's --config.
+        if not workflow.modifier.skip_configfile:
             for path in workflow.configfiles if workflow.is_main_process else ():
                 configuration.read(path)
             update_config(config, configuration.typed(workflow.config_settings.config, schema))
