@@ -576,6 +576,7 @@ def test_the_test_archive_declares_holes_and_greatest_depth_and_what_was_left_ou
     with open_test_set(out) as test_set:
         assert (test_set.holes, test_set.limits, test_set.crop) == (True, (0.1, 10.0), (0, 31, 0, 63))
         batches = list(test_set.batches(2))
+        assert test_set.names == ["1.jpg", "5.jpg"]
         # From where the report has it.
         assert evaluation.evaluate_constant(test_set)["test_data"]["skipped"] == facts["skipped"]
     assert [float(depth.max()) for depth in batches[0][1]] == [2.0, 6.0]

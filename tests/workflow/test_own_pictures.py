@@ -104,6 +104,8 @@ def test_kitti_ground_truth_to_the_evaluation(project, tensorflow_python):
     assert found["protocol"] == baseline["protocol"]
     assert found["protocol"]["depth_limits_m"] == [0.1, 80]
     assert found["protocol"]["images"] == 2
+    assert [image["name"] for image in found["per_image"]] == ["6.png", "7.png"]
+    assert project.path("results/1p/evaluation/epoch1.csv").read_text().splitlines()[1].endswith(",6.png")
     assert 0 <= found["metrics"]["delta1"] <= 1
     history = project.path("results/1p/checkpoints/epoch1/history.jsonl").read_text()
     losses = [json.loads(line)["loss"] for line in history.splitlines()]

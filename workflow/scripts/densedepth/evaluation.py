@@ -24,6 +24,7 @@ import numpy as np
 
 from . import depth, files, forward, metrics, protocols, runtime
 from .errors import PipelineError
+from .names import of_image
 
 FORMAT = 1
 
@@ -280,8 +281,12 @@ def blocks(document):
 
 
 def write_csv(path, document):
-    """Write the scores of each image by each protocol, one row for both: protocol, index, pixels, scores."""
-    columns = ["protocol", "index", "pixels"] + list(metrics.IMAGE_NAMES)
+    """Write the scores of each image by each protocol, one row for both: protocol, index, pixels, scores.
+
+    The images' names are a last column, where they have some.
+    """
+    named = any("name" in image for block in blocks(document).values() for image in block["per_image"])
+    columns = ["protocol", "index", "pixels"] + list(metrics.IMAGE_NAMES) + (["name"] if named else [])
     with files.atomic_path(path) as temporary, open(temporary, "w", encoding="utf-8", newline="") as stream:
         writer = csv.DictWriter(stream, columns, lineterminator="\n")
         writer.writeheader()
@@ -297,7 +302,7 @@ def extremes(document, count=3):
     for name, block in blocks(document).items():
         ranked = sorted(block["per_image"], key=lambda image: (image["rms"], image["index"]))
         for word, images in (("best", ranked[:count]), ("worst", ranked[::-1][:count])):
-            shown = ", ".join("image {} ({:.3f} m)".format(image["index"], image["rms"]) for image in images)
+            shown = ", ".join("{} ({:.3f} m)".format(of_image(image), image["rms"]) for image in images)
             lines.append("{}, {} by rms: {}".format(name, word, shown))
     return lines
 
@@ -338,6 +343,9 @@ def _test_data(test_set):
 
 
 def _document(source, test_set, found, speed):
+    if test_set.names:
+        for block in found.values():
+            block["per_image"] = [dict(image, name=test_set.names[image["index"]]) for image in block["per_image"]]
     document = {
         "format": FORMAT,
         "source": source,

@@ -9,6 +9,7 @@ import numpy as np
 
 from . import depth, files, metrics, visualize
 from .errors import PipelineError
+from .names import of_image
 
 FORMAT = 1
 SIDE_FILE = "gallery.json"
@@ -40,10 +41,10 @@ def draw(folder, name, test_set, wanted, predicted, source):
     """
     drawn = {}
     for rgb, truth, (index,) in test_set.batches(1):
-        names = [one for one, place in wanted.items() if place == index]
-        if names:
+        chosen = [one for one, place in wanted.items() if place == index]
+        if chosen:
             prediction = predicted(rgb, index)
-            for one in names:
+            for one in chosen:
                 drawn[one] = _draw(folder, one, index, rgb[0], truth[0], prediction, test_set)
     scenes = [drawn[one] for one in wanted]
     files.write_json(
@@ -59,19 +60,17 @@ def _draw(folder, name, index, rgb, truth, predicted, test_set):
         mask = truth > 0
     scores = metrics.image_scores(metrics.measure(truth=truth, prediction=predicted, mask=mask))
     known = truth if mask is None else np.where(mask, truth, np.nan)
-    title = "held-out scene {}:  delta1 {:.3f},  rms {:.3f} m".format(index, scores["delta1"], scores["rms"])
+    scene = {"index": index, "rms": scores["rms"], "delta1": scores["delta1"]}
+    if test_set.names:
+        scene["name"] = test_set.names[index]
+    words = "held-out scene {}:  delta1 {:.3f},  rms {:.3f} m"
+    title = words.format(of_image(scene, "{}"), scores["delta1"], scores["rms"])
     if not name.startswith("scene"):
         title = "{} {}".format(name, title)
     visualize.draw_scene(os.path.join(folder, name + ".png"), title, rgb, known, predicted)
     _write_data(os.path.join(folder, name + ".npz"), rgb, truth, predicted)
     print("{}: {}".format(name, title))
-    return {
-        "picture": name + ".png",
-        "data": name + ".npz",
-        "index": index,
-        "rms": scores["rms"],
-        "delta1": scores["delta1"],
-    }
+    return dict(scene, picture=name + ".png", data=name + ".npz")
 
 
 def _write_data(path, rgb, truth, predicted):

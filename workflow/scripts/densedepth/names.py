@@ -84,6 +84,8 @@ def hint(path, base=""):
 
     base: the folder from which paths start, where a leading / is one too much.
     """
+    if "\0" in path or os.path.lexists(path):
+        return ""
     found = _near(path)
     if not found and path.startswith("/"):
         found = _near(os.path.join(base, path.lstrip("/")))
@@ -98,12 +100,12 @@ def form_hint(name, found):
 
 def _near(path):
     """A path that is there, each part of which is `nearest` to that of `path`; None without."""
-    if "\0" in path or os.path.lexists(path):
-        return None
     found = "/" if path.startswith("/") else ""
     for part in path.replace("\\", "/").split("/"):
-        if part in ("", ".") or os.path.lexists(os.path.join(found, part)):
-            found = os.path.join(found, part) if part else found
+        if part in ("", "."):
+            continue
+        if os.path.lexists(os.path.join(found, part)):
+            found = os.path.join(found, part)
             continue
         try:
             twin = nearest(part, os.listdir(found or "."))
@@ -115,8 +117,14 @@ def _near(path):
     return found or None
 
 
+def of_image(image, otherwise="image {}"):
+    """What an entry of `per_image`, or a scene of a gallery, is called: its name, or its number in `otherwise`."""
+    return str(image["name"]) if image.get("name") else otherwise.format(image["index"])
+
+
 def shown(paths):
     """What `paths` are called where people read: the names of the files, with folders where two have one name."""
+    paths = ["".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in path) for path in paths]
     short = [os.path.basename(path) for path in paths]
     if len(set(short)) == len(short):
         return short

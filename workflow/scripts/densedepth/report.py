@@ -10,6 +10,7 @@ import statistics
 from . import curves, files, html_page, published
 from .errors import PipelineError
 from .markdown import BLANK, Page, leaves
+from .names import of_image
 from .report_inputs import NYU, SAMPLE, data_kind
 
 
@@ -242,9 +243,15 @@ def _extremes(page, findings):
     for checkpoint, evaluation in _last_of_runs(findings) + _elsewhere(findings):
         ranked = sorted(evaluation.get("per_image"), key=lambda image: (image["rms"], image["index"]))
         for word, chosen in (("smallest", ranked[:3]), ("largest", ranked[::-1][:3])):
-            listed = ", ".join("{} ({:.3f} m)".format(image["index"], image["rms"]) for image in chosen)
+            listed = ", ".join("{} ({:.3f} m)".format(_called(image, "{}"), image["rms"]) for image in chosen)
             rows.append((checkpoint, word, listed or BLANK))
     page.add_table(rows, ("checkpoint", "rms", "test images"))
+
+
+def _called(image, otherwise):
+    """The image's name, which may hold any signs, as code; or its number."""
+    name = of_image(image, otherwise)
+    return "`{}`".format(name.replace("`", "'")) if image.get("name") else name
 
 
 def _field(page, findings, best):
@@ -540,7 +547,8 @@ def _gallery(page, findings):
         epoch = "" if run.elsewhere or run.frozen is None else _of_epoch(run.frozen)
         page.add("### {}{}, the frozen graph{}", "" if run.elsewhere else "Run ", run.label, epoch)
         for picture, data, scene in run.scenes:
-            caption = "Test image {}: rms {:.3f} m, delta1 {:.3f}".format(scene["index"], scene["rms"], scene["delta1"])
+            called = _called(scene, "Test image {}")
+            caption = "{}: rms {:.3f} m, delta1 {:.3f}".format(called, scene["rms"], scene["delta1"])
             place = os.path.splitext(os.path.basename(picture))[0]
             if place in ("best", "worst"):
                 caption = "{} by rms. {}".format(place.capitalize(), caption)

@@ -293,7 +293,7 @@ def _scenes(gallery):
             if not os.path.isfile(path):
                 raise PipelineError("{}: no such file, though {} lists it".format(path, gallery.path))
         figures = {key: scene.number(key) for key in ("index", "rms", "delta1")}
-        scenes.append((picture, data, figures))
+        scenes.append((picture, data, dict(figures, name=scene.get("name", default=None))))
     return scenes
 
 

@@ -3,8 +3,8 @@
 eigen_test_rgb.npy     (654,480,640,3)  uint8, or floats of 0..255
 eigen_test_depth.npy   (654,480,640)    floats, metres, above zero
 eigen_test_crop.npy    (4,)             integers: first row, last row, first column, last column, all inclusive
-pictures.json          only in archives made of one's own pictures: the greatest depth, whether 0 means a hole, and
-                       the faulty pairs that were left out
+pictures.json          only in archives made of one's own pictures: the greatest depth, whether 0 means a hole, the
+                       files of the pictures, and the faulty pairs that were left out
 """
 
 import json
@@ -12,6 +12,7 @@ import tokenize
 
 import numpy
 
+from . import names
 from .depth import LIMITS_M
 from .errors import PipelineError
 from .testset_writer import CROP, DEPTH, PICTURES, RGB
@@ -33,8 +34,8 @@ class TestSet:
 
     `count` images of `image_size` (height, width); `crop` = (top, bottom, left, right), inclusive, is the part of each
     image that evaluation looks at. `limits` are the nearest and farthest depth, in metres, that a prediction takes;
-    with `holes` a depth of 0 means that it is not known. `skipped`: the faulty pairs that are not in the archive, as
-    [{row, rgb, problem}].
+    with `holes` a depth of 0 means that it is not known. `names`: what the images are called, None where the archive
+    does not say. `skipped`: the faulty pairs that are not in the archive, as [{row, rgb, problem}].
     """
 
     __test__ = False  # not a test, whatever pytest thinks of the name
@@ -60,7 +61,7 @@ class TestSet:
         self.count = rgb.shape[0]
         self.image_size = rgb.shape[1:3]
         self.crop = self._read_crop(crop)
-        self.limits, self.holes, self.skipped = self._read_pictures()
+        self.limits, self.holes, self.names, self.skipped = self._read_pictures()
 
     def __enter__(self):
         return self
@@ -87,13 +88,23 @@ class TestSet:
 
     def _read_pictures(self):
         if PICTURES not in self._zip.namelist():
-            return LIMITS_M, False, []
+            return LIMITS_M, False, None, []
         try:
             facts = json.loads(unpacked(self.path, self._zip, PICTURES).decode("utf-8"))
             limits = (LIMITS_M[0], float(facts["max_depth_m"]))
-            return limits, bool(facts["holes"]), list(facts.get("skipped", []))
+            holes, paths, skipped = bool(facts["holes"]), facts.get("rgb"), list(facts.get("skipped", []))
         except DAMAGE + (ValueError, KeyError, TypeError) as error:
             raise PipelineError("{}: {}: cannot be read ({})".format(self.path, PICTURES, error)) from None
+        return limits, holes, self._names(paths), skipped
+
+    def _names(self, paths):
+        """What the images are called, of the value of `rgb` in `pictures.json`; None where there is none."""
+        if paths is None:
+            return None
+        if not isinstance(paths, list) or len(paths) != self.count or not all(isinstance(path, str) for path in paths):
+            words = "{}: {}: rgb does not name {} files, one for each image; write the test set again"
+            raise PipelineError(words.format(self.path, PICTURES, self.count))
+        return names.shown(paths)
 
     def batches(self, batch_size, holes=False):
         """Yield (rgb uint8 (n,H,W,3), depth float32 (n,H,W) in metres, [indices]); the last batch may be short.
@@ -164,9 +175,9 @@ class _Array:
             return (top or found)[0]
         if found:
             raise self.error("is there {} times: {}", len(found), ", ".join(info.filename for info in found))
-        names = sorted(visible(archive))
-        listed = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
-        raise self.error("is not in the archive; its {} members: {}", len(names), listed or "none")
+        members = sorted(visible(archive))
+        listed = ", ".join(members[:5]) + (", ..." if len(members) > 5 else "")
+        raise self.error("is not in the archive; its {} members: {}", len(members), listed or "none")
 
     def error(self, text, *values):
         return PipelineError("{}: {}: {}".format(self.path, self.name, text.format(*values)))

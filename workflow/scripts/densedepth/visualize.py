@@ -87,7 +87,9 @@ def draw_scene(path, title, rgb, truth, prediction):
     side, gap, heading, bar = 3.6, 0.1, 0.75, 0.85  # inches
     high = side * rgb.shape[0] / rgb.shape[1]
     with _figure(4 * side + 5 * gap, high + heading + bar) as figure:
-        figure.text(0.5, 1 - 0.12 / (high + heading + bar), title, ha="center", va="top", weight="bold")
+        figure.text(
+            0.5, 1 - 0.12 / (high + heading + bar), _shortened(title, 120), ha="center", va="top", weight="bold"
+        )
         lefts = [gap + (side + gap) * column for column in range(4)]
         _place(figure, (lefts[0], bar, side, high), "input").imshow(rgb)
         scale = {"cmap": _DEPTH_COLOURS, "vmin": near, "vmax": far}
