@@ -15,7 +15,6 @@ from snakemake.settings.types import DeploymentMethod
 from snakemake.utils import available_cpu_count, update_config
 
 
-
 def home():
     """The folder of the Snakefile; where that is in a repository of GitHub or GitLab, an unpacked copy of its commit.
 
