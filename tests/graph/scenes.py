@@ -26,6 +26,17 @@ def write_records(path, count, size=(64, 96), seed=0):
     return pairs
 
 
+def write_holed_records(path, depths):
+    """A TFRecord file of a record for each of `depths`, uint16 millimetres with 0 for holes."""
+    with tf.python_io.TFRecordWriter(str(path)) as writer:
+        for number, depth in enumerate(depths):
+            rgb = np.random.RandomState(number).randint(0, 256, depth.shape + (3,)).astype(np.uint8)
+            features = {"data_x": _encoded(rgb, "JPEG"), "data_y": _encoded(depth, "PNG")}
+            record = tf.train.Example.FromString(example(features))
+            record.features.feature["depth_unit"].float_list.value.append(0.001)
+            writer.write(record.SerializeToString())
+
+
 def example(features):
     result = tf.train.Example()
     for name, value in features.items():

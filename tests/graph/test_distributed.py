@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from densedepth.platforms import collective
 from densedepth.tf import tf
-from scenes import write_records
+from scenes import write_holed_records, write_records
 
 PROGRAM = os.path.join(os.path.dirname(os.path.abspath(__file__)), "shallow_train.py")
 OPTIONS = "--epochs 2 --size 64 96 --encoder densenet121 --lr 1e-3 --seed 3 --log-every 1 --batch_norm_momentum 0.9"
@@ -209,6 +209,23 @@ def test_what_is_not_finite_on_one_rank_stops_all_with_all_samples(records, tmp_
     found = r"epoch 1 step 3: (loss|gradient_norm) is (nan|inf); samples (data/scene_\d.jpg [^,]*(, |\. )){4}"
     assert re.search(found, process.stdout)
     assert not os.path.exists(str(tmp_path / "checkpoints" / "epoch1"))
+
+
+@pytest.mark.parametrize("known", [(), range(8)])
+def test_batches_without_a_known_target_are_counted_over_all_ranks(tmp_path, known):
+    depths = np.zeros((8, 64, 96), np.uint16)
+    depths[:, 1::2, 1::2] = 3000
+    # Each rank has one sample in each of the four steps; four of all eight are known.
+    depths[list(known)[:4], ::2] = 2000
+    write_holed_records(tmp_path / "x.tfrecords", depths)
+    options = ["--steps", "8", "--bs", "1", "--epochs", "1", "--halving", "pick"]
+    process = run(str(tmp_path / "x.tfrecords"), tmp_path, 2, *options)
+    if known:
+        assert process.returncode == 0, process.stdout
+        assert sum(entry["batches_without_depth"] for entry in history(tmp_path, epoch=1)) == 4
+    else:
+        assert process.returncode == 1
+        assert "epoch 1 step 4: no target was known in 4 steps in a row; `pick` takes" in process.stdout
 
 
 def test_ranks_that_nobody_numbered_are_refused(records, tmp_path):

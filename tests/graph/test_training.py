@@ -13,7 +13,7 @@ from densedepth.errors import PipelineError
 from densedepth.platforms.base import Options
 from densedepth.records import RecordIndex
 from densedepth.tf import tf
-from scenes import write_records
+from scenes import write_holed_records, write_records
 
 STEPS = 3
 TRAIN = os.path.join(os.path.dirname(os.path.abspath(__file__)), "shallow_train.py")
@@ -279,6 +279,47 @@ def test_a_loss_that_is_not_finite_stops_with_step_and_samples(records, tmp_path
     with pytest.raises(PipelineError, match=r"epoch 1 step \d+: \w+ is (nan|inf); samples data/scene_\d.jpg .*, data/"):
         train(records, folder, 0, 1, learning_rate=1e30, steps=8)
     assert os.listdir(str(folder)) == ["state"]
+
+
+def between(known=()):
+    """Depth of which `pick` meets no pixel, but for the maps of the numbers `known`."""
+    depths = np.zeros((8, 64, 96), np.uint16)
+    depths[:, 1::2, 1::2] = 3000
+    for number in known:
+        depths[number, ::2] = 2000
+    return depths
+
+
+def test_steps_without_a_known_target_stop(tmp_path, shallow, capsys):
+    write_holed_records(tmp_path / "x.tfrecords", between())
+    folder = tmp_path / "checkpoints"
+    message = "epoch 1 step 20: no target was known in 20 steps in a row; `pick` .*data.halving: mean"
+    with pytest.raises(PipelineError, match=message) as caught:
+        train(str(tmp_path / "x.tfrecords"), folder, 0, 2, halving="pick", steps=24)
+    assert "\n" not in str(caught.value)
+    with pytest.raises(PipelineError, match="epoch 1 step 3: no target was known in 3 steps in a row"):
+        train(str(tmp_path / "x.tfrecords"), folder, 0, 2, halving="pick")
+    assert "2 batches without known depth" in capsys.readouterr().out
+    train(str(tmp_path / "x.tfrecords"), folder, 0, 1, halving="mean")
+    assert sum(entry["batches_without_depth"] for entry in history(folder / "epoch1")) == 0
+
+
+def test_batches_without_a_known_target_are_counted(tmp_path, shallow, capsys):
+    write_holed_records(tmp_path / "x.tfrecords", between(known=(0, 1, 2, 3)))
+    train(str(tmp_path / "x.tfrecords"), tmp_path / "checkpoints", 0, 1, batch_size=1, steps=8, halving="pick")
+    assert sum(entry["batches_without_depth"] for entry in history(tmp_path / "checkpoints" / "epoch1")) == 4
+    assert "batches without known depth" in capsys.readouterr().out
+
+
+def test_the_run_of_steps_without_a_known_target_outlives_an_interruption(tmp_path, shallow, monkeypatch):
+    write_holed_records(tmp_path / "x.tfrecords", between())
+    arguments = (str(tmp_path / "x.tfrecords"), tmp_path / "checkpoints", 0, 1)
+    with monkeypatch.context() as patch:
+        interrupt(patch, after=2)
+        with pytest.raises(PowerCut):
+            train(*arguments, halving="pick", steps=4, state_seconds=0)
+    with pytest.raises(PipelineError, match="epoch 1 step 4: no target was known in 4 steps in a row"):
+        train(*arguments, halving="pick", steps=4)
 
 
 @pytest.mark.parametrize(

@@ -47,6 +47,9 @@ _WARM_UP = 3
 # Steps in a row that are not applied, after which no more are tried. From the greatest float32 down to 1 are 128.
 _MOST_SKIPPED = 200
 
+# Steps in a row of which no target is known, after which no more are tried; fewer where an epoch has fewer.
+_MOST_WITHOUT_DEPTH = 20
+
 # Seconds until a rank speaks for itself when the exchange with the others has failed.
 _PATIENCE = 10
 
@@ -56,8 +59,8 @@ HISTORY = "history.jsonl"
 _NUMBERS = (convolution, dataset, loss, loss_scale, model, network, optim, order, recomputed, resize)
 
 # Averaged over the ranks for the log; the gradients are averaged before their norm is taken.
-_SHARED_PARTS = ("loss", "l1", "gradient", "ssim")
-_LOSS_PARTS = _SHARED_PARTS + ("gradient_norm",)
+_SHARED_PARTS = ("loss", "l1", "gradient", "ssim", "without_depth")
+_LOSS_PARTS = ("loss", "l1", "gradient", "ssim", "gradient_norm")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -196,6 +199,7 @@ class _Loop:
         self._history = []
         self._pending = []
         self._skipped_in_a_row = 0
+        self._steps_without_depth = 0
         self._times = collections.deque(maxlen=10000)
 
     def __enter__(self):
@@ -250,6 +254,8 @@ class _Loop:
         )
         with self._platform.loss_scope():
             losses = loss.depth_loss(output, targets, dataset.has_holes(self._index))
+            # 1.0 where no target of the batch is known.
+            blind = tf.cast(tf.reduce_max(targets) <= dataset.HOLE, tf.float32)
         self._rate = tf.placeholder(tf.float32, (), name="learning_rate")
         train, norm = optim.training_step(losses["total"], self._rate, self._platform)
         self._fetches = {
@@ -262,6 +268,8 @@ class _Loop:
             "gradient_norm": norm,
             "figures": self._platform.figures(),
         }
+        if dataset.has_holes(self._index):
+            self._fetches["without_depth"] = blind
         if self._platform.size > 1:
             # In the scope of the loss: float16 does not hold the numbers of records.
             with self._platform.loss_scope():
@@ -289,9 +297,10 @@ class _Loop:
         self._asked = tf.placeholder(tf.float32, (), name="asked_to_end")
         # Fed, so that the graph is the same on all ranks.
         self._place = tf.placeholder(tf.float32, (ranks, 1), name="place_among_ranks")
+        self._shared_parts = [name for name in _SHARED_PARTS if name in self._fetches]
         # Float32 holds record numbers exactly up to 2 ** 24; they only serve messages.
         places = tf.reshape(self._place * tf.cast(self._fetches["records"], tf.float32), [-1])
-        parts = [self._fetches[name] / ranks for name in _SHARED_PARTS] + [self._asked]
+        parts = [self._fetches[name] / ranks for name in self._shared_parts] + [self._asked]
         self._fetches["shared"] = self._platform.total(tf.concat([tf.stack(parts), places], 0))
         self._first = tf.get_variable(
             "position", (), tf.int64, trainable=False, collections=[tf.GraphKeys.LOCAL_VARIABLES]
@@ -336,6 +345,7 @@ class _Loop:
         side = self._saved.restore(self._session, self._saver, progress.line)
         if side is not None:
             self._history = side["history"]
+            self._steps_without_depth = side.get("steps_without_depth", 0)
             progress.line("going on from the saved state after step {}".format(side["position"]))
             return side["position"]
         kept = self._newest_kept()
@@ -421,6 +431,8 @@ class _Loop:
         self._figures = {name: float(value) for name, value in values["figures"].items()}
         skipped = self._figures.get("skipped", 0)
         self._pending.append(dict(figures, learning_rate=rate, step_ms=1000 * seconds, skipped=skipped))
+        if "without_depth" in values:
+            self._pending[-1]["batches_without_depth"] = self._without_depth(values)
         progress.bar(
             self._position,
             self._segment.last * self._settings.steps,
@@ -443,8 +455,8 @@ class _Loop:
                 )
             ) from None
         shared = values["shared"]
-        parts = len(_SHARED_PARTS)
-        values.update(zip(_SHARED_PARTS, shared[:parts]))
+        parts = len(self._shared_parts)
+        values.update(zip(self._shared_parts, shared[:parts]))
         values["records"] = shared[parts + 1 :].astype(np.int64)
         self._asked_by_any = (self._signal or signal.SIGTERM) if shared[parts] > 0 else None
         return values
@@ -470,6 +482,27 @@ class _Loop:
                     "the learning rate".format(epoch + 1, step + 1, name, values[name], names)
                 )
 
+    def _without_depth(self, values):
+        """The number of batches in this step, one of each rank, of which no target is known; many such steps stop."""
+        batches = round(float(values["without_depth"]) * self._platform.size)
+        if batches < self._platform.size:
+            self._steps_without_depth = 0
+            return batches
+        self._steps_without_depth += self._platform.steps_per_run
+        if self._steps_without_depth >= min(_MOST_WITHOUT_DEPTH, self._settings.steps):
+            epoch, step = divmod(self._position - 1, self._settings.steps)
+            raise PipelineError(
+                "epoch {} step {}: no target was known in {} steps in a row; {}".format(
+                    epoch + 1, step + 1, self._steps_without_depth, self._about_unknown(values["records"])
+                )
+            )
+        return batches
+
+    def _about_unknown(self, records):
+        if self._settings.halving == "pick":
+            return "`pick` takes every second pixel, and the known ones lie between: use data.halving: mean (--halving)"
+        return "look at the depth of {}".format(", ".join(dataset.sample_name(self._index, n) for n in records))
+
     def _log(self):
         """Close the interval: one history entry, one line, one TensorBoard point."""
         steps = self._settings.steps
@@ -487,10 +520,14 @@ class _Loop:
             images_per_second=1000 * samples / step_ms,
             **self._figures,
         )
-        scaling = ""
+        remarks = ""
         if "skipped" in entry:
             entry["skipped"] = sum(p["skipped"] for p in self._pending)
-            scaling = ", loss scale {loss_scale:g}, {skipped:g} steps skipped".format(**entry)
+            remarks = ", loss scale {loss_scale:g}, {skipped:g} steps skipped".format(**entry)
+        if "batches_without_depth" in self._pending[-1]:
+            entry["batches_without_depth"] = sum(p["batches_without_depth"] for p in self._pending)
+        if entry.get("batches_without_depth"):
+            remarks += ", {batches_without_depth} batches without known depth".format(**entry)
         self._pending = []
         self._history.append(entry)
         elapsed = time.monotonic() - self._started_at
@@ -498,7 +535,7 @@ class _Loop:
         progress.line(
             "epoch {epoch}/{} step {step}/{} loss {loss:.4f} (l1 {l1:.4f} gradient {gradient:.4f} ssim {ssim:.4f}) "
             "rate {learning_rate:.3g} {step_ms:.0f} ms/step {images_per_second:.2f} images/s{}, {} left".format(
-                self._segment.last, steps, scaling, progress.duration(left), **entry
+                self._segment.last, steps, remarks, progress.duration(left), **entry
             )
         )
         points = [tf.Summary.Value(tag="train/" + n, simple_value=entry[n]) for n in _LOSS_PARTS + ("learning_rate",)]
@@ -511,6 +548,7 @@ class _Loop:
         if self._pending:
             self._log()
         side = dict(self._side(), position=self._position, history=self._history)
+        side["steps_without_depth"] = self._steps_without_depth
         self._saved.save(self._session, side, self._saver)
         self._saved_at = time.monotonic()
 
