@@ -48,6 +48,14 @@ def test_figures_are_those_of_the_frozen_graph(exported, shallow_frozen, test_ar
     assert 0 < speed["batch_ms"]["p50"] <= speed["batch_ms"]["p90"] <= speed["batch_ms"]["max"]
 
 
+def resizes(path):
+    """The attributes of each Resize of an ONNX file."""
+    import onnx
+
+    nodes = [node for node in onnx.load(path).graph.node if node.op_type == "Resize"]
+    return [{a.name: onnx.helper.get_attribute_value(a) for a in node.attribute} for node in nodes]
+
+
 @pytest.mark.parametrize("upsampling", ["align_corners", "asymmetric"])
 def test_other_upsamplings_and_a_fixed_batch(exported, tmp_path, monkeypatch, upsampling):
     monkeypatch.setattr(tiny, "MODEL", type(tiny.MODEL)(encoder="densenet121", upsampling=upsampling))
@@ -56,6 +64,8 @@ def test_other_upsamplings_and_a_fixed_batch(exported, tmp_path, monkeypatch, up
     graph, path = str(tmp_path / "model.pb"), str(tmp_path / "model.onnx")
     freeze.freeze(checkpoint.folder, "conv3/BiasAdd", graph, 2)
     assert onnx_export.export(graph, path, 13)["parity"]["images"] == 2
+    assert {tuple(sorted(resize)) for resize in resizes(path)} == {("coordinate_transformation_mode", "mode")}
+    assert {resize["coordinate_transformation_mode"] for resize in resizes(path)} == {upsampling.encode()}
     with networks.load(path) as loaded:
         assert loaded.batch == 2
         with pytest.raises(PipelineError, match=r"images of shape \(1, 32, 64, 3\)"):

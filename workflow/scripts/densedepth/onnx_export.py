@@ -41,6 +41,7 @@ def export(graph_path, path, opset, input_name=inference.INPUT_TENSOR, output_na
         for tensor in list(model.graph.input) + list(model.graph.output):
             if not tensor.type.tensor_type.shape.dim[0].dim_value:
                 tensor.type.tensor_type.shape.dim[0].dim_param = "images"
+        _drop_meaningless(model.graph)
         with open(temporary, "wb") as stream:
             stream.write(model.SerializeToString(deterministic=True))
         with onnx_network.load(temporary) as other:
@@ -103,6 +104,16 @@ def _converter():
 
     logging.getLogger("tf2onnx").setLevel(logging.ERROR)
     return tf2onnx.convert.from_graph_def
+
+
+def _drop_meaningless(graph):
+    """Take out of each linear Resize what ONNX defines for other modes only: some readers refuse the combination."""
+    for node in graph.node:
+        if node.op_type != "Resize" or b"linear" not in [attribute.s for attribute in node.attribute]:
+            continue
+        for attribute in list(node.attribute):
+            if attribute.name in ("nearest_mode", "cubic_coeff_a", "exclude_outside"):
+                node.attribute.remove(attribute)
 
 
 def _definition(path):
