@@ -98,3 +98,12 @@ def test_faults_of_the_program_keep_their_traceback(arguments):
 
     with pytest.raises(KeyError):
         cli.run(arguments, work, [])
+
+
+@pytest.mark.parametrize("words", [["--out", "~/x"], ["--out=~/x"]])
+def test_the_home_folder_in_every_flag(monkeypatch, words):
+    monkeypatch.setenv("HOME", "/home/somebody")
+    arguments, seen = cli.parser("Doc."), []
+    arguments.add_argument("--out")
+    assert cli.run(arguments, lambda args: seen.append(args.out), words) == 0
+    assert seen == ["/home/somebody/x"]

@@ -35,6 +35,22 @@ def test_words_find_each_picture_once_in_order(tmp_path, monkeypatch):
         photos.find(["empty"])
 
 
+def test_hidden_pictures_are_taken_only_where_they_are_named(tmp_path, monkeypatch, capsys):
+    for name in ("a.png", "._a.png", "@eaDir/a.png", "@eaDir/b/a.png", "b.HEIC"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(b"")
+    monkeypatch.chdir(tmp_path)
+    assert photos.find(["."]) == ["./a.png"]
+    assert photos.find(["**/*.png"]) == ["a.png"]
+    assert photos.find(["._a.png", "@eaDir", "@eaDir/*.png"]) == ["._a.png", "@eaDir/a.png"]
+    (line,) = photos.left_out([".", "a.png"])
+    assert "left out are 1 .heic" in line and "magick" in line
+    with pytest.raises(PipelineError, match=r"A\.PNG: matches no file .*; did you mean a\.png\?"):
+        photos.find(["A.PNG"])
+    with pytest.raises(PipelineError, match=r"b\.HEIC: not a picture .*convert it: magick mogrify"):
+        photos.read("b.HEIC")
+
+
 def test_one_file_spelled_in_several_ways_is_found_once(tmp_path, monkeypatch):
     (tmp_path / "y").mkdir()
     for name in ("y/1.png", "y/2.png"):

@@ -770,3 +770,23 @@ def test_copies_across_the_splits_are_doubted(tmp_path, monkeypatch, workers):
     (doubt,) = check.doubts(result)
     assert doubt.startswith("warning: 2 test pictures are copies of training pictures, which the test must not be on: ")
     assert check.verdict(result, 0) is None
+
+
+def test_hidden_folders_near_misses_and_other_formats(tmp_path, capsys):
+    for name in ("rgb/1.png", "rgb/2.png", "rgb/@eaDir/1.png", "rgb/3.heic"):
+        save(tmp_path / name, rgb()) if name.endswith("png") else (tmp_path / name).write_bytes(b"")
+    for name in ("depth/1.png", "depth/2.png", "depth/.Trash-1000/9.png"):
+        save(tmp_path / name, np.full(SIZE, 2000, np.uint16))
+    folders = {"rgb": str(tmp_path / "rgb"), "depth": str(tmp_path / "depth")}
+    found = pictures.listed(SIZE, 0.001, 10, **folders)
+    assert [os.path.basename(row["rgb"]) for row in found["rows"]] == ["1.png", "2.png"]
+    assert "left out are 1 .heic" in capsys.readouterr().out
+    os.rename(str(tmp_path / "rgb" / "2.png"), str(tmp_path / "rgb" / "K\u00fcche.png"))
+    os.rename(str(tmp_path / "depth" / "2.png"), str(tmp_path / "depth" / "ku\u0308che.png"))
+    assert "did you mean " in refusal(pictures.listed, SIZE, 0.001, 10, **folders)
+    (tmp_path / "p.csv").write_bytes(b"rgb/\x001.png,depth/1.png\nrgb/1.png,depth/1.png\n")
+    message = refusal(pictures.listed, SIZE, 0.001, 10, table=str(tmp_path / "p.csv"))
+    assert "NUL" in message or "cannot be read" in message
+    (tmp_path / "p.csv").write_text("/rgb/1.png,depth/1.png\n")
+    message = refusal(pictures.listed, SIZE, 0.001, 10, table=str(tmp_path / "p.csv"))
+    assert "did you mean {}".format(tmp_path / "rgb" / "1.png") in message

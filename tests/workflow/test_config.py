@@ -1,6 +1,7 @@
 """The settings: what is accepted, what is refused and in which words, and that all of it is explained."""
 
 import copy
+import json
 import re
 import subprocess
 import sys
@@ -280,3 +281,18 @@ def test_jobs_get_the_nested_values_of_the_command_line(project):
     assert 'train.steps = "x": must be a whole number' in project.snakemake(
         "-n", "--config", "train={'steps': x}", fails=True
     )
+
+
+def test_the_home_folder_in_every_path(monkeypatch):
+    monkeypatch.setenv("HOME", "/home/somebody")
+    schema = configuration.read("workflow/schemas/config.schema.yaml")
+    given = {
+        "python": "~/bin/python",
+        "download_cache": "~/cache",
+        "data": {"train_archive": "~/a.zip", "pictures": {"csv": "~/p.csv"}, "examples": ["~/*.png", "b~.png"]},
+        "published": {"nyu": "~/nyu.h5", "own": {"file": "~/own.index"}},
+        "predictions": {"holiday": {"input": ["~/holiday"], "run": "~"}},
+        "runs": {"1p": {"weights": "~/w.h5"}},
+    }
+    expected = json.loads(json.dumps(given).replace("~/", "/home/somebody/"))
+    assert configuration.with_home(given, schema) == expected

@@ -74,7 +74,7 @@ def check_config():
             update_config(config, configuration.typed(workflow.config_settings.config, schema))
     except PipelineError as error:
         raise WorkflowError(str(error))
-    config.update(configuration.without_nulls(config))
+    config.update(configuration.with_home(configuration.without_nulls(config), schema))
     problems = configuration.problems(config, schema)
     if not problems and workflow.is_main_process:
         problems = provenance.missing(config)

@@ -65,7 +65,7 @@ def run(arguments, work, argv=None):
     Returns the exit status: 0, or 1 after a PipelineError or a full disk, told in one line on stderr.
     """
     argv = sys.argv[1:] if argv is None else list(argv)
-    args = arguments.parse_args([_underscores(word) for word in argv])
+    args = arguments.parse_args([_home(_underscores(word)) for word in argv])
     program = os.path.basename(arguments.prog)
     if hasattr(sys.stdout, "reconfigure"):
         # A file's name may hold what the output's encoding lacks.
@@ -93,6 +93,12 @@ def _fail(program, message):
     sys.stdout.flush()
     print("{}: error: {}".format(program, message), file=sys.stderr)
     return 1
+
+
+def _home(word):
+    """`~` in place of the home folder, which a shell leaves alone in quotes and behind `=`."""
+    flag, equals, value = word.partition("=") if word.startswith("--") else ("", "", word)
+    return flag + equals + os.path.expanduser(value)
 
 
 def _underscores(word):

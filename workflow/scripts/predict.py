@@ -62,6 +62,8 @@ def work(args):
     if args.scale and not 0 <= args.scale[0] < args.scale[1] < float("inf"):
         raise PipelineError("--scale {:g} {:g}: must be metres, 0 <= NEAR < FAR".format(*args.scale))
     paths = photos.find(args.input, broken_links=True)
+    for line in photos.left_out(args.input):
+        print(line, flush=True)
     with networks.load(args.model_path) as predictor:
         limits, reason = predictions.limits(predictor.describe(), args.maxdepth)
         print("depth is limited to {:g} to {:g} m: {}".format(*limits, reason), flush=True)

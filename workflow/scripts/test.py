@@ -31,6 +31,8 @@ def build_parser():
 
 def work(args):
     paths = photos.find(args.input)
+    for line in photos.left_out(args.input):
+        print(line, flush=True)
     tiles = []
     with inference.load(args.ckptdir) as predictor:
         limits, reason = predictions.limits(predictor.describe(), args.maxdepth)

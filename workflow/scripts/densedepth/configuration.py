@@ -4,6 +4,7 @@ import contextlib
 import difflib
 import json
 import math
+import os
 import re
 
 import jsonschema
@@ -68,6 +69,18 @@ def without_nulls(config):
         if isinstance(config.get(key), dict):
             kept[key] = {name: value for name, value in config[key].items() if value is not None}
     return kept
+
+
+def with_home(value, schema):
+    """`value` with the home folder in place of a leading `~` in the settings that `schema` marks as `path: true`."""
+    if isinstance(value, dict):
+        known, other = schema.get("properties", {}), schema.get("additionalProperties")
+        # A whole network may be given by its file alone.
+        other = other if isinstance(other, dict) else {}
+        return {key: with_home(item, known.get(key, other)) for key, item in value.items()}
+    if isinstance(value, list):
+        return [with_home(item, schema.get("items", {})) for item in value]
+    return os.path.expanduser(value) if schema.get("path") and isinstance(value, str) else value
 
 
 def typed(value, schema):

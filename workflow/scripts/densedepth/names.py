@@ -45,16 +45,16 @@ def left_out(folder, suffixes, deep=True):
         return None
     listed = ["{} {}".format(count, suffix) for suffix, count in sorted(counts.items(), key=lambda item: -item[1])]
     more = ", ..." if len(listed) > 8 else ""
-    example = max(counts, key=lambda suffix: (suffix in _CONVERTED, counts[suffix]))
+    example = max(counts, key=lambda suffix: (suffix in CONVERTED, counts[suffix]))
     advice = ""
-    if example in _CONVERTED:
+    if example in CONVERTED:
         advice = "; convert them first, e.g. magick mogrify -format png '*{}'".format(example)
     words = "{}: left out are {}{}, since only {} are read{}"
     return words.format(folder, ", ".join(listed[:8]), more, " ".join(suffixes), advice)
 
 
 # Formats of pictures that some programs or all do not look for, and that ImageMagick converts.
-_CONVERTED = (
+CONVERTED = (
     *(".heic", ".heif", ".avif", ".jxl", ".jp2", ".bmp", ".webp", ".tif", ".tiff", ".gif", ".ppm", ".tga"),
     *(".dng", ".cr2", ".cr3", ".nef", ".arw", ".raf", ".orf", ".rw2", ".pef"),
 )

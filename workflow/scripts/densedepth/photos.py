@@ -10,6 +10,7 @@ import re
 
 import numpy as np
 
+from . import files, names
 from .errors import PipelineError
 
 # What a folder is searched for. A file that is named is tried whatever its name.
@@ -28,8 +29,8 @@ Frame = collections.namedtuple("Frame", "number rgb read_as")
 def find(words, broken_links=False):
     """The files that `words` (files, folders, glob patterns; `**` reaches subfolders) stand for, each once.
 
-    Of a folder, those right in it that have one of `SUFFIXES`. Within a word the order is that of the numbers in the
-    names: frame2 before frame10. A file that several words spell differently is spelled as by the first. Links to
+    Of a folder, those right in it that have one of `SUFFIXES`; nothing hidden (see `names`) that is not named.
+    Within a word the order is that of the numbers in the names: frame2 before frame10. A file that several words spell differently is spelled as by the first. Links to
     nothing are among them with `broken_links`, for who tells that they cannot be read. Raises PipelineError for a word
     that stands for no file.
     """
@@ -41,12 +42,15 @@ def find(words, broken_links=False):
     found = {}
     for word in words:
         if os.path.isdir(word):
-            paths = [os.path.join(word, name) for name in os.listdir(word) if name.lower().endswith(SUFFIXES)]
+            paths = [path for path in names.files_below(word, deep=False) if path.lower().endswith(SUFFIXES)]
             reason = "is a folder without pictures ({})".format(" ".join(SUFFIXES))
+            others = names.left_out(word, SUFFIXES, deep=False)
+            reason += "; {}".format(others) if others else ""
         else:
             # A name that exists is taken as it is, even with brackets in it.
-            paths = [word] if os.path.isfile(word) else glob.glob(word, recursive=True)
+            paths = [word] if os.path.isfile(word) else _matches(word)
             reason = "matches no file (working folder {}); quote the pattern or check the path".format(os.getcwd())
+            reason += names.hint(word)
         paths = sorted(filter(taken, paths), key=_natural)
         if not paths:
             raise PipelineError("--input {}: {}".format(word, reason))
@@ -54,6 +58,22 @@ def find(words, broken_links=False):
             # Links to one file are pictures with names of their own.
             found.setdefault((os.path.realpath(os.path.dirname(path)), os.path.basename(path)), path)
     return list(found.values())
+
+
+def left_out(words):
+    """Lines on the files in the folders among `words` that are not taken for pictures by their suffix."""
+    lines = [names.left_out(word, SUFFIXES, deep=False) for word in words if os.path.isdir(word)]
+    return [files.printable(line) for line in lines if line]
+
+
+def _matches(word):
+    """What the pattern stands for, without what is hidden unless the pattern itself names it."""
+    named = word.split("/")
+    return [
+        path
+        for path in glob.glob(word, recursive=True)
+        if not any(names.hidden(part) and part not in named + [".", ".."] for part in path.split("/"))
+    ]
 
 
 def read(path):
@@ -129,6 +149,8 @@ def _deep_grey(picture):
 def _reason(path, error):
     if path.lower().endswith(_VIDEOS):
         return "a video; take its frames first: ffmpeg -i {} frames/%06d.png".format(os.path.basename(path))
+    if path.lower().endswith(names.CONVERTED) and "cannot identify" in str(error):
+        return "a format that is not read; convert it: magick mogrify -format jpg {}".format(os.path.basename(path))
     if isinstance(error, MemoryError):
         return "no memory for it"
     if isinstance(error, FileNotFoundError) and os.path.islink(path):

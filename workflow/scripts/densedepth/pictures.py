@@ -16,7 +16,7 @@ import tokenize
 import numpy as np
 from PIL import Image, ImageOps
 
-from . import files, resize
+from . import files, names, resize
 from .archives import Row, size_text
 from .errors import PipelineError
 from .untrusted import open_image
@@ -148,7 +148,8 @@ def _csv_rows(table):
         if (row[3] is None) != (rows[0][3] is None):
             raise PipelineError("{}: row {}: some rows name a split and some do not".format(table, row[0]))
     if not any(os.path.exists(row[1]) for row in rows):
-        hint = "; folders are parted by /" if "\\" in rows[0][1] else ""
+        hint = names.hint(rows[0][1], os.path.dirname(table))
+        hint += "; folders are parted by /" if "\\" in rows[0][1] else ""
         raise PipelineError(
             "{}: none of its pictures is there, such as {}; paths start from the csv's folder{}".format(
                 table, rows[0][1], hint
@@ -160,6 +161,8 @@ def _csv_rows(table):
 def _csv_row(table, number, fields):
     """(number, picture, depth, split or None) of a line of the csv."""
     where = "{}: row {}".format(table, number)
+    if any("\0" in field for field in fields):
+        raise PipelineError("{}: holds a NUL byte; save the csv as text in UTF-8".format(where))
     if len(fields) not in (2, 3) or not all(fields):
         parted = len(fields) == 1 and (";" in fields[0] or "\t" in fields[0])
         raise PipelineError(
@@ -198,9 +201,11 @@ def _folder_rows(rgb, depth):
     for here, there, folder, other in ((pictures, depths, rgb, depth), (depths, pictures, depth, rgb)):
         alone = sorted(set(here) - set(there))
         if alone:
+            near = names.nearest(alone[0], there)
+            hint = "; did you mean {}?{}".format(there[near], names.form_hint(alone[0], near)) if near else ""
             raise PipelineError(
-                "{}: {} has no partner of the same name in {} ({} of {} files have none)".format(
-                    folder, here[alone[0]], other, len(alone), len(here)
+                "{}: {} has no partner of the same name in {} ({} of {} files have none){}".format(
+                    folder, here[alone[0]], other, len(alone), len(here), hint
                 )
             )
     given = _given_by_folders(rgb, pictures)
@@ -233,11 +238,12 @@ def _given_by_folders(folder, pictures):
 def _by_name(folder, suffixes):
     """{path below the folder, without its suffix: path} of the files with one of `suffixes`."""
     if not os.path.isdir(folder):
-        raise PipelineError("{}: no such folder".format(folder))
+        raise PipelineError("{}: no such folder{}".format(folder, names.hint(folder)))
     found = {}
-    for path in _files_below(folder):
+    others = names.left_out(folder, suffixes)
+    for path in names.files_below(folder):
         stem, suffix = os.path.splitext(path)
-        if suffix.lower() not in suffixes or os.path.basename(path).startswith("."):
+        if suffix.lower() not in suffixes:
             continue
         _check_name(path)
         key = os.path.relpath(stem, folder).replace(os.sep, "/")
@@ -248,7 +254,10 @@ def _by_name(folder, suffixes):
             )
         found[key] = path
     if not found:
-        raise PipelineError("{}: has no file that ends in {}".format(folder, ", ".join(suffixes)))
+        more = "; {}".format(others) if others else ""
+        raise PipelineError("{}: has no file that ends in {}{}".format(folder, ", ".join(suffixes), more))
+    if others:
+        print(files.printable(others), flush=True)
     return found
 
 
@@ -259,22 +268,6 @@ def _check_name(path):
         raise PipelineError(
             "{}: a name that is not UTF-8; rename the file or folder".format(files.printable(path))
         ) from None
-
-
-def _files_below(folder, above=()):
-    """Yield the paths of all files below `folder`, links to folders followed, but not those that lead back up.
-
-    above: the real paths of the folders that `folder` is in.
-    """
-    above += (os.path.realpath(folder),)
-    with os.scandir(folder) as entries:
-        entries = sorted(entries, key=lambda entry: entry.name)
-    for entry in entries:
-        # Unlike that of the entry, this answer is no error for a link to itself.
-        if not (os.path.isdir(entry.path) if entry.is_symlink() else entry.is_dir()):
-            yield entry.path
-        elif os.path.realpath(entry.path) not in above:
-            yield from _files_below(entry.path, above)
 
 
 def _drawn(count, share, seed, where):
