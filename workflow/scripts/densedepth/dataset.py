@@ -9,12 +9,13 @@ import concurrent.futures
 import ctypes
 import io
 import os
+import struct
 import weakref
 
 import numpy as np
 from PIL import Image
 
-from . import resize
+from . import ranges, resize
 from .errors import PipelineError
 from .order import CHANNEL_ORDERS
 from .tf import tf
@@ -38,6 +39,12 @@ _MALLOC = {-3: 32 << 20, -1: 64 << 20, -2: 64 << 20}  # M_MMAP_THRESHOLD, M_TRIM
 
 _SCALE = np.float32(1 / 255.0)
 
+# What Pillow raises for bytes that are no whole picture.
+_DAMAGE = (OSError, SyntaxError, ValueError, EOFError, struct.error, Image.DecompressionBombError)
+# Pillow's modes of depth without a unit, and with one.
+_DEPTH_MODES = (("L",), ("L", "I", "I;16"))
+_AGAIN = "make the records again with dataset_tool_tf.py"
+
 
 def target_table(min_depth, max_depth, values=256, unit=10 / 255):
     """The training target for each value of a depth image: float32 (values,), 1000 / depth in centimetres.
@@ -54,7 +61,7 @@ def has_holes(index):
     return _kind(index).unit is not None
 
 
-def batches(index, order, first_step, last_step, size, halving, depth_range=(10, 1000)):
+def batches(index, order, first_step, last_step, size, halving, depth_range=(10, 1000), on_error=lambda error: None):
     """A tf.data.Dataset of (images, targets, records), one element a step from `first_step` up to `last_step`.
 
     index: records.RecordIndex. order: order.Order, whose batch size is used. size: (height, width) of the network's
@@ -65,6 +72,9 @@ def batches(index, order, first_step, last_step, size, halving, depth_range=(10,
     full resolution, comes to half of the size: "pick" takes every second pixel (what the reference port does under
     TensorFlow 1.15), "mean" averages blocks of 2 x 2, holes left out. Other ratios extend the same rule: the pixel at
     floor(i * scale), or the average over the area.
+
+    `on_error` is called with an exception before it goes to TensorFlow, which would keep no more of it than its text
+    inside of pages of others.
     """
     if halving not in HALVINGS:
         raise PipelineError("halving = {!r}: must be one of {}".format(halving, ", ".join(HALVINGS)))
@@ -73,6 +83,13 @@ def batches(index, order, first_step, last_step, size, halving, depth_range=(10,
     shapes = ((order.batch_size,) + tuple(size) + (3,), (order.batch_size,) + half + (1,), (order.batch_size,))
 
     def read_ahead():
+        try:
+            yield from read()
+        except Exception as error:
+            on_error(error)
+            raise
+
+    def read():
         with concurrent.futures.ThreadPoolExecutor(_THREADS) as threads:
             coming = collections.deque()
             for step in range(first_step, last_step):
@@ -105,11 +122,34 @@ def sample_name(index, record):
     """What the user knows the record by: the image's name in the archive where it is stored, and the record's place."""
     stored = _features(index, record)["name"].bytes_list.value
     place = index.name(record)
-    return "{} ({})".format(stored[0].decode(), place) if stored else place
+    return "{} ({})".format(stored[0].decode(errors="replace"), place) if stored else place
 
 
 def _features(index, record):
-    return tf.train.Example.FromString(index.read(record)).features.feature
+    data = index.read(record)
+    try:
+        return tf.train.Example.FromString(data).features.feature
+    except Exception as error:
+        # The class of a parse error differs between releases of protobuf.
+        if type(error).__name__ != "DecodeError":
+            raise
+    raise PipelineError("{}: not a tf.train.Example; {}".format(index.name(record), _AGAIN))
+
+
+def _picture(features, key, name, formats=None):
+    """The picture in the feature `key`, decoded here, since NumPy keeps errors of decoding to itself."""
+    stored = features[key].bytes_list.value
+    if not stored or not stored[0]:
+        raise PipelineError("{}: no feature {} with an image in it; {}".format(name, key, _AGAIN))
+    try:
+        picture = Image.open(io.BytesIO(stored[0]), formats=formats)
+        picture.load()
+    except _DAMAGE as error:
+        # Pillow names the stream, which nobody knows.
+        reason = str(error).split(" <")[0]
+        kind = " as {}".format(formats[0]) if formats else ""
+        raise PipelineError("{}: {} cannot be decoded{} ({}); {}".format(name, key, kind, reason, _AGAIN)) from None
+    return picture
 
 
 class _Arrays:
@@ -139,16 +179,23 @@ _Kind = collections.namedtuple("_Kind", "size unit")
 
 def _kind(index):
     """What the records are, by the first; the batches refuse others."""
-    features = _features(index, 0)
-    try:
-        width, height = Image.open(io.BytesIO(features["data_x"].bytes_list.value[0])).size
-    except (IndexError, OSError):
-        raise PipelineError("{}: no feature data_x with an image in it".format(index.name(0))) from None
-    return _Kind((height, width), _unit(features))
+    features, name = _features(index, 0), index.name(0)
+    width, height = _picture(features, "data_x", name).size
+    return _Kind((height, width), _unit(features, name))
 
 
-def _unit(features):
-    return features["depth_unit"].float_list.value[0] if "depth_unit" in features else None
+def _unit(features, name):
+    if "depth_unit" not in features:
+        return None
+    stored = features["depth_unit"].float_list.value
+    problem = ranges.fault(stored[0], "data.pictures.metres_per_unit") if stored else "must be a number"
+    if problem:
+        raise PipelineError(
+            "{}: depth_unit = {}, metres a value: {}; {}".format(
+                name, "{:g}".format(stored[0]) if stored else "nothing", problem, _AGAIN
+            )
+        )
+    return stored[0]
 
 
 class _Reader:
@@ -185,21 +232,14 @@ class _Reader:
         return jobs, (images, targets, np.array([sample.record for sample in samples], np.int64))
 
     def _read(self, sample, image, target):
-        features = _features(self._index, sample.record)
-        try:
-            rgb = Image.open(io.BytesIO(features["data_x"].bytes_list.value[0]))
-            rgb = rgb.convert("RGB") if rgb.mode != "RGB" else rgb
-            depth = Image.open(io.BytesIO(features["data_y"].bytes_list.value[0]))
-            # Here, since NumPy keeps errors of decoding to itself.
-            rgb.load()
-            depth.load()
-        except (IndexError, OSError, SyntaxError) as error:
-            raise PipelineError("{}: cannot be decoded ({})".format(self._name(sample), error)) from None
+        features, name = _features(self._index, sample.record), self._name(sample)
+        rgb = _picture(features, "data_x", name)
+        rgb = rgb.convert("RGB") if rgb.mode != "RGB" else rgb
+        depth = _picture(features, "data_y", name, ["PNG"])
+        fits = depth.mode in _DEPTH_MODES[self._kind.unit is not None] and _unit(features, name) == self._kind.unit
+        if not (fits and rgb.size[::-1] == depth.size[::-1] == self._kind.size):
+            raise PipelineError("{}: of another size or kind of depth than the first record; {}".format(name, _AGAIN))
         depth = np.asarray(depth)
-        if rgb.size[::-1] != self._kind.size or depth.shape != self._kind.size or _unit(features) != self._kind.unit:
-            raise PipelineError(
-                "{}: of another size or kind of depth than the first record; convert again".format(self._name(sample))
-            )
         self._fill_image(rgb, sample, image)
         values = self._target(depth)
         target[:, :, 0] = values[:, ::-1] if sample.mirror else values

@@ -206,9 +206,14 @@ class RecordIndex:
         Raises PipelineError when the file has been cut off since, and when the data is not what was written.
         """
         length, start = int(self._lengths[i]), int(self._starts[i])
-        read = os.pread(self._descriptors[self._shards[i]], length + _FOOTER.size, start)
+        try:
+            read = os.pread(self._descriptors[self._shards[i]], length + _FOOTER.size, start)
+        except OSError as error:
+            raise PipelineError("{} at byte {}: {}".format(self.name(i), start, error.strerror)) from None
         if len(read) != length + _FOOTER.size:
-            raise PipelineError("{} at byte {}: cut off while in use".format(self.name(i), start))
+            raise PipelineError(
+                "{} at byte {}: cut off while in use; make the records again".format(self.name(i), start)
+            )
         data = read[:length]
         if _FOOTER.unpack_from(read, length)[0] != _masked_crc32c(data):
             raise PipelineError(

@@ -53,6 +53,14 @@ _MOST_WITHOUT_DEPTH = 20
 # Seconds until a rank speaks for itself when the exchange with the others has failed.
 _PATIENCE = 10
 
+# What an exchange raises when another rank has ended; which one depends on what this rank was waiting for.
+_EXCHANGE_ENDED = (
+    tf.errors.UnavailableError,
+    tf.errors.AbortedError,
+    tf.errors.CancelledError,
+    tf.errors.InternalError,
+)
+
 HISTORY = "history.jsonl"
 
 # The code that decides the numbers: a state that another version of it has made is not gone on with.
@@ -198,6 +206,7 @@ class _Loop:
         self._signal = None
         self._history = []
         self._pending = []
+        self._input_errors = []
         self._skipped_in_a_row = 0
         self._steps_without_depth = 0
         self._times = collections.deque(maxlen=10000)
@@ -324,7 +333,9 @@ class _Loop:
             self._platform.size,
         )
         last = self._segment.last * s.steps
-        batches = dataset.batches(self._index, samples, position, last, s.size, s.halving, s.depth_range)
+        batches = dataset.batches(
+            self._index, samples, position, last, s.size, s.halving, s.depth_range, self._input_errors.append
+        )
         return self._iterator.make_initializer(batches)
 
     def _start_together(self):
@@ -421,7 +432,13 @@ class _Loop:
         # The first run of all is among them, however many steps it has: a device may compile in it for minutes.
         warm = self._position - self._started_from >= _WARM_UP
         begun = time.monotonic()
-        values = self._run(rate)
+        try:
+            values = self._run(rate)
+        except (tf.errors.OpError, PipelineError):
+            # What the input raised itself, in place of what TensorFlow makes of it.
+            if self._input_errors:
+                raise self._input_errors[0] from None
+            raise
         seconds = (time.monotonic() - begun) / self._platform.steps_per_run
         self._position += self._platform.steps_per_run
         if warm:
@@ -446,12 +463,12 @@ class _Loop:
         try:
             feeds = {self._rate: rate, self._asked: 0.0 if self._signal is None else 1.0, self._place: self._own_place}
             values = self._session.run(self._fetches, feeds)
-        except (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.CancelledError) as error:
+        except _EXCHANGE_ENDED as error:
             # Whoever watches the ranks names the one that is the cause, and ends this process meanwhile.
             time.sleep(_PATIENCE)
             raise PipelineError(
                 "rank {}: the exchange with the other ranks failed: {}".format(
-                    self._platform.rank, error.message.split("\n")[0]
+                    self._platform.rank, " ".join(error.message.split())[:300]
                 )
             ) from None
         shared = values["shared"]
