@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import yaml
 from conftest import REPOSITORY
-from densedepth import configuration, model, protocols
+from densedepth import configuration, model, protocols, ranges
 
 SCHEMA = yaml.safe_load((REPOSITORY / "workflow/schemas/config.schema.yaml").read_text())
 CONFIG = yaml.safe_load((REPOSITORY / "config/config.yaml").read_text())
@@ -219,6 +219,15 @@ def test_the_schema_names_what_the_code_knows():
     assert LEAVES["model", "encoder"]["enum"] == sorted(model.BLOCKS)
     assert LEAVES["evaluate", "protocols"]["items"]["enum"] == list(protocols.NAMES)
     assert LEAVES[("platform",)]["enum"] == named_in("platforms/__init__.py", "_PLATFORMS = ")
+
+
+@pytest.mark.parametrize("name", sorted(ranges.SETTINGS))
+def test_the_programs_have_the_ranges_of_the_schema(name):
+    schema = LEAVES[tuple(name.split("."))]
+    schema = schema["items"] if schema["type"] == "array" else schema
+    found = {key: schema[key] for key in ("type", *ranges.PHRASES) if key in schema}
+    found["type"] = next(kind for kind in ("integer", "number") if kind in found["type"])
+    assert found == ranges.SETTINGS[name]
 
 
 def test_the_program_checks_files_laid_over_each_other(tmp_path):

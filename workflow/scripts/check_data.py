@@ -20,8 +20,10 @@ def build_parser():
     arguments.add_argument("--sheet", default="./results/data/check.png", help="the sheet, a PNG file")
     arguments.add_argument("--faults", default="./results/data/check.csv", help="csv of the faulty rows")
     arguments.add_argument("--json", help="file for all figures")
-    arguments.add_argument("--skip_bad", type=cli.whole_number, default=0, help="faulty pairs allowed in each split")
-    arguments.add_argument("--workers", type=cli.positive_int, default=1, help="processes that read")
+    arguments.add_argument(
+        "--skip_bad", type=cli.number("data.skip_bad"), default=0, help="faulty pairs allowed in each split"
+    )
+    arguments.add_argument("--workers", type=cli.number("workers"), default=1, help="processes that read")
     return arguments
 
 

@@ -15,21 +15,15 @@ import cli
 from densedepth import freeze
 
 
-def batch(word):
-    """A whole number of at least 0."""
-    value = int(word)
-    if value < 0:
-        raise ValueError(word)
-    return value
-
-
 def build_parser():
     arguments = cli.parser(__doc__)
     arguments.add_argument("--ckptdir", default="./results/1p/checkpoints", help="checkpoint folder")
     arguments.add_argument("--pbdir", default="./results/1p/export", help="folder of the frozen file")
     arguments.add_argument("--output_node_names", default="conv3/BiasAdd", help="operation to end at")
     arguments.add_argument("--pb_name", default="test", help="name of the frozen file without .pb")
-    arguments.add_argument("--bs", type=batch, default=0, help="fixed number of images in a batch; 0: any")
+    arguments.add_argument(
+        "--bs", type=cli.number("frozen_batch"), default=0, help="fixed number of images in a batch; 0: any"
+    )
     cli.add_boolean(arguments, "--fold", True, "make normalisation part of the convolutions where it can be")
     cli.add_boolean(arguments, "--saved_model", False, "write the graph to <pbdir>/saved_model as well")
     return arguments

@@ -5,14 +5,20 @@ import errno
 import os
 import sys
 
-from densedepth import orphans, runtime
+from densedepth import orphans, ranges, runtime
 from densedepth.errors import PipelineError
 
 
 def parser(doc):
     """An ArgumentParser described by the module docstring `doc`. Declare flags with underscores."""
     summary, _, details = doc.strip().partition("\n")
-    return argparse.ArgumentParser(description=summary, epilog=details, formatter_class=_Formatter, allow_abbrev=False)
+    return _Parser(description=summary, epilog=details, formatter_class=_Formatter, allow_abbrev=False)
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message):
+        # Without the usage, which is forty lines for some programs.
+        self.exit(2, "{}: error: {}; see --help\n".format(os.path.basename(self.prog), message))
 
 
 class _Formatter(argparse.RawDescriptionHelpFormatter, argparse.ArgumentDefaultsHelpFormatter):
@@ -43,20 +49,22 @@ def add_boolean(arguments, flag, default, help):
     arguments.add_argument(flag, type=boolean, nargs="?", const=True, default=default, metavar="BOOL", help=help)
 
 
-def positive_int(word):
-    """A whole number of at least 1."""
-    value = int(word)
-    if value < 1:
-        raise argparse.ArgumentTypeError("{} is not at least 1".format(word))
-    return value
+def number(name):
+    """The type of a flag: a number in the range `name` of `ranges`; NaN and infinity are none."""
+
+    def parsed(word):
+        try:
+            return ranges.parse(word, name)
+        except ValueError as error:
+            shown = word if len(word) <= 40 else word[:37] + "..."
+            raise argparse.ArgumentTypeError("{}: {}".format(shown, error)) from None
+
+    return parsed
 
 
-def whole_number(word):
-    """A whole number of at least 0."""
-    value = int(word)
-    if value < 0:
-        raise argparse.ArgumentTypeError("{} is below 0".format(word))
-    return value
+# Of flags that no setting bounds.
+positive_int = number("count")
+whole_number = number("whole")
 
 
 def run(arguments, work, argv=None):

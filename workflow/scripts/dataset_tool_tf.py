@@ -18,13 +18,18 @@ def build_parser():
     arguments.add_argument("--input_dir", default="./dataset/nyu_data.zip", help="nyu_data.zip, or a list (.json)")
     arguments.add_argument("--out", default="./dataset/nyu_data.tfrecords", help="record file, or base name of shards")
     arguments.add_argument(
-        "--shards", type=cli.positive_int, default=1, help="number of files to spread the pairs over"
+        "--shards", type=cli.number("data.shards"), default=1, help="number of files to spread the pairs over"
     )
-    arguments.add_argument("--seed", type=int, default=0, help="seed of the shuffle")
-    arguments.add_argument("--workers", type=cli.positive_int, default=1, help="processes; each writes whole shards")
+    arguments.add_argument("--seed", type=cli.number("seed"), default=0, help="seed of the shuffle")
+    arguments.add_argument(
+        "--workers", type=cli.number("workers"), default=1, help="processes; each writes whole shards"
+    )
     cli.add_boolean(arguments, "--check_images", False, "decode every image while converting")
     arguments.add_argument(
-        "--skip_bad", type=cli.whole_number, default=0, help="faulty pairs that may be left out; 0: stop at one"
+        "--skip_bad",
+        type=cli.number("data.skip_bad"),
+        default=0,
+        help="faulty pairs that may be left out; 0: stop at one",
     )
     return arguments
 

@@ -23,7 +23,7 @@ def build_parser():
     sums.add_argument("--sha256", help="SHA-256 that the file must have")
     sums.add_argument("--md5", help="MD5 that the file must have")
     arguments.add_argument("--older_md5", nargs="+", default=[], help="MD5 of older releases, taken with a warning")
-    arguments.add_argument("--size", type=cli.positive_int, help="bytes that the file must have")
+    arguments.add_argument("--size", type=cli.number("downloads.*.size"), help="bytes that the file must have")
     arguments.add_argument("--cache", help="folder that may have the file under its name; never written to")
     return arguments
 

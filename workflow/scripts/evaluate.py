@@ -21,7 +21,7 @@ def build_parser():
     arguments.add_argument("--ckptdir", default="./results/1p/checkpoints", help="checkpoint folder")
     arguments.add_argument("--test_data", default="./dataset/nyu_test.zip", help="the archive nyu_test.zip")
     arguments.add_argument("--logdir", default="./results", help="folder of evaluate.log")
-    arguments.add_argument("--bs", type=cli.positive_int, default=2, help="images in a batch")
+    arguments.add_argument("--bs", type=cli.number("evaluate.batch_size"), default=2, help="images in a batch")
     arguments.add_argument("--json", help="file for all figures")
     arguments.add_argument("--csv", help="file for the scores of each image")
     arguments.add_argument(

@@ -19,7 +19,7 @@ def build_parser():
     arguments.add_argument("--out", default="./results/1p/export/model.om", help="the OM file")
     arguments.add_argument("--soc_version", default="Ascend910A", help="the chip, as npu-smi info names it")
     arguments.add_argument("--precision_mode", default="force_fp16", help="that of atc")
-    arguments.add_argument("--bs", type=cli.positive_int, default=1, help="images in a batch")
+    arguments.add_argument("--bs", type=cli.number("om.batch_size"), default=1, help="images in a batch")
     return arguments
 
 

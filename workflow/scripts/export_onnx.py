@@ -18,7 +18,7 @@ def build_parser():
     arguments = cli.parser(__doc__)
     arguments.add_argument("--model_path", default="./results/1p/export/model.pb", help="the frozen graph")
     arguments.add_argument("--out", default="./results/1p/export/model.onnx", help="the ONNX file")
-    arguments.add_argument("--opset", type=cli.positive_int, default=13, help="version of the ONNX operators")
+    arguments.add_argument("--opset", type=cli.number("onnx.opset"), default=13, help="version of the ONNX operators")
     arguments.add_argument("--input_tensor_name", default=inference.INPUT_TENSOR, help="tensor that takes the images")
     arguments.add_argument("--output_tensor_name", default=inference.OUTPUT_TENSOR, help="tensor of the inverse depth")
     return arguments

@@ -27,7 +27,7 @@ def build_parser():
     arguments.add_argument("--out", required=True, metavar="FOLDER", help="checkpoint folder to write")
     arguments.add_argument(
         "--size",
-        type=cli.positive_int,
+        type=cli.number("data.height"),
         nargs=2,
         metavar=("HEIGHT", "WIDTH"),
         help="size of the images that it is to be used with, in pixels; without: 480 640, or that of our checkpoint",
@@ -36,7 +36,7 @@ def build_parser():
     cli.add_boolean(arguments, "--mid_activation", None, "where the source leaves it open")
     arguments.add_argument(
         "--max_depth",
-        type=float,
+        type=cli.number("published.*.max_depth"),
         metavar="METRES",
         help="farthest depth it was trained for; its output is this / depth. Without: 10; 80 for kitti.h5",
     )

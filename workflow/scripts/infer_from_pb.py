@@ -17,14 +17,18 @@ from densedepth.testset import open_test_set
 
 def build_parser():
     arguments = cli.parser(__doc__)
-    arguments.add_argument("--bs", type=cli.positive_int, default=1, help="images in a batch")
+    arguments.add_argument("--bs", type=cli.number("inference.batch_size"), default=1, help="images in a batch")
     arguments.add_argument("--model_path", default="./results/1p/export/test.pb", help="the frozen graph")
     arguments.add_argument("--image_path", default="./dataset/nyu_test.zip", help="the archive nyu_test.zip")
     arguments.add_argument("--input_tensor_name", default=inference.INPUT_TENSOR, help="tensor that takes the images")
     arguments.add_argument("--output_tensor_name", default=inference.OUTPUT_TENSOR, help="tensor of the inverse depth")
-    arguments.add_argument("--minDepth", type=float, help="nearest predicted depth, centimetres; default: 10")
     arguments.add_argument(
-        "--maxDepth", type=float, help="farthest predicted depth, centimetres; default: the archive's, 1000"
+        "--minDepth", type=cli.number("centimetres"), help="nearest predicted depth, centimetres; default: 10"
+    )
+    arguments.add_argument(
+        "--maxDepth",
+        type=cli.number("centimetres"),
+        help="farthest predicted depth, centimetres; default: the archive's, 1000",
     )
     arguments.add_argument("--json", help="file for all figures")
     return arguments

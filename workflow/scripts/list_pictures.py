@@ -21,13 +21,39 @@ def build_parser():
     add("--csv", help="the csv; or give --rgb and --depth")
     add("--rgb", help="folder of the pictures: .jpg, .png, or .npy of uint8 (height, width, 3)")
     add("--depth", help="folder of the depths: .png of 8 or 16 bit, or .npy")
-    add("--metres_per_unit", type=float, required=True, help="what a stored depth is multiplied by")
-    add("--max_depth", type=float, required=True, help="metres; this depth and greater ones count as unknown")
-    add("--hole", type=float, default=0, help="stored value of an unknown depth, besides those not above zero")
-    add("--test_share", type=float, default=0.1, help="share kept for the test where no split is given")
+    add(
+        "--metres_per_unit",
+        type=cli.number("data.pictures.metres_per_unit"),
+        required=True,
+        help="what a stored depth is multiplied by",
+    )
+    add(
+        "--max_depth",
+        type=cli.number("data.pictures.max_depth"),
+        required=True,
+        help="metres; this depth and greater ones count as unknown",
+    )
+    add(
+        "--hole",
+        type=cli.number("data.pictures.hole"),
+        default=0,
+        help="stored value of an unknown depth, besides those not above zero",
+    )
+    add(
+        "--test_share",
+        type=cli.number("data.pictures.test_share"),
+        default=0.1,
+        help="share kept for the test where no split is given",
+    )
     add("--min_test", type=cli.positive_int, default=1, help="test pictures that there must be")
-    add("--seed", type=int, default=0, help="seed of the split")
-    add("--size", type=cli.positive_int, nargs=2, default=[480, 640], help="height and width to bring pictures to")
+    add("--seed", type=cli.number("seed"), default=0, help="seed of the split")
+    add(
+        "--size",
+        type=cli.number("data.height"),
+        nargs=2,
+        default=[480, 640],
+        help="height and width to bring pictures to",
+    )
     add("--out", default="./results/data/pictures.json", help="the list")
     return arguments
 

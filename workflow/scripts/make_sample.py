@@ -14,10 +14,14 @@ from densedepth import sample
 def build_parser():
     arguments = cli.parser(__doc__)
     arguments.add_argument("--out", default="results/sample", help="folder for the archives and examples/")
-    arguments.add_argument("--train_scenes", type=cli.positive_int, default=240, help="training pictures, 4 a room")
-    arguments.add_argument("--test_scenes", type=cli.positive_int, default=48, help="held-out pictures, other rooms")
-    arguments.add_argument("--seed", type=int, default=0, help="other seeds give other rooms")
-    arguments.add_argument("--workers", type=cli.positive_int, default=1, help="processes that draw")
+    arguments.add_argument(
+        "--train_scenes", type=cli.number("sample.train_scenes"), default=240, help="training pictures, 4 a room"
+    )
+    arguments.add_argument(
+        "--test_scenes", type=cli.number("sample.test_scenes"), default=48, help="held-out pictures, other rooms"
+    )
+    arguments.add_argument("--seed", type=cli.number("sample.seed"), default=0, help="other seeds give other rooms")
+    arguments.add_argument("--workers", type=cli.number("workers"), default=1, help="processes that draw")
     return arguments
 
 

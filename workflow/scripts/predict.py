@@ -12,8 +12,6 @@ same command again goes on where it was interrupted. docs/inference.md has the d
 
 import sys
 
-import numpy as np
-
 import cli
 from densedepth import clouds, networks, photos, predictions
 from densedepth.errors import PipelineError
@@ -25,25 +23,40 @@ def build_parser():
     add("--model_path", default="./results/1p/export/model.pb", help="frozen .pb, .onnx or checkpoint folder")
     add("--input", nargs="+", required=True, metavar="WORD", help="files, folders, quoted patterns")
     add("--out", default="./results/predictions", help="folder of the results")
-    add("--bs", type=cli.positive_int, default=4, help="pictures in a batch, where the network leaves it open")
+    add(
+        "--bs",
+        type=cli.number("inference.batch_size"),
+        default=4,
+        help="pictures in a batch, where the network leaves it open",
+    )
     add("--write", nargs="+", default=list(predictions.KINDS), choices=predictions.KINDS, help="what to write")
     cli.add_boolean(arguments, "--flip_average", True, "average with the mirrored picture's depth, as evaluations do")
-    add("--size", type=cli.positive_int, nargs=2, metavar=("HEIGHT", "WIDTH"), help="where the network takes any")
+    add(
+        "--size",
+        type=cli.number("data.height"),
+        nargs=2,
+        metavar=("HEIGHT", "WIDTH"),
+        help="where the network takes any",
+    )
     add(
         "--intrinsics",
-        type=float,
+        type=cli.number("predictions.*.intrinsics"),
         nargs=4,
         metavar=("FX", "FY", "CX", "CY"),
         help="of your camera for the point cloud, in pixels of the upright picture; without: NYU Depth v2's, scaled",
     )
     add(
         "--scale",
-        type=float,
+        type=cli.number("predictions.*.scale"),
         nargs=2,
         metavar=("NEAR", "FAR"),
         help="ends of the panels' colours in metres, the same for all, as a video wants it; without: each its own",
     )
-    add("--maxdepth", type=float, help="farthest predicted depth, in centimetres; without: that of the training")
+    add(
+        "--maxdepth",
+        type=cli.number("centimetres"),
+        help="farthest predicted depth, in centimetres; without: that of the training",
+    )
     add("--points", type=cli.positive_int, default=500000, help="most points in a cloud; of more every n-th is taken")
     return arguments
 
@@ -52,14 +65,13 @@ def work(args):
     intrinsics = None
     if args.intrinsics:
         intrinsics = clouds.Intrinsics(*args.intrinsics, source="given by --intrinsics")
-        if not np.isfinite(args.intrinsics).all() or min(args.intrinsics[:2]) <= 0:
+        if min(args.intrinsics[:2]) <= 0:
             raise PipelineError(
                 "--intrinsics {:g} {:g} {:g} {:g}: must be numbers of pixels, focal lengths above 0".format(
                     *args.intrinsics
                 )
             )
-    # Written so that NaN fails too.
-    if args.scale and not 0 <= args.scale[0] < args.scale[1] < float("inf"):
+    if args.scale and not args.scale[0] < args.scale[1]:
         raise PipelineError("--scale {:g} {:g}: must be metres, 0 <= NEAR < FAR".format(*args.scale))
     paths = photos.find(args.input, broken_links=True)
     for line in photos.left_out(args.input):

@@ -18,7 +18,7 @@ def build_parser():
     arguments.add_argument("--input", required=True, help="folder of the batches, by write_batches.py")
     arguments.add_argument("--out", required=True, help="folder of the outputs, replaced when it is there")
     arguments.add_argument("--tool", default="msame", choices=offline.TOOLS, help="what runs the model")
-    arguments.add_argument("--device", type=int, default=0, help="number of the device")
+    arguments.add_argument("--device", type=cli.number("om.device"), default=0, help="number of the device")
     return arguments
 
 

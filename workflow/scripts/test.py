@@ -23,7 +23,9 @@ def build_parser():
     arguments.add_argument("--ckptdir", default="./results/1p/checkpoints", help="checkpoint folder or frozen .pb")
     arguments.add_argument("--input", nargs="+", default=["./examples/*.png"], help="pictures: files or patterns")
     arguments.add_argument(
-        "--maxdepth", type=float, help="farthest predicted depth, in centimetres; without: that of the training"
+        "--maxdepth",
+        type=cli.number("centimetres"),
+        help="farthest predicted depth, in centimetres; without: that of the training",
     )
     arguments.add_argument("--output", default="./result/test/test.png", help="the panel, a PNG file")
     return arguments

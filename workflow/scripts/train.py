@@ -47,13 +47,29 @@ def build_parser():
         help="weights to start from, without optimizer state: for the encoder a Keras notop .h5 or a folder made by "
         "import_weights.py; for the whole network a checkpoint folder, of ours or made by import_model.py",
     )
-    add("--initial_epoch", type=int, default=0, help="epochs already trained")
-    add("--epochs", type=cli.positive_int, default=20, help="last epoch, counted from the beginning of the run")
-    add("--keep_epochs", type=cli.positive_int, nargs="*", default=[], help="epochs whose checkpoints are kept")
+    add("--initial_epoch", type=cli.number("whole"), default=0, help="epochs already trained")
+    add(
+        "--epochs",
+        type=cli.number("train.epochs"),
+        default=20,
+        help="last epoch, counted from the beginning of the run",
+    )
+    add(
+        "--keep_epochs",
+        type=cli.number("train.keep_epochs"),
+        nargs="*",
+        default=[],
+        help="epochs whose checkpoints are kept",
+    )
     cli.add_boolean(arguments, "--full", False, "keep and evaluate the checkpoints that the port evaluates")
-    add("--lr", type=float, default=1e-4, help="learning rate of the first epoch")
-    add("--lr_decay", type=float, default=0.9, help="factor on the learning rate for each later epoch")
-    add("--bs", type=cli.positive_int, default=4, help="images in a batch of one device")
+    add("--lr", type=cli.number("train.learning_rate"), default=1e-4, help="learning rate of the first epoch")
+    add(
+        "--lr_decay",
+        type=cli.number("train.lr_decay"),
+        default=0.9,
+        help="factor on the learning rate for each later epoch",
+    )
+    add("--bs", type=cli.number("train.batch_size"), default=4, help="images in a batch of one device")
     add(
         "--steps",
         type=_steps,
@@ -63,20 +79,41 @@ def build_parser():
     cli.add_boolean(
         arguments, "--steps_per_device", False, "--steps on every device: an epoch sees more, as the port's"
     )
-    add("--mindepth", type=float, default=10, help="nearest depth of the targets, centimetres")
-    add("--maxdepth", type=float, default=1000, help="farthest depth of the targets, centimetres")
-    add("--size", type=cli.positive_int, nargs=2, default=[480, 640], help="height and width of the network's input")
+    add("--mindepth", type=cli.number("centimetres"), default=10, help="nearest depth of the targets, centimetres")
+    add("--maxdepth", type=cli.number("centimetres"), default=1000, help="farthest depth of the targets, centimetres")
+    add(
+        "--size",
+        type=cli.number("data.height"),
+        nargs=2,
+        default=[480, 640],
+        help="height and width of the network's input",
+    )
     add("--halving", choices=dataset.HALVINGS, default="pick", help="how the target comes to half size")
-    add("--mirror_probability", type=float, default=0.5, help="share of samples mirrored left to right")
-    add("--swap_probability", type=float, default=0.5, help="share of samples with a drawn order of colour channels")
+    add(
+        "--mirror_probability",
+        type=cli.number("train.mirror_probability"),
+        default=0.5,
+        help="share of samples mirrored left to right",
+    )
+    add(
+        "--swap_probability",
+        type=cli.number("train.swap_probability"),
+        default=0.5,
+        help="share of samples with a drawn order of colour channels",
+    )
     add("--encoder", default="densenet169", help="densenet121, densenet169 or densenet201")
     add("--decoder", default="half", help="width of the decoder: half or full")
     add("--upsampling", default="half_pixel", help="half_pixel, align_corners or asymmetric")
     cli.add_boolean(arguments, "--mid_activation", True, "leaky ReLU between the convolutions of an up block")
-    add("--batch_norm_momentum", type=float, default=0.99, help="weight of the old moving average")
-    add("--seed", type=int, default=0, help="seed of order, augmentation and random weights")
-    add("--log_every", type=cli.positive_int, default=10, help="steps between log lines")
-    add("--state_minutes", type=float, default=5, help="minutes between snapshots to resume from")
+    add(
+        "--batch_norm_momentum",
+        type=cli.number("train.batch_norm_momentum"),
+        default=0.99,
+        help="weight of the old moving average",
+    )
+    add("--seed", type=cli.number("seed"), default=0, help="seed of order, augmentation and random weights")
+    add("--log_every", type=cli.number("train.log_every"), default=10, help="steps between log lines")
+    add("--state_minutes", type=cli.number("state_minutes"), default=5, help="minutes between snapshots to resume from")
     add("--platform", default="cpu_gpu", help="cpu_gpu or ascend")
     add(
         "--npu_option",
@@ -90,8 +127,13 @@ def build_parser():
     add("--precision_mode", default="must_keep_origin_dtype", help="as on Ascend")
     add("--op_select_implmode", default="high_precision", help="as on Ascend")
     cli.add_boolean(arguments, "--is_loss_scale", False, "dynamic loss scale, with mixed precision")
-    add("--devices", type=cli.positive_int, default=1, help="devices of this machine, a process for each")
-    add("--rank_timeout", type=float, default=60, help="seconds without a sign of life after which a rank is lost")
+    add("--devices", type=cli.number("runs.*.devices"), default=1, help="devices of this machine, a process for each")
+    add(
+        "--rank_timeout",
+        type=cli.number("train.rank_timeout"),
+        default=60,
+        help="seconds without a sign of life after which a rank is lost",
+    )
     cli.add_boolean(arguments, "--gpus", False, "refuse to train where TensorFlow finds no GPU")
     cli.add_boolean(arguments, "--is_distributed", False, "be one of several ranks, as the environment says")
     cli.add_boolean(arguments, "--hcom_parallel", False, "exchange gradients during the backward pass, on Ascend")
@@ -100,8 +142,7 @@ def build_parser():
 
 def work(args):
     launch.end_with_launcher()
-    if args.rank_timeout <= 0:
-        raise PipelineError("--rank_timeout {:g}: must be more than 0".format(args.rank_timeout))
+    _check(args)
     group = _ranks(args)
     if group is None and args.devices > 1:
         # What is wrong with the options is told once, before anything starts.
@@ -116,7 +157,24 @@ def work(args):
 
 
 def _steps(word):
-    return word if word == _AUTO else cli.positive_int(word)
+    return word if word == _AUTO else cli.number("train.steps")(word)
+
+
+def _check(args):
+    """Raises PipelineError for flags that are right each and wrong together."""
+    if not args.mindepth < args.maxdepth:
+        raise PipelineError(
+            "--mindepth {:g} --maxdepth {:g}: centimetres, the nearest must be below the farthest".format(
+                args.mindepth, args.maxdepth
+            )
+        )
+    if not args.initial_epoch < args.epochs:
+        raise PipelineError(
+            "--initial_epoch {} --epochs {}: nothing to train between them".format(args.initial_epoch, args.epochs)
+        )
+    late = [epoch for epoch in args.keep_epochs if epoch > args.epochs]
+    if late:
+        raise PipelineError("--keep_epochs {}: must be at most --epochs {}".format(late[0], args.epochs))
 
 
 def _ranks(args):

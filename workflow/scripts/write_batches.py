@@ -20,10 +20,15 @@ def build_parser():
     arguments.add_argument("--out", required=True, help="folder of the batches, replaced when it is there")
     size = arguments.add_mutually_exclusive_group()
     size.add_argument(
-        "--size", type=cli.positive_int, nargs=2, default=(480, 640), metavar=("HEIGHT", "WIDTH"), help="of the input"
+        "--size",
+        type=cli.number("data.height"),
+        nargs=2,
+        default=(480, 640),
+        metavar=("HEIGHT", "WIDTH"),
+        help="of the input",
     )
     size.add_argument("--size_of", metavar="FILE", help="side file of a frozen graph or OM file with that size")
-    arguments.add_argument("--bs", type=cli.positive_int, default=1, help="images in a batch")
+    arguments.add_argument("--bs", type=cli.number("om.batch_size"), default=1, help="images in a batch")
     return arguments
 
 

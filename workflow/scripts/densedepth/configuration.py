@@ -10,6 +10,7 @@ import re
 import jsonschema
 import yaml
 
+from . import ranges
 from .errors import PipelineError
 
 # Mappings whose keys are the user's own names: an overlay takes an entry away with null.
@@ -167,11 +168,6 @@ def _legal(error, keyword, limit):
     """What the value must be, in words."""
     phrases = {
         "enum": lambda: "must be one of {}".format(", ".join(str(value) for value in limit)),
-        "minimum": lambda: "must be at least {}".format(limit),
-        "maximum": lambda: "must be at most {}".format(limit),
-        "exclusiveMinimum": lambda: "must be more than {}".format(limit),
-        "exclusiveMaximum": lambda: "must be less than {}".format(limit),
-        "multipleOf": lambda: "must be a multiple of {}".format(limit),
         "uniqueItems": lambda: "must hold each value once",
         "minItems": lambda: "must have at least {} item{}".format(limit, "s" if limit > 1 else ""),
         "maxItems": lambda: "must have at most {} items".format(limit),
@@ -180,6 +176,8 @@ def _legal(error, keyword, limit):
         "pattern": lambda: "must be {}".format(error.schema.get("legal", "of the form {}".format(limit))),
         "type": lambda: "must be {}{}".format(_types(limit), _hint(error.instance, limit)),
     }
+    if keyword in ranges.PHRASES:
+        return ranges.PHRASES[keyword].format(limit)
     return phrases[keyword]() if keyword in phrases else error.message
 
 

@@ -11,15 +11,14 @@ _SHARE = {"type": "number", "minimum": 0, "maximum": 1}
 _BATCH = {"type": "integer", "minimum": 1, "maximum": 1024}
 _SIDE = {"type": "integer", "minimum": 32, "maximum": 4096, "multipleOf": 32}
 _SEED = {"type": "integer", "minimum": 0, "maximum": 2147483647}
-_SCENES = {"type": "integer", "minimum": 1, "maximum": 100000}
 _RATE = {"type": "number", "exclusiveMinimum": 0, "maximum": 1}
 _METRES = {"type": "number", "exclusiveMinimum": 0.1, "maximum": 1000}
 
 SETTINGS = {
     "seed": _SEED,
     "sample.seed": _SEED,
-    "sample.train_scenes": _SCENES,
-    "sample.test_scenes": _SCENES,
+    "sample.train_scenes": {"type": "integer", "minimum": 1, "maximum": 100000},
+    "sample.test_scenes": {"type": "integer", "minimum": 1, "maximum": 10000},
     "data.pictures.metres_per_unit": {"type": "number", "exclusiveMinimum": 0, "maximum": 1000},
     "data.pictures.max_depth": _METRES,
     "data.pictures.hole": {"type": "number"},
