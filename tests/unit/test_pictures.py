@@ -790,3 +790,9 @@ def test_hidden_folders_near_misses_and_other_formats(tmp_path, capsys):
     (tmp_path / "p.csv").write_text("/rgb/1.png,depth/1.png\n")
     message = refusal(pictures.listed, SIZE, 0.001, 10, table=str(tmp_path / "p.csv"))
     assert "did you mean {}".format(tmp_path / "rgb" / "1.png") in message
+
+
+def test_a_near_miss_of_a_picture_that_is_not_there(tmp_path):
+    source, row = one(tmp_path, rgb(), np.full(SIZE, 2000, np.uint16))
+    os.rename(row.rgb, row.rgb.replace("a.png", "A.PNG"))
+    assert refusal(source.pair, row).endswith("; did you mean {}?".format(tmp_path / "A.PNG"))

@@ -26,8 +26,9 @@ def work(args):
     config = {}
     for path in args.files:
         config = configuration.merge(config, configuration.read(path))
-    config = configuration.without_nulls(config)
-    found = configuration.problems(config, configuration.read(args.schema)) or provenance.missing(config)
+    schema = configuration.read(args.schema)
+    config = configuration.with_home(configuration.without_nulls(config), schema)
+    found = configuration.problems(config, schema) or provenance.missing(config)
     for line in found:
         print(line, file=sys.stderr)
     if found:

@@ -29,10 +29,10 @@ Frame = collections.namedtuple("Frame", "number rgb read_as")
 def find(words, broken_links=False):
     """The files that `words` (files, folders, glob patterns; `**` reaches subfolders) stand for, each once.
 
-    Of a folder, those right in it that have one of `SUFFIXES`; nothing hidden (see `names`) that is not named.
-    Within a word the order is that of the numbers in the names: frame2 before frame10. A file that several words spell differently is spelled as by the first. Links to
-    nothing are among them with `broken_links`, for who tells that they cannot be read. Raises PipelineError for a word
-    that stands for no file.
+    Of a folder, those right in it that have one of `SUFFIXES`; nothing hidden (see `names`) that is not named. Within a
+    word the order is that of the numbers in the names: frame2 before frame10. A file that several words spell
+    differently is spelled as by the first. Links to nothing are among them with `broken_links`, for who tells that they
+    cannot be read. Raises PipelineError for a word that stands for no file.
     """
 
     def taken(path):

@@ -441,7 +441,9 @@ class Pictures:
 
     def _error(self, row, path, text, *values):
         where = "{}: row {}, {}: ".format(self._content["source"][0], row.number, path)
-        return PipelineError(where + text.format(*values))
+        return PipelineError(
+            where + text.format(*values) + names.hint(path, os.path.dirname(self._content["source"][0]))
+        )
 
 
 def fit_image(rgb, size):

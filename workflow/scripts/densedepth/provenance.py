@@ -7,7 +7,7 @@ mistyped path would bring the results of before as those of the settings of now.
 import os
 import re
 
-from . import files
+from . import files, names
 from .configuration import picture_inputs
 from .errors import PipelineError
 
@@ -129,4 +129,5 @@ def _holds(found, wanted):
 
 
 def _line(key, path, advice):
-    return "config: {} = {}: no such file or folder; {}".format(key, path, advice)
+    hint = names.hint(path)
+    return "config: {} = {}: no such file or folder{}; {}".format(key, path, hint, advice)
