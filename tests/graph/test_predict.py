@@ -503,3 +503,12 @@ def test_a_network_of_any_size_wants_one(tmp_path):
     options = predictions.Options(1, ["npy"], False, None, None, 100, depth.LIMITS_M, None)
     with pytest.raises(PipelineError, match="none: takes any size; choose one by --size"):
         predictions.predict(network, ["a.png"], str(tmp_path), options)
+
+
+@pytest.mark.parametrize("name, made", [("nosuch.pb", "ckpt2pb.py"), ("nosuch", "train.py")])
+def test_a_network_that_is_not_there_is_told_with_how_it_is_made(tmp_path, capsys, name, made):
+    Image.new("RGB", (64, 32)).save(str(tmp_path / "a.png"))
+    words = ["--input", str(tmp_path / "a.png"), "--model_path", str(tmp_path / name), "--out", str(tmp_path / "out")]
+    assert predict.main(words) == 1
+    said = capsys.readouterr().err
+    assert name + ": no such file or folder" in said and made in said and len(said.splitlines()) == 1

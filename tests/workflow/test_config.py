@@ -244,6 +244,26 @@ def test_the_program_checks_files_laid_over_each_other(tmp_path):
     assert gone.returncode == 1 and "gone.yaml: No such file" in gone.stderr
 
 
+ODD_FILES = {
+    "self.yaml": ("data: &a\n  x: *a\n", "holds itself by an alias"),
+    "list.yaml": ("runs: &a [*a]\n", "holds itself by an alias"),
+    "tag.yaml": ('runs: !!python/object/apply:os.system ["echo"]\n', "not YAML or JSON (could not determine"),
+    "deep.yaml": ("seed: " + "[" * 3000 + "]" * 3000, "nested too deeply"),
+    "deep.json": ('{"seed": ' + "[" * 3000 + "]" * 3000 + "}", "nested too deeply"),
+    "twice.json": ('{"seed": 1, "seed": 2}', "seed stands twice"),
+}
+
+
+@pytest.mark.parametrize("name", sorted(ODD_FILES))
+def test_a_file_that_is_no_plain_settings_is_one_line(tmp_path, name):
+    content, expected = ODD_FILES[name]
+    (tmp_path / name).write_text(content)
+    program = [sys.executable, str(REPOSITORY / "workflow/scripts/check_config.py")]
+    done = subprocess.run([*program, str(tmp_path / name)], capture_output=True, text=True)
+    assert done.returncode == 1 and len(done.stderr.splitlines()) == 1
+    assert name in done.stderr and expected in done.stderr
+
+
 def test_snakemake_refuses_bad_settings_before_any_job(project):
     settings = project.configure({"train": {"steps": 0, "keep_epoch": [1]}})
     output = project.snakemake(*settings, fails=True)

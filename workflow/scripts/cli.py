@@ -5,8 +5,11 @@ import errno
 import os
 import sys
 
-from densedepth import orphans, ranges, runtime
+from densedepth import interpreter, orphans, ranges, runtime
 from densedepth.errors import PipelineError
+
+# Before any import of a program that may fail: `import cli` comes first in each.
+interpreter.watch()
 
 
 def parser(doc):

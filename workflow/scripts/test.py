@@ -8,9 +8,11 @@ as predict.py does, which also writes the depth itself.
 
 import sys
 
+import cli
+
+# isort: split
 import numpy as np
 
-import cli
 from densedepth import depth, forward, inference, photos, predictions, visualize
 from densedepth.errors import PipelineError
 

@@ -27,14 +27,42 @@ def read(path):
     """
     try:
         with open(path, encoding="utf-8") as stream:
-            content = json.load(stream) if str(path).endswith(".json") else yaml.load(stream, _Loader)
+            content = (
+                json.load(stream, object_pairs_hook=_once)
+                if str(path).endswith(".json")
+                else yaml.load(stream, _Loader)
+            )
+            _bounded(content)
     except OSError as error:
         raise PipelineError("{}: {}".format(path, error.strerror)) from None
+    except RecursionError:
+        raise PipelineError("{}: nested too deeply for settings".format(path)) from None
     except (yaml.YAMLError, ValueError) as error:
         raise PipelineError("{}: not YAML or JSON ({})".format(path, " ".join(str(error).split()))) from None
     if not isinstance(content, dict):
         raise PipelineError("{}: not a mapping of keys to values".format(path))
     return content
+
+
+def _once(pairs):
+    """The mapping of these keys and values of a JSON file."""
+    keys = [key for key, _ in pairs]
+    twice = [key for key in keys if keys.count(key) > 1]
+    if twice:
+        raise ValueError("{} stands twice; bring what is below it together".format(twice[0]))
+    return dict(pairs)
+
+
+def _bounded(content):
+    """Raises ValueError for a mapping that holds itself, or is multiplied by YAML's aliases beyond all settings."""
+    waiting, seen = [(content, 0)], 0
+    while waiting:
+        value, depth = waiting.pop()
+        seen += 1
+        if depth > 50 or seen > 1000000:
+            raise ValueError("holds itself by an alias, or is far larger or more deeply nested than settings are")
+        below = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+        waiting.extend((item, depth + 1) for item in below)
 
 
 class _Loader(yaml.SafeLoader):

@@ -13,6 +13,11 @@ from .tf import tf
 INPUT_TENSOR = network.INPUT + ":0"
 OUTPUT_TENSOR = network.OUTPUT + ":0"
 
+_MADE = (
+    "a checkpoint is made by train.py, a frozen graph (.pb) of it by ckpt2pb.py or "
+    "`snakemake results/<run>/export/model.pb`"
+)
+
 
 class Predictor:
     """A network in a session of its own; a context manager that closes the session.
@@ -70,6 +75,8 @@ class Predictor:
 
 def load(path):
     """The `Predictor` for `path`: a frozen graph (a file) or a checkpoint (see `checkpoints.find`)."""
+    if not os.path.exists(path) and not checkpoints.is_part(path):
+        raise PipelineError("{}: no such file or folder; {}".format(path, _MADE))
     frozen = os.path.isfile(path) and not checkpoints.is_part(path)
     return load_frozen(path) if frozen else load_checkpoint(path)
 

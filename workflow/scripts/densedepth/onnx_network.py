@@ -23,7 +23,7 @@ def load(path):
     """The `OnnxPredictor` of the file. Raises PipelineError when it is none, or no network from picture to depth."""
     onnxruntime = runtime_module()
     if not os.path.isfile(path):
-        raise PipelineError("{}: no such file".format(path))
+        raise PipelineError("{}: no such file; export_onnx.py makes one of a frozen graph".format(path))
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     try:
