@@ -123,18 +123,13 @@ def test_flags(frozen, predicted, tmp_path, capsys):
     both = np.load(str(folder / "out" / "a_depth.npy"))
     assert np.abs(np.load(str(out / "a_depth.npy")) - both).max() > 1e-3
     capsys.readouterr()
-    for pixels in (
-        ("0", "60", "32", "16"),
-        ("60", "nan", "32", "16"),
-        ("inf", "60", "32", "16"),
-        ("60", "60", "1", "nan"),
-    ):
-        assert predict.main(words + ["--intrinsics", *pixels]) == 1
-        told = "--intrinsics {} {} {} {}: must be numbers of pixels, focal lengths above 0".format(*pixels)
-        assert told in capsys.readouterr().err
-    for ends in (("3", "2"), ("0", "inf"), ("nan", "2"), ("0", "nan")):
-        assert predict.main(words + ["--scale", *ends]) == 1
-        assert "--scale {} {}: must be metres, 0 <= NEAR < FAR".format(*ends) in capsys.readouterr().err
+    # What is no number is refused in tests/unit/test_ranges.py.
+    pixels = ("0", "60", "32", "16")
+    assert predict.main(words + ["--intrinsics", *pixels]) == 1
+    told = "--intrinsics {} {} {} {}: must be numbers of pixels, focal lengths above 0".format(*pixels)
+    assert told in capsys.readouterr().err
+    assert predict.main(words + ["--scale", "3", "2"]) == 1
+    assert "--scale 3 2: must be metres, 0 <= NEAR < FAR" in capsys.readouterr().err
     assert predict.main(words + ["--size", "64", "64"]) == 1
     assert "--size 64x64: the network takes 32x64 only" in capsys.readouterr().err
     assert predict.main(words + ["--maxdepth", "10"]) == 1
@@ -512,3 +507,12 @@ def test_a_network_that_is_not_there_is_told_with_how_it_is_made(tmp_path, capsy
     assert predict.main(words) == 1
     said = capsys.readouterr().err
     assert name + ": no such file or folder" in said and made in said and len(said.splitlines()) == 1
+
+
+@pytest.mark.parametrize("centre, warned", [(["32", "16"], 0), (["320", "16"], 1), (["32", "-1"], 1)])
+def test_a_principal_point_outside_the_picture_is_warned_of_once(frozen, tmp_path, capsys, centre, warned):
+    for name in ("a.png", "b.png"):
+        Image.new("RGB", (64, 32)).save(str(tmp_path / name))
+    words = ["--input", str(tmp_path), "--model_path", frozen, "--out", str(tmp_path / "out"), "--write", "ply"]
+    assert predict.main(words + ["--intrinsics", "60", "60"] + centre) == 0
+    assert capsys.readouterr().out.count("lies outside the picture of 64x32 pixels") == warned

@@ -25,6 +25,19 @@ def nyu_intrinsics(size):
     return Intrinsics(fx * scale, fy * scale, *centre, source="NYU Depth v2's colour camera, scaled: an assumption")
 
 
+def doubt(intrinsics, size):
+    """What is unlikely of a camera for a picture of `size` (height, width), in words; None when nothing is.
+
+    The camera's figures then are those of another size or unit of pictures, and the cloud is skewed.
+    """
+    height, width = size
+    if not (0 <= intrinsics.cx <= width - 1 and 0 <= intrinsics.cy <= height - 1):
+        return "principal point ({:g}, {:g}) lies outside the picture of {}x{} pixels (width x height)".format(
+            intrinsics.cx, intrinsics.cy, width, height
+        )
+    return None
+
+
 def points(rgb, metres, intrinsics, most):
     """The pixels of a picture (H, W) in space: x to the right, y down, z away from the camera, metres, and colours.
 

@@ -169,6 +169,7 @@ class _Run:
         # (path, entry of the summary), and (path, reason), each once; threads that read and write add to both.
         self.made = []
         self._failed = {}
+        self._warned = set()
 
     def jobs(self, paths, named, ticks):
         """The pictures that can be read and were not made before, placed in the network's input."""
@@ -277,9 +278,20 @@ class _Run:
             tile = visualize.tile(job.name, job.frame.rgb, metres)
             visualize.draw_panel(paths["panel"], [tile], self._options.scale)
         if "ply" in paths:
+            self._warn_of(intrinsics, metres.shape)
             cloud = clouds.points(job.frame.rgb, metres, intrinsics, self._options.points)
             clouds.write_ply(paths["ply"], cloud, _ply_comments(intrinsics))
         files.write_json(stem + ".json", self._side(job, metres, paths, intrinsics))
+
+    def _warn_of(self, intrinsics, size):
+        """Once for all pictures of this size; they are written by one thread."""
+        doubt = clouds.doubt(intrinsics, size)
+        if doubt and size not in self._warned:
+            self._warned.add(size)
+            progress.line(
+                "warning: --intrinsics: the {}; are they those of pictures of another size, or in another order than "
+                "fx fy cx cy?".format(doubt)
+            )
 
     def _side(self, job, metres, paths, intrinsics):
         height, width = metres.shape
