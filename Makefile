@@ -21,7 +21,13 @@ SETUP := for python in python3 python3.13 python3.12 python3.11 python; do \
 PARALLEL := --numprocesses auto --maxprocesses 4 --dist worksteal
 
 .DEFAULT_GOAL := all
-.PHONY: all setup onnx test lint unit workflow-tests slurm browser bench docs clean help
+# A name that is no target is an error, also where it is that of a folder, which make would call up to date.
+%: FORCE
+	@echo "make: no target $@; \`make help\` lists them" >&2; exit 2
+FORCE:
+$(MAKEFILE_LIST): ;
+
+.PHONY: FORCE all setup onnx test lint unit workflow-tests slurm browser bench docs clean help
 
 all:
 	@$(SETUP) --runtime $(RUNTIME) workflow runtime

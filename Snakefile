@@ -20,7 +20,7 @@ report: "workflow/report/workflow.rst"
 
 wildcard_constraints:
     run=one_of([*config["runs"], *published()]),
-    epoch=r"0|[1-9][0-9]*",
+    epoch=one_of(map(str, [0, *kept_epochs()])),
 
 
 include: "workflow/rules/data.smk"
@@ -37,3 +37,19 @@ rule all:
     input:
         report="results/report.md",
         panels=example_panels(),
+
+
+rule epoch_that_is_not_kept:
+    """Say which epochs there are, where a file of another one is asked for that is not there."""
+    input:
+        refuse_epoch,
+    output:
+        "results/{run}/{kind}/epoch{epoch}{rest}",
+    wildcard_constraints:
+        kind="checkpoints|evaluation",
+        epoch=other_epochs(),
+        rest=r"[./].+",
+
+
+onstart:
+    check_replaced()

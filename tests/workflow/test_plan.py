@@ -55,7 +55,7 @@ def test_one_target_needs_no_cores_and_no_more_than_its_stages(project):
 
 
 def test_a_checkpoint_can_be_asked_for_by_its_name(project):
-    assert project.planned("results/1p/checkpoints/epoch3/model.json")["train_model"] == 2
+    assert project.planned("results/1p/checkpoints/epoch4/model.json")["train_model"] == 2
 
 
 def test_files_put_there_by_hand_are_not_fetched(project):
@@ -107,7 +107,7 @@ def test_a_network_trained_elsewhere_is_imported_and_evaluated_without_training(
     # What is trained stays as it is, and no run has an epoch 0.
     assert project.planned(*arguments)["train_model"] == 3
     assert "import_published" not in project.planned(*arguments)
-    assert "MissingInput" in project.snakemake("-n", "results/1p/evaluation/epoch0.json", *arguments, fails=True)
+    assert "1p has no epoch 0" in project.snakemake("-n", "results/1p/evaluation/epoch0.json", *arguments, fails=True)
 
 
 def test_a_network_trained_elsewhere_has_a_report_of_its_own(project):
@@ -233,3 +233,18 @@ def test_ascend_is_a_matter_of_settings(project):
     assert "--npu_option" not in project.snakemake("--dry-run")
     profile = project.snakemake("--dry-run", "--workflow-profile", "profiles/ascend")
     assert "python3.7 workflow/scripts/train.py" in profile and "--platform ascend" in profile
+
+
+def test_an_epoch_that_is_not_kept_is_refused_with_those_that_are(project):
+    for epoch in (5, 99):
+        for name in ("evaluation/epoch{}.json", "checkpoints/epoch{}/model.json"):
+            output = project.snakemake("-n", "results/1p/" + name.format(epoch), fails=True)
+            assert "1p has no epoch {}, only 2, 4, 6; train.keep_epochs adds one".format(epoch) in output
+
+
+def test_a_folder_is_no_target(project):
+    for name in ("workflow", "nosuch"):
+        project.snakemake("-n", name, fails=True)
+        command = ["make", "-f", str(REPOSITORY / "Makefile"), name]
+        run = subprocess.run(command, cwd=project.folder, stderr=subprocess.PIPE, text=True)
+        assert run.returncode and "no target {}; `make help`".format(name) in run.stderr

@@ -140,3 +140,29 @@ def test_a_key_that_stands_twice_is_refused(project):
     project.path("twice.yaml").write_text("data:\n  height: 64\ntrain:\n  steps: 1\ndata:\n  skip_bad: 3\n")
     output = project.snakemake("-n", "--configfile", "twice.yaml", fails=True)
     assert "twice.yaml: data stands in line 1 and again in line 5; bring what is below it together" in output
+
+
+def test_results_of_another_source_are_not_replaced_without_a_word(settings):
+    jobs = {("convert_records", None), ("train_model", "1p")}
+    assert provenance.replaced(settings, jobs) == []
+    write("results/data/nyu_train.json", {"archive": {"path": "dataset/mine.zip"}})
+    write("results/1p/checkpoints/epoch2/model.json", {"start": None, "weights": None})
+    write("results/sources.json", {"configfiles": ["mine.yaml"]})
+    (line,) = provenance.replaced(settings, jobs)
+    assert "made from dataset/mine.zip, but the settings name results/sample/nyu_data.zip" in line
+    assert "--configfile mine.yaml" in line and "--directory" in line and "replace_results=true" in line
+    # Targets that replace nothing, and the source itself, are not asked about.
+    assert provenance.replaced(settings, {("evaluate_checkpoint", "1p")}) == []
+    settings["data"]["train_archive"] = "dataset/mine.zip"
+    assert provenance.replaced(settings, jobs) == []
+    settings["train"]["weights"] = "dataset/x_notop.h5"
+    assert "made from random weights" in provenance.replaced(settings, jobs)[0]
+
+
+def test_a_call_without_the_settings_stops_before_its_first_job(project):
+    side = project.path("results/data/nyu_train.json")
+    side.parent.mkdir(parents=True)
+    side.write_text('{"archive": {"path": "dataset/mine.zip"}}')
+    output = project.snakemake("--cores", "1", "results/1p/checkpoints/epoch2/model.json", fails=True)
+    assert "made from dataset/mine.zip" in output
+    assert not project.path("results/sample").exists() and side.exists()

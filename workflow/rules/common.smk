@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import glob
 import json
 import os
 import re
@@ -80,6 +81,35 @@ def check_config():
         problems = provenance.missing(config)
     if problems:
         raise WorkflowError("\n".join(["the settings cannot be used:", *problems]))
+
+
+def other_epochs():
+    """A pattern for the epochs that are not kept, but for those of which there is a file: another run may start there."""
+    found = {re.search("epoch([0-9]+)", path).group(1) for path in glob.glob("results/**/epoch[0-9]*", recursive=True)}
+    legal = {str(epoch) for epoch in kept_epochs()}
+    return r"(?!(?:{})(?![0-9]))[0-9]+".format(one_of(sorted(legal | found)))
+
+
+def refuse_epoch(wildcards):
+    """Input function: one line for an epoch that its run does not keep."""
+    words = "results/{}/{}/epoch{}: {} has no epoch {}, only {}; train.keep_epochs adds one, up to train.epochs = {}"
+    legal = [0] if wildcards.run in published() else kept_epochs()
+    epoch, last = wildcards.epoch, config["train"]["epochs"]
+    raise WorkflowError(
+        words.format(wildcards.run, wildcards.kind, epoch, wildcards.run, epoch, ", ".join(map(str, legal)), last)
+    )
+
+
+def check_replaced():
+    """Stop before the first job where one would replace what was made from other sources than the settings name."""
+    if not workflow.is_main_process:
+        return
+    jobs = {(job.rule.name, job.wildcards_dict.get("run")) for job in workflow.dag.needrun_jobs()}
+    found = [] if config["replace_results"] else provenance.replaced(config, jobs)
+    if found:
+        raise WorkflowError("\n".join(found))
+    if any(name in provenance.MAKERS for name, _ in jobs):
+        provenance.record(config, workflow.configfiles)
 
 
 def one_of(names):
@@ -454,7 +484,7 @@ def reported_settings():
     """The settings that decide the results, as JSON text: not those of the machine and addresses."""
     machine = ("runtime", "python", "platform", "gpus", "devices_per_node", "npu_options", "npu_addresses")
     addresses = ("downloads", "download_cache", "published")
-    other_targets = ("predictions", "onnx", "om")
+    other_targets = ("predictions", "onnx", "om", "replace_results")
     settings = {key: value for key, value in config.items() if key not in machine + addresses + other_targets}
     apart = ("state_minutes", "rank_timeout", "performance_steps", "hcom_parallel")
     settings["train"] = {key: value for key, value in config["train"].items() if key not in apart}

@@ -24,7 +24,7 @@ rule train_model:
         "results/benchmarks/{run}/train_epoch{epoch}.tsv"
     wildcard_constraints:
         run=one_of(config["runs"]),
-        epoch=r"[1-9][0-9]*",
+        epoch=one_of(map(str, kept_epochs())),
     conda:
         environment()
     threads: 8
