@@ -4,6 +4,7 @@
 
 RUNTIME ?= auto
 CORES ?= all
+PORT ?= 6006
 CONFIG ?=
 BENCH ?=
 FULL ?=
@@ -27,7 +28,7 @@ PARALLEL := --numprocesses auto --maxprocesses 4 --dist worksteal
 FORCE:
 $(MAKEFILE_LIST): ;
 
-.PHONY: FORCE all setup onnx test lint unit workflow-tests slurm browser bench docs clean help
+.PHONY: FORCE all setup onnx tensorboard test lint unit workflow-tests slurm browser bench docs clean help
 
 all:
 	@$(SETUP) --runtime $(RUNTIME) workflow runtime
@@ -38,6 +39,14 @@ setup:
 
 onnx:
 	@$(SETUP) onnx
+
+# Of the runtime that the workflow takes, until Ctrl-C. PORT=0 takes a free port.
+tensorboard:
+	@$(SETUP) --runtime $(RUNTIME) runtime
+	@for name in $(if $(filter tf1 tf2,$(RUNTIME)),$(RUNTIME),tf1 tf2); do \
+	  test -x .venv/$$name/bin/python || continue; \
+	  exec .venv/$$name/bin/python -m tensorboard.main --logdir results --host 127.0.0.1 --port $(PORT); \
+	done
 
 test: lint unit workflow-tests
 
@@ -93,6 +102,7 @@ help:
 	@echo "make all             set up what is missing, run the pipeline to results/report.md"
 	@echo "make setup           only set up"
 	@echo "make onnx            add to tf2 what the ONNX stages need"
+	@echo "make tensorboard     show the training curves and evaluations of results/ at http://127.0.0.1:6006 (PORT=N)"
 	@echo "make test            all checks and tests: lint, unit and graph tests on each runtime, workflow tests"
 	@echo "make lint            ruff, snakefmt, snakemake --lint"
 	@echo "make unit            unit and graph tests on each runtime; Ascend tests on tf1"

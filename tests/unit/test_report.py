@@ -215,7 +215,8 @@ class Results:
 
     def command(self):
         words = ["--out", self.out, "--figures", self.figures, "--baseline", self.baseline, "--data", self.data]
-        words += ["--settings", json.dumps({"train": {"size": [96, 128], "seed": 0}, "runs": {"1p": {"devices": 1}}})]
+        settings = {"train": {"size": [96, 128], "seed": 0}, "runs": {"1p": {"devices": 1}}}
+        words += ["--settings", self.write("settings.json", settings)]
         for flag, paths in sorted(self.flags.items()):
             if paths:
                 words += ["--" + flag] + paths
@@ -225,7 +226,7 @@ class Results:
         args = program.build_parser().parse_args(self.command())
         return report_inputs.gather(
             *(args.baseline, args.evaluation, args.checkpoint, args.history, args.frozen, args.gallery, args.data),
-            **{"weights": args.weights, "settings": args.settings, "speeds": args.performance},
+            **{"weights": args.weights, "settings": program._text(args.settings), "speeds": args.performance},
         )
 
     def make(self):
@@ -285,12 +286,25 @@ def test_precision_table_has_every_row_under_its_convention(nyu):
     assert row_of(text, "Precision", "1p, frozen graph of epoch 3")[1] == "0.7980"
 
 
-def test_best_checkpoint_is_the_highest_delta1_and_alone_marked(sample):
+def test_everything_shows_the_last_checkpoint_and_the_best_is_said_to_be_chosen_on_the_test_images(sample):
     text = sample.make()
-    marked = [row for row in rows_of(text, "Precision") if "(best)" in row[0]]
-    assert [row[0] for row in marked] == ["**1p, epoch 2 (best)**"]
+    marked = [row for row in rows_of(text, "Precision") if row[0].startswith("**")]
+    assert [row[0] for row in marked] == ["**1p, epoch 3 (last)**"]
     assert all(cell.startswith("**") for cell in marked[0])
-    assert "**Best checkpoint: run 1p, epoch 2, with delta1 0.8480 against 0.3100 of one constant depth**" in text
+    words = "**Run 1p, last checkpoint (epoch 3): delta1 0.7980 against 0.3100 of one constant depth**"
+    assert words in text.split("## Precision")[0] and "est checkpoint" not in text.replace(words, "")
+    assert "The highest delta1 is that of 1p, epoch 2. It was chosen on the test images" in text
+    assert "### Run 1p, the frozen graph of epoch 3" in text and "after each kept epoch; the last is epoch 3." in text
+
+
+def test_the_last_lines_are_the_figures_and_the_page(sample, capsys):
+    sample.make()
+    lines = capsys.readouterr().out.split("\n\n")[-1].splitlines()
+    assert lines == [
+        "run 1p epoch 3 (last): delta1 0.798, AbsRel 0.173, RMSE 0.59 m",
+        "run 1p epoch 2 (best, chosen on the test images): delta1 0.848, AbsRel 0.123, RMSE 0.54 m",
+        "report: " + sample.out,
+    ]
 
 
 def test_all_links_are_relative_and_lead_to_pictures(sample):
@@ -301,7 +315,7 @@ def test_all_links_are_relative_and_lead_to_pictures(sample):
     for link in links:
         with open(os.path.join(os.path.dirname(sample.out), link), "rb") as stream:
             assert stream.read(8) == PNG[:8]
-    assert "Test image 7: rms 0.412 m, delta1 0.700" in text
+    assert "Test image 7: RMSE 0.412 m, delta1 0.700" in text
 
 
 def test_equal_inputs_in_any_order_give_equal_bytes(tmp_path):
@@ -371,12 +385,15 @@ def test_other_images_stand_in_no_table_with_published_figures(sample):
         sample.edit(path, lambda e: e.update(protocols={"bts": {"metrics": dict(PORT, delta1=0.8777)}}))
     text = sample.make()
     names = [row[0].strip("*") for row in rows_of(text, "Precision")]
-    assert "constant median depth" in names and "1p, epoch 3" in names
+    assert "constant median depth" in names and "1p, epoch 3 (last)" in names
     assert not [name for name in names if name.startswith(("paper", "nyu.h5", "reference port"))]
     assert ["1p, epoch 3", "`bts`", "0.8777"] in [row[:3] for row in rows_of(text, "Precision")]
     places = [row[0] for row in rows_of(text, "Published results")]
+    # Behind a title to click on: these figures are of other images.
+    assert "<details><summary>Figures for NYU Depth v2" in text.split("## Published results")[1].split("### ")[0]
+    assert text.count("<details>") == text.count("</details>")
     assert "VPD 2023" in places and not [name for name in places if "epoch" in name]
-    assert "Why rms 0.465 and 0.5445 are not one measure" in text
+    assert "Why RMSE 0.465 and 0.5445 are not one measure" in text
 
 
 def test_a_network_trained_elsewhere_has_a_row_and_a_place(nyu):
@@ -406,7 +423,7 @@ def test_a_network_trained_elsewhere_is_shown_with_its_graphs_and_scenes(nyu):
     scene = {"picture": "best.png", "data": "best.npz", "index": 3, "rms": 0.1, "delta1": 0.9}
     gallery = {"format": 1, "scenes": [scene]}
     words += ["--gallery", nyu.write("results/published/nyu/gallery/gallery.json", gallery)]
-    words += ["--out", nyu.out, "--baseline", nyu.baseline, "--settings", "{}"]
+    words += ["--out", nyu.out, "--baseline", nyu.baseline, "--settings", nyu.write("settings.json", {})]
     assert program.main(words) == 0
     with open(nyu.out, encoding="utf-8") as stream:
         text = stream.read()
@@ -416,7 +433,7 @@ def test_a_network_trained_elsewhere_is_shown_with_its_graphs_and_scenes(nyu):
         assert [graph, "25.00"] in [[row[1], row[-2]] for row in rows_of(text, "Performance")]
     check = row_of(text, "Verdicts", "nyu (trained elsewhere): frozen graph against its checkpoint, largest")
     assert check[-1] == "equal"
-    assert "### nyu (trained elsewhere), the frozen graph" in text and "Best by rms. Test image 3" in text
+    assert "### nyu (trained elsewhere), the frozen graph" in text and "Best by RMSE. Test image 3" in text
 
 
 def test_a_network_trained_elsewhere_is_judged_by_its_form(nyu):
@@ -429,11 +446,11 @@ def test_a_network_trained_elsewhere_is_judged_by_its_form(nyu):
     found = {(row[0].split(" (")[0], row[1]): row[2:] for row in rows_of(text, "Verdicts") if len(row) == 6}
     name = "nyu.h5 (the paper's weights), re-measured"
     assert found["nyu", "delta1"] == ["0.8469", "0.8471 ({})".format(name), "± 0.002", "reproduced"]
-    assert found["nyu", "rms (pooled)"][1:] == ["0.5485 ({})".format(name), "± 0.005", "reproduced"]
-    assert found["nyu", "rms (per image)"][1] == "0.465 (paper)"
+    assert found["nyu", "RMSE (pooled)"][1:] == ["0.5485 ({})".format(name), "± 0.005", "reproduced"]
+    assert found["nyu", "RMSE (per image)"][1] == "0.465 (paper)"
     assert {found["nyu", metric.title][3] for metric in published.METRICS} == {"reproduced"}
     # As a user measured it with code that builds another network than that of the file.
-    assert found["old", "delta1"][3] == found["old", "rms (pooled)"][3] == "not reproduced"
+    assert found["old", "delta1"][3] == found["old", "RMSE (pooled)"][3] == "not reproduced"
     assert found["port", "delta1"][1:] == ["0.8480 (reference port, GPU)", "± 0.005", "reproduced"]
     assert not {"kitti", "other"} & {name for name, _ in found}
     assert "without a verdict here: kitti (trained elsewhere), other (trained elsewhere)." in text
@@ -445,7 +462,7 @@ def test_a_network_trained_elsewhere_needs_no_run(nyu):
         nyu.edit(path, lambda e: e["test_data"].update(path="dataset/nyu_test.zip"))
     page = os.path.join(nyu.root, "results", "report.html")
     words = ["--out", nyu.out, "--html", page, "--baseline", nyu.baseline, "--published", *nyu.flags["published"]]
-    settings = json.dumps({"published": {"nyu": {"file": "dataset/nyu.h5"}}})
+    settings = nyu.write("settings.json", {"published": {"nyu": {"file": "dataset/nyu.h5"}}})
     assert program.main([*words, "--settings", settings]) == 0
     with open(nyu.out, encoding="utf-8") as stream:
         text = stream.read()
@@ -461,7 +478,7 @@ def test_a_network_trained_elsewhere_needs_no_run(nyu):
 
 
 def test_a_page_of_nothing_or_of_half_a_run_is_refused(sample, capsys):
-    words = ["--out", sample.out, "--baseline", sample.baseline, "--settings", "{}"]
+    words = ["--out", sample.out, "--baseline", sample.baseline, "--settings", sample.write("settings.json", {})]
     assert program.main(words) == 1
     words += ["--evaluation", *sample.flags["evaluation"], "--checkpoint", *sample.flags["checkpoint"]]
     assert program.main(words) == 1
@@ -545,9 +562,9 @@ def test_a_run_is_placed_among_results_that_are_measured_alike(nyu):
         text = stream.read()
     groups = text.split("## Among published results")[1].split("\n## ")[0].split("\n### ")[1:]
     assert len(groups) == len(published.GROUPS)
-    own = [[line for line in group.splitlines() if line.startswith("| **1p, epoch 2**")] for group in groups]
+    own = [[line for line in group.splitlines() if line.startswith("| **1p, epoch 3**")] for group in groups]
     assert [len(lines) for lines in own] == [1, 1, 1, 0, 0, 0]
-    assert "**0.8480**" in own[0][0] and "**0.5445**" in own[0][0] and "0.465" not in groups[0]
+    assert "**0.7980**" in own[0][0] and "**0.5945**" in own[0][0] and "0.465" not in groups[0]
     assert "**0.8481**" in own[1][0] and "**0.4633**" in own[1][0] and "0.465" in groups[1]
     # The crop of AdaBins' figures on the filled truth is that of `bts`, not that of the paper.
     assert "**0.8777**" in own[2][0] and "**0.4011**" in own[2][0] and "issue 4 of AdaBins" in groups[2]
@@ -570,18 +587,19 @@ def test_a_network_near_the_constant_depth_is_said_to_fail(sample):
 
 
 def test_nyu_figures_have_a_verdict_for_each_metric_and_run(nyu):
-    best = [path for path in nyu.flags["evaluation"] if os.path.join("8p", "evaluation", "epoch2") in path]
-    nyu.edit(best[0], lambda e: e["metrics"].update(delta1=0.8431, delta2=0.98, rms_pooled=0.5652))
+    for run, changed in (("1p", {}), ("8p", {"delta1": 0.8431, "delta2": 0.98, "rms_pooled": 0.5652})):
+        last = [path for path in nyu.flags["evaluation"] if os.path.join(run, "evaluation", "epoch3") in path]
+        nyu.edit(last[0], lambda e, changed=changed: e["metrics"].update(PORT, **changed))
     text = nyu.make()
     assert "not comparable" not in text
     verdicts = {(row[0], row[1]): row[2:] for row in rows_of(text, "Verdicts") if len(row) == 6}
     # Two rows are the head and the line below it.
     assert len(verdicts) == 2 + 2 * len(published.METRICS)
-    assert verdicts["1p, epoch 2", "delta1"] == ["0.8480", "0.8480 (reference port, GPU)", "± 0.005", "reproduced"]
-    assert verdicts["8p, epoch 2", "delta1"][3] == "reproduced"
-    assert verdicts["8p, epoch 2", "delta2"][3] == "better"
-    assert verdicts["8p, epoch 2", "rms (pooled)"][3] == "not reproduced"
-    assert verdicts["8p, epoch 2", "rms (per image)"][1] == "0.465 (paper)"
+    assert verdicts["1p, epoch 3", "delta1"] == ["0.8480", "0.8480 (reference port, GPU)", "± 0.005", "reproduced"]
+    assert verdicts["8p, epoch 3", "delta1"][3] == "reproduced"
+    assert verdicts["8p, epoch 3", "delta2"][3] == "better"
+    assert verdicts["8p, epoch 3", "RMSE (pooled)"][3] == "not reproduced"
+    assert verdicts["8p, epoch 3", "RMSE (per image)"][1] == "0.465 (paper)"
 
 
 def test_own_archives_are_not_judged_by_published_figures(tmp_path):

@@ -31,6 +31,27 @@ def test_all_results_are_there(walked):
     assert (results / "1p/inference/examples.png").stat().st_size > 0
 
 
+def test_the_terminal_shows_results_and_no_options(finished):
+    shutil.rmtree(finished.path("results/1p"))
+    shown = finished.snakemake(*SETTINGS)
+    figures = r"delta1 0\.\d{3}, AbsRel \d+\.\d{3}, RMSE \d+\.\d\d m$"
+    for words in ("run 1p epoch 1: ", "run 1p epoch 2: ", r"run 1p epoch 2 \(last\): "):
+        assert len(re.findall("^" + words + figures, shown, re.MULTILINE)) == 1, shown
+    assert "\nreport: results/report.html\n" in shown and "\nepoch 1/2 step 2/2 " in shown
+    # Neither the flags of the commands nor the settings as JSON.
+    assert "--" not in re.sub("-{3,}", "", shown) and '{"' not in shown
+    log = finished.path("results/logs/1p/train_epoch1.log").read_text()
+    assert "\n  --lr " in log and "\nepoch 1/2 step 2/2 " in log
+
+
+def test_a_failed_training_is_not_hidden_by_what_shows_its_output(finished):
+    shutil.rmtree(finished.path("results/1p/checkpoints"))
+    with open(finished.path("workflow/scripts/densedepth/training.py"), "a") as stream:
+        stream.write('\n\ndef train(*anything):\n    raise PipelineError("stopped here")\n')
+    shown = finished.snakemake("results/1p/checkpoints/epoch1/model.json", *SETTINGS, fails=True)
+    assert "train.py: error: stopped here" in shown
+
+
 def test_the_report_shows_no_broken_picture(walked):
     text = walked.path("results/report.md").read_text()
     pictures = re.findall(r"!\[[^]]*\]\(([^)]+)\)", text) + re.findall(r'<img[^>]*src="([^"]+)"', text)

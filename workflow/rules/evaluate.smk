@@ -44,7 +44,10 @@ rule evaluate_checkpoint:
             --protocol {params.protocols:q} \
             --json {output.figures:q} \
             --csv {output.images:q} \
+            --name {wildcards.run} \
+            --tensorboard results/{wildcards.run}/tensorboard/evaluation \
             >{log:q} 2>&1
+        tail -n 1 {log:q}
         """
 
 

@@ -80,8 +80,9 @@ rule write_report:
             --published {input.published:q} \
             --data {input.data:q} \
             --weights {input.weights:q} \
-            --settings {params.settings:q} \
-            >{log:q} 2>&1
+            --settings - \
+            <<<{params.settings:q} >{log:q} 2>&1
+sed '1,/^$/d' {log:q}
         """
 
 
@@ -122,6 +123,7 @@ rule report_published:
             --frozen {input.frozen:q} \
             --deployed {input.deployed:q} \
             --gallery {input.gallery:q} \
-            --settings {params.settings:q} \
-            >{log:q} 2>&1
+            --settings - \
+            <<<{params.settings:q} >{log:q} 2>&1
+sed '1,/^$/d' {log:q}
         """

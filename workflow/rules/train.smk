@@ -46,6 +46,8 @@ rule train_model:
         tasks_per_gpu=lambda wildcards: 1 if config["gpus"] and nodes(wildcards) else None,
         # Not among the params: how often the state is saved changes no result.
         state_minutes=lookup(dpath="train/state_minutes", within=config),
+        # Likewise: it only says of how many epochs this is one.
+        run_epochs=lookup(dpath="train/epochs", within=config),
         rank_timeout=lookup(dpath="train/rank_timeout", within=config),
         npu_addresses=shlex.join(npu_address_flags()),
         npu_options=shlex.join(npu_flags(numbers=False)),
@@ -120,7 +122,8 @@ rule train_model:
             {params.npu_options:q} \
             {resources.npu_options} \
             {resources.npu_addresses} \
-            2>&1 | (trap "" INT TERM && exec tee {log:q})
+            --run_epochs {resources.run_epochs} \
+            2>&1 | (trap "" INT TERM && tee {log:q} | exec sed -u '/^  --/d')
         """
 
 

@@ -12,7 +12,7 @@ import os
 import sys
 
 import cli
-from densedepth import evaluation, files, inference, protocols
+from densedepth import evaluation, events, files, inference, metrics, protocols
 from densedepth.testset import open_test_set
 
 
@@ -23,6 +23,8 @@ def build_parser():
     arguments.add_argument("--logdir", default="./results", help="folder of evaluate.log")
     arguments.add_argument("--bs", type=cli.number("evaluate.batch_size"), default=2, help="images in a batch")
     arguments.add_argument("--json", help="file for all figures")
+    arguments.add_argument("--name", default="", help="name of the run, for messages")
+    arguments.add_argument("--tensorboard", help="folder for TensorBoard events: the figures and some predictions")
     arguments.add_argument("--csv", help="file for the scores of each image")
     arguments.add_argument(
         "--protocol", nargs="+", default=["port"], choices=protocols.NAMES, help="ways to score (docs/metrics.md)"
@@ -37,6 +39,8 @@ def work(args):
         document = evaluation.evaluate(
             predictor, test_set, args.bs, progress=evaluation.Progress(), names=args.protocol
         )
+        if args.tensorboard:
+            events.write(args.tensorboard, document, events.pictures(predictor, test_set))
     if args.json:
         files.write_json(args.json, document)
     if args.csv:
@@ -46,6 +50,9 @@ def work(args):
         print(evaluation.figures(document))
     for line in evaluation.other_figures(document) + evaluation.extremes(document):
         print(line)
+    # The last line of all, which the workflow shows on the terminal.
+    for block in list(evaluation.blocks(document).values())[:1]:
+        print("run {} epoch {}: {}".format(args.name, source["epoch"], metrics.line(block["metrics"])))
 
 
 def main(argv=None):

@@ -4,12 +4,12 @@
         --baseline results/baseline.json --evaluation results/1p/evaluation/epoch*.json \\
         --checkpoint results/1p/checkpoints/epoch*/model.json --history results/1p/checkpoints/epoch*/history.jsonl \\
         --frozen results/1p/inference/frozen.json --gallery results/1p/gallery/gallery.json \\
-        --data results/data/nyu_train.json --settings '{"seed": 0}'
+        --data results/data/nyu_train.json --settings settings.json
 
 Networks trained elsewhere need no run beside them:
 
     python workflow/scripts/report.py --out results/published/nyu/report.md --baseline results/baseline.json \\
-        --published results/published/nyu/evaluation/epoch0.json --settings '{}'
+        --published results/published/nyu/evaluation/epoch0.json --settings settings.json
 
 With --html the same page is written with all pictures inside. A run's name is the folder after `results` in a file's
 path. The curves are <figures>/loss_<run>.png and <figures>/metrics_<run>.png. Equal inputs give equal bytes; nothing is
@@ -40,7 +40,7 @@ def build_parser():
     add("--data", help="side file of the runs' training records, by dataset_tool_tf.py")
     add("--weights", nargs="*", default=[], help="weights.json or model.json of imported weights")
     add("--published", nargs="*", default=[], help="evaluations of networks trained elsewhere, by evaluate.py")
-    add("--settings", required=True, help="the settings of the pipeline as JSON text")
+    add("--settings", required=True, help="JSON file of the pipeline's settings; - for standard input")
     return arguments
 
 
@@ -57,13 +57,25 @@ def work(args):
         galleries=args.gallery,
         data=args.data,
         weights=args.weights,
-        settings=args.settings,
+        settings=_text(args.settings),
         imported=args.published,
         deployed=args.deployed,
     )
     report.write(findings, args.out, args.figures, args.html)
     evaluations = len(args.evaluation) + len(args.published)
     print("{}: {} run(s), {} evaluations".format(args.out, len(findings.runs), evaluations))
+    # After the empty line: what the workflow shows on the terminal.
+    print("\n" + "\n".join(report.results(findings) + ["report: {}".format(args.html or args.out)]))
+
+
+def _text(path):
+    if path == "-":
+        return sys.stdin.read()
+    try:
+        with open(path, encoding="utf-8") as stream:
+            return stream.read()
+    except (OSError, ValueError) as error:
+        raise PipelineError("--settings {}: cannot be read ({})".format(path, error)) from None
 
 
 def main(argv=None):

@@ -54,6 +54,7 @@ def build_parser():
         default=20,
         help="last epoch, counted from the beginning of the run",
     )
+    add("--run_epochs", type=cli.number("train.epochs"), help="epochs of the whole run, for messages; default: --epochs")
     add(
         "--keep_epochs",
         type=cli.number("train.keep_epochs"),
@@ -317,6 +318,7 @@ def _segment(args):
         events=os.path.join(_results(args), "tensorboard"),
         log_every=args.log_every,
         state_seconds=60 * args.state_minutes,
+        run_epochs=args.run_epochs,
     )
 
 
@@ -386,7 +388,8 @@ def _evaluate_missing(args):
         if not _newer(os.path.join(folder, "model.json"), figures):
             continue
         command = [sys.executable, _EVALUATE, "--ckptdir", folder, "--test_data", args.test_data]
-        command += ["--logdir", logs, "--json", figures]
+        command += ["--logdir", logs, "--json", figures, "--name", args.name]
+        command += ["--tensorboard", os.path.join(_results(args), "tensorboard", "evaluation")]
         sys.stdout.flush()
         if subprocess.call(command) != 0:
             raise PipelineError("{}: its evaluation failed, see above; repeat the command to go on".format(name))

@@ -56,7 +56,7 @@ def draw_loss(path, history, epoch_ends):
 
 
 def draw_metrics(path, scores, baseline):
-    """Draw delta1, delta2, delta3 and both rms over the epochs to `path`, the constant depth's as dashed lines.
+    """Draw delta1, delta2, delta3 and both RMSE over the epochs to `path`, the constant depth's as dashed lines.
 
     scores: DataFrame with the column epoch and the metrics, in the order of the epochs. baseline: {metric: value}.
     """
@@ -64,7 +64,7 @@ def draw_metrics(path, scores, baseline):
         ("share of pixels (higher is better)", (("delta1", _BLUE), ("delta2", _ORANGE), ("delta3", _GREEN))),
         ("metres (lower is better)", (("rms_pooled", _BLUE), ("rms_image", _ORANGE))),
     )
-    names = {"rms_pooled": "rms, pooled", "rms_image": "rms, per image"}
+    names = {"rms_pooled": "RMSE, pooled", "rms_image": "RMSE, per image"}
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
         figure, all_axes = _figure((8.6, 3.8), 1, 2)

@@ -16,9 +16,9 @@ from . import gallery
 from .errors import PipelineError
 
 _STYLE = """
-:root { color-scheme: light dark; --text: #1d2129; --soft: #5b6370; --line: #dfe3e8; --page: #fff; --panel: #f5f7f9;
+:root { color-scheme: light dark; --text: #1d2129; --soft: #5b6370; --line: #dfe3e8; --page: #fff; --edge: #0006; --panel: #f5f7f9;
   --link: #0b63b0; --mark: #fff4d1; --warn: #fff8ea; --warn-line: #e69f00; }
-@media (prefers-color-scheme: dark) { :root { --text: #e4e7eb; --soft: #9aa3af; --line: #363c45; --page: #16191d;
+@media (prefers-color-scheme: dark) { :root { --text: #e4e7eb; --soft: #9aa3af; --line: #363c45; --page: #16191d; --edge: #fff5;
   --panel: #20242a; --link: #7cb8f0; --mark: #463c17; --warn: #2b2517; --warn-line: #b98200; } }
 * { box-sizing: border-box; }
 body { font: 16px/1.55 system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif; color: var(--text);
@@ -30,7 +30,12 @@ h2 { font-size: 1.4rem; padding-top: .9rem; border-top: 1px solid var(--line); }
 p { max-width: 62rem; margin: .7rem 0; overflow-wrap: anywhere; }
 nav { display: flex; flex-wrap: wrap; gap: .2rem 1.1rem; font-size: .9rem; margin: 1rem 0; }
 nav a { text-decoration: none; } nav a:hover { text-decoration: underline; }
-.table { overflow-x: auto; margin: 1rem 0; } table { border-collapse: collapse; font-size: .875rem; min-width: 40%; }
+.table { overflow-x: auto; margin: 1rem 0;
+  background: linear-gradient(to right, var(--page) 30%, transparent) 0 0 / 2.5rem 100% no-repeat local,
+    linear-gradient(to left, var(--page) 30%, transparent) 100% 0 / 2.5rem 100% no-repeat local,
+    linear-gradient(to right, var(--edge), transparent) 0 0 / .9rem 100% no-repeat scroll,
+    linear-gradient(to left, var(--edge), transparent) 100% 0 / .9rem 100% no-repeat scroll; }
+ table { border-collapse: collapse; font-size: .875rem; min-width: 40%; }
 th, td { padding: .38rem .7rem; text-align: left; vertical-align: top; border-bottom: 1px solid var(--line); }
 th { vertical-align: bottom; font-weight: 600; color: var(--soft); border-bottom: 2px solid var(--soft); }
 tbody tr:hover { background: var(--panel); } tr.best, tr.best:hover { background: var(--mark); }
@@ -155,8 +160,15 @@ class Page:
 
     def add_folded(self, title, rows, columns):
         """A table behind a title to click on."""
-        self._blocks.append("<details><summary>{}</summary>".format(inline(title)))
+        self.fold(title)
         self.add_table(rows, columns)
+        self.end_fold()
+
+    def fold(self, title):
+        """What follows, until `end_fold`, is behind a title to click on."""
+        self._blocks.append("<details><summary>{}</summary>".format(inline(title)))
+
+    def end_fold(self):
         self._blocks.append("</details>")
 
     def add_picture(self, path, caption):

@@ -28,8 +28,15 @@ class Page:
 
     def add_folded(self, title, rows, columns):
         """A table behind a title to click on: a long one would bury the rest of the page."""
-        self.add("<details><summary>" + title + "</summary>")
+        self.fold(title)
         self.add_table(rows, columns)
+        self.end_fold()
+
+    def fold(self, title):
+        """What follows, until `end_fold`, is behind a title to click on."""
+        self.add("<details><summary>" + title + "</summary>")
+
+    def end_fold(self):
         self.add("</details>")
 
     def add_picture(self, path, caption):

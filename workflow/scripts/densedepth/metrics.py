@@ -103,3 +103,8 @@ class Accumulator:
         scores["rms_pooled"] = scores.pop("rms")
         scores["rms_image"] = math.fsum(image["rms"] for image in self.images) / len(self.images)
         return scores
+
+
+def line(figures):
+    """The three figures that tell most in one line; AbsRel divides by the truth, RMSE is pooled over all pixels."""
+    return "delta1 {delta1:.3f}, AbsRel {rel_truth:.3f}, RMSE {rms_pooled:.2f} m".format(**figures)

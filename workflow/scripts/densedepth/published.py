@@ -13,10 +13,10 @@ METRICS = (
     Metric("delta1", "delta1", True),
     Metric("delta2", "delta2", True),
     Metric("delta3", "delta3", True),
-    Metric("rel_truth", "rel (truth)", False),
-    Metric("rel_prediction", "rel (prediction)", False),
-    Metric("rms_pooled", "rms (pooled)", False),
-    Metric("rms_image", "rms (per image)", False),
+    Metric("rel_truth", "AbsRel (truth)", False),
+    Metric("rel_prediction", "AbsRel (prediction)", False),
+    Metric("rms_pooled", "RMSE (pooled)", False),
+    Metric("rms_image", "RMSE (per image)", False),
     Metric("log10", "log10", False),
 )
 
@@ -58,7 +58,7 @@ REMEASURED = Row(
 )
 PORT_GPU = Row(
     "reference port, GPU",
-    _PORT + "; its code divides rel by the prediction and pools rms",
+    _PORT + "; its code divides AbsRel by the prediction and pools RMSE",
     {
         "delta1": "0.8480",
         "delta2": "0.9721",
@@ -90,8 +90,8 @@ CROP = (20, 459, 24, 615)
 # one. `metrics` are the columns, as our figures are called.
 Group = collections.namedtuple("Group", "title how metrics rows protocol")
 
-# The rms of works that are not measured alike: no figure of ours, and each says how it was taken.
-PRINTED = Metric("rms_printed", "rms (as printed)", False)
+# The RMSE of works that are not measured alike: no figure of ours, and each says how it was taken.
+PRINTED = Metric("rms_printed", "RMSE (as printed)", False)
 POOLED, PER_IMAGE, NOT_STATED = "pooled", "per image", "not stated"
 
 
@@ -224,7 +224,7 @@ GROUPS = (
         "Of different or unstated protocols",
         "Mostly as the paper's Table 1 prints them: of different crops and ways to average, not all of them stated. "
         "No place for a run, nor comparable among themselves. WaveletMonodepth's crop, truth and pooling are those of "
-        "`port`; but its code divides rel by the truth, averages no mirror image, predicts without a border of 16 "
+        "`port`; but its code divides AbsRel by the truth, averages no mirror image, predicts without a border of 16 "
         "pixels and repeats the nearest depths there, enlarges with aligned corners, and clips to 0.4..10 m.",
         _AS_PRINTED,
         (
@@ -267,7 +267,7 @@ REFERENCES = {
 }
 
 # The same for a network that was trained elsewhere and has the form of nyu.h5. Nothing is trained in between, so that
-# only the arithmetic may differ; but the paper's rms is of an older code and, its author says, of another training.
+# only the arithmetic may differ; but the paper's RMSE is of an older code and, its author says, of another training.
 PAPER_REFERENCES = {
     "delta1": Reference(REMEASURED, "0.002"),
     "delta2": Reference(REMEASURED, "0.002"),

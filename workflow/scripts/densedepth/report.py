@@ -7,7 +7,7 @@ import json
 import os
 import statistics
 
-from . import curves, files, html_page, published
+from . import curves, files, html_page, metrics, published
 from .errors import PipelineError
 from .markdown import BLANK, Page, leaves
 from .names import of_image
@@ -30,20 +30,19 @@ def write(findings, out, figures, html=None):
 
 
 def _fill(page, findings, figures):
-    best = best_checkpoint(findings)
-    _introduction(page, findings, best)
-    _precision(page, findings, best)
+    _introduction(page, findings)
+    _precision(page, findings)
     _verdicts(page, findings)
     # Where the runs have a place among them, that is news; else the published results are only for orientation.
     nyu = data_kind(findings) == NYU
     if nyu:
-        _field(page, findings, best)
+        _field(page, findings)
     _performance(page, findings)
     if findings.runs:
         _curves(page, findings, figures)
     _gallery(page, findings)
     if not nyu:
-        _field(page, findings, best)
+        _field(page, findings)
     _settings(page, findings)
     _versions(page, findings)
     _checksums(page, findings)
@@ -63,6 +62,20 @@ def best_checkpoint(findings):
     return best
 
 
+def results(findings):
+    """Lines with the figures of the last checkpoint of each run, the best of all, and networks trained elsewhere."""
+    lines = ["run {} epoch {} (last): {}".format(r.name, max(r.evaluations), _line(r.last())) for r in findings.runs]
+    best = best_checkpoint(findings)
+    if best:
+        evaluation = next(run for run in findings.runs if run.name == best[0]).evaluations[best[1]]
+        lines.append("run {} epoch {} (best, chosen on the test images): {}".format(*best, _line(evaluation)))
+    return lines + ["{}: {}".format(name, _line(one)) for name, one in _elsewhere(findings)]
+
+
+def _line(evaluation):
+    return metrics.line(evaluation.get("metrics"))
+
+
 def verdict(metric, value, references=published.REFERENCES):
     """How `value` of the published.Metric `metric` stands to its published reference, in words."""
     reference = references[metric.key]
@@ -75,19 +88,20 @@ def verdict(metric, value, references=published.REFERENCES):
     return "better" if excess < -tolerance else "reproduced"
 
 
-def _introduction(page, findings, best):
+def _introduction(page, findings):
     baseline, kind = findings.baseline, data_kind(findings)
     page.add("# DenseDepth: results")
     tested = (baseline.get("protocol", "images"), baseline.get("test_data", "path"))
-    if best:
+    if findings.runs:
         page.add(
             "Monocular depth networks trained on {} image and depth pairs of {} and evaluated on the {} images of "
             "`{}`.",
             *(findings.data.get("records"), _archive(findings), *tested),
         )
-        run, epoch = best
-        score = next(r for r in findings.runs if r.name == run).evaluations[epoch].number("metrics", "delta1")
-        page.add(_HEADLINE, "Best checkpoint: run {}, epoch {}, with".format(run, epoch), *_delta1(score, baseline))
+        for run in findings.runs:
+            words = "Run {}, last checkpoint (epoch {}):".format(run.name, max(run.evaluations))
+            page.add(_HEADLINE, words, *_delta1(run.last().number("metrics", "delta1"), baseline))
+        page.add("Gallery, verdicts, examples and exported graphs are those of the last checkpoint of each run.")
     else:
         page.add("Monocular depth networks that were trained elsewhere, evaluated on the {} images of `{}`.", *tested)
         for name, one in _elsewhere(findings):
@@ -155,7 +169,7 @@ def _trained_elsewhere(page, imported):
     page.add_table(rows, ("network", "form", "input", "evaluated with"))
 
 
-def _precision(page, findings, best):
+def _precision(page, findings):
     page.add("## Precision")
     comparable = data_kind(findings) == NYU
     rows = _published_rows() if comparable else []
@@ -166,8 +180,8 @@ def _precision(page, findings, best):
     for run in findings.runs:
         for epoch, evaluation in sorted(run.evaluations.items()):
             row = ("{}, epoch {}".format(run.name, epoch),) + _scores(evaluation)
-            if (run.name, epoch) == best:
-                row = ("{} (best)".format(row[0]),) + row[1:]
+            if epoch == max(run.evaluations):
+                row = ("{} (last)".format(row[0]),) + row[1:]
                 row = tuple("**{}**".format(cell) for cell in row)
             rows.append(row)
         for name, graph in run.graphs():
@@ -175,10 +189,12 @@ def _precision(page, findings, best):
     titles = tuple(m.title + (" ↑" if m.higher_is_better else " ↓") for m in published.METRICS)
     page.add_table(rows, ("",) + titles, numbers=titles)
     page.add(
-        "↑ higher is better, ↓ lower is better; rms in metres. {}The constant depth is the median depth of these very "
+        "↑ higher is better, ↓ lower is better; RMSE in metres. The constant depth is the median depth of these very "
         "test images.",
-        _BEST if best else "",
     )
+    best = best_checkpoint(findings)
+    if best:
+        page.add(_BEST, *best)
     if comparable:
         sources = "; ".join("[{}] {}".format(n, row.source) for n, row in enumerate(published.ROWS, 1))
         page.add("Published rows, with a dash where nothing is: {}.", sources)
@@ -188,8 +204,8 @@ def _precision(page, findings, best):
 
 
 _BEST = (
-    "**Best** is the checkpoint with the highest delta1 on these test images; being chosen by them, it flatters a "
-    "little. "
+    "The highest delta1 is that of {}, epoch {}. It was chosen on the test images, so it is optimistic as an estimate "
+    "for other images."
 )
 
 
@@ -203,12 +219,12 @@ def _published_rows():
 def _conventions(page):
     """Why figures under the same name are not the same measure."""
     page.add(
-        "Why rms 0.465 and 0.5445 are not one measure: the paper takes the root for each image and averages these;\n"
+        "Why RMSE 0.465 and 0.5445 are not one measure: the paper takes the root for each image and averages these;\n"
         "the port takes one root over all pixels of all images, which is never smaller. The paper's own weights give\n"
         "0.5485 when pooled, so 0.5445 and 0.5595 compare with 0.5485, and 0.465 with the per-image column."
     )
     page.add(
-        "In the same way `rel` divides the absolute error by the truth in the paper, by the prediction in the port."
+        "In the same way AbsRel divides the absolute error by the truth in the paper, by the prediction in the port."
     )
 
 
@@ -245,7 +261,7 @@ def _extremes(page, findings):
         for word, chosen in (("smallest", ranked[:3]), ("largest", ranked[::-1][:3])):
             listed = ", ".join("{} ({:.3f} m)".format(_called(image, "{}"), image["rms"]) for image in chosen)
             rows.append((checkpoint, word, listed or BLANK))
-    page.add_table(rows, ("checkpoint", "rms", "test images"))
+    page.add_table(rows, ("checkpoint", "RMSE", "test images"))
 
 
 def _called(image, otherwise):
@@ -254,18 +270,17 @@ def _called(image, otherwise):
     return "`{}`".format(name.replace("`", "'")) if image.get("name") else name
 
 
-def _field(page, findings, best):
-    """Published results in tables, one for each way to measure, and the best checkpoint among them."""
+def _field(page, findings):
+    """Published results in tables, one for each way to measure, and the last checkpoints among them."""
     nyu = data_kind(findings) == NYU
     page.add("## Among published results" if nyu else "## Published results")
+    if not nyu:
+        page.fold("Figures for NYU Depth v2, for orientation only")
     page.add("NYU Depth v2, the official 654 test images. Only figures within one table are measured alike.")
     own = []
     if nyu:
         own = [("**{}**".format(name), one, "evaluated here") for name, one in _elsewhere(findings)]
-        if best:
-            run, epoch = best
-            evaluation = next(one for one in findings.runs if one.name == run).evaluations[epoch]
-            own.insert(0, ("**{}, epoch {}**".format(run, epoch), evaluation, "this run"))
+        own += [("**{}**".format(name), one, "this run") for name, one in _last_of_runs(findings)]
     else:
         page.add(
             "For orientation only: the networks of this page have no place here, since their test images are others."
@@ -285,6 +300,8 @@ def _field(page, findings, best):
                 rows.append((name,) + tuple("**{}**".format(_score(scores[m.key])) for m in group.metrics) + (source,))
         rows.sort(key=lambda row: row[1].strip("*"), reverse=True)
         page.add_table(rows, ("",) + titles + ("source",), numbers=titles)
+    if not nyu:
+        page.end_fold()
 
 
 def _scores_by(evaluation, protocol):
@@ -319,12 +336,11 @@ def _verdicts(page, findings):
 
 
 def _reproductions(page, findings):
-    """The best checkpoint of each run, and networks trained elsewhere, beside their published figures."""
+    """The last checkpoint of each run, and networks trained elsewhere, beside their published figures."""
     rows, unknown = [], []
     for run in findings.runs:
-        epoch = int(run.scores().set_index("epoch")[published.DECIDING].idxmax())
-        name = "{}, epoch {}".format(run.name, epoch)
-        rows += _reproduction(name, run.evaluations[epoch], published.REFERENCES)
+        name = "{}, epoch {}".format(run.name, max(run.evaluations))
+        rows += _reproduction(name, run.last(), published.REFERENCES)
     for name, one in _elsewhere(findings):
         form = (one.get("source", "model", default={}), one.get("source", "size", default=()))
         references = published.references_of(*form)
@@ -336,7 +352,7 @@ def _reproductions(page, findings):
         page.add(
             "{} beside the published figure. *Reproduced* means no further than the tolerance from it, *better* more "
             "than that on the good side.",
-            "Each run's best checkpoint" if findings.runs else "What was evaluated",
+            "Each run's last checkpoint" if findings.runs else "What was evaluated",
         )
         columns = ("checkpoint", "metric", "value", "reference", "tolerance", "verdict")
         page.add_table(rows, columns, numbers=("value", "tolerance"))
@@ -534,7 +550,8 @@ def _curves(page, findings, figures):
                 path, "Run {}: training loss, its terms, and the learning rate.{}".format(run.name, thinned)
             )
         path = os.path.join(figures, "metrics_{}.png".format(run.name))
-        page.add_picture(path, "Run {}: metrics on the test images after each kept epoch.".format(run.name))
+        words = "Run {}: metrics on the test images after each kept epoch; the last is epoch {}."
+        page.add_picture(path, words.format(run.name, max(run.evaluations)))
 
 
 def _gallery(page, findings):
@@ -548,10 +565,10 @@ def _gallery(page, findings):
         page.add("### {}{}, the frozen graph{}", "" if run.elsewhere else "Run ", run.label, epoch)
         for picture, data, scene in run.scenes:
             called = _called(scene, "Test image {}")
-            caption = "{}: rms {:.3f} m, delta1 {:.3f}".format(called, scene["rms"], scene["delta1"])
+            caption = "{}: RMSE {:.3f} m, delta1 {:.3f}".format(called, scene["rms"], scene["delta1"])
             place = os.path.splitext(os.path.basename(picture))[0]
             if place in ("best", "worst"):
-                caption = "{} by rms. {}".format(place.capitalize(), caption)
+                caption = "{} by RMSE. {}".format(place.capitalize(), caption)
             page.add_scene(picture, data, caption)
 
 

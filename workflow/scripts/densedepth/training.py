@@ -107,6 +107,7 @@ class Segment:
 
     start: checkpoint folder (of epoch `first`) or None. weights: what to begin with, see `weights.load`, or None; only
     without a start. folder: where epoch<N> checkpoints and the resume state go. events: TensorBoard folder.
+    run_epochs: epochs of the whole run, which progress is told of; None: `last`.
     """
 
     first: int
@@ -118,6 +119,7 @@ class Segment:
     events: str
     log_every: int
     state_seconds: float
+    run_epochs: int = None
 
 
 class Interrupted(Exception):
@@ -551,8 +553,14 @@ class _Loop:
         left = elapsed / (self._position - self._started_from) * (self._segment.last * steps - self._position)
         progress.line(
             "epoch {epoch}/{} step {step}/{} loss {loss:.4f} (l1 {l1:.4f} gradient {gradient:.4f} ssim {ssim:.4f}) "
-            "rate {learning_rate:.3g} {step_ms:.0f} ms/step {images_per_second:.2f} images/s{}, {} left".format(
-                self._segment.last, steps, remarks, progress.duration(left), **entry
+            "rate {learning_rate:.3g} {step_ms:.0f} ms/step {images_per_second:.2f} images/s{}, {} left to epoch "
+            "{}".format(
+                self._segment.run_epochs or self._segment.last,
+                steps,
+                remarks,
+                progress.duration(left),
+                self._segment.last,
+                **entry,
             )
         )
         points = [tf.Summary.Value(tag="train/" + n, simple_value=entry[n]) for n in _LOSS_PARTS + ("learning_rate",)]
