@@ -679,7 +679,9 @@ def test_the_first_checksum_seen_is_the_right_one(server, out):
 def test_checksums_seen_of_another_form(server, out):
     out.parent.mkdir()
     (out.parent / checksums.SEEN).write_text("[]")
-    refused([server.address + "/good"], out, "{}: not the checksums seen first".format(out.parent / checksums.SEEN))
+    refused(
+        [server.address + "/good"], out, "{}: is a list of 0, expected an object".format(out.parent / checksums.SEEN)
+    )
 
 
 def test_an_older_release_is_taken_with_a_warning(server, out, capsys):

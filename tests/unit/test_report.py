@@ -769,7 +769,7 @@ def _put(value, *keys):
     "flag, change, words",
     [
         ("evaluation", _put(float("nan"), "metrics", "rms_image"), ["epoch1.json: metrics.rms_image is nan"]),
-        ("evaluation", _put("0.8", "metrics", "delta1"), ["metrics.delta1 is '0.8', not a number"]),
+        ("evaluation", _put("0.8", "metrics", "delta1"), ["metrics.delta1 is '0.8', expected a finite number"]),
         ("evaluation", _drop("metrics", "log10"), ["epoch1.json: no key metrics.log10"]),
         ("evaluation", _drop("metrics"), ["epoch1.json: no key metrics;"]),
         ("evaluation", _put(2, "format"), ["epoch1.json: format 2 where 1"]),
@@ -787,7 +787,7 @@ def _put(value, *keys):
         ("deployed", _put(1, "source", "global_step"), ["onnx.json: source.global_step is 1"]),
         ("deployed", _put(47, "protocol", "images"), ["onnx.json: protocol.images is 47, but 48"]),
         ("gallery", _put("scene_9.png", "scenes", 0, "picture"), ["scene_9.png: no such file, though"]),
-        ("gallery", _put(float("inf"), "scenes", 1, "rms"), ["scenes[1]: rms is inf"]),
+        ("gallery", _put(float("inf"), "scenes", 1, "rms"), ["scenes[1].rms is inf"]),
     ],
 )
 def test_faulty_files_are_refused_by_file_and_key(sample, capsys, flag, change, words):

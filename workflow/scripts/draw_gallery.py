@@ -12,7 +12,7 @@ crop.
 import sys
 
 import cli
-from densedepth import files, forward, gallery, inference
+from densedepth import forward, gallery, inference, metadata
 from densedepth.errors import PipelineError
 from densedepth.testset import open_test_set
 
@@ -36,7 +36,7 @@ def work(args):
             )
         wanted = gallery.spread(args.count, test_set.count)
         if args.evaluation:
-            wanted.update(gallery.extremes(files.read_json(args.evaluation)))
+            wanted.update(gallery.extremes(metadata.read(args.evaluation, gallery.RANKED)))
 
         def predicted(rgb, index):
             return forward.predict_depth(predictor, rgb, predictor.batch or 1, test_set.crop, test_set.limits)[0]

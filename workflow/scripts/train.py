@@ -18,12 +18,25 @@ import sys
 import tempfile
 
 import cli
-from densedepth import dataset, files, launch, model, platforms, progress, ranks, records, training
+from densedepth import dataset, files, launch, metadata, model, platforms, progress, ranks, records, training
 from densedepth.errors import PipelineError
 from densedepth.platforms.base import Options
 
 # Found at once: a rank on Ascend works in a folder of its own, where a relative path means another file.
 _EVALUATE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "evaluate.py")
+# What the measurement of one device must hold to tell the scaling.
+_SPEED = {
+    "model": {},
+    "size": [object],
+    "runtime": {},
+    "performance": {
+        "world_size": metadata.COUNT,
+        "images_per_second": metadata.Number(1e-9),
+        "device": object,
+        "precision": object,
+        "batch_size": metadata.COUNT,
+    },
+}
 # The word for --steps that see each pair once.
 _AUTO = "auto"
 # The epochs that the reference port evaluates.
@@ -364,7 +377,7 @@ def _single(args, document):
     """images/s of one device, measured under the same circumstances as `document`, or None."""
     if not args.single:
         return None
-    other = files.read_json(args.single)
+    other = metadata.read(args.single, _SPEED)
 
     def circumstances(one):
         speed = one["performance"]

@@ -10,7 +10,7 @@ short last batch is filled up. 654 images of 480x640 take 4.8 GB.
 import sys
 
 import cli
-from densedepth import files, offline
+from densedepth import offline
 from densedepth.testset import open_test_set
 
 
@@ -34,7 +34,7 @@ def build_parser():
 
 def work(args):
     with open_test_set(args.test_data) as test_set:
-        size = files.read_json(args.size_of)["input"]["shape"][1:3] if args.size_of else args.size
+        size = offline.input_size(args.size_of) if args.size_of else args.size
         count = offline.write_batches(test_set, args.out, tuple(size), args.bs)
         print("{}: {} images in {} batches of {}".format(args.out, test_set.count, count, args.bs))
 

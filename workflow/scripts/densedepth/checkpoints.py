@@ -12,13 +12,26 @@ import os
 import re
 import shutil
 
-from . import files
+from . import files, model
 from .errors import PipelineError
+from .metadata import COUNT, DEPTH_RANGE, NAME, SHA256, SIZE, Map, Null, read
 from .tf import tf
 
 PREFIX = "model.ckpt"
 SIDE_FILE = "model.json"
 FORMAT = 1
+
+SCHEMA = {
+    "model": model.SCHEMA,
+    "size": SIZE,
+    "epoch": COUNT,
+    "global_step": COUNT,
+    "files": Map(SHA256, key=NAME),
+    "training?": {"depth_range?": Null(DEPTH_RANGE)},
+    # Of snapshots.
+    "position?": COUNT,
+    "history?": [{}],
+}
 
 # The state of dynamic loss scaling, which only some platforms have. A checkpoint without it starts with the initial
 # scale; one with it is restored without it where there is no loss scaling.
@@ -45,9 +58,7 @@ def find(path):
                 "{}: neither a checkpoint (no {}) nor a folder of epoch<N> checkpoints".format(folder, SIDE_FILE)
             )
         folder = epochs[max(epochs)]
-    side = files.read_json(os.path.join(folder, SIDE_FILE))
-    if side.get("format") != FORMAT:
-        raise PipelineError("{}: format {} where {} is understood".format(folder, side.get("format"), FORMAT))
+    side = read(os.path.join(folder, SIDE_FILE), SCHEMA, FORMAT)
     return Checkpoint(folder, os.path.join(folder, PREFIX), side)
 
 

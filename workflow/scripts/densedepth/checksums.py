@@ -4,8 +4,7 @@ import os
 import struct
 import zipfile
 
-from . import files, kinds
-from .errors import PipelineError
+from . import files, kinds, metadata
 
 # Beside the files, what those looked like that have no published checksum.
 SEEN = "checksums.json"
@@ -59,10 +58,7 @@ def problem(path, sums, out):
 def _seen(out):
     """{name: SHA-256} of the files without a published checksum in the folder of `out`."""
     path = os.path.join(os.path.dirname(os.path.abspath(out)), SEEN)
-    seen = files.read_json(path) if os.path.exists(path) else {}
-    if not isinstance(seen, dict):
-        raise PipelineError("{}: not the checksums seen first, by the files' names; remove it".format(path))
-    return seen
+    return metadata.read(path, metadata.Map(metadata.SHA256)) if os.path.exists(path) else {}
 
 
 def _other_than_seen(path, out):

@@ -9,13 +9,24 @@ import shutil
 
 import numpy
 
-from . import files, records, runtime
+from . import files, metadata, records, runtime
 from .archives import Row, size_text
 from .errors import PipelineError
+from .metadata import COUNT, SHA256, Null, Number
 from .pool import Progress, Workers
 from .sources import kept_open
 
 FORMAT = 1
+# The metadata of a finished shard of an interrupted call.
+_SHARD = {
+    "stamp": object,
+    "records": COUNT,
+    "size_bytes": COUNT,
+    "size": Null((Number(1, 65536, whole=True), Number(1, 65536, whole=True))),
+    "first": Null([object]),
+    "faults": [{"row": COUNT, "rgb": str, "problem": str}],
+    "sha256": SHA256,
+}
 
 
 def convert(source_path, out, shards=1, seed=0, workers=1, check=False, skip=0):
@@ -118,7 +129,7 @@ def _finished(task):
     """The result of a shard that an earlier call has finished, else None; what is left of it is removed."""
     path, stamp = task[2], task[3]
     with contextlib.suppress(PipelineError):
-        found = files.read_json(path + ".json")
+        found = metadata.read(path + ".json", _SHARD)
         if found["stamp"] == stamp and os.path.isfile(path) and os.path.getsize(path) == found["size_bytes"]:
             return found
     for leftover in glob.glob(glob.escape(path) + "*") + glob.glob(

@@ -5,6 +5,7 @@ import errno
 import fcntl
 import hashlib
 import json
+import math
 import os
 import shutil
 import time
@@ -108,14 +109,57 @@ def write_json(path, value):
 
 
 def read_json(path):
-    """The value in the JSON file `path`. Raises PipelineError when it is missing or not JSON."""
+    """The value in the JSON file `path`, of finite numbers. Raises PipelineError when it is missing or not JSON, and
+    for nesting and numbers that no file of ours has, with their key."""
     try:
         with open(path, encoding="utf-8") as stream:
-            return json.load(stream)
+            return parse_json(stream.read(), path)
     except FileNotFoundError:
         raise PipelineError("{}: no such file".format(path)) from None
+    except OSError as error:
+        raise PipelineError("{}: cannot be read ({})".format(path, error.strerror)) from None
     except ValueError as error:
         raise PipelineError("{}: not a JSON file ({})".format(path, error)) from None
+
+
+def parse_json(text, source):
+    """As `read_json` for text; `source` leads the errors. Raises ValueError when it is not JSON."""
+    try:
+        value = json.loads(text)
+    except RecursionError:
+        raise PipelineError("{}: nested too deeply for a file of this project".format(source)) from None
+    fault = _fault(value)
+    if fault:
+        raise PipelineError("{}: {}".format(source, fault))
+    return value
+
+
+# Lists and objects in one another, and the size of whole numbers.
+_DEEPEST = 30
+_LARGEST = 1 << 63
+
+
+def _fault(value):
+    """What is wrong with a value of JSON, whatever file it is of; None when nothing is. Not recursive."""
+    level = [("", value)]
+    for _ in range(_DEEPEST):
+        below = []
+        for key, one in level:
+            if isinstance(one, (dict, list)):
+                form, children = (".{}", one.items()) if isinstance(one, dict) else ("[{}]", enumerate(one))
+                below += [(key + form.format(ascii(k)[:60]), v) for k, v in children if not isinstance(v, str)]
+            elif isinstance(one, float) and not math.isfinite(one):
+                return "{} is {}; a number must be finite".format(_place(key), one)
+            elif isinstance(one, int) and abs(one) >= _LARGEST:
+                return "{} is a number beyond 64 bits".format(_place(key))
+        if not below:
+            return None
+        level = below
+    return "{} is nested more than {} deep".format(_place(level[0][0]), _DEEPEST)
+
+
+def _place(key):
+    return key.lstrip(".").replace("'", "")[:120] or "the value"
 
 
 def state(paths):

@@ -9,9 +9,12 @@ import numpy as np
 
 from . import depth, files, metrics, visualize
 from .errors import PipelineError
+from .metadata import COUNT, Number, Rule
 from .names import of_image
 
 FORMAT = 1
+# What an evaluation must hold to tell the extremes.
+RANKED = {"per_image": Rule([{"index": COUNT, "rms": Number(0)}], len, "a list of images")}
 SIDE_FILE = "gallery.json"
 
 # Width of the maps in a scene's data file: every second pixel of NYU's crop, enough for a page of which each is a part.

@@ -6,7 +6,7 @@ import warnings
 
 import numpy as np
 
-from . import checkpoints, files, lean_graph, network
+from . import checkpoints, files, lean_graph, metadata, model, network
 from .errors import PipelineError
 from .tf import tf
 
@@ -188,8 +188,8 @@ def _frozen_source(path):
     source["folded"] = source["depth_range"] = None
     source["sha256"] = files.sha256(path)
     if os.path.exists(path + ".json"):
-        side = files.read_json(path + ".json")
-        if side.get("sha256") == source["sha256"]:
+        side = metadata.read(path + ".json", model.GRAPH_SCHEMA)
+        if side["sha256"] == source["sha256"]:
             source["model"] = side["model"]
             source["folded"] = side.get("folded")
             source["depth_range"] = side.get("depth_range")

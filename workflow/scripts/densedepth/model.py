@@ -3,6 +3,7 @@
 import dataclasses
 
 from .errors import PipelineError
+from .metadata import COUNT, DEPTH_RANGE, SHA256, Closed, Null, OneOf
 
 # Dense layers in each of the four dense blocks (Huang et al. 2017, table 1).
 BLOCKS = {
@@ -15,11 +16,23 @@ BLOCKS = {
 # i * (n - 1) / (2n - 1) (the paper's), or at i / 2 (TensorFlow 1's default). ONNX calls them the same.
 UPSAMPLINGS = ("half_pixel", "align_corners", "asymmetric")
 
-_LEGAL = {
+LEGAL = {
     "encoder": tuple(sorted(BLOCKS)),
     "width": ("half", "full"),
     "upsampling": UPSAMPLINGS,
     "mid_activation": (True, False),
+}
+
+# A network's choices in a metadata file; those left out have their defaults.
+SCHEMA = Closed({key + "?": OneOf(*values) for key, values in LEGAL.items()})
+
+# The metadata file of a frozen graph, as far as the graph is run by it.
+GRAPH_SCHEMA = {
+    "sha256": SHA256,
+    "model": SCHEMA,
+    "folded?": bool,
+    "depth_range?": Null(DEPTH_RANGE),
+    "source": {"epoch": COUNT, "global_step": COUNT},
 }
 
 # What the settings call otherwise.
@@ -45,7 +58,7 @@ class Model:
     mid_activation: bool = True
 
     def __post_init__(self):
-        for key, legal in _LEGAL.items():
+        for key, legal in LEGAL.items():
             value = getattr(self, key)
             if not any(value is choice or (isinstance(value, str) and value == choice) for choice in legal):
                 raise PipelineError(
@@ -54,7 +67,7 @@ class Model:
 
     def settings_unlike(self, other):
         """The settings in which this network differs from `other`, with its own values: "model.decoder: full, ..."."""
-        keys = [key for key in _LEGAL if getattr(self, key) != getattr(other, key)]
+        keys = [key for key in LEGAL if getattr(self, key) != getattr(other, key)]
         values = (str(getattr(self, key)).lower() for key in keys)
         return ", ".join("model.{}: {}".format(_SETTINGS.get(key, key), value) for key, value in zip(keys, values))
 
@@ -68,7 +81,7 @@ def model_from_dict(fields):
 
     Raises PipelineError for an unknown key or value, naming what is legal.
     """
-    unknown = sorted(set(fields) - set(_LEGAL))
+    unknown = sorted(set(fields) - set(LEGAL))
     if unknown:
-        raise PipelineError("model: unknown key {!r}, legal are {}".format(unknown[0], ", ".join(sorted(_LEGAL))))
+        raise PipelineError("model: unknown key {!r}, legal are {}".format(unknown[0], ", ".join(sorted(LEGAL))))
     return Model(**fields)

@@ -15,8 +15,10 @@ import tempfile
 
 import numpy as np
 
-from . import depth, files
+from . import depth, files, metadata
 from .errors import PipelineError
+from .metadata import COUNT, SHA256, SIZE, Null, Number
+from .model import GRAPH_SCHEMA, SCHEMA
 
 FORMAT = 1
 SIDE_FILE = "batches.json"
@@ -24,6 +26,21 @@ TOOLS = ("msame", "ais_bench")
 
 # Folders below the inputs and below the outputs, and how the names of the batches in them begin.
 _KINDS = (("image", "rgb_bs"), ("image_flip", "rgb_flip_bs"))
+
+_POSITIVE = Number(1, 65536, whole=True)
+_TENSORS = {
+    "input": {"name": str, "shape": (Null(_POSITIVE), _POSITIVE, _POSITIVE, Number(3, 3, whole=True))},
+    "output": {"name": str, "shape": [Null(_POSITIVE)]},
+}
+# The metadata files of a frozen graph, of an OM file, and of batches and outputs.
+_GRAPH = dict(GRAPH_SCHEMA, **_TENSORS)
+_OM = {
+    "sha256": SHA256,
+    "source": {"epoch": Null(COUNT), "global_step": Null(COUNT), "model": Null(SCHEMA)},
+    "soc_version": str,
+    "precision_mode": str,
+}
+_BATCHES = {"batches": COUNT, "batch_size": _POSITIVE, "images": COUNT, "size": SIZE, "model?": {}}
 
 _TOOLKIT = "install CANN's toolkit (Ascend-cann-toolkit) and run `source <its folder>/set_env.sh` first"
 _MISSING = {
@@ -39,8 +56,8 @@ def convert(graph_path, path, soc_version, precision_mode, batch_size):
 
     The graph needs its side file. Raises PipelineError when `atc` is not there or fails, with its last words.
     """
-    side = files.read_json(graph_path + ".json")
-    if side.get("sha256") != files.sha256(graph_path):
+    side = metadata.read(graph_path + ".json", _GRAPH)
+    if side["sha256"] != files.sha256(graph_path):
         raise PipelineError("{}.json: is of another file; freeze the graph again with ckpt2pb.py".format(graph_path))
     batch = side["input"]["shape"][0]
     if batch not in (None, batch_size):
@@ -179,18 +196,25 @@ def _by_stem(folder):
     return found
 
 
+def input_size(path):
+    """(height, width) of the network's input by the metadata file `path` of a frozen graph or an OM file."""
+    size = metadata.read(path, _TENSORS)["input"]["shape"][1:3]
+    metadata.check(path, {"input": {"size": size}}, {"input": {"size": SIZE}})
+    return tuple(size)
+
+
 def _batches_side(folder):
     path = os.path.join(folder, SIDE_FILE)
     if not os.path.exists(path):
         raise PipelineError("{}: no {}, so no finished batches; write them again".format(folder, SIDE_FILE))
-    return files.read_json(path)
+    return metadata.read(path, _BATCHES, FORMAT)
 
 
 def _model(path):
     """What is known of an OM file: from its side file, where that belongs to it."""
     known = {"path": path, "sha256": files.sha256(path), "epoch": None, "global_step": None, "model": None}
     if os.path.exists(path + ".json"):
-        side = files.read_json(path + ".json")
+        side = metadata.read(path + ".json", _OM, FORMAT)
         if side["sha256"] == known["sha256"]:
             known.update({key: side["source"][key] for key in ("epoch", "global_step", "model")})
             known.update({key: side[key] for key in ("soc_version", "precision_mode")})

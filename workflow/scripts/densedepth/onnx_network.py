@@ -4,8 +4,20 @@ import os
 
 import numpy as np
 
-from . import files
+from . import files, metadata, model
 from .errors import PipelineError
+from .metadata import COUNT, DEPTH_RANGE, SHA256, Null
+
+# The metadata file of an ONNX file, as far as it is run by it.
+SIDE = {
+    "sha256": SHA256,
+    "source": {
+        "epoch": Null(COUNT),
+        "global_step": Null(COUNT),
+        "model": Null(model.SCHEMA),
+        "depth_range?": Null(DEPTH_RANGE),
+    },
+}
 
 
 def runtime_module():
@@ -82,8 +94,8 @@ def _source(path):
     source["depth_range"] = None
     source["sha256"] = files.sha256(path)
     if os.path.exists(path + ".json"):
-        side = files.read_json(path + ".json")
-        if side.get("sha256") == source["sha256"]:
+        side = metadata.read(path + ".json", SIDE)
+        if side["sha256"] == source["sha256"]:
             source.update({key: side["source"][key] for key in ("epoch", "global_step", "model")})
             # Files of earlier versions do not tell it.
             source["depth_range"] = side["source"].get("depth_range")

@@ -16,13 +16,20 @@ import tokenize
 import numpy as np
 from PIL import Image, ImageOps
 
-from . import files, names, resize
+from . import files, metadata, names, resize
 from .archives import Row, size_text
 from .errors import PipelineError
 from .untrusted import open_image
 
 FORMAT = 1
 TRAIN, TEST = "train", "test"
+SCHEMA = {
+    "size": metadata.PICTURE_SIZE,
+    "max_depth_m": metadata.Number(1e-3, 1000),
+    "rows": [
+        {"row": metadata.COUNT, "rgb": metadata.Text(), "depth": metadata.Text(), "split": metadata.OneOf(TRAIN, TEST)}
+    ],
+}
 
 # Names of folders, in lower case, by which somebody means a split.
 _SPLIT_FOLDERS = {TRAIN, TEST, "training", "testing", "val", "valid", "validation"}
@@ -285,9 +292,7 @@ class Pictures:
 
     def __init__(self, path, split=TRAIN):
         self.path = path
-        content = files.read_json(path)
-        if not isinstance(content, dict) or content.get("format") != FORMAT or "rows" not in content:
-            raise PipelineError("{}: not a list of pictures; make it with list_pictures.py".format(path))
+        content = metadata.read(path, SCHEMA, FORMAT)
         self._split = split
         self._content = content
         self.size = tuple(content["size"])

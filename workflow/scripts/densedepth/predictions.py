@@ -16,10 +16,17 @@ import re
 
 import numpy as np
 
-from . import clouds, depth, files, forward, photos, pool, progress, runtime, visualize
+from . import clouds, depth, files, forward, metadata, photos, pool, progress, runtime, visualize
 from .errors import PipelineError
+from .metadata import COUNT, Null
 
 FORMAT = 1
+_SIDE = {
+    "source": {"path": str, "frame": Null(COUNT), "sha256": str},
+    "network": {},
+    "depth": {},
+    "files": {},
+}
 SUMMARY = "predictions.json"
 _SUMMARY_NAME = os.path.splitext(SUMMARY)[0]
 
@@ -352,10 +359,9 @@ def _made_by(network, options, size):
 def _side_file(stem):
     """The side file of results that are called so, None where there is none of this program."""
     try:
-        side = files.read_json(stem + ".json")
-    except (PipelineError, OSError):
+        return metadata.read(stem + ".json", _SIDE)
+    except PipelineError:
         return None
-    return side if isinstance(side, dict) and {"source", "network", "depth", "files"} <= set(side) else None
 
 
 def _remove_results(stem):

@@ -183,7 +183,7 @@ def _networks(config):
 
 
 def _imported_from(side, path):
-    """Whether the side file says that the network is that of `path`; a checkpoint is known by its first file of values."""
+    """Whether the side file says that the network is that of `path`; a checkpoint by its first file."""
     values = re.escape(path)
     if path.endswith(".index"):
         values = re.escape(path[: -len(".index")]) + r"\.data-00000-of-\d{5}"

@@ -18,7 +18,7 @@ import sys
 
 import numpy
 
-from . import files
+from . import metadata
 from .errors import PipelineError
 
 try:
@@ -28,6 +28,8 @@ except ImportError:
     google_crc32c = None
 
 SUFFIX = ".tfrecords"
+# What the records are found by; the report reads more.
+SCHEMA = {"shards": [metadata.NAME]}
 
 _LENGTH = struct.Struct("<Q")
 _HEADER = struct.Struct("<QI")
@@ -79,7 +81,7 @@ def _expand(path):
         return matches
     if os.path.isfile(side_name(path)):
         folder = os.path.dirname(path)
-        shards = [os.path.join(folder, name) for name in files.read_json(side_name(path)).get("shards", [])]
+        shards = [os.path.join(folder, name) for name in metadata.read(side_name(path), SCHEMA)["shards"]]
     else:
         shards = _shards_by_name(path)
     if not shards:
@@ -97,7 +99,7 @@ def _expand(path):
 def _refuse_leftover(path):
     side = side_name(path)
     if os.path.isfile(side):
-        shards = files.read_json(side).get("shards", [])
+        shards = metadata.read(side, SCHEMA)["shards"]
         if os.path.basename(path) not in shards:
             raise PipelineError(
                 "{}: not of the conversion that {} describes ({} shards); remove one of the two".format(

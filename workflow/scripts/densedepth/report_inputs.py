@@ -8,10 +8,51 @@ import re
 
 import pandas
 
-from . import files, published
+from . import files, metadata, published
 from .errors import PipelineError
+from .metadata import COUNT, NAME, Map, Null, Number
 
 FORMAT = 1
+
+_FIGURE = Number()
+_SCORES = [{"index": COUNT, "rms": Null(_FIGURE)}]
+_PROTOCOL = {"crop": (COUNT,) * 4, "images": COUNT}
+_SKIPPED = [{"row": Null(COUNT), "rgb": str, "problem": str}]
+_SOURCE = {"epoch?": Null(COUNT), "global_step?": Null(COUNT), "model?": Null({}), "size?": Null((COUNT, COUNT))}
+_BLOCK = {"protocol?": _PROTOCOL, "metrics": Map(Null(_FIGURE)), "per_image?": _SCORES}
+# Of the files that the report reads, what it relies on beyond the keys that `Document.get` names.
+_EVALUATION = {
+    "source?": _SOURCE,
+    "protocol?": {"crop?": (COUNT,) * 4, "images?": COUNT},
+    "metrics?": Map(Null(_FIGURE)),
+    "per_image?": _SCORES,
+    "protocols?": Map(_BLOCK),
+    "test_data?": {"path?": str, "size_bytes?": COUNT, "skipped?": _SKIPPED},
+    "speed?": Null({}),
+    "runtime?": {},
+}
+_CHECKPOINT = {
+    "epoch?": COUNT,
+    "global_step?": COUNT,
+    "model?": {},
+    "size?": (COUNT, COUNT),
+    "files?": Map(str),
+    "training?": {},
+    "performance?": Null({}),
+    "runtime?": {},
+}
+_RECORDS = {
+    "records?": COUNT,
+    "shards?": [NAME],
+    "shard_records?": [COUNT],
+    "sha256?": Map(str),
+    "skipped?": _SKIPPED,
+    "archive?": {"path?": str, "size_bytes?": COUNT},
+    "runtime?": {},
+}
+_GALLERY = {"scenes?": [{"picture?": NAME, "data?": NAME}]}
+_ORIGIN = Null({"path": str, "sha256": Null(str), "files?": Map(str)})
+_WEIGHTS = {"source?": _ORIGIN, "weights?": _ORIGIN}
 
 _HISTORY_KEYS = ("epoch", "global_step", "steps", "loss", "l1", "gradient", "ssim", "learning_rate")
 
@@ -138,7 +179,7 @@ def gather(
         return runs.setdefault(name, Run(name))
 
     for path in checkpoints:
-        document = _read(path)
+        document = _read(path, _CHECKPOINT)
         _once(run(path).checkpoints, document.get("epoch"), document)
     for path in list(evaluations) + list(imported):
         document = _evaluation(path)
@@ -150,9 +191,9 @@ def gather(
     for path in deployed:
         _deploy(run(path), _evaluation(path))
     for path in speeds:
-        run(path).speed = _read(path)
+        run(path).speed = _read(path, _CHECKPOINT)
     for path in galleries:
-        run(path).scenes.extend(_scenes(_read(path)))
+        run(path).scenes.extend(_scenes(_read(path, _GALLERY)))
     for name, paths in _by_run(histories).items():
         run(paths[0]).history = _history(paths)
         _check_history(runs[name], paths)
@@ -164,8 +205,8 @@ def gather(
     findings = Findings(
         runs=trained,
         baseline=_evaluation(baseline),
-        data=_read(data) if trained else None,
-        weights=[Document(path, files.read_json(path)) for path in sorted(weights)],
+        data=_read(data, _RECORDS) if trained else None,
+        weights=[Document(path, metadata.read(path, _WEIGHTS)) for path in sorted(weights)],
         settings=_settings(settings),
         imported=[one for one in found if one.elsewhere],
     )
@@ -207,15 +248,12 @@ def data_kind(findings):
     return NYU if official and "truth_m" not in protocol else OWN
 
 
-def _read(path):
-    document = Document(path, files.read_json(path))
-    if document.get("format") != FORMAT:
-        raise PipelineError("{}: format {} where {} is understood".format(path, document.get("format"), FORMAT))
-    return document
+def _read(path, schema):
+    return Document(path, metadata.read(path, schema, FORMAT))
 
 
 def _evaluation(path):
-    document = _read(path)
+    document = _read(path, _EVALUATION)
     for keys in _COMMON:
         document.get(*keys)
     for metric in published.METRICS:
@@ -264,7 +302,7 @@ def _history(paths):
         for number, line in enumerate(lines, 1):
             where = "{}: line {}".format(path, number)
             try:
-                entry = Document(where, json.loads(line))
+                entry = Document(where, files.parse_json(line, where))
             except ValueError as error:
                 raise PipelineError("{}: not JSON ({})".format(where, error)) from None
             entries.append({key: entry.number(key) for key in _HISTORY_KEYS})

@@ -8,7 +8,7 @@ import re
 
 import numpy as np
 
-from . import checkpoints, files, hdf5, network, runtime
+from . import checkpoints, files, hdf5, metadata, network, runtime
 from .errors import PipelineError
 from .model import BLOCKS, Model
 from .tf import tf
@@ -16,6 +16,7 @@ from .tf import tf
 PREFIX = "model.ckpt"
 SIDE_FILE = "weights.json"
 FORMAT = 1
+SCHEMA = {"encoder": metadata.OneOf(*sorted(BLOCKS)), "source": {"path": str, "sha256": metadata.SHA256}}
 
 # MD5 of the published densenet*_weights_tf_dim_ordering_tf_kernels_notop.h5: those that keras-applications 1.0.8 and
 # later name, and those of an older generation under the same file names (deep-learning-models v0.8, Keras 2.1).
@@ -57,7 +58,7 @@ def identity(path):
     if _is_checkpoint(path):
         return checkpoints.find(path).side["files"]
     if os.path.isdir(path):
-        return files.read_json(os.path.join(path, SIDE_FILE))["source"]["sha256"]
+        return metadata.read(os.path.join(path, SIDE_FILE), SCHEMA, FORMAT)["source"]["sha256"]
     return files.sha256(path)
 
 
@@ -267,11 +268,9 @@ def _top_hint(unused):
 
 
 def _imported(folder, encoder):
-    side = files.read_json(os.path.join(folder, SIDE_FILE))
-    if side.get("format") != FORMAT:
-        raise PipelineError("{}: format {} where {} is understood".format(folder, side.get("format"), FORMAT))
-    if side.get("encoder") != encoder:
-        raise PipelineError("{}: expected the weights of {}, found {}".format(folder, encoder, side.get("encoder")))
+    side = metadata.read(os.path.join(folder, SIDE_FILE), SCHEMA, FORMAT)
+    if side["encoder"] != encoder:
+        raise PipelineError("{}: expected the weights of {}, found {}".format(folder, encoder, side["encoder"]))
     with _encoder_graph(encoder):
         shapes = {v.op.name: v.shape.as_list() for v in tf.global_variables()}
     values = _stored(os.path.join(folder, PREFIX), "import the weights again")
