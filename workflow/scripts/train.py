@@ -67,7 +67,9 @@ def build_parser():
         default=20,
         help="last epoch, counted from the beginning of the run",
     )
-    add("--run_epochs", type=cli.number("train.epochs"), help="epochs of the whole run, for messages; default: --epochs")
+    add(
+        "--run_epochs", type=cli.number("train.epochs"), help="epochs of the whole run, for messages; default: --epochs"
+    )
     add(
         "--keep_epochs",
         type=cli.number("train.keep_epochs"),
