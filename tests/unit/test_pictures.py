@@ -713,8 +713,63 @@ def test_depth_far_below_or_beyond_the_greatest_is_doubted(camera):
     assert check.doubts(result) == []
     assert "median 3." in check.depth_text(result)
     assert check.depth_text(result).endswith("25.0% unknown (0.0% beyond max_depth)")
-    result.update(nearest_m=0.01, greatest_m=0.06, median_m=0.03)
-    assert "no depth beyond 0.06 m, where up to 10 m are expected" in check.doubts(result)[0]
+    assert result["splits"]["train"]["median_m"] == pytest.approx(3, rel=0.01)
+    assert result["splits"]["test"]["far_m"] == pytest.approx(6, rel=0.01)
+
+
+def units(tmp_path, train, test, **options):
+    """The doubts on three training and two test pairs with these depths."""
+    rows = []
+    for number, (split, values) in enumerate([("train", train)] * 3 + [("test", test)] * 2):
+        names = "{}.png".format(number), "{}_depth.{}".format(number, "npy" if values.dtype.kind == "f" else "png")
+        save(tmp_path / names[0], rgb(seed=number))
+        save(tmp_path / names[1], values)
+        rows.append(",".join(names + (split,)))
+    path = listed(tmp_path, rows, **options)
+    result = check.check(path)
+    assert check.verdict(result, 0) is None
+    check.draw(str(tmp_path / "sheet.png"), path, result)
+    return check.doubts(result)
+
+
+def test_a_unit_that_fits_one_split_only_is_doubted(tmp_path):
+    low, apart, stored = units(
+        tmp_path, np.round(metres() * 25.5).astype(np.uint8), (metres() * 1000).astype(np.uint16)
+    )
+    assert low.startswith("warning: the depth of train (median 0.10") and "test" not in low
+    assert "the median depth is 0.10" in apart and "in train, 3.99 m in test" in apart
+    assert "stored in 2 ways" in stored and "8 bit: 3 of train (row 1, " in stored and ": 2 of test (row 4" in stored
+
+
+def test_a_unit_wrong_by_ten_is_doubted(tmp_path):
+    depth = np.round(metres() * 1000).astype(np.uint16)
+    # One pixel that is far does not hide it.
+    depth[0, 0] = 65000
+    (low,) = units(tmp_path, depth, depth, metres_per_unit=0.0001)
+    assert low.startswith("warning: the depth of train (median 0.399 m, 99 % nearer than 0.693 m) and test")
+    assert low.endswith("up to 10 m are expected; are metres_per_unit and max_depth right?")
+    assert units(tmp_path, depth, depth, metres_per_unit=0.001) == []
+    assert "train, test: more depth is at max_depth" in units(tmp_path, depth, depth, metres_per_unit=0.003)[0]
+
+
+def test_a_test_archive_in_another_unit_is_doubted(tmp_path):
+    path, test = archive(tmp_path / "a.zip", [row(0)]), str(tmp_path / "test.zip")
+    testset_writer.write(test, iter([(rgb(), np.full(SIZE, 0.2))]), 1, SIZE, (0, 31, 0, 63))
+    low, apart = check.doubts(check.check(path, test))
+    assert "the depth of test (median 0.2" in low and "m in test, 2" in apart
+
+
+def test_the_sheet_shows_as_many_test_as_training_pairs(tmp_path, monkeypatch):
+    for number in range(60):
+        save(tmp_path / "{}.png".format(number), rgb(seed=number))
+        save(tmp_path / "{}.npy".format(number), metres())
+    rows = ["{0}.png,{0}.npy,{1}".format(number, "train" if number < 54 else "test") for number in range(60)]
+    path = listed(tmp_path, rows, metres_per_unit=1)
+    drawn = []
+    monkeypatch.setattr(check.visualize, "draw_sheet", lambda path, title, samples, *rest: drawn.extend(samples))
+    check.draw(str(tmp_path / "sheet.png"), path, check.check(path))
+    names = [name for name, _, _ in drawn]
+    assert [sum(split in name for name in names) for split in ("(train)", "(test)")] == [6, 6]
 
 
 @pytest.mark.parametrize("share, doubted", [(0.25, False), (0.75, True)])

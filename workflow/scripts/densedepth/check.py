@@ -5,7 +5,7 @@ import csv
 
 import numpy as np
 
-from . import files, visualize
+from . import files, units, visualize
 from .archives import size_text
 from .errors import PipelineError
 from .pictures import TEST, TRAIN
@@ -54,11 +54,28 @@ def check(source_path, test_path=None, workers=1):
         "empty": [words for part in found for words in part["empty"]],
         "copies": _copies(found),
     }
+    parts = list(found)
     if test_path:
-        result["test_images"], problem = _test_archive(test_path)
+        result["test_images"], problem, part = _test_archive(test_path)
+        parts.append(part)
         result["faults"] += [_fault(0, test_path, problem, TEST, skippable=False)] if problem else []
     result.update(_depth_figures(found, farthest, _is_list(source_path)))
+    result["splits"] = _splits_figures(parts)
     return result
+
+
+def _splits_figures(parts):
+    """{split: what `units.figures` tells of it, and `stored`: {how depth is stored: (pairs, the first of them)}}."""
+    splits = {}
+    for split in sorted({part["split"] for part in parts}, reverse=True):
+        of_it = [part for part in parts if part["split"] == split]
+        sums = [sum(part[name] for part in of_it) for name in ("counts", "pixels", "beyond")]
+        splits[split] = dict(units.figures(*sums), stored={})
+        for part in of_it:
+            for way, pairs in part["stored"].items():
+                count, first = splits[split]["stored"].get(way, (0, pairs[0]))
+                splits[split]["stored"][way] = (count + len(pairs), first)
+    return splits
 
 
 def _tasks(source_path):
@@ -100,7 +117,8 @@ def _look(task, tick):
     source_path, split, rows, farthest = task
     source = kept_open(source_path, split)
     found = {"histogram": np.zeros(BINS, np.int64), "pixels": 0, "beyond": 0, "nearest": np.inf, "greatest": 0.0}
-    found.update(split=split, sizes={}, faults=[], empty=[], digests=[])
+    found.update(split=split, sizes={}, faults=[], empty=[], digests=[], stored={})
+    found["counts"] = np.zeros(units.PARTS, np.int64)
     for row in rows:
         try:
             _, depth, beyond = source.look(row)
@@ -114,6 +132,7 @@ def _look(task, tick):
                 found["empty"].append(_named(row))
             if _is_list(source_path):
                 found["digests"].append((files.sha256(row.rgb), _named(row)))
+                found["stored"].setdefault(source.stored_as(row), []).append(_named(row))
         tick(1)
     return found
 
@@ -127,6 +146,7 @@ def _count(found, depth, beyond, farthest):
     known = depth[depth > 0]
     found["pixels"] += depth.size
     found["beyond"] += beyond
+    found["counts"] += units.counts(known)
     bins = np.minimum(known * (BINS / farthest), BINS - 1).astype(np.int64)
     found["histogram"] += np.bincount(bins, minlength=BINS)
     if len(known):
@@ -188,16 +208,18 @@ def _depth_figures(found, farthest, limited):
 
 
 def _test_archive(path):
-    """(number of images, what is wrong or None)."""
-    count = 0
+    """(number of images, what is wrong or None, the depth as `_splits_figures` takes it)."""
+    count, part = 0, {"split": TEST, "pixels": 0, "beyond": 0, "stored": {}, "counts": np.zeros(units.PARTS, np.int64)}
     try:
         with open_test_set(path) as test_set:
-            for _, _, indices in test_set.batches(4):
+            for _, depth, indices in test_set.batches(4):
                 count += len(indices)
+                part["pixels"] += depth.size
+                part["counts"] += units.counts(depth[(depth > 0) & np.isfinite(depth)])
     except PipelineError as error:
         print(error, flush=True)
-        return count, str(error)
-    return count, None
+        return count, str(error), part
+    return count, None, part
 
 
 def verdict(result, skip):
@@ -236,24 +258,8 @@ def depth_text(result):
 
 def doubts(result):
     """What looks wrong though it can be read, as a list of warnings."""
-    return [words for words in (_unit_doubt(result), _empty_doubt(result), _copies_doubt(result)) if words]
-
-
-def _unit_doubt(result):
-    """What looks like a wrong unit, in words, or None."""
-    if "median_m" not in result:
-        return None
-    words = None
-    if result["greatest_m"] < 0.05 * result["farthest_m"]:
-        words = (
-            "warning: no depth beyond {greatest_m:.2f} m, where up to {farthest_m:g} m are expected; is the unit right?"
-        )
-    elif (result["beyond_max_depth"] or 0) > 1 - result["holes"]:
-        words = (
-            "warning: more depth is at max_depth ({farthest_m:g} m) or beyond than below it; are metres_per_unit, "
-            "max_depth and hole right?"
-        )
-    return words and words.format(**result)
+    others = [words for words in (_empty_doubt(result), _copies_doubt(result)) if words]
+    return units.doubts(result["splits"], result["farthest_m"]) + others
 
 
 def _empty_doubt(result):
@@ -281,12 +287,12 @@ def draw(path, source_path, result):
         chosen = []
         for split in _splits(source_path):
             source = stack.enter_context(open_source(source_path, split))
-            chosen += [(source, split, row) for row in _rows(source, []) if (split, row.number) not in faulty]
-        count = min(SAMPLES, len(chosen))
-        samples = []
-        for i in range(count):
-            source, split, row = chosen[(2 * i + 1) * len(chosen) // (2 * count)]
-            samples.append(("row {} ({}): {}".format(row.number, split, row.rgb), *source.arrays(row)))
+            rows = [row for row in _rows(source, []) if (split, row.number) not in faulty]
+            count = min(SAMPLES // len(_splits(source_path)), len(rows))
+            chosen += [(source, split, rows[(2 * i + 1) * len(rows) // (2 * count)]) for i in range(count)]
+        samples = [
+            ("row {} ({}): {}".format(row.number, split, row.rgb), *source.arrays(row)) for source, split, row in chosen
+        ]
     title = "{} pairs, {} faulty; {}".format(result["pairs"], len(result["faults"]), depth_text(result))
     visualize.draw_sheet(path, title, samples, result["histogram"], result["farthest_m"])
 

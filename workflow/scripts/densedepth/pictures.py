@@ -351,6 +351,16 @@ class Pictures:
         beyond = int((measured >= self.max_depth).sum())
         return fit_image(rgb, self.size), self._near(measured), beyond
 
+    def stored_as(self, row):
+        """How the depth of `row` is stored, in words; of one that can be read."""
+        if row.depth.lower().endswith(".npy"):
+            dtype = np.lib.format.open_memmap(row.depth, mode="r").dtype
+            narrow, fractions = dtype.itemsize == 1, dtype.kind == "f"
+        else:
+            with open_image(row.depth) as image:
+                narrow, fractions = image.mode == "L", False
+        return "fractions" if fractions else "8 bit" if narrow else "whole numbers of more than 8 bit"
+
     def _read(self, row):
         """The whole picture, and the depth of the list's size: metres, however great, 0 for what was not measured."""
         rgb, measured = _same_view(np.asarray(self._picture(row)), self._measured(row))

@@ -1,0 +1,82 @@
+"""Whether the depth of each split can be in the unit that was said: by its quantiles, and by how it is stored."""
+
+import numpy as np
+
+# The upper half of a float32 above zero is a logarithmic scale of 128 or more parts to the octave.
+_SHIFT = 16
+PARTS = 1 << 15
+
+# Shares of the farthest depth that is expected: where 99 of 100 pixels, or the median, are nearer, the unit is often
+# wrong by 10 or more.
+_LEAST_FAR = 0.1
+_LEAST_MEDIAN = 0.05
+
+# How far the medians of the splits may be apart.
+_MOST_APART = 4
+
+
+def counts(known):
+    """The pixels of the depths `known`, float32 above zero, in each of `PARTS` parts."""
+    return np.bincount(np.ascontiguousarray(known, np.float32).view(np.uint32) >> _SHIFT, minlength=PARTS)
+
+
+def figures(counted, pixels, beyond):
+    """What is told of a split: {pixels, beyond_max_depth: share, near_m, median_m, far_m}, of the depth counted.
+
+    near_m and far_m are nearer and farther than all but one in a hundred pixels; None, as the median, without depth.
+    """
+    total, middles = np.cumsum(counted), None
+    if total[-1]:
+        parts = np.searchsorted(total, [total[-1] * share for share in (0.01, 0.5, 0.99)])
+        middles = (
+            ((parts.astype(np.uint32) << _SHIFT) + (1 << (_SHIFT - 1))).astype(np.uint32).view(np.float32).tolist()
+        )
+    near, median, far = middles or (None, None, None)
+    share = beyond / pixels if pixels else 0.0
+    known = int(total[-1]) / pixels if pixels else 0.0
+    return {"known": known, "beyond_max_depth": share, "near_m": near, "median_m": median, "far_m": far}
+
+
+def doubts(splits, farthest):
+    """Warnings on `splits`, {name: `figures` and `stored`: {how depth is stored: (pairs, the first of them)}}."""
+    found = [_low(splits, farthest), _beyond(splits, farthest), _apart(splits), _stored(splits)]
+    return ["warning: " + words for words in found if words]
+
+
+def _low(splits, farthest):
+    low = [
+        "{} (median {median_m:.3g} m, 99 % nearer than {far_m:.3g} m)".format(name, **split)
+        for name, split in splits.items()
+        if split["median_m"] is not None
+        and (split["far_m"] < _LEAST_FAR * farthest or split["median_m"] < _LEAST_MEDIAN * farthest)
+    ]
+    words = "the depth of {} is low, where up to {:g} m are expected; are metres_per_unit and max_depth right?"
+    return words.format(" and ".join(low), farthest) if low else None
+
+
+def _beyond(splits, farthest):
+    names = [name for name, split in splits.items() if split["beyond_max_depth"] > split["known"]]
+    words = (
+        "{}: more depth is at max_depth ({:g} m) or beyond than below it; are metres_per_unit, "
+        "max_depth and hole right?"
+    )
+    return words.format(", ".join(names), farthest) if names else None
+
+
+def _apart(splits):
+    medians = sorted((split["median_m"], name) for name, split in splits.items() if split["median_m"] is not None)
+    if not medians or medians[-1][0] < _MOST_APART * medians[0][0]:
+        return None
+    words = "the median depth is {:.3g} m in {}, {:.3g} m in {}; are both in one unit?"
+    return words.format(*medians[0], *medians[-1])
+
+
+def _stored(splits):
+    ways = {}
+    for name, split in splits.items():
+        for way, (count, first) in split["stored"].items():
+            ways.setdefault(way, []).append("{} of {} ({})".format(count, name, first))
+    if len(ways) < 2:
+        return None
+    told = "; ".join("{}: {}".format(way, ", ".join(pairs)) for way, pairs in sorted(ways.items()))
+    return "depth is stored in {} ways, which one metres_per_unit seldom fits: {}".format(len(ways), told)
