@@ -72,6 +72,17 @@ def test_a_package_brings_what_its_init_imports(tree, tmp_path):
     assert tree("run.py") == ["run.py", "house/__init__.py", "house/hall.py"]
 
 
+def test_modules_that_are_loaded_by_name(tree, tmp_path):
+    tree("run.py", run="", house__room="from . import hall", house__hall="")
+    found = sources(str(tmp_path / "run.py"), ("house.room",))
+    assert [os.path.relpath(path, str(tmp_path)) for path in found] == [
+        "run.py",
+        "house/__init__.py",
+        "house/hall.py",
+        "house/room.py",
+    ]
+
+
 def test_a_missing_program_stands_alone(tree):
     assert tree("gone.py") == ["gone.py"]
 
@@ -85,6 +96,7 @@ def test_a_missing_program_stands_alone(tree):
         ("import_weights.py", {"archives"}),
         ("import_model.py", {"archives"}),
         ("evaluate.py", {"archives"}),
+        ("train.py", {"ascend", "rank_table", "npu_options", "cpu_gpu"}),
     ],
 )
 def test_a_program_is_apart_from_what_it_does_not_use(program, modules):

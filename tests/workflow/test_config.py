@@ -218,7 +218,7 @@ def named_in(module, text):
 def test_the_schema_names_what_the_code_knows():
     assert LEAVES["model", "encoder"]["enum"] == sorted(model.BLOCKS)
     assert LEAVES["evaluate", "protocols"]["items"]["enum"] == list(protocols.NAMES)
-    assert LEAVES[("platform",)]["enum"] == named_in("platforms/__init__.py", "_PLATFORMS = ")
+    assert LEAVES[("platform",)]["enum"] == named_in("platforms/__init__.py", "KINDS = ")
 
 
 @pytest.mark.parametrize("name", sorted(ranges.SETTINGS))

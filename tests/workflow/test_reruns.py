@@ -72,6 +72,7 @@ def set_to(**settings):
 ROWS = {
     "a program": (edited("evaluate.py"), {"evaluate_checkpoint": 2, **REPORT}),
     "a module of the package": (edited("densedepth/loss.py"), {"train_model": 2, **FROM_TRAINING, **REPORT}),
+    "the module of another kind of device": (edited("densedepth/platforms/ascend.py"), {}),
     "a comment in a module": (
         replaced("# Written so that", "# Made so that", "workflow/scripts/densedepth/metrics.py"),
         {"evaluate_checkpoint": 2, "evaluate_baseline": 1, **FROM_GRAPH, **REPORT},
@@ -171,6 +172,20 @@ def test_a_cosmetic_edit_can_be_waived_for_a_call(finished):
 def test_an_edit_of_the_report_makes_only_the_report_again(finished, name):
     edit(finished, name)
     assert finished.planned(*SETTINGS) == REPORT
+
+
+@pytest.mark.parametrize("name", ["platforms/ascend.py", "rank_table.py", "npu_options.py"])
+def test_an_edit_of_another_kind_of_device_makes_nothing_again(finished, name):
+    edit(finished, "densedepth/" + name)
+    assert finished.planned(*SETTINGS) == {}
+    assert finished.planned(*overlay(finished, platform="ascend"))["train_model"] == 2
+
+
+def test_another_kind_of_device_makes_nothing_again(finished):
+    assert finished.planned(*overlay(finished, platform="ascend")) == {}
+    edit(finished, "densedepth/platforms/collective.py")
+    assert finished.planned(*overlay(finished, platform="ascend")) == {}
+    assert finished.planned(*SETTINGS)["train_model"] == 2
 
 
 def test_an_edit_of_the_sample_draws_it_again(finished):

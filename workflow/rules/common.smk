@@ -42,7 +42,7 @@ HOME = home()
 
 sys.path.insert(0, os.path.join(HOME, "workflow", "scripts"))
 
-from densedepth import configuration, imports, npu_options, photos, provenance
+from densedepth import configuration, imports, npu_options, photos, platforms, provenance
 from densedepth.errors import PipelineError
 
 
@@ -123,10 +123,23 @@ def code(program):
 
 
 @functools.lru_cache(maxsize=None)
-def sources(program):
+def sources(program, loaded=()):
     """Relative where the workflow runs in its own folder, so that a moved folder makes nothing again."""
     folder = os.path.join(HOME, "workflow", "scripts")
-    return imports.sources(os.path.join(os.path.relpath(folder) if os.path.samefile(HOME, ".") else folder, program))
+    return imports.sources(
+        os.path.join(os.path.relpath(folder) if os.path.samefile(HOME, ".") else folder, program), loaded
+    )
+
+
+def training_code(wildcards):
+    """Input function: as `code`, of train.py, which loads the kinds of devices by name.
+
+    Those that are not chosen are among the inputs too, so that another choice makes nothing again, but no edit of what
+    they alone import counts.
+    """
+    used = sources("train.py", (f"densedepth.platforms.{config['platform']}",))
+    every = sources("train.py", tuple(f"densedepth.platforms.{kind}" for kind in platforms.KINDS))
+    return [path if path in used else ancient(path) for path in every]
 
 
 @functools.lru_cache(maxsize=None)

@@ -5,16 +5,17 @@ import functools
 import os
 
 
-def sources(program):
+def sources(program, loaded=()):
     """`program` and every module of its folder that it imports, directly or through others, sorted, `program` first.
 
     Counted are `import a.b`, `from a import b` and relative imports at any depth of the code, functions included,
     where the module is a file or a package below the program's folder. The `__init__.py` of each package passed on
-    the way counts as well, since Python runs it. A program that does not exist stands alone.
+    the way counts as well, since Python runs it. `loaded` are the dotted names of more modules, which are imported by
+    name while it runs. A program that does not exist stands alone.
     """
     root = os.path.dirname(program)
     found = set()
-    waiting = [program]
+    waiting = [program] + [path for name in loaded for path in _files(name, root)]
     while waiting:
         path = waiting.pop()
         if path in found or not os.path.isfile(path):

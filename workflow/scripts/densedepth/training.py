@@ -28,7 +28,6 @@ from . import (
     loss_scale,
     model,
     network,
-    npu_options,
     optim,
     order,
     progress,
@@ -188,7 +187,7 @@ def _fingerprint(settings, segment, index, platform):
     facts = [settings.model.as_dict(), list(settings.size), settings.as_dict(), segment.first, start, index.identity()]
     options = platform.options
     facts += [code, options.precision_mode, options.op_select_implmode, options.is_loss_scale]
-    facts.append({name: str(value) for name, value in options.extra.items() if name in npu_options.NUMBERS})
+    facts.append(platform.numbers())
     if platform.size > 1:
         facts.append(platform.size)
     return state.fingerprint(facts)

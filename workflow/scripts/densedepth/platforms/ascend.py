@@ -10,7 +10,7 @@ import os
 
 from .. import files, loss_scale, progress, rank_table
 from ..errors import PipelineError
-from ..npu_options import OWN, PARAMETERS, checked, refuse
+from ..npu_options import NUMBERS, OWN, PARAMETERS, checked, refuse
 from ..peers import Peers
 from ..tf import tf
 from .base import Platform, checked_modes
@@ -105,6 +105,9 @@ class Ascend(Platform):
         self._loss_scale = None
         self._skipped = None
         self._peers = None
+
+    def numbers(self):
+        return {name: str(value) for name, value in self.options.extra.items() if name in NUMBERS}
 
     def notes(self):
         shown = ("{} {}".format(name, value) for name, (_, value) in sorted(self._parameters.items()))

@@ -71,6 +71,10 @@ class Platform:
         """
         return [{}] * size
 
+    def numbers(self):
+        """{name: text} of those `options.extra` that change what is computed."""
+        return {}
+
     def notes(self):
         """Lines for the log: what the options mean here."""
         return []
