@@ -895,6 +895,7 @@ def test_the_rule_tells_the_terminal_and_the_log(server, out, path, status):
     out.parent.mkdir()
     values = {
         "{resources.python:q}": sys.executable,
+        "{input.code[0]:q}": os.path.join("workflow", "scripts", "download.py"),
         "{params.urls:q}": server.address + path,
         "{output.file:q}": str(out),
         "{resources.cache:q}": "",

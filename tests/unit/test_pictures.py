@@ -185,20 +185,22 @@ def test_one_file_that_is_not_there_cannot_be_for_both(tmp_path):
 @pytest.mark.parametrize(
     "flags, words",
     [
-        (["--hole=nan"], "hole nan: must be a finite number; values that are not finite are always unknown"),
-        (["--hole=-inf"], "hole -inf: must be a finite number"),
-        (["--max_depth=inf"], "max_depth inf: must be a finite number above 0"),
-        (["--max_depth=nan"], "max_depth nan: must be a finite number above 0"),
-        (["--max_depth=0"], "max_depth 0.0: must be a finite number above 0"),
-        (["--metres_per_unit=nan"], "metres_per_unit nan: must be a finite number above 0"),
-        (["--metres_per_unit=inf"], "metres_per_unit inf: must be a finite number above 0"),
+        (["--hole=nan"], "--hole: nan: must be a number"),
+        (["--hole=-inf"], "--hole: -inf: must be a number"),
+        (["--max_depth=inf"], "--max_depth: inf: must be"),
+        (["--max_depth=nan"], "--max_depth: nan: must be"),
+        (["--max_depth=0"], "--max_depth: 0: must be"),
+        (["--metres_per_unit=nan"], "--metres_per_unit: nan: must be"),
+        (["--metres_per_unit=inf"], "--metres_per_unit: inf: must be"),
     ],
 )
 def test_numbers_that_cannot_be_are_told_in_one_line(tmp_path, capsys, flags, words):
     save(tmp_path / "b.PNG", rgb())
     (tmp_path / "pairs.csv").write_text("b.PNG,b.npy,train\nc.PNG,c.npy,test\n")
     usual = ["--csv", str(tmp_path / "pairs.csv"), "--metres_per_unit=1", "--max_depth=10"]
-    assert list_pictures.main(usual + flags + ["--out", str(tmp_path / "list.json")]) == 1
+    with pytest.raises(SystemExit) as ended:
+        list_pictures.main(usual + flags + ["--out", str(tmp_path / "list.json")])
+    assert ended.value.code == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert words in line
     assert not (tmp_path / "list.json").exists()

@@ -543,8 +543,8 @@ def test_pictures_are_called_by_their_names(sample):
     sample.edit(sample.flags["gallery"][0], lambda content: content["scenes"][1].update(name="kitchen_01.jpg"))
     text = sample.make()
     assert "| smallest | `a_*1\\|'.jpg` (0.200 m), `a_*0\\|'.jpg` (0.500 m), `a_*2" in text
-    assert "*`kitchen_01.jpg`: rms 0.412 m, delta1 0.700*" in text and "Test image 7" not in text
-    assert "Test image 0: rms 0.412 m" in text
+    assert "*`kitchen_01.jpg`: RMSE 0.412 m, delta1 0.700*" in text and "Test image 7" not in text
+    assert "Test image 0: RMSE 0.412 m" in text
 
 
 def test_a_run_is_placed_among_results_that_are_measured_alike(nyu):

@@ -16,10 +16,10 @@ from . import gallery
 from .errors import PipelineError
 
 _STYLE = """
-:root { color-scheme: light dark; --text: #1d2129; --soft: #5b6370; --line: #dfe3e8; --page: #fff; --edge: #0006; --panel: #f5f7f9;
-  --link: #0b63b0; --mark: #fff4d1; --warn: #fff8ea; --warn-line: #e69f00; }
-@media (prefers-color-scheme: dark) { :root { --text: #e4e7eb; --soft: #9aa3af; --line: #363c45; --page: #16191d; --edge: #fff5;
-  --panel: #20242a; --link: #7cb8f0; --mark: #463c17; --warn: #2b2517; --warn-line: #b98200; } }
+:root { color-scheme: light dark; --text: #1d2129; --soft: #5b6370; --line: #dfe3e8; --page: #fff; --edge: #0006;
+  --panel: #f5f7f9; --link: #0b63b0; --mark: #fff4d1; --warn: #fff8ea; --warn-line: #e69f00; }
+@media (prefers-color-scheme: dark) { :root { --text: #e4e7eb; --soft: #9aa3af; --line: #363c45; --page: #16191d;
+  --edge: #fff5; --panel: #20242a; --link: #7cb8f0; --mark: #463c17; --warn: #2b2517; --warn-line: #b98200; } }
 * { box-sizing: border-box; }
 body { font: 16px/1.55 system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif; color: var(--text);
   background: var(--page); max-width: 1200px; margin: 0 auto; padding: 1.5rem 1.5rem 4rem; }
