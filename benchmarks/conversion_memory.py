@@ -27,7 +27,8 @@ PROGRAM = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "workfl
 IMPORT = """
 import sys
 sys.path.insert(0, sys.argv[1])
-from densedepth import conversion, runtime
+from densedepth import runtime
+from densedepth.data import conversion
 assert "tensorflow" not in sys.modules
 print(runtime.describe()["tensorflow"])
 print(open("/proc/self/status").read())

@@ -20,8 +20,10 @@ import numpy as np
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "workflow", "scripts"))
 
-from densedepth import evaluation, networks, testset_writer
-from densedepth.testset import open_test_set
+from densedepth.data import test_archive_writer
+from densedepth.data.test_archive import open_test_set
+from densedepth.evaluation import scoring
+from densedepth.inference import networks
 
 SIZE = (480, 640)
 
@@ -35,15 +37,15 @@ def main():
     args = arguments.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "nyu_test.zip")
-        testset_writer.write(path, pairs(args.images), args.images, SIZE, (20, 459, 24, 615))
+        test_archive_writer.write(path, pairs(args.images), args.images, SIZE, (20, 459, 24, 615))
         with open_test_set(path) as test_set, networks.load(args.model_path) as predictor:
             batches = -(-args.images // args.bs)
             # The first batch settles kernels and memory; it is the network's own start, not the evaluation's.
             alone(predictor, args.bs, 1)
             network = alone(predictor, args.bs, batches)
             before = time.perf_counter()
-            document = evaluation.evaluate(
-                predictor, test_set, args.bs, progress=evaluation.Progress(), names=["port", "paper", "bts"]
+            document = scoring.evaluate(
+                predictor, test_set, args.bs, progress=scoring.Progress(), names=["port", "paper", "bts"]
             )
             wall = time.perf_counter() - before
             network += alone(predictor, args.bs, batches)

@@ -171,10 +171,10 @@ def make(args):
         session = onnxruntime.InferenceSession(args.onnx, options, providers=["CPUExecutionProvider"])
         name = session.get_inputs()[0].name
         return lambda images: session.run(None, {name: images})[0], onnxruntime.__version__
-    from densedepth import inference
+    from densedepth.inference import predictors
     from densedepth.tf import tf
 
-    predictor = inference.load_frozen(args.model_path, as_written=args.worker == "tf2_as_written")
+    predictor = predictors.load_frozen(args.model_path, as_written=args.worker == "tf2_as_written")
     return predictor.run, tf.__version__
 
 

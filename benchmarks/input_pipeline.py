@@ -23,9 +23,9 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "workflow", "scripts"))
 
-from densedepth import dataset
-from densedepth.order import CHANNEL_ORDERS, Order
-from densedepth.records import RecordIndex, expand
+from densedepth.data import dataset
+from densedepth.data.order import CHANNEL_ORDERS, Order
+from densedepth.data.records import RecordIndex, expand
 from densedepth.tf import tf
 from PIL import Image
 

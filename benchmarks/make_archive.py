@@ -15,7 +15,8 @@ import zipfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "workflow", "scripts"))
 
-from densedepth import archives, files
+from densedepth import files
+from densedepth.data import train_archive
 from PIL import Image
 
 FOLDERS = 284
@@ -30,7 +31,7 @@ def main():
     arguments.add_argument("--stored", action="store_true", help="do not deflate the members")
     args = arguments.parse_args()
     method = zipfile.ZIP_STORED if args.stored else zipfile.ZIP_DEFLATED
-    with archives.Archive(args.source) as source:
+    with train_archive.Archive(args.source) as source:
         pairs = [source.pair(row)[:2] for row in source.rows()]
     pairs = [(encoded_again(jpeg, args.quality), png) for jpeg, png in pairs]
     folders = min(FOLDERS, args.pairs)
@@ -41,7 +42,7 @@ def main():
             for suffix, content in zip((".jpg", ".png"), pairs[number % len(pairs)]):
                 archive.writestr(name + suffix, content)
             rows.append("{0}.jpg,{0}.png\n".format(name))
-        archive.writestr(archives.TRAIN_CSV, "".join(rows))
+        archive.writestr(train_archive.TRAIN_CSV, "".join(rows))
     print("{}: {} pairs, {:,} bytes".format(args.out, args.pairs, os.path.getsize(args.out)))
 
 

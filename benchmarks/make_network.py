@@ -14,7 +14,8 @@ import numpy as np
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "workflow", "scripts"))
 
-from densedepth import checkpoints, freeze, network, onnx_export, weights
+from densedepth.inference import freeze, onnx_export
+from densedepth.network import architecture, checkpoints, weights
 from densedepth.tf import tf
 
 
@@ -25,18 +26,18 @@ def main():
     arguments.add_argument("--encoder", default="densenet169")
     arguments.add_argument("--onnx", action="store_true", help="the ONNX file as well")
     args = arguments.parse_args()
-    model = network.Model(encoder=args.encoder)
+    model = architecture.Model(encoder=args.encoder)
     with tf.Graph().as_default():
-        network.predict(network.image_placeholder(tuple(args.size)), model)
+        architecture.predict(architecture.image_placeholder(tuple(args.size)), model)
         variables = tf.global_variables()
-        values = as_trained(network.initial_values(variables, 0))
+        values = as_trained(architecture.initial_values(variables, 0))
         with tf.Session() as session:
             weights.assign(session, values)
             side = {"epoch": 1, "global_step": 1, "model": model.as_dict(), "size": list(args.size)}
             folder = os.path.join(args.out, "checkpoint")
             checkpoints.write(folder, session, side)
     graph = os.path.join(args.out, "model.pb")
-    freeze.freeze(folder, network.OUTPUT, graph)
+    freeze.freeze(folder, architecture.OUTPUT, graph)
     if args.onnx:
         onnx_export.export(graph, os.path.join(args.out, "model.onnx"), 13)
 

@@ -180,26 +180,28 @@ def answer(value):
 
 def ours(args, images, targets):
     sys.path.insert(0, SCRIPTS)
-    from densedepth import loss, network, optim, platforms
-    from densedepth.model import Model
+    from densedepth import platforms
+    from densedepth.network import architecture
+    from densedepth.network.model import Model
     from densedepth.platforms.base import Options
     from densedepth.tf import tf
+    from densedepth.training import loss, optimizers
 
     platform = platforms.create("cpu_gpu", Options("must_keep_origin_dtype", "high_precision", False, False))
     platform.start()
     feeds = [tf.placeholder(tf.float32, array.shape) for array in (images, targets)]
     held = [tf.Variable(feed, trainable=False, collections=[tf.GraphKeys.LOCAL_VARIABLES]) for feed in feeds]
-    output = network.predict(held[0], Model(), training=True, lean=platform.lean)
+    output = architecture.predict(held[0], Model(), training=True, lean=platform.lean)
     with platform.loss_scope():
         losses = loss.depth_loss(output, held[1])
-    train, norm = optim.training_step(losses["total"], tf.constant(RATE), platform)
+    train, norm = optimizers.training_step(losses["total"], tf.constant(RATE), platform)
     session = tf.Session(platform.session_target(), config=platform.session_config())
     session.run(tf.global_variables_initializer())
     session.run(tf.local_variables_initializer(), dict(zip(feeds, (images, targets))))
     moving = [v for v in tf.global_variables() if "/moving_" in v.op.name]
-    values = network.initial_values(tf.trainable_variables() + moving, 0)
+    values = architecture.initial_values(tf.trainable_variables() + moving, 0)
     np.savez(args.weights, **values)
-    from densedepth import weights
+    from densedepth.network import weights
 
     weights.assign(session, values)
     fetches = [losses["total"], losses, norm, platform.prepare(session, train)]
@@ -212,7 +214,7 @@ def keras(args, images, targets):
     depth_loss = plain_loss
     if args.worker == "keras_our_loss":
         sys.path.insert(0, SCRIPTS)
-        from densedepth import loss
+        from densedepth.training import loss
 
         def depth_loss(prediction, target):
             return loss.depth_loss(prediction, target)["total"]

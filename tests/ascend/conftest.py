@@ -40,10 +40,11 @@ def bridge(monkeypatch):
 @pytest.fixture
 def eight(bridge, monkeypatch, tmp_path):
     """The same as rank 3 of 8."""
-    from densedepth import files, rank_table
+    from densedepth import files
+    from densedepth.platforms import ascend_rank_table
 
     path = str(tmp_path / "table.json")
-    files.write_json(path, rank_table.build("10.0.0.1", {n: "192.168.{}.101".format(100 + n) for n in range(8)}))
-    for name, value in rank_table.ascend_environment(3, 8, path).items():
+    files.write_json(path, ascend_rank_table.build("10.0.0.1", {n: "192.168.{}.101".format(100 + n) for n in range(8)}))
+    for name, value in ascend_rank_table.ascend_environment(3, 8, path).items():
         monkeypatch.setenv(name, value)
     return bridge

@@ -7,15 +7,18 @@ import sys
 
 import numpy as np
 import pytest
-from densedepth import checkpoints, files, network, optim, platforms, rank_table, ranks, training
+from densedepth import files, platforms
+from densedepth.data.records import RecordIndex
 from densedepth.errors import PipelineError
-from densedepth.model import Model
+from densedepth.network import architecture, checkpoints
+from densedepth.network.model import Model
+from densedepth.platforms import ascend_rank_table, ranks
 from densedepth.platforms.base import Options
-from densedepth.records import RecordIndex
 from densedepth.tf import tf
+from densedepth.training import loop, optimizers
 from scenes import write_records
 
-SCRIPTS = os.path.dirname(os.path.dirname(training.__file__))
+SCRIPTS = os.path.dirname(os.path.dirname(loop.__file__))
 DOUBLES = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "doubles")
 # The stages that compute on the host.
 HOST = sorted(
@@ -40,7 +43,7 @@ def started(is_loss_scale=True, **extra):
 @pytest.fixture(autouse=True)
 def shallow(monkeypatch):
     """DenseNet-121 with one layer a block: the same code, quick to build."""
-    monkeypatch.setitem(network.BLOCKS, "densenet121", (1, 1, 1, 1))
+    monkeypatch.setitem(architecture.BLOCKS, "densenet121", (1, 1, 1, 1))
 
 
 @pytest.fixture
@@ -59,7 +62,7 @@ def small_step(platform, start=1.0):
     y = tf.get_variable("y", (2, 2), initializer=tf.ones_initializer())
     with platform.loss_scope():
         loss = tf.add(tf.reduce_sum(tf.square(x)), tf.reduce_sum(tf.square(y)), name="the_loss")
-    step, norm = optim.training_step(loss, tf.constant(0.1), platform)
+    step, norm = optimizers.training_step(loss, tf.constant(0.1), platform)
     return step, norm, {v.op.name: v for v in tf.global_variables()}
 
 
@@ -153,7 +156,7 @@ def test_what_the_user_has_set_of_the_environment_stays(bridge, monkeypatch, tmp
         ("0", "mine", "1800"),
         ("1", "mine", "1800"),
     ]
-    devices = rank_table.load(found[0]["RANK_TABLE_FILE"])
+    devices = ascend_rank_table.load(found[0]["RANK_TABLE_FILE"])
     assert [(device.device, device.address) for device in devices] == [(0, addresses[0]), (1, addresses[1])]
     with pytest.raises(PipelineError, match="4 addresses of Ascend devices for 8 devices"):
         platforms.kind("ascend").environments(8, str(tmp_path), addresses)
@@ -211,7 +214,7 @@ def test_loss_scale_outside_distributed_inside(eight, graph):
         "NPULossScaleOptimizer",
     ]
     (inner,), (outer,) = eight.called("NPUDistributedOptimizer"), eight.called("NPULossScaleOptimizer")
-    assert isinstance(inner["optimizer"], optim.Adam) and inner["is_weight_update_sharding"] is False
+    assert isinstance(inner["optimizer"], optimizers.Adam) and inner["is_weight_update_sharding"] is False
     assert type(outer["opt"]).__name__ == "NPUDistributedOptimizer" and outer["is_distributed"] is True
     assert eight.called("ExponentialUpdateLossScaleManager") == [
         dict(init_loss_scale=65536.0, incr_every_n_steps=1000, decr_every_n_nan_or_inf=1, incr_ratio=2, decr_ratio=0.5)
@@ -222,7 +225,7 @@ def test_loss_scale_outside_distributed_inside(eight, graph):
 def test_one_rank_is_not_distributed(bridge, graph):
     small_step(started())
     (outer,) = bridge.called("NPULossScaleOptimizer")
-    assert isinstance(outer["opt"], optim.Adam) and outer["is_distributed"] is False
+    assert isinstance(outer["opt"], optimizers.Adam) and outer["is_distributed"] is False
     assert not bridge.called("NPUDistributedOptimizer") and not bridge.called("allreduce")
 
 
@@ -416,10 +419,10 @@ def records(tmp_path):
 
 
 def train(records, folder, platform, first, last, start=None, log_every=1, steps=2):
-    segment = training.Segment(
+    segment = loop.Segment(
         first, last, (), start, None, str(folder), os.path.join(str(folder), os.pardir, "events"), log_every, 1e9
     )
-    settings = training.Settings(
+    settings = loop.Settings(
         model=Model(encoder="densenet121"),
         size=(64, 96),
         batch_size=1,
@@ -434,7 +437,7 @@ def train(records, folder, platform, first, last, start=None, log_every=1, steps
         depth_range=(10, 1000),
     )
     with RecordIndex([records]) as index:
-        training.train(settings, segment, index, platform)
+        loop.train(settings, segment, index, platform)
     return str(folder / "epoch{}".format(last))
 
 
@@ -564,7 +567,7 @@ def _assert_static(graph, fetched):
 
 def test_the_launcher_starts_each_rank_with_its_device_and_folder(bridge, records, tmp_path):
     table = str(tmp_path / "table.json")
-    files.write_json(table, rank_table.build("10.0.0.1", {4: "192.168.0.4", 5: "192.168.0.5"}))
+    files.write_json(table, ascend_rank_table.build("10.0.0.1", {4: "192.168.0.4", 5: "192.168.0.5"}))
     program = os.path.join(os.path.dirname(DOUBLES), "graph", "shallow_train.py")
     words = (
         "--platform ascend --devices 2 --epochs 1 --steps 4 --bs 1 --size 64 96 --encoder densenet121 --ckptdir run/c"
@@ -597,7 +600,7 @@ def test_training_in_loops_counts_their_steps(bridge, records, tmp_path, monkeyp
 
 
 def test_overflows_without_end_are_told(bridge, records, tmp_path, monkeypatch):
-    monkeypatch.setattr(training, "_MOST_SKIPPED", 2)
+    monkeypatch.setattr(loop, "_MOST_SKIPPED", 2)
     platform = started(loss_scale="4")
     monkeypatch.setattr(platform, "figures", lambda: {"loss_scale": tf.constant(4.0), "skipped": tf.constant(1.0)})
     with pytest.raises(PipelineError, match="2 steps in a row overflowed at a loss scale of 4"):

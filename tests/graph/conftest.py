@@ -11,7 +11,7 @@ def checkpoint(tmp_path_factory):
 @pytest.fixture(scope="session")
 def frozen(checkpoint, tmp_path_factory):
     """The path of that checkpoint's frozen graph."""
-    from densedepth import freeze
+    from densedepth.inference import freeze
 
     path = str(tmp_path_factory.mktemp("export") / "model.pb")
     freeze.freeze(checkpoint.folder, "conv3/BiasAdd", path, fold=False)
@@ -21,9 +21,9 @@ def frozen(checkpoint, tmp_path_factory):
 @pytest.fixture(scope="session")
 def predictor(checkpoint):
     """That checkpoint, ready to run."""
-    from densedepth import inference
+    from densedepth.inference import predictors
 
-    with inference.load(checkpoint.folder) as predictor:
+    with predictors.load(checkpoint.folder) as predictor:
         yield predictor
 
 
@@ -38,11 +38,12 @@ def test_archive(tmp_path_factory):
 @pytest.fixture(scope="session")
 def shallow_frozen(tmp_path_factory):
     """The path of a frozen graph with one layer a block: quick to convert and to start, of the same operations."""
-    from densedepth import freeze, network
+    from densedepth.inference import freeze
+    from densedepth.network import architecture
 
     folder = tmp_path_factory.mktemp("shallow")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(network.BLOCKS, "densenet121", (1, 1, 1, 1))
+        patch.setitem(architecture.BLOCKS, "densenet121", (1, 1, 1, 1))
         checkpoint = tiny.write_checkpoint(folder / "epoch3")
         freeze.freeze(checkpoint.folder, "conv3/BiasAdd", str(folder / "model.pb"))
     return str(folder / "model.pb")

@@ -12,12 +12,13 @@ import sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "workflow", "scripts"))
 
 import train
-from densedepth import dataset, network
+from densedepth.data import dataset
+from densedepth.network import architecture
 
 
 def freeze():
-    predict = network.predict
-    network.predict = lambda images, model, training, **rest: predict(images, model, training=False, **rest)
+    predict = architecture.predict
+    architecture.predict = lambda images, model, training, **rest: predict(images, model, training=False, **rest)
 
 
 def spoil():
@@ -37,7 +38,7 @@ def blunder(number, frame):
 
 if __name__ == "__main__":
     signal.signal(signal.SIGUSR1, blunder)
-    network.BLOCKS["densenet121"] = (1, 1, 1, 1)
+    architecture.BLOCKS["densenet121"] = (1, 1, 1, 1)
     words = sys.argv[1:]
     if words[0] == "--frozen":
         freeze()

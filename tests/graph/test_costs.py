@@ -9,14 +9,18 @@ import sys
 import tracemalloc
 
 import pytest
-import test_training
+import test_loop
 import tiny
-from densedepth import evaluation, inference, lean_graph, loss, model, network, optim, platforms
-from densedepth.order import Order
+from densedepth import platforms
+from densedepth.data.order import Order
+from densedepth.data.records import RecordIndex
+from densedepth.data.test_archive import open_test_set
+from densedepth.evaluation import scoring
+from densedepth.inference import lean_graph, predictors
+from densedepth.network import architecture, model
 from densedepth.platforms.base import Options
-from densedepth.records import RecordIndex
-from densedepth.testset import open_test_set
 from densedepth.tf import tf
+from densedepth.training import loss, optimizers
 from scenes import write_records
 
 PICTURES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "workflow", "scripts")
@@ -52,11 +56,11 @@ def test_operations_of_a_training_step():
         platform = platforms.create("cpu_gpu", Options("must_keep_origin_dtype", "high_precision", False, False))
         platform.start()
         images, targets = tf.zeros((2, 64, 96, 3)), tf.ones((2, 32, 48, 1))
-        output = network.predict(images, model.Model(), training=True, lean=platform.lean)
+        output = architecture.predict(images, model.Model(), training=True, lean=platform.lean)
         forward = len(operations(graph, [output]))
         total = loss.depth_loss(output, targets)["total"]
         whole = len(operations(graph, [total]))
-        train, _ = optim.training_step(total, tf.constant(1e-4), platform)
+        train, _ = optimizers.training_step(total, tf.constant(1e-4), platform)
         step = len(operations(graph, [train]))
     assert forward <= 1000
     assert whole - forward <= 80
@@ -65,13 +69,13 @@ def test_operations_of_a_training_step():
 
 def test_operations_of_the_frozen_graph(tmp_path):
     checkpoint = tiny.write_checkpoint(tmp_path / "checkpoint")
-    from densedepth import freeze
+    from densedepth.inference import freeze
 
     path = str(tmp_path / "model.pb")
-    freeze.freeze(checkpoint.folder, network.OUTPUT, path)
-    definition = inference._read_graph(path)
+    freeze.freeze(checkpoint.folder, architecture.OUTPUT, path)
+    definition = predictors._read_graph(path)
     assert len([node for node in definition.node if node.op != "Const"]) <= 600
-    lean = lean_graph.rewrite(definition, network.OUTPUT)
+    lean = lean_graph.rewrite(definition, architecture.OUTPUT)
     kinds = [node.op for node in lean.node]
     # Of the passes over joined features, the maximum and the concatenation are left.
     assert kinds.count("Maximum") == 62 and kinds.count("Mul") - kinds.count("Range") <= 16
@@ -79,25 +83,25 @@ def test_operations_of_the_frozen_graph(tmp_path):
 
 
 def test_a_training_step_is_one_session_run(tmp_path, monkeypatch, sessions):
-    monkeypatch.setitem(network.BLOCKS, "densenet121", (1, 1, 1, 1))
+    monkeypatch.setitem(architecture.BLOCKS, "densenet121", (1, 1, 1, 1))
     path = tmp_path / "x.tfrecords"
     write_records(path, 8)
     found = []
     for steps in (3, 9):
         del sessions[:]
-        test_training.train(str(path), tmp_path / str(steps) / "checkpoints", 0, 1, steps=steps)
+        test_loop.train(str(path), tmp_path / str(steps) / "checkpoints", 0, 1, steps=steps)
         found.append(len(sessions))
     assert found[1] - found[0] == 6
 
 
 def test_an_evaluated_image_is_two_passes(checkpoint, test_archive, sessions):
-    with inference.load(checkpoint.folder) as predictor, open_test_set(test_archive) as test_set:
+    with predictors.load(checkpoint.folder) as predictor, open_test_set(test_archive) as test_set:
         del sessions[:]
-        evaluation.evaluate(predictor, test_set, 1)
+        scoring.evaluate(predictor, test_set, 1)
         # Five images, each with its mirror image, and one batch before that settles memory and kernels.
         assert len(sessions) == 2 * 5 + 1
         del sessions[:]
-        evaluation.evaluate(predictor, test_set, 2)
+        scoring.evaluate(predictor, test_set, 2)
         assert len(sessions) == 2 * 3 + 1
 
 
@@ -135,12 +139,13 @@ EVALUATE = """
 import resource, sys
 sys.path[:0] = [{scripts!r}, {tests!r}]
 import tiny
-from densedepth import evaluation, inference
-from densedepth.testset import open_test_set
+from densedepth.evaluation.scoring import scoring
+from densedepth.inference.predictors import predictors
+from densedepth.data.test_archive import open_test_set
 tiny.write_test_set({archive!r}, count=int(sys.argv[1]), size=(480, 640), crop=(20, 459, 24, 615))
-with inference.load({folder!r}) as predictor, open_test_set({archive!r}) as test_set:
+with predictors.load({folder!r}) as predictor, open_test_set({archive!r}) as test_set:
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    evaluation.evaluate(predictor, test_set, 2)
+    scoring.evaluate(predictor, test_set, 2)
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 """
 

@@ -3,7 +3,7 @@
 import os
 
 import numpy as np
-from densedepth import events
+from densedepth.evaluation import events
 from densedepth.tf import tf
 
 

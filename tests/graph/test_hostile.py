@@ -10,8 +10,10 @@ import zlib
 import h5py
 import numpy as np
 import pytest
-from densedepth import archives, conversion, labeled, matfile, pictures, records, testset, weights
+from densedepth.data import conversion, custom_pairs, matfile, nyu_labeled, records, train_archive
+from densedepth.data import test_archive as testset
 from densedepth.errors import PipelineError
+from densedepth.network import weights
 from PIL import Image
 
 
@@ -24,7 +26,7 @@ def picture(kind, mode, size=(32, 32)):
 def training_archive(path, names, **extra):
     """An archive with a pair for each of `names`, and `extra` members."""
     with zipfile.ZipFile(str(path), "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr(archives.TRAIN_CSV, "".join("{0}.jpg,{0}.png\n".format(name) for name in names))
+        archive.writestr(train_archive.TRAIN_CSV, "".join("{0}.jpg,{0}.png\n".format(name) for name in names))
         for name in names:
             archive.writestr(name + ".jpg", picture("JPEG", "RGB"))
             archive.writestr(name + ".png", picture("PNG", "L"))
@@ -62,12 +64,12 @@ def claim(path, member, size):
         stream.write(data)
 
 
-@pytest.mark.parametrize("member", [archives.TRAIN_CSV, "data/a.jpg"])
+@pytest.mark.parametrize("member", [train_archive.TRAIN_CSV, "data/a.jpg"])
 def test_a_member_that_would_fill_the_memory_is_refused(tmp_path, member):
     path = training_archive(tmp_path / "bomb.zip", ["data/a"])
     claim(path, member, 4000000000)
     with pytest.raises(PipelineError, match="{} would have 4000000000 bytes unpacked".format(member)):
-        with archives.Archive(path) as archive:
+        with train_archive.Archive(path) as archive:
             archive.pair(archive.rows()[0])
 
 
@@ -91,11 +93,11 @@ def png_header(width, height):
 def test_a_picture_of_billions_of_pixels_is_refused_by_its_header(tmp_path):
     path = str(tmp_path / "a.zip")
     with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr(archives.TRAIN_CSV, "a.jpg,a.png\n")
+        archive.writestr(train_archive.TRAIN_CSV, "a.jpg,a.png\n")
         archive.writestr("a.jpg", picture("JPEG", "RGB"))
         archive.writestr("a.png", png_header(100000, 100000))
     with pytest.raises(PipelineError, match=r"a.png: has more than 179 megapixels"):
-        with archives.Archive(path) as archive:
+        with train_archive.Archive(path) as archive:
             archive.pair(archive.rows()[0])
 
 
@@ -190,9 +192,9 @@ def test_a_depth_map_of_ones_own_that_claims_too_much_is_refused(tmp_path, conte
     (tmp_path / "pairs.csv").write_text("a.png,a.npy,train\nb.png,b.npy,test\n")
     Image.new("RGB", (32, 32)).save(str(tmp_path / "a.png"))
     (tmp_path / "a.npy").write_bytes(content + b"\0" * 16)
-    found = pictures.listed((32, 32), 1, 10, table=str(tmp_path / "pairs.csv"))
+    found = custom_pairs.listed((32, 32), 1, 10, table=str(tmp_path / "pairs.csv"))
     (tmp_path / "list.json").write_text(json.dumps(found))
-    with pictures.Pictures(str(tmp_path / "list.json")) as source:
+    with custom_pairs.Pictures(str(tmp_path / "list.json")) as source:
         with pytest.raises(PipelineError, match=r"a.npy: cannot be read as a NumPy array"):
             source.pair(source.rows()[0])
 
@@ -251,11 +253,11 @@ def test_labelled_data_that_lie_in_another_file_are_refused(tmp_path, monkeypatc
         file["depths"] = h5py.ExternalLink("secret.h5", "/depths")
     words = [str(tmp_path / name) for name in ("labeled.mat", "splits.mat", "out.zip")]
     with pytest.raises(PipelineError, match=r"labeled.mat: //depths is a link to another file"):
-        labeled.write(*words)
+        nyu_labeled.write(*words)
     with labeled_file(tmp_path) as file:
         file.create_dataset("depths", (1024, 640, 480), np.float32, chunks=(1024, 640, 480), compression="gzip")
     with pytest.raises(PipelineError, match=r"labeled.mat: /depths has 1258291200 bytes in one piece"):
-        labeled.write(*words)
+        nyu_labeled.write(*words)
 
 
 def test_a_matlab_array_that_would_fill_the_memory_is_refused(tmp_path, monkeypatch):

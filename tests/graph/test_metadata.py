@@ -7,8 +7,12 @@ import shutil
 import tracemalloc
 
 import pytest
-from densedepth import checkpoints, files, gallery, inference, metadata, model, offline, pictures, records, weights
+from densedepth import files, metadata
+from densedepth.data import custom_pairs, records
 from densedepth.errors import PipelineError
+from densedepth.evaluation import gallery
+from densedepth.inference import ascend_om, predictors
+from densedepth.network import checkpoints, model, weights
 
 SUM = "0" * 64
 NETWORK = model.Model().as_dict()
@@ -37,7 +41,7 @@ KINDS = {
         checkpoints.SCHEMA,
     ),
     "graph": (GRAPH, model.GRAPH_SCHEMA),
-    "exported graph": (GRAPH, offline._GRAPH),
+    "exported graph": (GRAPH, ascend_om._GRAPH),
     "records": ({"format": 1, "shards": ["x-00000-of-00001.tfrecords"]}, records.SCHEMA),
     "pictures": (
         {
@@ -46,10 +50,10 @@ KINDS = {
             "max_depth_m": 10,
             "rows": [{"row": 1, "rgb": "a.png", "depth": "b.png", "split": "train"}],
         },
-        pictures.SCHEMA,
+        custom_pairs.SCHEMA,
     ),
     "weights": ({"format": 1, "encoder": "densenet169", "source": {"path": "a.h5", "sha256": SUM}}, weights.SCHEMA),
-    "batches": ({"format": 1, "batches": 2, "batch_size": 1, "images": 2, "size": [480, 640]}, offline._BATCHES),
+    "batches": ({"format": 1, "batches": 2, "batch_size": 1, "images": 2, "size": [480, 640]}, ascend_om._BATCHES),
     "evaluation": ({"per_image": [{"index": 0, "rms": 0.5}]}, gallery.RANKED),
 }
 NESTED = json.loads("[" * 200 + "]" * 200)
@@ -149,6 +153,6 @@ def test_a_checkpoint_with_impossible_facts_is_refused_and_frozen_to_nothing(che
     shutil.copytree(checkpoint.folder, str(folder))
     files.write_json(str(folder / "model.json"), dict(checkpoint.side, **{key: value}))
     with pytest.raises(PipelineError, match=r"model.json: .*{}".format(key)):
-        inference.load(str(folder))
+        predictors.load(str(folder))
     assert ckpt2pb.main(["--ckptdir", str(folder), "--pbdir", str(tmp_path / "out"), "--pb_name", "model"]) == 1
     assert not (tmp_path / "out" / "model.pb").exists()

@@ -4,10 +4,10 @@ import io
 import zipfile
 
 import numpy as np
-from densedepth import checkpoints, network
+from densedepth.network import architecture, checkpoints
 from densedepth.tf import tf
 
-MODEL = network.Model(encoder="densenet121")
+MODEL = architecture.Model(encoder="densenet121")
 
 
 def write_test_set(path, count=5, size=(64, 96), crop=(4, 59, 3, 88), seed=0, depth=None):
@@ -32,9 +32,9 @@ def write_test_set(path, count=5, size=(64, 96), crop=(4, 59, 3, 88), seed=0, de
 def write_checkpoint(folder, size=(32, 64), seed=0, bias=3.0):
     """A checkpoint of the real network with random weights whose output lies around `bias` (1000 / cm)."""
     with tf.Graph().as_default():
-        network.predict(network.image_placeholder(size), MODEL)
+        architecture.predict(architecture.image_placeholder(size), MODEL)
         variables = tf.global_variables()
-        values = network.initial_values(variables, seed)
+        values = architecture.initial_values(variables, seed)
         values["conv3/kernel"] *= 20
         values["conv3/bias"] += bias
         # Statistics as after training: neither zero nor one.

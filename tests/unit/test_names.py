@@ -6,9 +6,11 @@ import os
 
 import numpy as np
 import pytest
-from densedepth import evaluation, gallery, names, testset_writer
+from densedepth import file_names
+from densedepth.data import test_archive_writer
+from densedepth.data.test_archive import open_test_set
 from densedepth.errors import PipelineError
-from densedepth.testset import open_test_set
+from densedepth.evaluation import gallery, scoring
 
 
 def test_hidden_files_and_folders_are_not_found(tmp_path):
@@ -18,23 +20,23 @@ def test_hidden_files_and_folders_are_not_found(tmp_path):
         (tmp_path / name).write_bytes(b"")
     os.symlink(str(tmp_path), str(tmp_path / "b" / "up"))
     os.symlink("nothing", str(tmp_path / "c.png"))
-    found = [os.path.relpath(path, str(tmp_path)) for path in names.files_below(str(tmp_path))]
+    found = [os.path.relpath(path, str(tmp_path)) for path in file_names.files_below(str(tmp_path))]
     assert found == ["2.png", "b/1.png", "c.png"]
-    found = [os.path.relpath(path, str(tmp_path)) for path in names.files_below(str(tmp_path), deep=False)]
+    found = [os.path.relpath(path, str(tmp_path)) for path in file_names.files_below(str(tmp_path), deep=False)]
     assert found == ["2.png", "c.png"]
     # What is named is taken, whatever its name.
-    assert list(names.files_below(str(tmp_path / "@eaDir"))) == [str(tmp_path / "@eaDir" / "3.png")]
+    assert list(file_names.files_below(str(tmp_path / "@eaDir"))) == [str(tmp_path / "@eaDir" / "3.png")]
 
 
 def test_files_of_other_formats_are_counted(tmp_path):
     for name in ("1.HEIC", "2.heic", "3.png", "4.txt", "5.txt", "6.txt", "sub/7.dng", "README", ".8.heic"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(b"")
-    told = names.left_out(str(tmp_path), (".jpg", ".png"))
+    told = file_names.left_out(str(tmp_path), (".jpg", ".png"))
     assert told.startswith("{}: left out are 3 .txt, 2 .heic, 1 ".format(tmp_path))
     assert "since only .jpg .png are read; convert them first, e.g. magick mogrify -format png '*.heic'" in told
-    assert ".dng" not in names.left_out(str(tmp_path), (".png",), deep=False)
-    assert names.left_out(str(tmp_path / "sub"), (".dng",)) is None
+    assert ".dng" not in file_names.left_out(str(tmp_path), (".png",), deep=False)
+    assert file_names.left_out(str(tmp_path / "sub"), (".dng",)) is None
 
 
 @pytest.mark.parametrize(
@@ -51,7 +53,7 @@ def test_near_misses_are_named(tmp_path, there, asked):
     (tmp_path / there).parent.mkdir(exist_ok=True)
     (tmp_path / there).write_bytes(b"")
     base = str(tmp_path)
-    hint = names.hint(asked if asked.startswith("/") else os.path.join(base, asked), base)
+    hint = file_names.hint(asked if asked.startswith("/") else os.path.join(base, asked), base)
     assert hint.startswith("; did you mean {}?".format(os.path.join(base, there)))
     assert ("in another Unicode form" in hint) == ("\u00fc" in asked)
 
@@ -60,7 +62,7 @@ def test_near_misses_are_named(tmp_path, there, asked):
 def test_no_other_name_is_guessed(tmp_path, asked):
     for name in ("17.jpg", "A.jpg", "a.JPG"):
         (tmp_path / name).write_bytes(b"")
-    assert names.hint(os.path.join(str(tmp_path), asked)) == ""
+    assert file_names.hint(os.path.join(str(tmp_path), asked)) == ""
 
 
 @pytest.mark.parametrize(
@@ -75,14 +77,14 @@ def test_no_other_name_is_guessed(tmp_path, asked):
     ],
 )
 def test_what_pictures_are_called(paths, called):
-    assert names.shown(paths) == called
+    assert file_names.shown(paths) == called
 
 
 def written(path, **facts):
     """A test set of two images of which one is all 2 m, the other all 4 m."""
     pairs = iter([(np.zeros((32, 64, 3), np.uint8), np.full((32, 64), depth, np.float32)) for depth in (2, 4)])
     pictures = dict({"format": 1, "holes": True, "max_depth_m": 10}, **facts) if facts else None
-    testset_writer.write(str(path), pairs, 2, (32, 64), (0, 31, 0, 63), pictures)
+    test_archive_writer.write(str(path), pairs, 2, (32, 64), (0, 31, 0, 63), pictures)
     return open_test_set(str(path))
 
 
@@ -91,14 +93,14 @@ def test_images_keep_their_names(tmp_path, named):
     facts = {"rgb": ["mine/kit$chen_01.jpg", "mine/b`,d.jpg"]} if named else {}
     called = ["kit$chen_01.jpg", "b`,d.jpg"] if named else [None, None]
     with written(tmp_path / "a.zip", **facts) as test_set:
-        document = evaluation.evaluate_constant(test_set)
+        document = scoring.evaluate_constant(test_set)
         wanted = dict(gallery.spread(2, 2), **gallery.extremes(document))
         gallery.draw(str(tmp_path), "1p", test_set, wanted, lambda rgb, _: np.full((32, 64), 2.5), {})
     assert [image.get("name") for image in document["per_image"]] == called
     # The constant is the median, 2 m.
     first = "port, best by rms: {} (0.000 m), ".format(called[0] or "image 0")
-    assert evaluation.extremes(document)[0].startswith(first)
-    evaluation.write_csv(str(tmp_path / "a.csv"), document)
+    assert scoring.extremes(document)[0].startswith(first)
+    scoring.write_csv(str(tmp_path / "a.csv"), document)
     with open(str(tmp_path / "a.csv"), newline="", encoding="utf-8") as stream:
         rows = list(csv.DictReader(stream))
     assert [(row["index"], row.get("name")) for row in rows] == [("0", called[0]), ("1", called[1])]

@@ -35,12 +35,13 @@ import importlib, json, os, sys
 sys.path.insert(0, sys.argv[1])
 os.chdir(sys.argv[2])
 import numpy as np
-from densedepth import inference, training
+from densedepth.inference.predictors import predictors
+from densedepth.training.loop import loop
 
 class PowerCut(Exception):
     pass
 
-step = training._Loop._step
+step = loop._Loop._step
 
 def dying_step(self):
     if self._position == {}:
@@ -49,18 +50,18 @@ def dying_step(self):
 
 for program, words in json.loads(sys.argv[3]):
     if program == "cut":
-        training._Loop._step = dying_step
+        loop._Loop._step = dying_step
         try:
             importlib.import_module("train").main(words)
             sys.exit("not cut")
         except PowerCut:
-            training._Loop._step = step
+            loop._Loop._step = step
     elif importlib.import_module(program).main(words):
         sys.exit(1)
 
 outputs = {{}}
 for name in json.loads(sys.argv[4]):
-    with inference.load(name) as predictor:
+    with predictors.load(name) as predictor:
         outputs[name] = predictor.run(np.load("images.npy"))
 np.savez(sys.argv[5], **outputs)
 """.format(CUT)

@@ -5,7 +5,7 @@ import re
 import browser
 import numpy as np
 import pytest
-from densedepth import html_page
+from densedepth.report import html_page
 from PIL import Image
 
 needs_browser = pytest.mark.skipif(

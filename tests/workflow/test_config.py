@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 import yaml
 from conftest import REPOSITORY
-from densedepth import configuration, model, protocols, ranges
+from densedepth import configuration, ranges
+from densedepth.evaluation import protocols
+from densedepth.network import model
 
 SCHEMA = yaml.safe_load((REPOSITORY / "workflow/schemas/config.schema.yaml").read_text())
 CONFIG = yaml.safe_load((REPOSITORY / "config/config.yaml").read_text())

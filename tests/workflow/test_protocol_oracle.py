@@ -30,20 +30,21 @@ import sys
 sys.path[:0] = sys.argv[1:3]
 import numpy as np
 import tiny
-from densedepth import freeze, inference, network
+from densedepth.inference.predictors import freeze, predictors
+from densedepth.network.architecture import architecture
 
 images, folder, outputs = np.load(sys.argv[3]), sys.argv[4], {}
-initial = network.initial_values
+initial = architecture.initial_values
 
 def amplified(variables, seed):
     values = initial(variables, seed)
     return dict(values, **{"conv3/kernel": 4 * values["conv3/kernel"]})
 
-network.initial_values = amplified
+architecture.initial_values = amplified
 checkpoint = tiny.write_checkpoint(folder + "/epoch3", size=images.shape[1:3], bias=6.6)
 freeze.freeze(checkpoint.folder, "conv3/BiasAdd", folder + "/model.pb")
 for name in ("epoch3", "model.pb"):
-    with inference.load(folder + "/" + name) as predictor:
+    with predictors.load(folder + "/" + name) as predictor:
         outputs[name] = np.stack([predictor.run(image[np.newaxis])[0, :, :, 0] for image in images])
 np.savez(folder + "/outputs.npz", **outputs)
 """

@@ -71,10 +71,10 @@ def set_to(**settings):
 # The first column of the table -> a change of that kind, and the jobs that it brings.
 ROWS = {
     "a program": (edited("evaluate.py"), {"evaluate_checkpoint": 2, **REPORT}),
-    "a module of the package": (edited("densedepth/loss.py"), {"train_model": 2, **FROM_TRAINING, **REPORT}),
+    "a module of the package": (edited("densedepth/training/loss.py"), {"train_model": 2, **FROM_TRAINING, **REPORT}),
     "the module of another kind of device": (edited("densedepth/platforms/ascend.py"), {}),
     "a comment in a module": (
-        replaced("# Written so that", "# Made so that", "workflow/scripts/densedepth/metrics.py"),
+        replaced("# Written so that", "# Made so that", "workflow/scripts/densedepth/evaluation/metrics.py"),
         {"evaluate_checkpoint": 2, "evaluate_baseline": 1, **FROM_GRAPH, **REPORT},
     ),
     "the command of a rule": (
@@ -153,22 +153,24 @@ def test_an_environment_file_counts_where_conda_makes_the_environments(project, 
 
 
 def test_a_cosmetic_edit_can_be_waived_once_for_all(finished):
-    edit(finished, "densedepth/loss.py")
+    edit(finished, "densedepth/training/loss.py")
     assert finished.planned(*SETTINGS)["train_model"] == 2
     finished.snakemake(*SETTINGS, "--touch", "all")
     assert finished.planned(*SETTINGS) == {}
     # What comes later counts again.
-    edit(finished, "densedepth/loss.py")
+    edit(finished, "densedepth/training/loss.py")
     assert finished.planned(*SETTINGS)["train_model"] == 2
 
 
 def test_a_cosmetic_edit_can_be_waived_for_a_call(finished):
-    edit(finished, "densedepth/loss.py")
+    edit(finished, "densedepth/training/loss.py")
     assert finished.planned(*SETTINGS, "--consider-ancient", "train_model=code") == {}
     assert finished.planned(*SETTINGS)["train_model"] == 2
 
 
-@pytest.mark.parametrize("name", ["report.py", "densedepth/report.py", "densedepth/published.py"])
+@pytest.mark.parametrize(
+    "name", ["report.py", "densedepth/report/sections.py", "densedepth/report/published_results.py"]
+)
 def test_an_edit_of_the_report_makes_only_the_report_again(finished, name):
     edit(finished, name)
     assert finished.planned(*SETTINGS) == REPORT

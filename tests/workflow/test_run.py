@@ -46,7 +46,7 @@ def test_the_terminal_shows_results_and_no_options(finished):
 
 def test_a_failed_training_is_not_hidden_by_what_shows_its_output(finished):
     shutil.rmtree(finished.path("results/1p/checkpoints"))
-    with open(finished.path("workflow/scripts/densedepth/training.py"), "a") as stream:
+    with open(finished.path("workflow/scripts/densedepth/training/loop.py"), "a") as stream:
         stream.write('\n\ndef train(*anything):\n    raise PipelineError("stopped here")\n')
     shown = finished.snakemake("results/1p/checkpoints/epoch1/model.json", *SETTINGS, fails=True)
     assert "train.py: error: stopped here" in shown

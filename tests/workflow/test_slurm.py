@@ -127,7 +127,7 @@ def steps_made(project, run):
 def test_a_cluster_s_life_costs_no_step_and_repeats_none(cluster, tmp_path, tensorflow_python):
     project = copy(REPOSITORY, tmp_path / "a project")
     project.simplify()
-    with open(project.path("workflow/scripts/densedepth/training.py"), "a") as stream:
+    with open(project.path("workflow/scripts/densedepth/training/loop.py"), "a") as stream:
         stream.write(GATE)
     trainings = Trainings(project, cluster)
     trainings.gate("2p", 1)

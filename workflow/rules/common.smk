@@ -42,7 +42,9 @@ HOME = home()
 
 sys.path.insert(0, os.path.join(HOME, "workflow", "scripts"))
 
-from densedepth import configuration, imports, npu_options, photos, platforms, provenance
+from densedepth import configuration, imports, platforms, provenance
+from densedepth.inference import image_files
+from densedepth.platforms import ascend_options
 from densedepth.errors import PipelineError
 
 
@@ -337,7 +339,7 @@ def npu_flags(numbers):
     """
     if config["platform"] != "ascend":
         return []
-    pairs = [pair for pair in sorted(config["npu_options"].items()) if (pair[0] in npu_options.NUMBERS) == numbers]
+    pairs = [pair for pair in sorted(config["npu_options"].items()) if (pair[0] in ascend_options.NUMBERS) == numbers]
     words = ["{}={}".format(name, str(value).lower() if isinstance(value, bool) else value) for name, value in pairs]
     return ["--npu_option", *words] if words else []
 
@@ -409,7 +411,7 @@ def prediction_inputs(wildcards):
     words = config["predictions"][wildcards.pictures]["input"]
     try:
         # A file that is named may be one that a rule makes.
-        paths = [path for word in words for path in ([word] if _is_file_name(word) else photos.find([word]))]
+        paths = [path for word in words for path in ([word] if _is_file_name(word) else image_files.find([word]))]
     except PipelineError as error:
         raise WorkflowError("config: predictions.{}.{}".format(wildcards.pictures, str(error).lstrip("-")))
     braces = [path for path in paths if "{" in path or "}" in path]
@@ -502,6 +504,6 @@ def reported_settings():
     apart = ("state_minutes", "rank_timeout", "performance_steps", "hcom_parallel")
     settings["train"] = {key: value for key, value in config["train"].items() if key not in apart}
     if config["platform"] == "ascend":
-        numbers = {name: value for name, value in config["npu_options"].items() if name in npu_options.NUMBERS}
+        numbers = {name: value for name, value in config["npu_options"].items() if name in ascend_options.NUMBERS}
         settings.update({"npu_options": numbers} if numbers else {})
     return json.dumps(settings, sort_keys=True)

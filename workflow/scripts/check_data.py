@@ -9,7 +9,8 @@ or something that cannot be left out, after it has written the sheet and the fau
 import sys
 
 import cli
-from densedepth import check, files
+from densedepth import files
+from densedepth.data import check
 from densedepth.errors import PipelineError
 
 

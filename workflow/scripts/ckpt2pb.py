@@ -12,7 +12,7 @@ import os
 import sys
 
 import cli
-from densedepth import freeze
+from densedepth.inference import freeze
 
 
 def build_parser():

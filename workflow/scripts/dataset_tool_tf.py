@@ -10,7 +10,7 @@ repeated. --input_dir also takes a list that list_pictures.py made.
 import sys
 
 import cli
-from densedepth import conversion, records
+from densedepth.data import conversion, records
 
 
 def build_parser():

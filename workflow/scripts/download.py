@@ -10,7 +10,7 @@ A file that is there already, put by hand or downloaded before, is checked and k
 import sys
 
 import cli
-from densedepth import checksums, download
+from densedepth.data import checksums, download
 
 
 def build_parser():

@@ -12,9 +12,11 @@ crop.
 import sys
 
 import cli
-from densedepth import forward, gallery, inference, metadata
+from densedepth import metadata
+from densedepth.data.test_archive import open_test_set
 from densedepth.errors import PipelineError
-from densedepth.testset import open_test_set
+from densedepth.evaluation import gallery
+from densedepth.inference import forward, predictors
 
 
 def build_parser():
@@ -29,7 +31,7 @@ def build_parser():
 
 
 def work(args):
-    with open_test_set(args.test_data) as test_set, inference.load(args.model_path) as predictor:
+    with open_test_set(args.test_data) as test_set, predictors.load(args.model_path) as predictor:
         if args.count > test_set.count:
             raise PipelineError(
                 "--count {} (report.gallery): {} has {} images".format(args.count, args.test_data, test_set.count)

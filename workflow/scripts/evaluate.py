@@ -12,8 +12,10 @@ import os
 import sys
 
 import cli
-from densedepth import evaluation, events, files, inference, metrics, protocols
-from densedepth.testset import open_test_set
+from densedepth import files
+from densedepth.data.test_archive import open_test_set
+from densedepth.evaluation import events, metrics, protocols, scoring
+from densedepth.inference import predictors
 
 
 def build_parser():
@@ -33,25 +35,23 @@ def build_parser():
 
 
 def work(args):
-    with open_test_set(args.test_data) as test_set, inference.load_checkpoint(args.ckptdir) as predictor:
+    with open_test_set(args.test_data) as test_set, predictors.load_checkpoint(args.ckptdir) as predictor:
         source = predictor.describe()
         print("evaluating {} (epoch {}) on {} images".format(source["path"], source["epoch"], test_set.count))
-        document = evaluation.evaluate(
-            predictor, test_set, args.bs, progress=evaluation.Progress(), names=args.protocol
-        )
+        document = scoring.evaluate(predictor, test_set, args.bs, progress=scoring.Progress(), names=args.protocol)
         if args.tensorboard:
             events.write(args.tensorboard, document, events.pictures(predictor, test_set))
     if args.json:
         files.write_json(args.json, document)
     if args.csv:
-        evaluation.write_csv(args.csv, document)
-    evaluation.append_log(os.path.join(args.logdir, "evaluate.log"), document)
+        scoring.write_csv(args.csv, document)
+    scoring.append_log(os.path.join(args.logdir, "evaluate.log"), document)
     if "port" in args.protocol:
-        print(evaluation.figures(document))
-    for line in evaluation.other_figures(document) + evaluation.extremes(document):
+        print(scoring.figures(document))
+    for line in scoring.other_figures(document) + scoring.extremes(document):
         print(line)
     # The last line of all, which the workflow shows on the terminal.
-    for block in list(evaluation.blocks(document).values())[:1]:
+    for block in list(scoring.blocks(document).values())[:1]:
         print("run {} epoch {}: {}".format(args.name, source["epoch"], metrics.line(block["metrics"])))
 
 

@@ -8,9 +8,10 @@ The constant is the median of the true depths of this very test set, inside the 
 import sys
 
 import cli
-from densedepth import evaluation, files
+from densedepth import files
+from densedepth.data.test_archive import open_test_set
 from densedepth.errors import PipelineError
-from densedepth.testset import open_test_set
+from densedepth.evaluation import scoring
 
 
 def build_parser():
@@ -29,10 +30,10 @@ def work(args):
                     args.test_data, test_set.count, args.min_test
                 )
             )
-        document = evaluation.evaluate_constant(test_set, progress=evaluation.Progress())
+        document = scoring.evaluate_constant(test_set, progress=scoring.Progress())
     files.write_json(args.json, document)
     print("constant depth {:.3f} m".format(document["source"]["depth_m"]))
-    print(evaluation.figures(document))
+    print(scoring.figures(document))
 
 
 def main(argv=None):

@@ -10,7 +10,7 @@ to figures and pictures from there: write_batches.py, run_om.py, score_om.py.
 import sys
 
 import cli
-from densedepth import offline
+from densedepth.inference import ascend_om
 
 
 def build_parser():
@@ -24,7 +24,7 @@ def build_parser():
 
 
 def work(args):
-    side = offline.convert(args.model_path, args.out, args.soc_version, args.precision_mode, args.bs)
+    side = ascend_om.convert(args.model_path, args.out, args.soc_version, args.precision_mode, args.bs)
     print("{}: {} bytes, input {}, sha256 {}".format(args.out, side["bytes"], side["input"]["shape"], side["sha256"]))
 
 

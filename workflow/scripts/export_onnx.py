@@ -11,7 +11,7 @@ environment of your own that has both and a TensorFlow: python workflow/scripts/
 import sys
 
 import cli
-from densedepth import inference, onnx_export
+from densedepth.inference import onnx_export, predictors
 
 
 def build_parser():
@@ -19,8 +19,8 @@ def build_parser():
     arguments.add_argument("--model_path", default="./results/1p/export/model.pb", help="the frozen graph")
     arguments.add_argument("--out", default="./results/1p/export/model.onnx", help="the ONNX file")
     arguments.add_argument("--opset", type=cli.number("onnx.opset"), default=13, help="version of the ONNX operators")
-    arguments.add_argument("--input_tensor_name", default=inference.INPUT_TENSOR, help="tensor that takes the images")
-    arguments.add_argument("--output_tensor_name", default=inference.OUTPUT_TENSOR, help="tensor of the inverse depth")
+    arguments.add_argument("--input_tensor_name", default=predictors.INPUT_TENSOR, help="tensor that takes the images")
+    arguments.add_argument("--output_tensor_name", default=predictors.OUTPUT_TENSOR, help="tensor of the inverse depth")
     return arguments
 
 

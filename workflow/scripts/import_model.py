@@ -18,7 +18,7 @@ place of the 10, which is 80 for the paper's kitti.h5. The checkpoint's output i
 import sys
 
 import cli
-from densedepth import foreign, model
+from densedepth.network import importer, model
 
 
 def build_parser():
@@ -44,7 +44,7 @@ def build_parser():
 
 
 def work(args):
-    checkpoint, source = foreign.import_model(
+    checkpoint, source = importer.import_model(
         args.input, args.out, args.size, args.upsampling, args.mid_activation, args.max_depth
     )
     for field, value in sorted(source.model.as_dict().items()):

@@ -12,8 +12,8 @@ another encoder, a damaged one, or one with tensors missing or left over is refu
 import sys
 
 import cli
-from densedepth import weights
-from densedepth.model import BLOCKS
+from densedepth.network import weights
+from densedepth.network.model import BLOCKS
 
 
 def build_parser():

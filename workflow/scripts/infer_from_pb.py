@@ -10,9 +10,11 @@ of a mirrored image counts as one image.
 import sys
 
 import cli
-from densedepth import evaluation, files, inference, networks
+from densedepth import files
+from densedepth.data.test_archive import open_test_set
 from densedepth.errors import PipelineError
-from densedepth.testset import open_test_set
+from densedepth.evaluation import scoring
+from densedepth.inference import networks, predictors
 
 
 def build_parser():
@@ -20,8 +22,8 @@ def build_parser():
     arguments.add_argument("--bs", type=cli.number("inference.batch_size"), default=1, help="images in a batch")
     arguments.add_argument("--model_path", default="./results/1p/export/test.pb", help="the frozen graph")
     arguments.add_argument("--image_path", default="./dataset/nyu_test.zip", help="the archive nyu_test.zip")
-    arguments.add_argument("--input_tensor_name", default=inference.INPUT_TENSOR, help="tensor that takes the images")
-    arguments.add_argument("--output_tensor_name", default=inference.OUTPUT_TENSOR, help="tensor of the inverse depth")
+    arguments.add_argument("--input_tensor_name", default=predictors.INPUT_TENSOR, help="tensor that takes the images")
+    arguments.add_argument("--output_tensor_name", default=predictors.OUTPUT_TENSOR, help="tensor of the inverse depth")
     arguments.add_argument(
         "--minDepth", type=cli.number("centimetres"), help="nearest predicted depth, centimetres; default: 10"
     )
@@ -39,10 +41,10 @@ def work(args):
         args.model_path, args.input_tensor_name, args.output_tensor_name
     ) as predictor:
         limits = _limits(args, test_set)
-        document = evaluation.evaluate(predictor, test_set, args.bs, limits, evaluation.Progress(), alone=True)
+        document = scoring.evaluate(predictor, test_set, args.bs, limits, scoring.Progress(), alone=True)
     if args.json:
         files.write_json(args.json, document)
-    print(evaluation.figures(document))
+    print(scoring.figures(document))
     print(
         "{images_per_second:.2f} images/s, {ms_per_image:.2f} ms an image in batches of {batch_size}; "
         "{flip_averaged_images_per_second:.2f} flip-averaged depth maps/s".format(**document["speed"])

@@ -11,7 +11,8 @@ with its flag: --hole=-3.4e38. docs/data.md explains all of it.
 import sys
 
 import cli
-from densedepth import files, pictures
+from densedepth import files
+from densedepth.data import custom_pairs
 from densedepth.errors import PipelineError
 
 
@@ -61,7 +62,7 @@ def build_parser():
 def work(args):
     if bool(args.csv) == bool(args.rgb or args.depth) or bool(args.rgb) != bool(args.depth):
         raise PipelineError("give --csv, or --rgb and --depth")
-    found = pictures.listed(
+    found = custom_pairs.listed(
         args.size,
         args.metres_per_unit,
         args.max_depth,
@@ -72,11 +73,13 @@ def work(args):
         args.test_share,
         args.seed,
     )
-    counts = {split: sum(row["split"] == split for row in found["rows"]) for split in (pictures.TRAIN, pictures.TEST)}
-    if counts[pictures.TEST] < args.min_test:
+    counts = {
+        split: sum(row["split"] == split for row in found["rows"]) for split in (custom_pairs.TRAIN, custom_pairs.TEST)
+    }
+    if counts[custom_pairs.TEST] < args.min_test:
         raise PipelineError(
             "{}: {} pairs for test, where at least {} are needed (report.gallery)".format(
-                args.csv or args.rgb, counts[pictures.TEST], args.min_test
+                args.csv or args.rgb, counts[custom_pairs.TEST], args.min_test
             )
         )
     files.write_json(args.out, found)

@@ -9,8 +9,9 @@ The addresses of the devices' network ports are read from hccn.conf, or given. 2
 import sys
 
 import cli
-from densedepth import files, rank_table
+from densedepth import files
 from densedepth.errors import PipelineError
+from densedepth.platforms import ascend_rank_table
 
 
 def build_parser():
@@ -18,7 +19,7 @@ def build_parser():
     add = arguments.add_argument
     add("--count", type=int, choices=[1, 2, 4, 8], default=8, help="devices 0 to count - 1, without --devices")
     add("--devices", type=cli.number("npu"), nargs="+", help="physical numbers of the devices, N of /dev/davinciN")
-    add("--hccn", default=rank_table.HCCN_CONF, help="file with the lines address_N=IP")
+    add("--hccn", default=ascend_rank_table.HCCN_CONF, help="file with the lines address_N=IP")
     add("--addresses", nargs="+", help="address of each device, in place of --hccn")
     add("--server_id", help="name of this host in the table; default: its IP address")
     add("--out", default="rank_table.json", help="table to write")
@@ -28,7 +29,7 @@ def build_parser():
 
 def work(args):
     if args.check:
-        _show(rank_table.load(args.check))
+        _show(ascend_rank_table.load(args.check))
         return
     devices = args.devices or list(range(args.count))
     if len(set(devices)) != len(devices):
@@ -36,11 +37,13 @@ def work(args):
     if args.addresses:
         if len(args.addresses) != len(devices):
             raise PipelineError("--addresses: {} for {} devices".format(len(args.addresses), len(devices)))
-        table = rank_table.build(args.server_id or rank_table.own_address(), dict(zip(devices, args.addresses)))
+        table = ascend_rank_table.build(
+            args.server_id or ascend_rank_table.own_address(), dict(zip(devices, args.addresses))
+        )
     else:
-        table = rank_table.of_host(devices, args.hccn, args.server_id)
+        table = ascend_rank_table.of_host(devices, args.hccn, args.server_id)
     files.write_json(args.out, table)
-    _show(rank_table.load(args.out))
+    _show(ascend_rank_table.load(args.out))
 
 
 def _show(devices):

@@ -8,7 +8,7 @@ The same seed gives the same data on every machine, whatever the number of worke
 import sys
 
 import cli
-from densedepth import sample
+from densedepth.sample import archives
 
 
 def build_parser():
@@ -26,7 +26,7 @@ def build_parser():
 
 
 def work(args):
-    sample.write(args.out, args.train_scenes, args.test_scenes, args.seed, args.workers)
+    archives.write(args.out, args.train_scenes, args.test_scenes, args.seed, args.workers)
 
 
 def main(argv=None):

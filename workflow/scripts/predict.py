@@ -13,8 +13,8 @@ same command again goes on where it was interrupted. docs/inference.md has the d
 import sys
 
 import cli
-from densedepth import clouds, networks, photos, predictions
 from densedepth.errors import PipelineError
+from densedepth.inference import image_files, networks, point_clouds, predictions
 
 
 def build_parser():
@@ -64,7 +64,7 @@ def build_parser():
 def work(args):
     intrinsics = None
     if args.intrinsics:
-        intrinsics = clouds.Intrinsics(*args.intrinsics, source="given by --intrinsics")
+        intrinsics = point_clouds.Intrinsics(*args.intrinsics, source="given by --intrinsics")
         if min(args.intrinsics[:2]) <= 0:
             raise PipelineError(
                 "--intrinsics {:g} {:g} {:g} {:g}: must be numbers of pixels, focal lengths above 0".format(
@@ -73,8 +73,8 @@ def work(args):
             )
     if args.scale and not args.scale[0] < args.scale[1]:
         raise PipelineError("--scale {:g} {:g}: must be metres, 0 <= NEAR < FAR".format(*args.scale))
-    paths = photos.find(args.input, broken_links=True)
-    for line in photos.left_out(args.input):
+    paths = image_files.find(args.input, broken_links=True)
+    for line in image_files.left_out(args.input):
         print(line, flush=True)
     with networks.load(args.model_path) as predictor:
         limits, reason = predictions.limits(predictor.describe(), args.maxdepth)

@@ -19,8 +19,8 @@ measured and no network is loaded here.
 import sys
 
 import cli
-from densedepth import report, report_inputs
 from densedepth.errors import PipelineError
+from densedepth.report import inputs, sections
 
 
 def build_parser():
@@ -47,7 +47,7 @@ def build_parser():
 def work(args):
     if args.evaluation and not args.figures:
         raise PipelineError("--figures: missing; the curves of the runs are drawn there")
-    findings = report_inputs.gather(
+    findings = inputs.gather(
         baseline=args.baseline,
         evaluations=args.evaluation,
         checkpoints=args.checkpoint,
@@ -61,11 +61,11 @@ def work(args):
         imported=args.published,
         deployed=args.deployed,
     )
-    report.write(findings, args.out, args.figures, args.html)
+    sections.write(findings, args.out, args.figures, args.html)
     evaluations = len(args.evaluation) + len(args.published)
     print("{}: {} run(s), {} evaluations".format(args.out, len(findings.runs), evaluations))
     # After the empty line: what the workflow shows on the terminal.
-    print("\n" + "\n".join(report.results(findings) + ["report: {}".format(args.html or args.out)]))
+    print("\n" + "\n".join(sections.results(findings) + ["report: {}".format(args.html or args.out)]))
 
 
 def _text(path):

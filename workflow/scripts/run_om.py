@@ -9,7 +9,7 @@
 import sys
 
 import cli
-from densedepth import offline
+from densedepth.inference import ascend_om
 
 
 def build_parser():
@@ -17,13 +17,13 @@ def build_parser():
     arguments.add_argument("--model_path", default="./results/1p/export/model.om", help="the OM file")
     arguments.add_argument("--input", required=True, help="folder of the batches, by write_batches.py")
     arguments.add_argument("--out", required=True, help="folder of the outputs, replaced when it is there")
-    arguments.add_argument("--tool", default="msame", choices=offline.TOOLS, help="what runs the model")
+    arguments.add_argument("--tool", default="msame", choices=ascend_om.TOOLS, help="what runs the model")
     arguments.add_argument("--device", type=cli.number("om.device"), default=0, help="number of the device")
     return arguments
 
 
 def work(args):
-    offline.run(args.model_path, args.input, args.out, args.tool, args.device)
+    ascend_om.run(args.model_path, args.input, args.out, args.tool, args.device)
     print("{}: complete".format(args.out))
 
 

@@ -10,8 +10,10 @@ that of evaluate.py, by the same code.
 import sys
 
 import cli
-from densedepth import evaluation, files, forward, gallery, offline
-from densedepth.testset import open_test_set
+from densedepth import files
+from densedepth.data.test_archive import open_test_set
+from densedepth.evaluation import gallery, scoring
+from densedepth.inference import ascend_om, forward
 
 
 def build_parser():
@@ -26,9 +28,9 @@ def build_parser():
 
 
 def work(args):
-    stored = offline.Stored(args.outputs)
+    stored = ascend_om.Stored(args.outputs)
     with open_test_set(args.test_data) as test_set:
-        document = evaluation.evaluate_stored(stored, test_set, progress=evaluation.Progress())
+        document = scoring.evaluate_stored(stored, test_set, progress=scoring.Progress())
         if args.json:
             files.write_json(args.json, document)
         if args.gallery:
@@ -41,7 +43,7 @@ def work(args):
                 return forward.flip_averaged(output, mirrored, rgb.shape[1:3], test_set.crop, test_set.limits)[0]
 
             gallery.draw(args.gallery, args.name, test_set, wanted, predicted, stored.describe())
-    print(evaluation.figures(document))
+    print(scoring.figures(document))
 
 
 def main(argv=None):

@@ -13,8 +13,9 @@ import cli
 # isort: split
 import numpy as np
 
-from densedepth import depth, forward, inference, photos, predictions, visualize
 from densedepth.errors import PipelineError
+from densedepth.imaging import depth, visualize
+from densedepth.inference import forward, image_files, predictions, predictors
 
 # For networks that take any size: that of the reference port.
 _SIZE = (480, 640)
@@ -34,16 +35,16 @@ def build_parser():
 
 
 def work(args):
-    paths = photos.find(args.input)
-    for line in photos.left_out(args.input):
+    paths = image_files.find(args.input)
+    for line in image_files.left_out(args.input):
         print(line, flush=True)
     tiles = []
-    with inference.load(args.ckptdir) as predictor:
+    with predictors.load(args.ckptdir) as predictor:
         limits, reason = predictions.limits(predictor.describe(), args.maxdepth)
         print("depth is limited to {:g} to {:g} m: {}".format(*limits, reason), flush=True)
         size = predictor.size or _SIZE
         for path in paths:
-            rgb = photos.read(path).rgb
+            rgb = image_files.read(path).rgb
             where = depth.place(rgb.shape[:2], size)
             images = depth.put(rgb, where, size)[np.newaxis]
             output = forward.predict(predictor, images, predictor.batch or 1)[0]

@@ -18,9 +18,13 @@ import sys
 import tempfile
 
 import cli
-from densedepth import dataset, files, launch, metadata, model, platforms, progress, ranks, records, training
+from densedepth import files, metadata, platforms, progress
+from densedepth.data import dataset, records
 from densedepth.errors import PipelineError
+from densedepth.network import model
+from densedepth.platforms import launcher, ranks
 from densedepth.platforms.base import Options
+from densedepth.training import loop
 
 # Found at once: a rank on Ascend works in a folder of its own, where a relative path means another file.
 _EVALUATE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "evaluate.py")
@@ -157,7 +161,7 @@ def build_parser():
 
 
 def work(args):
-    launch.end_with_launcher()
+    launcher.end_with_launcher()
     _check(args)
     group = _ranks(args)
     if group is None and args.devices > 1:
@@ -165,7 +169,7 @@ def work(args):
         _create(args, None)
         kind = platforms.kind(args.platform)
         environments = kind.environments(args.devices, _results(args), args.npu_addresses)
-        status = launch.run([sys.executable] + sys.argv, environments, args.rank_timeout, _ranks_folder(args))
+        status = launcher.run([sys.executable] + sys.argv, environments, args.rank_timeout, _ranks_folder(args))
         if status:
             sys.exit(status)
         return
@@ -243,8 +247,8 @@ def _train(args, group):
         if size > 1:
             progress.line(_division(args, size, settings.steps))
         try:
-            training.train(settings, segment, index, platform, _after_checkpoint(args, size))
-        except training.Interrupted as error:
+            loop.train(settings, segment, index, platform, _after_checkpoint(args, size))
+        except loop.Interrupted as error:
             if platform.rank == 0:
                 print("{}: {}".format(args.name, error), file=sys.stderr)
             sys.exit(128 + error.signal_number)
@@ -274,7 +278,7 @@ def _after_checkpoint(args, size):
 
 def _own_folder(args, rank):
     """Go to a folder of this rank: the Ascend compiler writes files of fixed names where it is started."""
-    folder = launch.rank_folder(_ranks_folder(args), rank)
+    folder = launcher.rank_folder(_ranks_folder(args), rank)
     for name in ("ckptdir", "result", "performance", "single", "checkpoint", "weights", "test_data"):
         if getattr(args, name):
             setattr(args, name, os.path.abspath(getattr(args, name)))
@@ -305,7 +309,7 @@ def _division(args, size, steps):
 
 
 def _settings(args, size):
-    return training.Settings(
+    return loop.Settings(
         model=model.Model(args.encoder, args.decoder, args.upsampling, args.mid_activation),
         size=tuple(args.size),
         batch_size=args.bs,
@@ -323,7 +327,7 @@ def _settings(args, size):
 
 
 def _segment(args):
-    return training.Segment(
+    return loop.Segment(
         first=args.initial_epoch,
         last=args.epochs,
         kept=tuple(_kept(args)),

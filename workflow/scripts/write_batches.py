@@ -10,8 +10,8 @@ short last batch is filled up. 654 images of 480x640 take 4.8 GB.
 import sys
 
 import cli
-from densedepth import offline
-from densedepth.testset import open_test_set
+from densedepth.data.test_archive import open_test_set
+from densedepth.inference import ascend_om
 
 
 def build_parser():
@@ -34,8 +34,8 @@ def build_parser():
 
 def work(args):
     with open_test_set(args.test_data) as test_set:
-        size = offline.input_size(args.size_of) if args.size_of else args.size
-        count = offline.write_batches(test_set, args.out, tuple(size), args.bs)
+        size = ascend_om.input_size(args.size_of) if args.size_of else args.size
+        count = ascend_om.write_batches(test_set, args.out, tuple(size), args.bs)
         print("{}: {} images in {} batches of {}".format(args.out, test_set.count, count, args.bs))
 
 

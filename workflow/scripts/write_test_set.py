@@ -11,7 +11,7 @@ leaves up to --skip_bad faulty pairs out, and names them.
 import sys
 
 import cli
-from densedepth import pictures_test
+from densedepth.data import custom_test_archive
 from densedepth.errors import PipelineError
 
 
@@ -34,12 +34,12 @@ def work(args):
     if bool(args.pictures) == bool(args.labeled) or bool(args.labeled) != bool(args.splits):
         raise PipelineError("give --pictures, or --labeled and --splits")
     if args.pictures:
-        count = pictures_test.write(args.pictures, args.out, args.skip_bad, args.min_test)
+        count = custom_test_archive.write(args.pictures, args.out, args.skip_bad, args.min_test)
     else:
         # The reader of HDF5 is not at hand where only pictures are packed.
-        from densedepth import labeled
+        from densedepth.data import nyu_labeled
 
-        count = labeled.write(args.labeled, args.splits, args.out)
+        count = nyu_labeled.write(args.labeled, args.splits, args.out)
     print("{}: {} images".format(args.out, count))
 
 

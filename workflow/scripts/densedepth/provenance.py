@@ -8,7 +8,7 @@ import glob
 import os
 import re
 
-from . import files, names
+from . import file_names, files
 from .configuration import picture_inputs
 from .errors import PipelineError
 
@@ -215,5 +215,5 @@ def _holds(found, wanted):
 
 
 def _line(key, path, advice):
-    hint = names.hint(path)
+    hint = file_names.hint(path)
     return "config: {} = {}: no such file or folder{}; {}".format(key, path, hint, advice)

@@ -8,12 +8,13 @@ import importlib
 import json
 import os
 
-from .. import files, loss_scale, progress, rank_table
+from .. import files, progress
 from ..errors import PipelineError
-from ..npu_options import NUMBERS, OWN, PARAMETERS, checked, refuse
-from ..peers import Peers
 from ..tf import tf
+from . import ascend_rank_table, loss_scale
+from .ascend_options import NUMBERS, OWN, PARAMETERS, checked, refuse
 from .base import Platform, checked_modes
+from .heartbeat import Peers
 
 # Modes in which gradients may be too small for what they are computed in.
 _WITH_FLOAT16 = ("allow_mix_precision", "allow_mix_precision_fp16", "fp16", "mixed_float16")
@@ -127,7 +128,7 @@ class Ascend(Platform):
         if ranks is None and os.environ.pop("RANK_TABLE_FILE", None):
             # With a table the engine would turn HCCL on.
             progress.line("RANK_TABLE_FILE is left aside: one device trains alone")
-        self.rank, self.size = rank_table.placement(os.environ)
+        self.rank, self.size = ascend_rank_table.placement(os.environ)
         if ranks is not None and (ranks.rank, ranks.size) != (self.rank, self.size):
             raise PipelineError(
                 "RANK_ID and RANK_SIZE say rank {} of {}, the launcher says {} of {}".format(
@@ -140,9 +141,9 @@ class Ascend(Platform):
                 "image".format(tf.VERSION)
             )
         # Without it the bridge cannot find the rank size (an AttributeError in its all-reduce).
-        os.environ.setdefault("JOB_ID", rank_table.JOB)
+        os.environ.setdefault("JOB_ID", ascend_rank_table.JOB)
         # The engine's own 120 are too few where compile times differ.
-        os.environ.setdefault("HCCL_CONNECT_TIMEOUT", str(rank_table.CONNECT_TIMEOUT))
+        os.environ.setdefault("HCCL_CONNECT_TIMEOUT", str(ascend_rank_table.CONNECT_TIMEOUT))
         # The device takes the branches of tf.cond as functions only.
         os.environ.setdefault("ENABLE_FORCE_V2_CONTROL", "1")
         self._bridge = _import_bridge()
@@ -271,19 +272,19 @@ class Ascend(Platform):
 
 def _table(size, addresses):
     if not addresses:
-        return rank_table.of_host(range(size))
+        return ascend_rank_table.of_host(range(size))
     if len(addresses) < size:
         raise PipelineError("{} addresses of Ascend devices for {} devices".format(len(addresses), size))
-    return rank_table.build(rank_table.own_address(), dict(enumerate(addresses[:size])))
+    return ascend_rank_table.build(ascend_rank_table.own_address(), dict(enumerate(addresses[:size])))
 
 
 def _environment(rank, size, table):
-    """`rank_table.ascend_environment` with what the user has set of it."""
-    job = os.environ.get("JOB_ID", rank_table.JOB)
-    timeout = os.environ.get("HCCL_CONNECT_TIMEOUT", str(rank_table.CONNECT_TIMEOUT))
+    """`ascend_rank_table.ascend_environment` with what the user has set of it."""
+    job = os.environ.get("JOB_ID", ascend_rank_table.JOB)
+    timeout = os.environ.get("HCCL_CONNECT_TIMEOUT", str(ascend_rank_table.CONNECT_TIMEOUT))
     if not timeout.isdigit():
         raise PipelineError("HCCL_CONNECT_TIMEOUT = {!r}: must be a whole number".format(timeout))
-    return rank_table.ascend_environment(rank, size, table, job=job, connect_timeout=int(timeout))
+    return ascend_rank_table.ascend_environment(rank, size, table, job=job, connect_timeout=int(timeout))
 
 
 # RewriterConfig.OFF of tensorflow.core.protobuf.rewriter_config_pb2.

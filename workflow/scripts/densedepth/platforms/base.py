@@ -51,7 +51,7 @@ class Platform:
     gpu = False
     # Training steps that one session.run does.
     steps_per_run = 1
-    # Whether training takes the `lean` form of the network; see `network.predict`.
+    # Whether training takes the `lean` form of the network; see `architecture.predict`.
     lean = False
     # Whether all ranks must run the same graphs in the same order before the first step, too.
     same_calls = False

@@ -4,8 +4,8 @@ import collections
 import socket
 
 from ..errors import PipelineError
-from ..peers import Peers
 from ..tf import collective_ops, tf
+from .heartbeat import Peers
 
 # Bytes of gradients exchanged in one piece. Few pieces cost few round trips; the first can leave while the backward
 # pass still computes the others, and only for the last does nothing else remain to do.

@@ -4,10 +4,10 @@ import ctypes
 import gc
 import os
 
-from ..loss_scale import DynamicLossScale
 from ..tf import tf
 from .base import Platform, checked_modes
 from .collective import Group
+from .loss_scale import DynamicLossScale
 
 # What the loss is made of. TensorFlow 2.x would else compute differences of depths and the windows of SSIM in float16.
 _KEPT = "Sub,DepthwiseConv2dNative,DepthwiseConv2dNativeBackpropInput,DepthwiseConv2dNativeBackpropFilter"

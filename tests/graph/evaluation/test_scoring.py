@@ -1,0 +1,278 @@
+import hashlib
+import json
+import math
+import os
+
+import evaluate
+import evaluate_baseline
+import numpy as np
+import pytest
+import tiny
+from densedepth.data import test_archive_writer
+from densedepth.data.test_archive import open_test_set
+from densedepth.errors import PipelineError
+from densedepth.evaluation import metrics, scoring
+from densedepth.imaging import depth
+from densedepth.inference import forward
+from densedepth.tf import tf
+
+
+class FakePredictor:
+    """Stands for a network: its output depends on the picture's colours and on the place, left and right unlike."""
+
+    def __init__(self, size, batch=None, spoil=None):
+        self.size = size
+        self.batch = batch
+        self.shapes = []
+        self._spoil = spoil
+
+    def run(self, images):
+        self.shapes.append(images.shape)
+        values = images.mean(axis=3)[:, ::2, ::2]
+        output = 2 + 20 * values + np.linspace(-6, 5, values.shape[2])
+        if self._spoil is not None:
+            output[self._spoil] = np.nan
+        return output[:, :, :, np.newaxis].astype(np.float32)
+
+    def describe(self):
+        return {"kind": "checkpoint", "path": "fake", "epoch": 1, "global_step": 2}
+
+
+def brute_force(predictor, arrays, limits=(0.1, 10.0)):
+    """The protocol as it is told, pixel by pixel, all pixels in one heap."""
+
+    def to_full(output, height, width):
+        low = np.empty(output.shape)
+        for place, value in np.ndenumerate(output):
+            low[place] = limits[1] if value == 0 else min(max(10 / float(value), limits[0]), limits[1])
+        full = np.empty((height, width))
+        for row in range(height):
+            for column in range(width):
+                y = min(max((row + 0.5) / height * low.shape[0] - 0.5, 0), low.shape[0] - 1)
+                x = min(max((column + 0.5) / width * low.shape[1] - 0.5, 0), low.shape[1] - 1)
+                y0, x0 = int(y), int(x)
+                y1, x1 = min(y0 + 1, low.shape[0] - 1), min(x0 + 1, low.shape[1] - 1)
+                full[row, column] = (low[y0, x0] * (1 - x + x0) + low[y0, x1] * (x - x0)) * (1 - y + y0) + (
+                    low[y1, x0] * (1 - x + x0) + low[y1, x1] * (x - x0)
+                ) * (y - y0)
+        return full
+
+    top, bottom, left, right = arrays["crop"]
+    truths, predictions = [], []
+    for i in range(len(arrays["rgb"])):
+        height, width = arrays["depth"][i].shape
+        image = arrays["rgb"][i : i + 1].astype(np.float32) / 255
+        plain = to_full(predictor.run(image)[0, :, :, 0], height, width)
+        mirrored = to_full(predictor.run(image[:, :, ::-1])[0, :, :, 0], height, width)[:, ::-1]
+        average = 0.5 * plain + 0.5 * mirrored
+        truths.append(arrays["depth"][i][top : bottom + 1, left : right + 1].astype(np.float64))
+        predictions.append(average[top : bottom + 1, left : right + 1])
+    g, p = np.array(truths), np.array(predictions)
+    worst = np.maximum(g / p, p / g)
+    return {
+        "delta1": np.mean(worst < 1.25),
+        "delta2": np.mean(worst < 1.25**2),
+        "delta3": np.mean(worst < 1.25**3),
+        "rel_truth": np.mean(abs(g - p) / g),
+        "rel_prediction": np.mean(abs(g - p) / p),
+        "rms_pooled": math.sqrt(np.mean((g - p) ** 2)),
+        "rms_image": np.mean(np.sqrt(np.mean((g - p) ** 2, axis=(1, 2)))),
+        "log10": np.mean(abs(np.log10(g) - np.log10(p))),
+    }
+
+
+@pytest.fixture
+def small(tmp_path):
+    path = str(tmp_path / "nyu_test.zip")
+    arrays = tiny.write_test_set(path, count=3, size=(16, 24), crop=(2, 13, 1, 19))
+    return path, arrays
+
+
+@pytest.mark.parametrize("limits", [(0.1, 10.0), (0.5, 4.0)])
+def test_protocol_equals_brute_force_over_all_pixels(small, limits):
+    path, arrays = small
+    predictor = FakePredictor((16, 24))
+    with open_test_set(path) as test_set:
+        document = scoring.evaluate(predictor, test_set, 2, limits)
+    assert document["metrics"] == pytest.approx(brute_force(predictor, arrays, limits), rel=1e-9)
+    assert document["protocol"] == {
+        "name": "port",
+        "crop": [2, 13, 1, 19],
+        "flip_average": True,
+        "depth_limits_m": list(limits),
+        "images": 3,
+        "pixels_per_image": 12 * 19,
+    }
+    json.dumps(document, allow_nan=False)
+
+
+@pytest.mark.parametrize("batch_size", [1, 2, 3, 4, 7])
+def test_all_images_count_whatever_the_batch_size(tmp_path, batch_size):
+    path = str(tmp_path / "nyu_test.zip")
+    tiny.write_test_set(path, count=5, size=(16, 24), crop=(2, 13, 1, 19))
+    with open_test_set(path) as test_set:
+        alone = scoring.evaluate(FakePredictor((16, 24)), test_set, 1)
+        predictor = FakePredictor((16, 24), batch=batch_size)
+        batched = scoring.evaluate(predictor, test_set, batch_size)
+    # The network never sees a short batch.
+    assert set(predictor.shapes) == {(batch_size, 16, 24, 3)}
+    assert batched["metrics"] == pytest.approx(alone["metrics"], rel=1e-12)
+    assert [image["index"] for image in batched["per_image"]] == [0, 1, 2, 3, 4]
+    for one, other in zip(batched["per_image"], alone["per_image"]):
+        assert one == pytest.approx(other, rel=1e-12)
+    # Image and mirror image of each, the repeated first batch and the filling not counted.
+    assert batched["speed"]["images"] == 10
+    assert len(predictor.shapes) == 2 * math.ceil(5 / batch_size) + 1
+
+
+def test_speed_is_images_over_time_in_the_network(small, monkeypatch):
+    path, _ = small
+    clock = iter([0.0] + [value for pair in ((10, 11), (20, 21.5), (30, 31), (40, 40.5)) for value in pair] + [100.0])
+    monkeypatch.setattr(forward.time, "perf_counter", lambda: next(clock))
+    with open_test_set(path) as test_set:
+        speed = scoring.evaluate(FakePredictor((16, 24)), test_set, 2)["speed"]
+    assert speed == {
+        "batch_size": 2,
+        "images": 6,
+        "seconds": 100.0,
+        "network_seconds": 4.0,
+        # Two images and their mirror images in 2.5 s; the other batches were half filling.
+        "images_per_second": 1.6,
+        "flip_averaged_images_per_second": 0.8,
+        "ms_per_image": pytest.approx(625),
+        # Of batches of 1, 1.5, 1 and 0.5 s.
+        "batch_ms": pytest.approx({"p50": 1000, "p90": 1350, "p99": 1485, "max": 1500}),
+        "warmup_batches": 1,
+    }
+
+
+@pytest.mark.parametrize("batch_size, rate", [(1, 1.0), (2, 2.0), (3, 3.0), (7, 7.0)])
+def test_filling_does_not_change_the_speed(small, monkeypatch, batch_size, rate):
+    """Whatever the batches hold of three images, each takes a second."""
+    now = [0]
+
+    class Clocked(FakePredictor):
+        def run(self, images):
+            now[0] += 1
+            return super().run(images)
+
+    monkeypatch.setattr(forward.time, "perf_counter", lambda: now[0])
+    with open_test_set(small[0]) as test_set:
+        speed = scoring.evaluate(Clocked((16, 24)), test_set, batch_size, alone=True)["speed"]
+    assert (speed["images"], speed["images_per_second"]) == (6, rate)
+
+
+def test_gallery_shows_what_is_scored(small):
+    path, arrays = small
+    predictor = FakePredictor((16, 24))
+    with open_test_set(path) as test_set:
+        document = scoring.evaluate(predictor, test_set, 1)
+        predicted = forward.predict_depth(predictor, arrays["rgb"], 2, test_set.crop)
+    truth = arrays["depth"][:, 2:14, 1:20]
+    rms = np.sqrt(((predicted - truth) ** 2).mean(axis=(1, 2)))
+    np.testing.assert_allclose([image["rms"] for image in document["per_image"]], rms, rtol=1e-9)
+
+
+def test_a_smaller_network_is_scored_on_the_full_truth(small):
+    path, arrays = small
+    with open_test_set(path) as test_set:
+        document = scoring.evaluate(FakePredictor((8, 12)), test_set, 2)
+    shrunk = dict(arrays, rgb=arrays["rgb"].reshape(3, 8, 2, 12, 2, 3).mean(axis=(2, 4)))
+    assert document["metrics"] == pytest.approx(brute_force(FakePredictor((8, 12)), shrunk), rel=1e-5)
+    assert document["protocol"]["pixels_per_image"] == 12 * 19
+
+
+def test_output_that_is_no_number_names_the_image(tmp_path):
+    path = str(tmp_path / "nyu_test.zip")
+    tiny.write_test_set(path, count=2, size=(16, 24), crop=(2, 13, 1, 19))
+    with open_test_set(path) as test_set, pytest.raises(PipelineError, match=r"image 1: .* not a number"):
+        scoring.evaluate(FakePredictor((16, 24), spoil=1), test_set, 2)
+
+
+def test_batch_size_of_a_fixed_graph_is_checked(small):
+    with open_test_set(small[0]) as test_set, pytest.raises(PipelineError, match=r"batches of 4, not 2; .* --bs 4"):
+        scoring.evaluate(FakePredictor((16, 24), batch=4), test_set, 2)
+
+
+def test_resizing_of_the_input_equals_that_of_training():
+    images = np.random.RandomState(0).randint(0, 256, (2, 48, 60, 3)).astype(np.uint8)
+    for size in ((24, 12), (32, 32)):
+        with tf.Graph().as_default(), tf.Session() as session:
+            expected = session.run(tf.image.resize_area(images.astype(np.float32), size)) / 255
+        np.testing.assert_allclose(depth.fit(images, size), expected, atol=1e-5)
+
+
+def test_constant_is_the_median_of_the_cropped_truth(small, tmp_path, capsys):
+    path, arrays = small
+    out = tmp_path / "baseline.json"
+    count = len(arrays["depth"])
+    assert evaluate_baseline.main(["--test_data", path, "--min_test", str(count + 1), "--json", str(out)]) == 1
+    assert "at least {} are needed (report.gallery)".format(count + 1) in capsys.readouterr().err
+    assert evaluate_baseline.main(["--test_data", path, "--min_test", str(count), "--json", str(out)]) == 0
+    document = json.loads(out.read_text())
+    truth = arrays["depth"][:, 2:14, 1:20].astype(np.float64)
+    constant = document["source"]["depth_m"]
+    assert document["source"]["kind"] == "constant"
+    with open(path, "rb") as stream:
+        assert document["test_data"]["sha256"] == hashlib.sha256(stream.read()).hexdigest()
+    assert constant == pytest.approx(np.median(truth), abs=0.01)
+    # Half of the pixels lie on either side, to the width of a bin.
+    assert np.mean(truth < constant - 1e-4) <= 0.5 <= np.mean(truth < constant + 1e-4)
+    assert document["metrics"]["rms_pooled"] == pytest.approx(math.sqrt(np.mean((truth - constant) ** 2)))
+    assert document["metrics"]["rel_truth"] == pytest.approx(np.mean(abs(truth - constant) / truth))
+    assert [image["index"] for image in document["per_image"]] == [0, 1, 2]
+
+
+def test_program_writes_json_and_appends_six_figures(checkpoint, test_archive, tmp_path, capsys):
+    folder = os.path.dirname(checkpoint.folder)
+    arguments = ["--ckptdir", folder, "--test_data", test_archive, "--logdir", str(tmp_path / "logs")]
+    arguments += ["--json", str(tmp_path / "epoch3.json")]
+    assert evaluate.main(arguments) == 0
+    log = tmp_path / "logs" / "evaluate.log"
+    first = log.read_text()
+    document = json.loads((tmp_path / "epoch3.json").read_text())
+    assert document["source"]["kind"] == "checkpoint"
+    assert (document["source"]["epoch"], document["source"]["global_step"]) == (3, 12)
+    assert document["source"]["size"] == [32, 64]
+    assert document["protocol"]["images"] == 5
+    title, names, values = first.splitlines()
+    assert checkpoint.folder in title and "epoch 3" in title
+    assert [name.strip() for name in names.split(",")] == ["delta1", "delta2", "delta3", "rel", "rms", "log_10"]
+    keys = ("delta1", "delta2", "delta3", "rel_prediction", "rms_pooled", "log10")
+    assert [float(value) for value in values.split(",")] == [round(document["metrics"][key], 4) for key in keys]
+    assert "5 of 5 images" in capsys.readouterr().out
+
+    scoring.append_log(str(log), document)
+    assert log.read_text() == 2 * first
+
+
+def test_program_tells_a_missing_checkpoint_in_one_line(test_archive, tmp_path, capsys):
+    assert evaluate.main(["--ckptdir", str(tmp_path / "none"), "--test_data", test_archive]) == 1
+    error = capsys.readouterr().err
+    assert "none: no such checkpoint folder" in error and error.count("\n") == 1
+
+
+def test_holes_of_ones_own_pictures_count_nowhere(predictor, tmp_path):
+    arrays = tiny.write_test_set(tmp_path / "whole.zip", crop=(0, 63, 0, 95))
+    holes = np.random.RandomState(0).uniform(size=arrays["depth"].shape) < 0.7
+    facts = {"format": 1, "holes": True, "max_depth_m": 7.0}
+
+    def scores(depth, name):
+        path = str(tmp_path / name)
+        test_archive_writer.write(path, iter(zip(arrays["rgb"], depth)), len(depth), (64, 96), (0, 63, 0, 95), facts)
+        with open_test_set(path) as test_set:
+            return scoring.evaluate(predictor, test_set, 2), scoring.evaluate_constant(test_set)
+
+    depth = np.where(holes, 0, np.minimum(arrays["depth"], 6.9)).astype(np.float32)
+    found, constant = scores(depth, "a.zip")
+    assert found["protocol"] == constant["protocol"]
+    assert found["protocol"]["depth_limits_m"] == [0.1, 7.0]
+    assert found["protocol"]["truth_m"] == [0.0, 7.0]
+    with open_test_set(str(tmp_path / "a.zip")) as test_set:
+        total = metrics.Accumulator()
+        for rgb, truth, _ in test_set.batches(1):
+            predicted = forward.predict_depth(predictor, rgb, 1, test_set.crop, test_set.limits)[0]
+            total.add(truth=truth[0], prediction=predicted, mask=truth[0] > 0)
+    # Batches of one and of two round differently.
+    assert found["metrics"] == pytest.approx(total.result(), rel=1e-6)
+    assert constant["source"]["depth_m"] == pytest.approx(np.median(depth[depth > 0]), abs=2e-4)

@@ -1,0 +1,163 @@
+"""From a frozen graph over OM file and raw batches to figures, on the stand-ins in tests/doubles/cann."""
+
+import json
+import os
+import sys
+
+import export_om
+import numpy as np
+import pytest
+import run_om
+import score_om
+import write_batches
+from densedepth import files
+from densedepth.data.test_archive import open_test_set
+from densedepth.errors import PipelineError
+from densedepth.evaluation import scoring
+from densedepth.imaging import depth
+from densedepth.inference import ascend_om, predictors
+from PIL import Image
+
+DOUBLES = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "..", "doubles", "cann")
+
+
+@pytest.fixture
+def cann(tmp_path, monkeypatch):
+    """The stand-ins as programs on PATH and as a module."""
+    folder = tmp_path / "cann"
+    folder.mkdir()
+    for name in ("atc", "msame"):
+        program = os.path.join(DOUBLES, name + ".py")
+        (folder / name).write_text('#!/bin/sh\nexec "{}" "{}" "$@"\n'.format(sys.executable, program))
+        (folder / name).chmod(0o755)
+    monkeypatch.setenv("PATH", str(folder) + os.pathsep + os.environ["PATH"])
+    monkeypatch.setenv("PYTHONPATH", DOUBLES)
+
+
+@pytest.mark.parametrize("tool, batch_size", [("msame", 2), ("ais_bench", 2)])
+def test_the_chain_gives_the_figures_of_the_frozen_graph(
+    cann, shallow_frozen, test_archive, tmp_path, tool, batch_size
+):
+    om, batches, outputs = (str(tmp_path / name) for name in ("made/model.om", "in", "out"))
+    bs = ["--bs", str(batch_size)]
+    assert export_om.main(["--model_path", shallow_frozen, "--out", om] + bs) == 0
+    # What the compiler leaves about does not stay.
+    assert sorted(os.listdir(str(tmp_path / "made"))) == ["model.om", "model.om.json"]
+    assert write_batches.main(["--test_data", test_archive, "--out", batches, "--size_of", om + ".json"] + bs) == 0
+    words = ["--model_path", om, "--input", batches, "--out", outputs, "--tool", tool]
+    # Outputs of an earlier run in the same place are gone afterwards.
+    os.makedirs(os.path.join(outputs, "image"))
+    with open(os.path.join(outputs, "image", "rgb_bs{}_0.bin".format(batch_size)), "w") as stream:
+        stream.write("old")
+    assert run_om.main(words) == 0
+    figures, pictures = tmp_path / "om.json", tmp_path / "gallery"
+    words = ["--outputs", outputs, "--test_data", test_archive, "--json", str(figures)]
+    assert score_om.main(words + ["--gallery", str(pictures), "--count", "2"]) == 0
+
+    document = json.loads(figures.read_text())
+    with open_test_set(test_archive) as test_set:
+        with predictors.load(shallow_frozen) as predictor:
+            expected = scoring.evaluate(predictor, test_set, batch_size)
+    assert document["metrics"] == pytest.approx(expected["metrics"], abs=1e-6)
+    assert [image["index"] for image in document["per_image"]] == [0, 1, 2, 3, 4]
+    for image, other in zip(document["per_image"], expected["per_image"]):
+        assert image == pytest.approx(other, abs=1e-5)
+    assert document["protocol"] == expected["protocol"] and document["speed"] is None
+    source = document["source"]
+    assert (source["kind"], source["epoch"], source["global_step"]) == ("om", 3, 12)
+    assert source["sha256"] == files.sha256(om) and source["soc_version"] == "Ascend910A"
+    gallery = json.loads((pictures / "gallery.json").read_text())
+    ranked = sorted(expected["per_image"], key=lambda image: image["rms"])
+    scenes = {scene["picture"]: scene["index"] for scene in gallery["scenes"]}
+    best, worst = ranked[0]["index"], ranked[-1]["index"]
+    assert scenes == {"scene_1.png": 1, "scene_2.png": 3, "best.png": best, "worst.png": worst}
+    for scene in gallery["scenes"]:
+        assert scene["rms"] == pytest.approx(expected["per_image"][scene["index"]]["rms"], abs=1e-5)
+        with Image.open(str(pictures / scene["picture"])) as picture:
+            assert picture.size[0] > 1000
+
+
+def test_batches_are_what_the_port_s_programs_write(test_archive, tmp_path):
+    folder = str(tmp_path / "in")
+    words = ["--test_data", test_archive, "--out", folder, "--size", "32", "64", "--bs", "2"]
+    assert write_batches.main(words) == 0
+    assert sorted(os.listdir(folder)) == ["batches.json", "image", "image_flip"]
+    assert sorted(os.listdir(folder + "/image")) == ["rgb_bs2_{}.bin".format(i) for i in range(3)]
+    assert sorted(os.listdir(folder + "/image_flip")) == ["rgb_flip_bs2_{}.bin".format(i) for i in range(3)]
+    with open_test_set(test_archive) as test_set:
+        images = depth.fit(np.concatenate([rgb for rgb, _, _ in test_set.batches(1)]), (32, 64))
+    for number in range(3):
+        plain = np.fromfile("{}/image/rgb_bs2_{}.bin".format(folder, number), "<f4").reshape(2, 32, 64, 3)
+        mirrored = np.fromfile("{}/image_flip/rgb_flip_bs2_{}.bin".format(folder, number), "<f4")
+        assert (mirrored.reshape(2, 32, 64, 3) == plain[:, :, ::-1]).all()
+        # The last one is filled up.
+        assert (plain[0] == images[2 * number]).all() and (plain[1] == images[min(2 * number + 1, 4)]).all()
+
+
+def stored(folder, batches=2, values=None, name="rgb{}_bs1_{}_output_0.bin"):
+    """A folder of outputs as msame would leave it."""
+    side = {"format": 1, "batches": batches, "batch_size": 1, "images": batches, "size": [32, 64], "model": {}}
+    files.write_json(os.path.join(folder, "batches.json"), side)
+    for kind, mirrored in (("image", ""), ("image_flip", "_flip")):
+        place = os.path.join(folder, kind, "20260101_000000")
+        os.makedirs(place)
+        for number in range(batches):
+            array = np.full((16, 32), number, "<f4") if values is None else values
+            array.tofile(os.path.join(place, name.format(mirrored, number)))
+    return ascend_om.Stored(folder)
+
+
+def test_outputs_are_found_by_the_stem_of_the_input(tmp_path):
+    for name in ("rgb{}_bs1_{}_output_0.bin", "rgb{}_bs1_{}_0.bin", "rgb{}_bs1_{}.bin"):
+        found = stored(str(tmp_path / name.format("", "")), batches=12, name=name)
+        for number in (0, 1, 10, 11):
+            assert [int(part.max()) for part in found.outputs(number)] == [number, number]
+
+
+def test_missing_double_and_wrong_outputs_are_told(tmp_path):
+    folder = str(tmp_path / "out")
+    found = stored(folder)
+    with pytest.raises(PipelineError, match=r"image: 0 outputs of rgb_bs1_2\.bin, where 1 belongs"):
+        found.outputs(2)
+    other = os.path.join(folder, "image", "20260101_000001")
+    os.makedirs(other)
+    np.zeros(512, "<f4").tofile(os.path.join(other, "rgb_bs1_0_output_0.bin"))
+    with pytest.raises(PipelineError, match=r"image: 2 outputs of rgb_bs1_0\.bin"):
+        ascend_om.Stored(folder).outputs(0)
+    half = stored(str(tmp_path / "half"), values=np.zeros((16, 32), "<f2"))
+    with pytest.raises(PipelineError, match=r"1024 bytes, where 2048 belong .* --output_type=FP32"):
+        half.outputs(0)
+
+
+def test_without_cann_one_line_says_what_to_install(shallow_frozen, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert export_om.main(["--model_path", shallow_frozen, "--out", str(tmp_path / "model.om")]) == 1
+    assert "error: atc is not on PATH: install CANN's toolkit (Ascend-cann-toolkit)" in capsys.readouterr().err
+    for tool, words in (("msame", "msame is not on PATH: build it"), ("ais_bench", "ais_bench is no module of")):
+        arguments = [
+            "--model_path",
+            shallow_frozen,
+            "--input",
+            str(tmp_path),
+            "--out",
+            str(tmp_path / "out"),
+            "--tool",
+            tool,
+        ]
+        assert run_om.main(arguments) == 1
+        assert "error: " + words in capsys.readouterr().err
+    assert os.listdir(str(tmp_path)) == []
+
+
+def test_what_atc_says_when_it_fails_is_told(cann, shallow_frozen, tmp_path, capsys):
+    arguments = ["--model_path", shallow_frozen, "--out", str(tmp_path / "model.om"), "--soc_version", "Ascend911"]
+    assert export_om.main(arguments) == 1
+    words = capsys.readouterr().err
+    assert "error: atc failed with status 1: " in words and len(words.splitlines()) == 1
+    assert "[--soc_version] is invalid" in words
+    assert not (tmp_path / "model.om").exists() and not (tmp_path / "model.om.json").exists()
+
+
+def test_unfinished_batches_are_refused(cann, shallow_frozen, tmp_path):
+    with pytest.raises(PipelineError, match=r"no batches\.json, so no finished batches"):
+        ascend_om.run(shallow_frozen, str(tmp_path), str(tmp_path / "out"), "msame", 0)

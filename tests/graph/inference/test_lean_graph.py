@@ -1,0 +1,73 @@
+import collections
+
+import numpy as np
+import pytest
+from densedepth.inference import freeze, lean_graph, predictors
+from densedepth.tf import tf
+
+OUTPUT = "conv3/BiasAdd"
+IMAGES = np.random.RandomState(0).uniform(0, 1, (3, 64, 96, 3)).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory):
+    """A folded graph whose remaining normalisations have scales of either sign, and zeros."""
+    from tiny import write_checkpoint
+
+    folder = tmp_path_factory.mktemp("lean")
+    checkpoint = write_checkpoint(folder / "checkpoint", size=(64, 96))
+    path = str(folder / "model.pb")
+    freeze.freeze(checkpoint.folder, "conv3/BiasAdd", path)
+    definition = predictors._read_graph(path)
+    random = np.random.RandomState(1)
+    for node in definition.node:
+        if node.name.endswith(("_bn/scale", "bn/scale")) and node.op == "Const":
+            values = tf.make_ndarray(node.attr["value"].tensor) * random.choice([-1, 0, 1, 1, 1], node_shape(node))
+            node.attr["value"].tensor.CopyFrom(tf.make_tensor_proto(values.astype(np.float32)))
+        if node.name.endswith("bn/shift") and node.op == "Const":
+            values = random.normal(0, 0.3, node_shape(node))
+            node.attr["value"].tensor.CopyFrom(tf.make_tensor_proto(values.astype(np.float32)))
+    return definition
+
+
+def node_shape(node):
+    return [dim.size for dim in node.attr["value"].tensor.tensor_shape.dim]
+
+
+def run(definition, images):
+    with tf.Graph().as_default() as graph, tf.Session(graph=graph) as session:
+        tf.import_graph_def(definition, name="")
+        return session.run("conv3/BiasAdd:0", {"input_1:0": images})
+
+
+def test_results_stay_for_any_batch_and_any_scale(plain):
+    expected = run(plain, IMAGES)
+    assert expected.std() > 0.01
+    lean = lean_graph.rewrite(plain, OUTPUT)
+    for images in (IMAGES, IMAGES[:1]):
+        np.testing.assert_allclose(run(lean, images), run(plain, images), rtol=1e-5, atol=1e-5 * np.abs(expected).max())
+
+
+def test_both_patterns_are_found_everywhere(plain):
+    definition = lean_graph.rewrite(plain, OUTPUT)
+    count = collections.Counter(node.op for node in definition.node)
+    # 58 dense layers, three transitions, the end; one sum by a normalisation's shift is left nowhere.
+    assert count["Maximum"] == count["Minimum"] == 58 + 3 + 1
+    assert count["Mul"] == 0 or not [n for n in definition.node if n.op == "Mul" and n.name.endswith("bn/Mul")]
+    assert count["Conv2DBackpropInput"] == 4
+    assert not [n.name for n in definition.node if n.op == "ConcatV2" and n.name.startswith("up")]
+
+
+def test_an_unfolded_graph_runs_as_written(frozen):
+    definition = predictors._read_graph(frozen)
+    assert lean_graph.rewrite(definition, OUTPUT) is definition
+
+
+def test_the_predictor_takes_the_lean_form_unless_told_otherwise(checkpoint, tmp_path):
+    path = str(tmp_path / "model.pb")
+    freeze.freeze(checkpoint.folder, "conv3/BiasAdd", path)
+    images = IMAGES[:2, :32, :64]
+    with predictors.load_frozen(path) as lean, predictors.load_frozen(path, as_written=True) as plain:
+        kinds = [{op.type for op in p._session.graph.get_operations()} for p in (lean, plain)]
+        np.testing.assert_allclose(lean.run(images), plain.run(images), rtol=1e-5, atol=1e-5)
+    assert "Maximum" in kinds[0] and "Maximum" not in kinds[1]

@@ -1,0 +1,437 @@
+"""Whole networks that Keras wrote, imported, give the depth that Keras gives; what does not fit is refused."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+
+import ckpt2pb
+import evaluate
+import h5py
+import import_model
+import numpy as np
+import predict
+import pytest
+import scenes
+import test as panel
+import tiny
+import train
+from densedepth import files
+from densedepth.errors import PipelineError
+from densedepth.imaging import depth
+from densedepth.inference import predictors
+from densedepth.network import checkpoints, importer
+from densedepth.tf import tf
+from PIL import Image
+
+PAPER = {"encoder": "densenet121", "width": "full", "upsampling": "align_corners", "mid_activation": False}
+PORT = {"encoder": "densenet121", "width": "half", "upsampling": "half_pixel", "mid_activation": True}
+NETWORKS = {"paper.h5": PAPER, "own_2.h5": dict(PAPER, upsampling="asymmetric"), "library.h5": PORT, "port": PORT}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    path = tmp_path_factory.mktemp("networks")
+    program = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "keras_models.py")
+    done = subprocess.run(
+        [sys.executable, program, str(path)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=600
+    )
+    assert done.returncode == 0, done.stdout.decode(errors="replace")[-4000:]
+    return path
+
+
+@pytest.fixture(scope="module")
+def imported(folder):
+    """The folder of the checkpoint imported from a source, made on first use."""
+
+    def of(source):
+        out = str(folder / "imported" / source / "checkpoints" / "epoch0")
+        if not os.path.exists(out):
+            assert import_model.main(["--input", str(folder / source), "--out", out, "--size", "64", "96"]) == 0
+        return out
+
+    return of
+
+
+@pytest.fixture
+def changed(folder, tmp_path):
+    """A copy of paper.h5 whose attributes and datasets a function has changed."""
+
+    def make(change):
+        path = str(tmp_path / "changed.h5")
+        shutil.copy(str(folder / "paper.h5"), path)
+        with h5py.File(path, "r+") as root:
+            change(root)
+        return path
+
+    return make
+
+
+def with_config(change):
+    """For `changed`: apply `change` to {layer name: entry of model_config}."""
+
+    def apply(root):
+        text = root.attrs["model_config"]
+        config = json.loads(text.decode("utf-8") if isinstance(text, bytes) else text)
+        change({layer["name"]: layer for layer in config["config"]["layers"]})
+        root.attrs["model_config"] = json.dumps(config).encode("utf-8")
+
+    return apply
+
+
+@pytest.mark.parametrize("source", sorted(NETWORKS))
+def test_depth_equals_that_of_keras(folder, imported, source):
+    theirs = np.load(str(folder / (source.partition(".")[0] + ".npz")))
+    with predictors.load(imported(source)) as predictor:
+        ours = predictor.run(theirs["images"])
+    assert ours.shape == theirs["output"].shape == (2, 32, 48, 1)
+    metres, expected = depth.metres(ours), depth.metres(theirs["output"])
+    assert 0.1 < expected.min() < expected.max() < 10 and expected.std() > 0.1
+    np.testing.assert_allclose(metres, expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("source", sorted(NETWORKS))
+def test_checkpoint_is_complete_and_tells_its_source(folder, imported, source):
+    checkpoint = checkpoints.find(imported(source))
+    checkpoints.verify(checkpoint)
+    side = checkpoint.side
+    assert side["model"] == NETWORKS[source]
+    assert (side["epoch"], side["global_step"], side["size"]) == (0, 0, [64, 96])
+    assert side["runtime"]["runtime"] in ("tf1", "tf2")
+    original = folder / source
+    if source == "port":
+        original = folder / "port" / "ckpt-1.data-00000-of-00001"
+    assert side["weights"]["sha256"] == files.sha256(str(original))
+    assert side["weights"]["kind"] == ("object_checkpoint" if source == "port" else "keras_model")
+
+
+def test_program_says_what_was_decided_by_what(folder, tmp_path, capsys):
+    arguments = ["--input", str(folder / "paper.h5"), "--out", str(tmp_path / "epoch0"), "--size", "64", "96"]
+    assert import_model.main(arguments) == 0
+    output = capsys.readouterr().out
+    assert "upsampling align_corners: by BilinearUpSampling2D of Keras 2.2.4" in output
+    assert "mid_activation False: by the layers of the file" in output
+    assert "parameters, all loaded" in output
+
+
+def test_programs_take_it_as_any_other(imported, test_archive, tmp_path):
+    out = imported("paper.h5")
+    figures = tmp_path / "epoch0.json"
+    arguments = ["--ckptdir", out, "--test_data", test_archive, "--logdir", str(tmp_path), "--json", str(figures)]
+    assert evaluate.main(arguments) == 0
+    document = json.loads(figures.read_text())
+    assert document["source"]["model"] == PAPER
+    assert (document["source"]["epoch"], document["protocol"]["images"]) == (0, 5)
+    assert ckpt2pb.main(["--ckptdir", out, "--pbdir", str(tmp_path), "--pb_name", "model"]) == 0
+    assert files.read_json(str(tmp_path / "model.pb.json"))["source"]["epoch"] == 0
+    picture = str(tmp_path / "picture.png")
+    Image.fromarray(tiny.write_test_set(tmp_path / "x.zip", count=1)["rgb"][0]).save(picture)
+    assert panel.main(["--ckptdir", out, "--input", picture, "--output", str(tmp_path / "panel.png")]) == 0
+
+
+@pytest.fixture(scope="module")
+def far(folder):
+    """The folder of library.h5 imported as a network whose output is 80 / depth in metres."""
+    out = str(folder / "far" / "epoch0")
+    arguments = ["--input", str(folder / "library.h5"), "--out", out, "--size", "64", "96", "--max_depth", "80"]
+    assert import_model.main(arguments) == 0
+    return out
+
+
+def test_another_scale_of_the_output_becomes_ours(folder, far):
+    theirs = np.load(str(folder / "library.npz"))
+    with predictors.load(far) as predictor:
+        ours = predictor.run(theirs["images"])
+    expected = np.clip(80 / theirs["output"], 0.1, 80)
+    assert 10 < expected.min() < expected.max() < 80
+    np.testing.assert_allclose(depth.metres(ours, (0.1, 80)), expected, rtol=1e-4)
+    side = checkpoints.find(far).side
+    assert side["training"] == {"depth_range": [10, 8000]}
+    assert (side["weights"]["max_depth"], side["weights"]["decided"]["depth_range"]) == (80, "--max_depth")
+    # 10 / 80 is a power of two: no digit is lost.
+    before, after = (importer.read(path).values for path in (str(folder / "library.h5"), far))
+    for name, value in after.items():
+        np.testing.assert_array_equal(value * (8 if name.startswith("conv3/") else 1), before[name])
+
+
+def test_the_range_goes_with_the_network(imported, far, tmp_path, capsys):
+    picture = str(tmp_path / "picture.png")
+    Image.fromarray(tiny.write_test_set(tmp_path / "x.zip", count=1)["rgb"][0]).save(picture)
+    assert ckpt2pb.main(["--ckptdir", far, "--pbdir", str(tmp_path), "--pb_name", "model"]) == 0
+    again = str(tmp_path / "again" / "epoch0")
+    assert import_model.main(["--input", far, "--out", again]) == 0
+    assert "depth 0.1 to 80 m: by its model.json" in capsys.readouterr().out
+    for number, path in enumerate((far, again, str(tmp_path / "model.pb"))):
+        out = tmp_path / str(number)
+        words = ["--model_path", path, "--input", picture, "--out", str(out), "--write", "npy", "png"]
+        assert predict.main(words) == 0
+        assert "depth is limited to 0.1 to 80 m: its training's range" in capsys.readouterr().out
+        assert json.loads((out / "picture.json").read_text())["depth"]["limits"] == [0.1, 80]
+        assert 10 < np.load(str(out / "picture_depth.npy")).max() < 80
+        assert panel.main(["--ckptdir", path, "--input", picture, "--output", str(out / "panel.png")]) == 0
+        told = capsys.readouterr().out
+        assert "depth is limited to 0.1 to 80 m: its training's range" in told
+        assert float(re.search(r"picture.png: .* to (.*) m, median", told).group(1)) > 10
+    words = ["--model_path", imported("library.h5"), "--input", picture, "--out", str(tmp_path), "--write", "npy"]
+    assert predict.main(words) == 0
+    assert "depth is limited to 0.1 to 10 m: its training's range" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("depth_m", ["0.1", "1001", "nan"])
+def test_a_range_that_makes_no_sense_is_refused(folder, tmp_path, capsys, depth_m):
+    arguments = ["--input", str(folder / "library.h5"), "--out", str(tmp_path / "out"), "--max_depth", depth_m]
+    assert import_model.main(arguments) == 1
+    message = "library.h5: --max_depth {}: must be metres, more than 0.1 and at most 1000".format(depth_m)
+    assert message in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_checkpoint_may_be_named_in_four_ways(folder, tmp_path):
+    moved = tmp_path / "moved"
+    shutil.copytree(str(folder / "port"), str(moved))
+    # As it comes from another machine.
+    text = (moved / "checkpoint").read_text()
+    (moved / "checkpoint").write_text(text.replace('"ckpt-1"', '"/elsewhere/ckpt-1"'))
+    for name in ("moved", "moved/ckpt-1", "moved/ckpt-1.index"):
+        values = importer.read(str(tmp_path / name)).values
+        assert values["conv3/kernel"].shape == (3, 3, 32, 1)
+    (moved / "checkpoint").unlink()
+    with pytest.raises(PipelineError, match="without the file `checkpoint`; name the prefix"):
+        importer.read(str(moved))
+    with pytest.raises(PipelineError, match=r"neither a Keras .h5 file nor a checkpoint"):
+        importer.read(str(tmp_path / "nothing"))
+
+
+def in_two_files(prefix, merged):
+    """Write the checkpoint of `prefix` anew as `merged`, its values in two files; their names."""
+    with tf.Graph().as_default(), tf.Session() as session:
+        reader = tf.train.load_checkpoint(prefix)
+        names = sorted(n for n, d in reader.get_variable_to_dtype_map().items() if d == tf.float32)
+        parts = []
+        for number, some in enumerate((names[::2], names[1::2])):
+            parts.append("{}-part{}".format(merged, number))
+            session.run(
+                tf.raw_ops.SaveV2(
+                    prefix=parts[-1],
+                    tensor_names=some,
+                    shape_and_slices=[""] * len(some),
+                    tensors=[tf.constant(reader.get_tensor(name)) for name in some],
+                )
+            )
+        session.run(tf.raw_ops.MergeV2Checkpoints(checkpoint_prefixes=parts, destination_prefix=merged))
+    return ["{}.data-0000{}-of-00002".format(merged, number) for number in range(2)]
+
+
+def test_all_files_of_a_checkpoint_are_told(folder, tmp_path):
+    paths = in_two_files(str(folder / "port" / "ckpt-1"), str(tmp_path / "ckpt-2"))
+    assert import_model.main(["--input", str(tmp_path / "ckpt-2.index"), "--out", str(tmp_path / "out")]) == 0
+    told = checkpoints.find(str(tmp_path / "out")).side["weights"]
+    assert (told["path"], told["sha256"]) == (paths[0], files.sha256(paths[0]))
+    assert told["files"] == {os.path.basename(path): files.sha256(path) for path in paths}
+    one, other = (importer.read(str(path)).values for path in (folder / "port", tmp_path / "ckpt-2"))
+    for name, value in one.items():
+        np.testing.assert_array_equal(value, other[name])
+    os.remove(paths[1])
+    with pytest.raises(PipelineError, match="ckpt-2: damaged checkpoint"):
+        importer.read(str(tmp_path / "ckpt-2"))
+
+
+def test_what_a_checkpoint_does_not_tell_can_be_said(folder):
+    said = importer.read(str(folder / "port"), "align_corners", False)
+    assert said.model.as_dict() == dict(PORT, upsampling="align_corners", mid_activation=False)
+    assert said.decided["upsampling"] == "--upsampling"
+
+
+def test_a_contradiction_is_refused(folder, tmp_path, capsys):
+    arguments = ["--input", str(folder / "paper.h5"), "--out", str(tmp_path / "out"), "--upsampling", "half_pixel"]
+    assert import_model.main(arguments) == 1
+    assert "--upsampling half_pixel contradicts the file, which says align_corners" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def test_other_folders_are_not_overwritten(folder, tmp_path):
+    (tmp_path / "mine.txt").write_text("mine")
+    with pytest.raises(PipelineError, match="exists and is not an imported network"):
+        importer.import_model(str(folder / "paper.h5"), str(tmp_path), (64, 96))
+
+
+def set_version(version):
+    def change(root):
+        root.attrs["keras_version"] = version.encode()
+
+    return change
+
+
+def test_upsampling_is_asked_for_where_the_file_leaves_it_open(changed):
+    path = changed(set_version("2.4.0"))
+    with pytest.raises(PipelineError, match=r"BilinearUpSampling2D of Keras 2.4.0 leaves open .* --upsampling half_p"):
+        importer.read(path)
+    assert importer.read(path, "half_pixel").model.upsampling == "half_pixel"
+
+
+def test_what_a_file_is_taken_for_is_told_and_can_be_said_otherwise(folder):
+    path = str(folder / "paper.h5")
+    assert importer.read(path).decided["upsampling"] == (
+        "BilinearUpSampling2D of Keras 2.2.4, taken for the authors' code before September 2020 "
+        "(else say --upsampling asymmetric)"
+    )
+    other = importer.read(path, "asymmetric")
+    assert other.model.upsampling == "asymmetric"
+    assert other.decided["upsampling"].startswith("--upsampling; BilinearUpSampling2D of Keras 2.2.4 leaves it open")
+
+
+@pytest.mark.parametrize(
+    "version, expected",
+    [
+        ("2.2.4", "asymmetric"),
+        ("2.3.1", "asymmetric"),
+        # TensorFlow 1.15, but 1.13 and 1.14 too.
+        ("2.2.4-tf", "half_pixel"),
+        ("2.3.0-tf", "half_pixel"),
+        ("2.4.0", "half_pixel"),
+        ("2.15.0", "half_pixel"),
+        ("3.12.0", "half_pixel"),
+    ],
+)
+def test_positions_of_a_keras_by_its_release(changed, version, expected):
+    def change(root):
+        set_version(version)(root)
+        with_config(bilinear)(root)
+
+    path = changed(change)
+    found = importer.read(path)
+    assert found.model.upsampling == expected
+    assert ("else say --upsampling asymmetric" in found.decided["upsampling"]) == (version == "2.2.4-tf")
+    other = "asymmetric" if expected == "half_pixel" else "half_pixel"
+    if version == "2.2.4-tf":
+        assert importer.read(path, other).model.upsampling == other
+    else:
+        with pytest.raises(PipelineError, match="--upsampling {} contradicts the file, which says".format(other)):
+            importer.read(path, other)
+
+
+def test_a_layer_that_says_it_aligns_corners_is_believed(changed):
+    def change(root):
+        set_version("2.4.0")(root)
+        with_config(lambda layers: [v["config"].update(align_corners=True) for k, v in layers.items() if "_up" in k])(
+            root
+        )
+
+    assert importer.read(changed(change)).model.upsampling == "align_corners"
+
+
+def interpolating(interpolation):
+    def change(layers):
+        for name, layer in layers.items():
+            if name.endswith("_upsampling2d"):
+                layer["class_name"] = "UpSampling2D"
+                layer["config"]["interpolation"] = interpolation
+
+    return change
+
+
+def within(layers):
+    layers["conv2"].update(class_name="Model", name="model_1")
+
+
+bilinear, nearest = interpolating("bilinear"), interpolating("nearest")
+
+
+def without_slope(layers):
+    for layer in layers.values():
+        if layer["class_name"] == "LeakyReLU":
+            layer["config"] = {"name": layer["config"]["name"]}
+
+
+@pytest.mark.parametrize(
+    "change, expected",
+    [
+        (with_config(nearest), "UpSampling2D up4_upsampling2d does not enlarge bilinearly"),
+        (
+            with_config(lambda layers: layers["up2_convA"]["config"].update(activation="relu")),
+            "up2_convA has activation",
+        ),
+        (with_config(lambda layers: layers["bn"]["config"].update(epsilon=0.002)), "bn has epsilon 0.002, expected"),
+        (
+            with_config(lambda layers: layers["bn"]["config"].pop("epsilon")),
+            r"bn has epsilon 0.001 \(Keras' default, as the file says none\), expected 1.001e-05",
+        ),
+        (with_config(lambda layers: layers["bn"]["config"].update(epsilon="small")), "bn has epsilon small, expected"),
+        (with_config(without_slope), r" has alpha 0.3 \(Keras' default, as the file says none\), expected 0.2"),
+        (
+            with_config(lambda layers: layers["up3_concat"]["inbound_nodes"][0].reverse()),
+            "Concatenate up3_concat does not join pool1",
+        ),
+        (
+            with_config(lambda layers: layers["conv2"].update(inbound_nodes=[[["bn", 0, 0, {}]]])),
+            "conv2 reads bn, expected the activation .* Keras-Applications before 1.0.6 lack it",
+        ),
+        (
+            with_config(lambda layers: layers["conv2"].update(class_name=None)),
+            "model_config is not that of a Keras",
+        ),
+        (with_config(lambda layers: layers["conv2"]["config"].pop("filters")), "conv2 has None filters"),
+        (
+            with_config(lambda layers: layers["up4_convA"].update(inbound_nodes=[[["gone", 0, 0]]])),
+            r"model_config is not that of a Keras model \(KeyError\('gone'\)\)",
+        ),
+        (with_config(within), r"within the layer conv2, .* model.get_layer\('conv2'\).save"),
+        (lambda root: root.attrs.pop("model_config"), "weights without model_config, .* import_weights.py"),
+        (lambda root: root["model_weights/conv3/conv3"].pop("bias:0"), "not a readable HDF5 file"),
+        (
+            lambda root: root["model_weights/up1_convA/up1_convA/bias:0"].write_direct(np.full(512, np.nan, "f")),
+            "up1_convA/bias holds values that are not finite",
+        ),
+    ],
+)
+def test_another_network_is_refused(changed, change, expected):
+    with pytest.raises(PipelineError, match=expected):
+        importer.read(changed(change))
+
+
+def test_a_wrong_shape_is_refused(changed):
+    def change(root):
+        group = root["model_weights/up4_convB/up4_convB"]
+        del group["kernel:0"]
+        group["kernel:0"] = np.zeros((3, 3, 64, 63), np.float32)
+
+    with pytest.raises(PipelineError, match=r"up4_convB/kernel has shape \[3, 3, 64, 63\], expected \[3, 3, 64, 64\]"):
+        importer.read(changed(change))
+
+
+def test_a_checkpoint_of_ours_is_one_too(checkpoint, tmp_path, capsys):
+    for number, path in enumerate((checkpoint.folder, checkpoint.prefix, checkpoint.prefix + ".index")):
+        out = tmp_path / str(number)
+        assert import_model.main(["--input", path, "--out", str(out)]) == 0
+        side = checkpoints.find(str(out)).side
+        assert (side["epoch"], side["size"], side["model"]) == (0, [32, 64], checkpoint.side["model"])
+        assert side["weights"]["kind"] == "checkpoint"
+        assert side["weights"]["sha256"] == checkpoint.side["files"]["model.ckpt.data-00000-of-00001"]
+    images = np.random.RandomState(0).uniform(0, 1, (1, 32, 64, 3)).astype(np.float32)
+    with predictors.load(checkpoint.folder) as theirs, predictors.load(str(out)) as ours:
+        np.testing.assert_array_equal(ours.run(images), theirs.run(images))
+    assert import_model.main(["--input", checkpoint.folder, "--out", str(out), "--upsampling", "align_corners"]) == 1
+    assert "--upsampling align_corners contradicts the file, which says half_pixel" in capsys.readouterr().err
+    assert import_model.main(["--input", checkpoint.folder, "--out", str(out), "--max_depth", "80"]) == 1
+    assert "--max_depth 80 contradicts a checkpoint of ours, whose output is 1000 /" in capsys.readouterr().err
+
+
+def test_a_run_starts_from_an_imported_network(folder, imported, tmp_path, capsys):
+    scenes.write_records(tmp_path / "x.tfrecords", 4)
+    words = ["--train_tfrecords", str(tmp_path / "x.tfrecords"), "--size", "64", "96", "--bs", "2", "--steps", "1"]
+    words += ["--epochs", "1", "--ckptdir", str(tmp_path / "ckpt"), "--encoder", "densenet121", "--lr", "1e-9"]
+    paper = words + ["--weights", imported("paper.h5")]
+    assert train.main(paper) == 1
+    settings = "model.decoder: full, model.upsampling: align_corners, model.mid_activation: false"
+    assert "of another network; to start from it, set {}\n".format(settings) in capsys.readouterr().err
+    assert train.main(words + ["--weights", str(folder / "paper.h5")]) == 1
+    assert "(a whole network: import it with import_model.py" in capsys.readouterr().err
+    assert train.main(paper + ["--decoder", "full", "--upsampling", "align_corners", "--mid_activation", "false"]) == 0
+    start = importer.read(str(folder / "paper.h5")).values
+    after = importer.read(str(tmp_path / "ckpt" / "epoch1"))
+    assert after.model.as_dict() == PAPER
+    for name in ("conv1/conv/kernel", "conv5_block16_2_conv/kernel", "up4_convB/kernel", "conv3/bias"):
+        np.testing.assert_allclose(after.values[name], start[name], atol=1e-7)
+    assert checkpoints.find(str(tmp_path / "ckpt")).side["weights"] == imported("paper.h5")

@@ -1,0 +1,88 @@
+"""The lean form of the network against the plain one: values and gradients, at every place of the border."""
+
+import numpy as np
+import pytest
+from densedepth.network import architecture, recompute, upsample_conv, weights
+from densedepth.network.model import Model
+from densedepth.tf import tf
+
+
+def plain(x, skip, kernel):
+    height, width = x.shape.as_list()[1:3]
+    x = tf.image.resize_bilinear(x, [2 * height, 2 * width], half_pixel_centers=True)
+    return tf.nn.conv2d(tf.concat([x, skip], 3), kernel, [1, 1, 1, 1], "SAME")
+
+
+def lean(x, skip, kernel):
+    return upsample_conv.of_upsampled(x, skip, kernel, "convolved")
+
+
+@pytest.mark.parametrize("batch, height, width", [(1, 1, 1), (2, 1, 4), (3, 5, 1), (1, 2, 2), (2, 7, 5), (1, 15, 20)])
+def test_convolution_of_an_upsampled_map(batch, height, width):
+    stream = np.random.RandomState(height)
+    shapes = [(batch, height, width, 6), (batch, 2 * height, 2 * width, 3), (3, 3, 9, 4)]
+    values = [stream.normal(0, 1, shape).astype(np.float32) for shape in shapes]
+    weight = stream.normal(0, 1, (batch, 2 * height, 2 * width, 4)).astype(np.float32)
+    results = []
+    for form in (plain, lean):
+        with tf.Graph().as_default(), tf.Session() as session:
+            inputs = [tf.constant(value) for value in values]
+            output = form(*inputs)
+            assert output.shape.as_list() == list(weight.shape)
+            results.append(session.run([output] + tf.gradients(output, inputs, weight)))
+    for ours, reference in zip(results[1], results[0]):
+        assert ours.shape == reference.shape
+        np.testing.assert_allclose(ours, reference, rtol=1e-4, atol=1e-5 * np.abs(reference).max())
+
+
+# The smallest input makes maps of one pixel, the other has maps with an odd number of rows. With the statistics of two
+# pixels normalisation is plus or minus one, and gradients are rounding alone.
+@pytest.mark.parametrize("size, training", [((32, 32), False), ((96, 64), False), ((96, 64), True)])
+def test_the_lean_network_is_the_plain_one(size, training):
+    batch = np.random.RandomState(4).uniform(0, 1, (2,) + size + (3,))
+    found = []
+    for form in (False, True):
+        with tf.Graph().as_default(), tf.Session() as session:
+            images = architecture.image_placeholder(size, 2)
+            output = architecture.predict(images, Model(encoder="densenet121"), training, lean=form)
+            gradients = tf.gradients(tf.reduce_mean(tf.square(output - 1.0)), tf.trainable_variables())
+            assert ("up1_concat" in [op.name for op in tf.get_default_graph().get_operations()]) != form
+            assert output.name == "conv3/BiasAdd:0"
+            names = [v.op.name for v in tf.global_variables()]
+            session.run(tf.global_variables_initializer())
+            weights.assign(session, architecture.initial_values(tf.global_variables(), 3))
+            values = session.run([output] + gradients, {images: batch})
+            session.run(tf.get_collection(tf.GraphKeys.UPDATE_OPS), {images: batch})
+            found.append((names, values + session.run(tf.global_variables())))
+    assert found[0][0] == found[1][0]
+    for ours, reference in zip(found[1][1], found[0][1]):
+        np.testing.assert_allclose(ours, reference, rtol=1e-3, atol=1e-4 * np.abs(reference).max())
+
+
+@pytest.mark.parametrize("size", [1, 3])
+def test_normalised_features_are_computed_again(size):
+    """Values, statistics and gradients of the convolution of normalised features, and what is kept for them."""
+    stream = np.random.RandomState(size)
+    shapes = [(2, 5, 4, 6), (6,), (6,), (size, size, 6, 3)]
+    values = [stream.normal(0.5, 1, shape).astype(np.float32) for shape in shapes]
+    weight = stream.normal(0, 1, (2, 5, 4, 3)).astype(np.float32)
+    found = []
+    for form in (kept, recompute.norm_relu_conv):
+        with tf.Graph().as_default(), tf.Session() as session:
+            inputs = [tf.constant(value) for value in values]
+            outputs = list(form(*inputs, epsilon=1e-3))
+            found.append(session.run(outputs + tf.gradients(outputs[0], inputs, weight)))
+    for ours, reference in zip(found[1], found[0]):
+        np.testing.assert_allclose(ours, reference, rtol=1e-4, atol=1e-5)
+
+
+def kept(x, gamma, beta, kernel, epsilon):
+    y, mean, variance = tf.nn.fused_batch_norm(x, gamma, beta, epsilon=epsilon, is_training=True)
+    return tf.nn.conv2d(tf.nn.relu(y), kernel, [1, 1, 1, 1], "SAME"), mean, variance
+
+
+@pytest.mark.parametrize("upsampling", ["align_corners", "asymmetric"])
+def test_other_positions_have_the_plain_form_only(upsampling):
+    with tf.Graph().as_default() as graph:
+        architecture.predict(architecture.image_placeholder((32, 32), 1), Model(upsampling=upsampling), lean=True)
+        assert "up1_concat" in [op.name for op in graph.get_operations()]

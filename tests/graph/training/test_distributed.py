@@ -1,0 +1,234 @@
+"""Several ranks as one training, with real processes of a shallow network."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+
+import faults
+import numpy as np
+import pytest
+from densedepth.platforms import collective
+from densedepth.tf import tf
+from scenes import write_holed_records, write_records
+
+PROGRAM = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "shallow_train.py")
+OPTIONS = "--epochs 2 --size 64 96 --encoder densenet121 --lr 1e-3 --seed 3 --log-every 1 --batch_norm_momentum 0.9"
+
+
+@pytest.fixture(scope="module")
+def records(tmp_path_factory):
+    path = tmp_path_factory.mktemp("records") / "x.tfrecords"
+    write_records(path, 8)
+    return str(path)
+
+
+def command(records, folder, devices, *extra, first=()):
+    words = [sys.executable, PROGRAM] + list(first) + OPTIONS.split() + ["--devices", str(devices)]
+    return words + ["--train_tfrecords", records, "--ckptdir", os.path.join(str(folder), "checkpoints")] + list(extra)
+
+
+def run(*arguments, **options):
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    return subprocess.run(command(*arguments, **options), text=True, **streams)
+
+
+def checked(*arguments, **options):
+    process = run(*arguments, **options)
+    assert process.returncode == 0, process.stdout
+    return process.stdout
+
+
+def history(folder, epoch=2):
+    with open(os.path.join(str(folder), "checkpoints", "epoch{}".format(epoch), "history.jsonl")) as stream:
+        return [json.loads(line) for line in stream]
+
+
+def side(folder, epoch=2):
+    with open(os.path.join(str(folder), "checkpoints", "epoch{}".format(epoch), "model.json")) as stream:
+        return json.load(stream)
+
+
+def values(folder):
+    reader = tf.train.load_checkpoint(os.path.join(str(folder), "checkpoints", "epoch2", "model.ckpt"))
+    return {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()}
+
+
+def assert_same(folder, other, tolerance):
+    one, two = values(folder), values(other)
+    assert sorted(one) == sorted(two)
+    for name in one:
+        scale = np.abs(one[name]).max() + 1e-6
+        np.testing.assert_allclose(one[name] / scale, two[name] / scale, atol=tolerance, err_msg=name)
+
+
+def test_pieces_go_from_the_last_tensor_to_the_first():
+    with tf.Graph().as_default():
+        tensors = [tf.zeros([n]) for n in (2, 1, 9, 3, 1)]
+    assert collective.pieces(tensors, limit=16) == [[4, 3], [2], [1, 0]]
+    assert collective.pieces(tensors, limit=4) == [[4], [3], [2], [1], [0]]
+
+
+def test_a_global_batch_gives_the_same_losses_on_1_2_4_and_8_devices(records, tmp_path):
+    """With batch statistics out of play, which are those of each device."""
+    for devices in (1, 2, 4, 8):
+        # The last --epochs counts.
+        batch = ["--steps", "3", "--steps_per_device", "true", "--bs", str(8 // devices), "--epochs", "1"]
+        checked(records, tmp_path / str(devices), devices, *batch, first=["--frozen"])
+    expected = history(tmp_path / "1", epoch=1)
+    assert [entry["global_step"] for entry in expected] == [1, 2, 3]
+    for devices in (2, 4, 8):
+        found = history(tmp_path / str(devices), epoch=1)
+        for name in ("loss", "l1", "gradient", "ssim", "gradient_norm"):
+            np.testing.assert_allclose([e[name] for e in found], [e[name] for e in expected], rtol=2e-3, err_msg=name)
+        performance = side(tmp_path / str(devices), epoch=1)["performance"]
+        assert (performance["world_size"], performance["batch_size"]) == (devices, 8 // devices)
+
+
+SMALL = ("--steps", "4", "--bs", "1")
+
+
+@pytest.fixture(scope="module")
+def undisturbed(records, tmp_path_factory):
+    """Two devices for two epochs in one go; the folder and the log."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    return folder, checked(records, folder, 2, *SMALL)
+
+
+def test_devices_share_the_steps(undisturbed):
+    folder, log = undisturbed
+    assert "4 steps an epoch on one device are 2 on 2 devices: the same number of samples" in log
+    assert side(folder)["global_step"] == 4
+    assert side(folder)["training"]["steps"] == 2
+    performance = side(folder)["performance"]
+    assert performance["timed_steps"] == 1
+    np.testing.assert_allclose(performance["images_per_second"], 2000 / performance["step_ms"])
+
+
+def test_the_speed_is_measured_over_all_steps_of_each_device(records, tmp_path):
+    figures = tmp_path / "performance.json"
+    checked(records, tmp_path, 2, "--steps", "6", "--bs", "1", "--epochs", "1", "--performance", str(figures))
+    performance = json.loads(figures.read_text())["performance"]
+    assert (performance["warmup_steps"], performance["timed_steps"], performance["world_size"]) == (3, 3, 2)
+
+
+def test_rank_0_alone_writes(undisturbed):
+    folder, log = undisturbed
+    assert sorted(os.listdir(str(folder))) == ["checkpoints", "ranks", "tensorboard"]
+    assert len(os.listdir(str(folder / "tensorboard"))) == 1
+    assert os.listdir(str(folder / "checkpoints" / "state")) == ["lock"]
+    assert log.count("epoch 2/2 step 2/2") == 1
+    assert not re.search(r"^\[1\]", log, re.MULTILINE)
+
+
+def disturb(records, folder, act, *extra):
+    """Start two devices, call `act(process, {rank: pid})` after the first step; returns status, output and errors."""
+    words = command(records, folder, 2, *(SMALL + ("--state_minutes", "0") + extra))
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        for line in process.stdout:
+            if "epoch 1/2 step 1/" in line:
+                act(process, ranks_of(process.pid))
+                break
+        output, errors = process.communicate()
+    return process.returncode, output, errors
+
+
+def ranks_of(launcher):
+    with open("/proc/{0}/task/{0}/children".format(launcher)) as stream:
+        pids = [int(word) for word in stream.read().split()]
+    found = {}
+    for pid in pids:
+        with open("/proc/{}/environ".format(pid), "rb") as stream:
+            found[int(re.search(rb"RANK_ID=(\d+)", stream.read()).group(1))] = pid
+    return found
+
+
+def gone(pid):
+    return not os.path.exists("/proc/{}".format(pid))
+
+
+def test_a_terminated_training_goes_on_and_equals_an_undisturbed_one(records, tmp_path, undisturbed):
+    status, _, errors = disturb(records, tmp_path, lambda process, ranks: process.terminate(), "--steps", "4")
+    assert status == 143, errors
+    assert errors == "densedepth: interrupted by SIGTERM; the state is saved\n"
+    log = checked(records, tmp_path, 2, *SMALL)
+    assert "going on from the saved state after step" in log
+    assert_same(undisturbed[0], tmp_path, 1e-4)
+    assert sum(entry["steps"] for entry in history(tmp_path)) == 4
+
+
+def test_a_signal_to_one_rank_ends_all_at_the_same_step(records, tmp_path):
+    status, _, errors = disturb(
+        records, tmp_path, lambda process, ranks: os.kill(ranks[1], signal.SIGTERM), "--steps", "1000"
+    )
+    assert status == 143, errors
+    assert errors == "densedepth: interrupted by SIGTERM; the state is saved\n"
+
+
+def test_a_killed_rank_is_named_and_ends_all(records, tmp_path):
+    pids = {}
+
+    def kill(process, ranks):
+        pids.update(ranks)
+        os.kill(ranks[1], signal.SIGKILL)
+
+    status, _, errors = disturb(records, tmp_path, kill, "--steps", "1000")
+    assert status == 1
+    assert errors.splitlines()[-1].startswith(
+        "shallow_train.py: error: rank 1 was ended by SIGKILL; all ranks have ended"
+    )
+    assert all(gone(pid) for pid in pids.values())
+
+
+def test_blows_at_random_moments_change_no_weight(records, tmp_path):
+    undisturbed = str(tmp_path / "undisturbed")
+    lifetime = faults.undisturbed(records, undisturbed, 2)
+    for ended in faults.survive(records, str(tmp_path / "struck"), 2, 2, os.getpid(), lifetime):
+        assert faults.difference(undisturbed, ended) < 1e-4
+
+
+def test_a_stopped_rank_ends_all(records, tmp_path):
+    pids = {}
+
+    def stop(process, ranks):
+        pids.update(ranks)
+        os.kill(ranks[1], signal.SIGSTOP)
+
+    status, _, errors = disturb(records, tmp_path, stop, "--steps", "1000", "--rank_timeout", "5")
+    assert status == 1
+    assert "error: rank 1 gave no sign of life for 5 s; all ranks have ended" in errors
+    assert all(gone(pid) for pid in pids.values())
+
+
+def test_what_is_not_finite_on_one_rank_stops_all_with_all_samples(records, tmp_path):
+    process = run(records, tmp_path, 2, "--steps", "8", "--bs", "2", first=["--bad-rank", "1"])
+    assert process.returncode == 1
+    # oneDNN's pooling takes the largest of NaN and a number to be the number: then the gradient tells first.
+    found = r"epoch 1 step 3: (loss|gradient_norm) is (nan|inf); samples (data/scene_\d.jpg [^,]*(, |\. )){4}"
+    assert re.search(found, process.stdout)
+    assert not os.path.exists(str(tmp_path / "checkpoints" / "epoch1"))
+
+
+@pytest.mark.parametrize("known", [(), range(8)])
+def test_batches_without_a_known_target_are_counted_over_all_ranks(tmp_path, known):
+    depths = np.zeros((8, 64, 96), np.uint16)
+    depths[:, 1::2, 1::2] = 3000
+    # Each rank has one sample in each of the four steps; four of all eight are known.
+    depths[list(known)[:4], ::2] = 2000
+    write_holed_records(tmp_path / "x.tfrecords", depths)
+    options = ["--steps", "8", "--bs", "1", "--epochs", "1", "--halving", "pick"]
+    process = run(str(tmp_path / "x.tfrecords"), tmp_path, 2, *options)
+    if known:
+        assert process.returncode == 0, process.stdout
+        assert sum(entry["batches_without_depth"] for entry in history(tmp_path, epoch=1)) == 4
+    else:
+        assert process.returncode == 1
+        assert "epoch 1 step 4: no target was known in 4 steps in a row; `pick` takes" in process.stdout
+
+
+def test_ranks_that_nobody_numbered_are_refused(records, tmp_path):
+    process = run(records, tmp_path, 1, "--is_distributed", "true")
+    assert process.returncode == 1
+    assert "--is_distributed true: neither RANK_ID and RANK_SIZE nor SLURM_PROCID and SLURM_NTASKS" in process.stdout

@@ -1,0 +1,185 @@
+"""Reading nyu_test.zip: streaming, the dtypes that occur, refusals by the array's name."""
+
+import io
+import zipfile
+
+import numpy
+import pytest
+from densedepth.data.test_archive import open_test_set
+from densedepth.errors import PipelineError
+
+COUNT, HEIGHT, WIDTH = 5, 6, 8
+
+
+def arrays(**changes):
+    generator = numpy.random.RandomState(1)
+    good = {
+        "rgb": generator.randint(0, 256, (COUNT, HEIGHT, WIDTH, 3)).astype(numpy.uint8),
+        "depth": generator.uniform(0.5, 10, (COUNT, HEIGHT, WIDTH)).astype(numpy.float32),
+        "crop": numpy.array([1, 4, 2, 6]),
+    }
+    good.update(changes)
+    return {name: array for name, array in good.items() if array is not None}
+
+
+def write(path, contents, folder="", method=zipfile.ZIP_STORED):
+    with zipfile.ZipFile(str(path), "w", method) as archive:
+        for name, array in contents.items():
+            stream = io.BytesIO()
+            numpy.save(stream, array, allow_pickle=True)
+            archive.writestr("{}eigen_test_{}.npy".format(folder, name), stream.getvalue())
+    return str(path)
+
+
+def read_all(path, batch_size=2):
+    with open_test_set(path) as test_set:
+        batches = list(test_set.batches(batch_size))
+    return (
+        numpy.concatenate([rgb for rgb, _, _ in batches]),
+        numpy.concatenate([depth for _, depth, _ in batches]),
+        [indices for _, _, indices in batches],
+    )
+
+
+def refusal(path):
+    with pytest.raises(PipelineError) as caught:
+        read_all(path)
+    message = str(caught.value)
+    assert message.startswith(path)
+    assert "\n" not in message
+    return message
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+def test_batches_hold_every_image_in_order(tmp_path, method):
+    contents = arrays()
+    rgb, depth, indices = read_all(write(tmp_path / "a.zip", contents, method=method))
+    numpy.testing.assert_array_equal(rgb, contents["rgb"])
+    numpy.testing.assert_array_equal(depth, contents["depth"])
+    assert (rgb.dtype, depth.dtype) == (numpy.uint8, numpy.float32)
+    assert indices == [[0, 1], [2, 3], [4]]
+
+
+def test_facts_and_a_second_pass(tmp_path):
+    with open_test_set(write(tmp_path / "a.zip", arrays())) as test_set:
+        assert test_set.count == COUNT
+        assert test_set.image_size == (HEIGHT, WIDTH)
+        assert test_set.crop == (1, 4, 2, 6)
+        first, second = (numpy.concatenate([batch[0] for batch in test_set.batches(3)]) for _ in range(2))
+        numpy.testing.assert_array_equal(first, second)
+        next(test_set.batches(1))
+        assert sum(len(indices) for _, _, indices in test_set.batches(4)) == COUNT
+
+
+def test_in_a_folder_of_the_zip(tmp_path):
+    assert len(read_all(write(tmp_path / "a.zip", arrays(), folder="nyu_test/"))[0]) == COUNT
+
+
+def test_floats_and_other_integers(tmp_path):
+    rgb = numpy.zeros((COUNT, HEIGHT, WIDTH, 3), ">f8") + 99.6
+    depth = numpy.full((COUNT, HEIGHT, WIDTH), 2.5, numpy.float64)
+    crop = numpy.array([0, HEIGHT - 1, 0, WIDTH - 1], numpy.uint8)
+    path = write(tmp_path / "a.zip", arrays(rgb=rgb, depth=depth, crop=crop))
+    rgb, depth, _ = read_all(path)
+    assert (rgb.dtype, rgb.min(), rgb.max()) == (numpy.uint8, 100, 100)
+    assert (depth.dtype, depth.min(), depth.max()) == (numpy.float32, 2.5, 2.5)
+
+
+@pytest.mark.parametrize("name", ["rgb", "depth", "crop"])
+def test_missing_array(tmp_path, name):
+    message = refusal(write(tmp_path / "a.zip", arrays(**{name: None})))
+    assert "eigen_test_{}.npy: is not in the archive".format(name) in message
+
+
+def test_array_there_twice(tmp_path):
+    path = write(tmp_path / "a.zip", arrays(), folder="one/")
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("two/eigen_test_rgb.npy", b"")
+    assert "eigen_test_rgb.npy: is there 2 times" in refusal(path)
+
+
+@pytest.mark.parametrize(
+    "changes, words",
+    [
+        ({"rgb": numpy.zeros((5, 6, 8), numpy.uint8)}, "rgb.npy: has shape (5, 6, 8)"),
+        ({"rgb": numpy.zeros((5, 6, 8, 4), numpy.uint8)}, "rgb.npy: has shape (5, 6, 8, 4)"),
+        ({"rgb": numpy.zeros((0, 6, 8, 3), numpy.uint8)}, "rgb.npy: has shape (0, 6, 8, 3)"),
+        ({"rgb": numpy.zeros((5, 6, 8, 3), numpy.int32)}, "rgb.npy: has dtype int32"),
+        ({"rgb": numpy.empty((5, 6, 8, 3), object)}, "rgb.npy: has dtype object"),
+        ({"rgb": numpy.asfortranarray(arrays()["rgb"])}, "rgb.npy: is stored in Fortran order"),
+        ({"rgb": numpy.full((5, 6, 8, 3), 300.0)}, "rgb.npy: image 0: values beyond"),
+        ({"rgb": numpy.full((5, 6, 8, 3), numpy.nan)}, "rgb.npy: image 0: values beyond"),
+        ({"rgb": numpy.full((5, 6, 8, 3), 0.5)}, "values of 0..1"),
+        ({"depth": numpy.ones((5, 6, 8, 1), numpy.float32)}, "depth.npy: has shape (5, 6, 8, 1)"),
+        ({"depth": numpy.ones((4, 6, 8), numpy.float32)}, "depth.npy: has shape (4, 6, 8), which does not fit"),
+        ({"depth": numpy.ones((5, 8, 6), numpy.float32)}, "depth.npy: has shape (5, 8, 6), which does not fit"),
+        ({"depth": numpy.ones((5, 6, 8), numpy.uint16)}, "depth.npy: has dtype uint16"),
+        ({"crop": numpy.array([1, 2, 3])}, "crop.npy: has shape (3,)"),
+        ({"crop": numpy.array([0.0, 1, 2, 3])}, "crop.npy: has shape (4,) and dtype float64"),
+        ({"crop": numpy.array([0, HEIGHT, 0, 1])}, "crop.npy: rows 0..6, columns 0..1 do not lie within"),
+        ({"crop": numpy.array([0, 1, 0, WIDTH])}, "crop.npy: rows 0..1, columns 0..8 do not lie within"),
+        ({"crop": numpy.array([-1, 1, 0, 1])}, "crop.npy: rows -1..1"),
+        ({"crop": numpy.array([3, 2, 0, 1])}, "crop.npy: rows 3..2"),
+        ({"crop": numpy.array([0, 1, 5, 4])}, "crop.npy: rows 0..1, columns 5..4"),
+    ],
+)
+def test_wrong_array(tmp_path, changes, words):
+    assert words in refusal(write(tmp_path / "a.zip", arrays(**changes)))
+
+
+@pytest.mark.parametrize("value", [0.0, -1.0, numpy.nan, numpy.inf])
+def test_depths_that_are_none(tmp_path, value):
+    depth = arrays()["depth"]
+    depth[3, 2, 2] = value
+    assert "depth.npy: image 3: depths that are not" in refusal(write(tmp_path / "a.zip", arrays(depth=depth)))
+
+
+def test_truncated_zip(tmp_path):
+    path = write(tmp_path / "a.zip", arrays())
+    data = (tmp_path / "a.zip").read_bytes()
+    (tmp_path / "a.zip").write_bytes(data[: len(data) // 2])
+    assert "truncated" in refusal(path)
+
+
+def test_array_cut_off(tmp_path):
+    path = write(tmp_path / "a.zip", arrays(rgb=None))
+    stream = io.BytesIO()
+    numpy.save(stream, arrays()["rgb"])
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("eigen_test_rgb.npy", stream.getvalue()[:-7])
+    assert "eigen_test_rgb.npy: has" in refusal(path)
+
+
+def test_member_that_is_no_array(tmp_path):
+    path = write(tmp_path / "a.zip", arrays(rgb=None))
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("eigen_test_rgb.npy", b"hello")
+    assert "eigen_test_rgb.npy: not a NumPy array" in refusal(path)
+
+
+def test_damaged_values(tmp_path):
+    path = write(tmp_path / "a.zip", arrays())
+    data = bytearray((tmp_path / "a.zip").read_bytes())
+    data[600] ^= 1
+    (tmp_path / "a.zip").write_bytes(bytes(data))
+    assert "eigen_test_rgb.npy" in refusal(path)
+
+
+def test_missing_archive(tmp_path):
+    assert "no such file" in refusal(str(tmp_path / "none.zip"))
+
+
+@pytest.mark.parametrize("place, number, words", [("method", 9, "compressed by Deflate64"), ("flag", 1, "encrypted")])
+def test_what_is_not_supported_is_not_called_damaged(tmp_path, place, number, words):
+    path = write(tmp_path / "a.zip", arrays())
+    with open(path, "rb") as stream:
+        data = bytearray(stream.read())
+    with zipfile.ZipFile(path) as archive:
+        local, central = archive.getinfo("eigen_test_rgb.npy").header_offset, archive.start_dir
+    steps = {"method": (8, 10), "flag": (6, 8)}[place]
+    data[local + steps[0]] = data[central + steps[1]] = number
+    with open(path, "wb") as stream:
+        stream.write(data)
+    message = refusal(path)
+    assert "eigen_test_rgb.npy is " + words in message and "7z x " in message and "again.zip" in message
+    assert "damaged" not in message

@@ -1,0 +1,60 @@
+"""The test archive of one's own pictures."""
+
+from ..errors import PipelineError
+from ..pool import Progress
+from . import test_archive_writer
+from .custom_pairs import TEST, Pictures
+
+
+def write(list_path, out, skip=0, least=1):
+    """Write the test pairs of the list as the archive `out` (see `testset`); returns their number.
+
+    Up to `skip` faulty pairs are left out, named on the way and listed in the archive's `pictures.json` under `skipped`
+    as [{row, rgb, problem}], the form of the training records' side file; one more raises PipelineError with its row.
+    So do fewer than `least` pairs that can be used.
+    """
+    with Pictures(list_path, TEST) as source:
+        rows = source.rows()
+        # The number of images stands before them in the archive, so faults are looked for first.
+        usable, skipped = _usable(source, rows, skip)
+        if len(usable) < least:
+            raise PipelineError(
+                "{}: {} of {} test pairs can be used, where at least {} are needed (report.gallery)".format(
+                    list_path, len(usable), len(rows), least
+                )
+            )
+        progress = Progress(len(usable), "pairs")
+
+        def pairs():
+            for number, row in enumerate(usable, 1):
+                yield source.arrays(row)
+                progress(number)
+
+        height, width = source.size
+        crop = (0, height - 1, 0, width - 1)
+        facts = {"format": 1, "holes": True, "max_depth_m": source.max_depth, "rgb": [row.rgb for row in usable]}
+        test_archive_writer.write(out, pairs(), len(usable), source.size, crop, dict(facts, skipped=skipped))
+    if skipped:
+        words = "{} of {} test pairs are faulty and were left out; pictures.json in {} lists them under `skipped`"
+        print(words.format(len(skipped), len(rows), out), flush=True)
+    return len(usable)
+
+
+def _usable(source, rows, skip):
+    """([rows that can be read], [{row, rgb, problem} of the others])."""
+    usable, skipped = [], []
+    for row in rows:
+        try:
+            source.arrays(row)
+        except PipelineError as error:
+            if len(skipped) == skip:
+                raise PipelineError(
+                    "more than {} faulty pairs, among them: {}".format(skip, error) if skip else str(error)
+                ) from None
+            print("left out: {}".format(error), flush=True)
+            skipped.append({"row": row.number, "rgb": row.rgb, "problem": str(error)})
+        else:
+            usable.append(row)
+    if not usable:
+        raise PipelineError("{}: no test pair can be used".format(source.path))
+    return usable, skipped

@@ -1,0 +1,27 @@
+"""Where training pairs come from: `nyu_data.zip`, or a list of one's own pictures.
+
+Both have `rows()`, `pair(row, check)` for the records, `arrays(row)` and `look(row)` for looking at, `identity()`,
+`state(rows)` (text that differs once a file of these rows was changed, none of them read), `unit` (metres a value of
+16-bit depth, None for the 8 bits of the archive) and `path`, and are context managers.
+"""
+
+import functools
+
+from .custom_pairs import TRAIN, Pictures
+from .train_archive import Archive
+
+
+def open_source(path, split=TRAIN):
+    """The source at `path`: a list of pictures when it ends in .json, else an archive."""
+    if path.endswith(".json"):
+        return Pictures(path, split)
+    return Archive(path)
+
+
+@functools.lru_cache(maxsize=1)
+def kept_open(path, split=TRAIN):
+    """As `open_source`, once in a process: the directory of a large archive takes time, and 70 MB.
+
+    `kept_open.cache_clear()` gives it back.
+    """
+    return open_source(path, split)

@@ -1,0 +1,237 @@
+"""The evaluation archive `nyu_test.zip`, streamed: three NumPy arrays.
+
+eigen_test_rgb.npy     (654,480,640,3)  uint8, or floats of 0..255
+eigen_test_depth.npy   (654,480,640)    floats, metres, above zero
+eigen_test_crop.npy    (4,)             integers: first row, last row, first column, last column, all inclusive
+pictures.json          only in archives made of one's own pictures: the greatest depth, whether 0 means a hole, the
+                       files of the pictures, and the faulty pairs that were left out
+"""
+
+import json
+import tokenize
+
+import numpy
+
+from .. import file_names
+from ..errors import PipelineError
+from ..imaging.depth import LIMITS_M
+from ..imaging.untrusted import DAMAGE, LARGEST, check_supported, open_zip, unpacked, visible
+from .test_archive_writer import CROP, DEPTH, PICTURES, RGB
+
+
+def open_test_set(path):
+    """The archive at `path` as a `TestSet`, shapes, dtypes and crop checked. Raises PipelineError naming the array."""
+    archive = open_zip(path)
+    try:
+        return TestSet(path, archive)
+    except BaseException:
+        archive.close()
+        raise
+
+
+class TestSet:
+    """Images with true depth, in the archive's order. A context manager; may be read any number of times.
+
+    `count` images of `image_size` (height, width); `crop` = (top, bottom, left, right), inclusive, is the part of each
+    image that evaluation looks at. `limits` are the nearest and farthest depth, in metres, that a prediction takes;
+    with `holes` a depth of 0 means that it is not known. `names`: what the images are called, None where the archive
+    does not say. `skipped`: the faulty pairs that are not in the archive, as [{row, rgb, problem}].
+    """
+
+    __test__ = False  # not a test, whatever pytest thinks of the name
+
+    def __init__(self, path, archive):
+        self.path = path
+        self._zip = archive
+        self._rgb = _Array(path, archive, RGB)
+        self._depth = _Array(path, archive, DEPTH)
+        crop = _Array(path, archive, CROP)
+
+        rgb, depth = self._rgb, self._depth
+        if len(rgb.shape) != 4 or rgb.shape[3] != 3 or min(rgb.shape) < 1:
+            raise rgb.error("has shape {}, where (images, height, width, 3) belongs", rgb.shape)
+        if rgb.dtype != numpy.uint8 and rgb.dtype.kind != "f":
+            raise rgb.error("has dtype {}, where uint8 or floats belong", rgb.dtype)
+        if len(depth.shape) != 3:
+            raise depth.error("has shape {}, where (images, height, width) belongs", depth.shape)
+        if depth.dtype.kind != "f":
+            raise depth.error("has dtype {}, where floats (metres) belong", depth.dtype)
+        if depth.shape != rgb.shape[:3]:
+            raise depth.error("has shape {}, which does not fit {} of shape {}", depth.shape, RGB, rgb.shape)
+        self.count = rgb.shape[0]
+        self.image_size = rgb.shape[1:3]
+        self.crop = self._read_crop(crop)
+        self.limits, self.holes, self.names, self.skipped = self._read_pictures()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self._zip.close()
+
+    def _read_crop(self, crop):
+        if crop.shape != (4,) or crop.dtype.kind not in "iu":
+            raise crop.error(
+                "has shape {} and dtype {}, where four integers (top, bottom, left, right) belong",
+                crop.shape,
+                crop.dtype,
+            )
+        with crop.open() as stream:
+            top, bottom, left, right = (int(value) for value in crop.read(stream, 4, "the crop"))
+        height, width = self.image_size
+        if not (0 <= top <= bottom < height and 0 <= left <= right < width):
+            raise crop.error(
+                "rows {}..{}, columns {}..{} do not lie within an image of {} rows and {} columns",
+                *(top, bottom, left, right, height, width),
+            )
+        return top, bottom, left, right
+
+    def _read_pictures(self):
+        if PICTURES not in self._zip.namelist():
+            return LIMITS_M, False, None, []
+        try:
+            facts = json.loads(unpacked(self.path, self._zip, PICTURES).decode("utf-8"))
+            limits = (LIMITS_M[0], float(facts["max_depth_m"]))
+            holes, paths, skipped = bool(facts["holes"]), facts.get("rgb"), list(facts.get("skipped", []))
+        except DAMAGE + (ValueError, KeyError, TypeError) as error:
+            raise PipelineError("{}: {}: cannot be read ({})".format(self.path, PICTURES, error)) from None
+        return limits, holes, self._names(paths), skipped
+
+    def _names(self, paths):
+        """What the images are called, of the value of `rgb` in `pictures.json`; None where there is none."""
+        if paths is None:
+            return None
+        if not isinstance(paths, list) or len(paths) != self.count or not all(isinstance(path, str) for path in paths):
+            words = "{}: {}: rgb does not name {} files, one for each image; write the test set again"
+            raise PipelineError(words.format(self.path, PICTURES, self.count))
+        return file_names.shown(paths)
+
+    def batches(self, batch_size, holes=False):
+        """Yield (rgb uint8 (n,H,W,3), depth float32 (n,H,W) in metres, [indices]); the last batch may be short.
+
+        One pass over the archive; only one batch is in memory. Raises PipelineError, naming array and image, for values
+        that are not finite, depths that are not above zero (with `holes`, here or of the archive, such depths are
+        passed on), and a damaged archive.
+        """
+        holes = holes or self.holes
+        with self._rgb.open() as rgb_stream, self._depth.open() as depth_stream:
+            for first in range(0, self.count, batch_size):
+                indices = list(range(first, min(first + batch_size, self.count)))
+                rgb = self._rgb.read(rgb_stream, len(indices), "image {}".format(first))
+                depth = self._depth.read(depth_stream, len(indices), "image {}".format(first))
+                yield self._pixels(rgb, indices), self._metres(depth, indices, holes), indices
+            self._rgb.end(rgb_stream)
+            self._depth.end(depth_stream)
+
+    def _pixels(self, rgb, indices):
+        if rgb.dtype == numpy.uint8:
+            return rgb
+        for image, index in zip(rgb, indices):
+            # Written so that NaN fails too.
+            if not (image.min() >= 0 and image.max() <= 255):
+                raise self._rgb.error("image {}: values beyond 0..255", index)
+        if rgb.max() <= 1:
+            raise self._rgb.error("image {}: values of 0..1, where 0..255 belong", indices[0])
+        return numpy.floor(rgb + 0.5).astype(numpy.uint8)
+
+    def _metres(self, depth, indices, holes):
+        depth = depth.astype(numpy.float32)
+        if holes:
+            return depth
+        for image, index in zip(depth, indices):
+            if not (image.min() > 0 and image.max() < numpy.inf):
+                raise self._depth.error(
+                    "image {}: depths that are not finite and above zero (only a masked protocol takes holes)", index
+                )
+        return depth
+
+
+class _Array:
+    """One .npy member: header read at once, values read in order from a stream."""
+
+    def __init__(self, path, archive, name):
+        self.path = path
+        self.name = name
+        self._zip = archive
+        self._info = self._find(archive, name)
+        with self.open() as stream:
+            offset = stream.tell()
+        expected = offset + self._count() * self.dtype.itemsize
+        if self._info.file_size != expected:
+            raise self.error(
+                "has {} bytes, where shape {} and dtype {} make {}; the array is cut off or damaged",
+                *(self._info.file_size, self.shape, self.dtype, expected),
+            )
+
+        image = expected // max(1, int(self.shape[0])) if self.shape else expected
+        if image > LARGEST:
+            raise self.error("an image has {} bytes, where {} are the most", image, LARGEST)
+
+    def _find(self, archive, name):
+        """The member `name`, at the top or in exactly one folder."""
+        found = [info for info in archive.infolist() if info.filename.split("/")[-1] == name]
+        top = [info for info in found if info.filename == name]
+        if len(top or found) == 1:
+            return (top or found)[0]
+        if found:
+            raise self.error("is there {} times: {}", len(found), ", ".join(info.filename for info in found))
+        members = sorted(visible(archive))
+        listed = ", ".join(members[:5]) + (", ..." if len(members) > 5 else "")
+        raise self.error("is not in the archive; its {} members: {}", len(members), listed or "none")
+
+    def error(self, text, *values):
+        return PipelineError("{}: {}: {}".format(self.path, self.name, text.format(*values)))
+
+    def _count(self):
+        count = 1
+        for length in self.shape:
+            count *= int(length)
+        return count
+
+    def open(self):
+        """A stream of the values; `shape` and `dtype` are those of its header."""
+        check_supported(self.path, self._info)
+        try:
+            stream = self._zip.open(self._info)
+            version = numpy.lib.format.read_magic(stream)
+            # The others are for headers beyond 64 KB, which no array of pictures has.
+            if version != (1, 0):
+                raise ValueError("format {}.{}".format(*version))
+            self.shape, fortran_order, self.dtype = numpy.lib.format.read_array_header_1_0(stream)
+        except DAMAGE + (ValueError, OverflowError, tokenize.TokenError) as error:
+            raise self.error("not a NumPy array that can be read ({})", error) from None
+        if self.dtype.hasobject:
+            raise self.error("has dtype object, which is never loaded")
+        if fortran_order and len(self.shape) > 1:
+            raise self.error("is stored in Fortran order, where C order belongs; save numpy.ascontiguousarray of it")
+        return stream
+
+    def read(self, stream, count, what):
+        """The next `count` entries along the first axis, as a new array."""
+        shape = (count,) + tuple(self.shape[1:])
+        size = self.dtype.itemsize
+        for length in shape:
+            size *= int(length)
+        try:
+            data = _read_exactly(stream, size)
+        except DAMAGE as error:
+            raise self.error("{}: cannot be read ({}); get the archive again", what, error) from None
+        return numpy.frombuffer(data, self.dtype).reshape(shape)
+
+    def end(self, stream):
+        """Read to the end, where the checksum of the whole member is compared."""
+        try:
+            stream.read(1)
+        except DAMAGE as error:
+            raise self.error("damaged ({}); get the archive again", error) from None
+
+
+def _read_exactly(stream, size):
+    data = bytearray(size)
+    view, filled = memoryview(data), 0
+    while filled < size:
+        read = stream.readinto(view[filled:])
+        if not read:
+            raise EOFError("the data end after {} of {} bytes".format(filled, size))
+        filled += read
+    return data

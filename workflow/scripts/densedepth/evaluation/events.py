@@ -1,0 +1,77 @@
+"""Evaluations for TensorBoard: the figures of a checkpoint, and what it predicts for some held-out images.
+
+One file for each epoch, of a fixed name, so that an evaluation that is repeated replaces its points.
+"""
+
+import io
+import os
+import time
+
+import numpy as np
+from PIL import Image
+
+from .. import files
+from ..inference import forward
+from ..tf import tf
+from . import scoring
+
+# Images shown, and their height on the page in pixels.
+_IMAGES = 3
+_HEIGHT = 160
+
+
+def write(folder, document, pictures):
+    """Write the events of an evaluation (see `scoring.evaluate`) to `folder`; `pictures` as from `pictures`."""
+    source = document["source"]
+    values = []
+    for name, block in scoring.blocks(document).items():
+        for key, figure in block["metrics"].items():
+            values.append(tf.Summary.Value(tag="{}/{}".format(name, key), simple_value=figure))
+    for index, picture in pictures:
+        stream = io.BytesIO()
+        Image.fromarray(picture).save(stream, "PNG")
+        height, width = picture.shape[:2]
+        image = tf.Summary.Image(height=height, width=width, colorspace=3, encoded_image_string=stream.getvalue())
+        tag = "held_out/image_{}: input, truth, prediction, error".format(index)
+        values.append(tf.Summary.Value(tag=tag, image=image))
+    now, step = time.time(), source["global_step"]
+    # TensorBoard reads the files of a folder in the order of their names.
+    path = os.path.join(folder, "events.out.tfevents.{:010d}.epoch".format(source["epoch"]))
+    with files.atomic_path(path) as temporary, tf.io.TFRecordWriter(temporary) as stream:
+        stream.write(tf.Event(wall_time=now, file_version="brain.Event:2").SerializeToString())
+        stream.write(tf.Event(wall_time=now, step=step, summary=tf.Summary(value=values)).SerializeToString())
+
+
+def pictures(predictor, test_set, count=_IMAGES):
+    """[(index, uint8 (h, 4 w, 3))] of some test images: input, true depth, prediction and error side by side.
+
+    Depth is grey, black at the nearest true depth and white at the farthest; the error is red, full at a third of that
+    range; an unknown truth is blue.
+    """
+    count = min(count, test_set.count)
+    wanted = {(2 * i + 1) * test_set.count // (2 * count) for i in range(count)}
+    shown = []
+    for rgb, truth, (index,) in test_set.batches(1, holes=True):
+        if index in wanted:
+            depth = forward.predict_depth(predictor, rgb, predictor.batch or 1, test_set.crop, test_set.limits)[0]
+            shown.append((index, _row(rgb[0], truth[0], depth, test_set.crop)))
+    return shown
+
+
+def _row(rgb, truth, depth, crop):
+    top, bottom, left, right = crop
+    rgb, truth = rgb[top : bottom + 1, left : right + 1], truth[top : bottom + 1, left : right + 1]
+    step = max(1, truth.shape[0] // _HEIGHT)
+    rgb, truth, depth = (one[::step, ::step] for one in (rgb, truth, depth))
+    known = truth > 0
+    near, far = (truth[known].min(), truth[known].max()) if known.any() else (0.0, 1.0)
+    span = max(far - near, 1e-6)
+
+    def grey(values):
+        return np.repeat(np.uint8(255 * np.clip((values - near) / span, 0, 1))[..., np.newaxis], 3, 2)
+
+    error = np.uint8(255 - 255 * np.clip(np.abs(truth - depth) / (span / 3), 0, 1))
+    red = np.stack([np.full_like(error, 255), error, error], 2)
+    unknown = np.array([70, 90, 200], np.uint8)
+    shown_truth, red = (np.where(known[..., np.newaxis], one, unknown) for one in (grey(truth), red))
+    return np.concatenate([rgb, shown_truth, grey(depth), red], 1)

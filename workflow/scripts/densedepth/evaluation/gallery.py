@@ -1,0 +1,107 @@
+"""Galleries: held-out scenes with input, truth, prediction and error, as pictures and as the data that pages show."""
+
+import collections
+import math
+import os
+import zipfile
+
+import numpy as np
+
+from .. import files
+from ..errors import PipelineError
+from ..file_names import of_image
+from ..imaging import depth, visualize
+from ..metadata import COUNT, Number, Rule
+from . import metrics
+
+FORMAT = 1
+# What an evaluation must hold to tell the extremes.
+RANKED = {"per_image": Rule([{"index": COUNT, "rms": Number(0)}], len, "a list of images")}
+SIDE_FILE = "gallery.json"
+
+# Width of the maps in a scene's data file: every second pixel of NYU's crop, enough for a page of which each is a part.
+_WIDTH = 296
+
+# rgb: uint8 (h, w, 3). truth, prediction: uint16 (h, w), millimetres; a truth of 0 is not known. near, far: ends of the
+# depth's colours; worst: the far end of the error's, all in millimetres. depth_colours, error_colours: uint8 (256, 3).
+Scene = collections.namedtuple("Scene", "rgb truth prediction near far worst depth_colours error_colours")
+
+
+def spread(count, scenes):
+    """{name: index} of `count` scenes spread evenly over so many: the middle of each of `count` equal parts."""
+    return {"scene_{}".format(i + 1): (2 * i + 1) * scenes // (2 * count) for i in range(count)}
+
+
+def extremes(evaluation):
+    """{name: index} of the images with the smallest and the largest rms in an evaluation's JSON document."""
+    ranked = sorted(evaluation["per_image"], key=lambda image: (image["rms"], image["index"]))
+    return {"best": ranked[0]["index"], "worst": ranked[-1]["index"]}
+
+
+def draw(folder, name, test_set, wanted, predicted, source):
+    """Draw the scenes `wanted` ({name: index}) to `folder`/<name>.png and .npz, and write `folder`/gallery.json.
+
+    `predicted(rgb, index)` gives the flip-averaged depth inside the crop for uint8 (1, H, W, 3): what evaluations
+    compare with the truth. `name` is that of the run, `source` describes the network.
+    """
+    drawn = {}
+    for rgb, truth, (index,) in test_set.batches(1):
+        chosen = [one for one, place in wanted.items() if place == index]
+        if chosen:
+            prediction = predicted(rgb, index)
+            for one in chosen:
+                drawn[one] = _draw(folder, one, index, rgb[0], truth[0], prediction, test_set)
+    scenes = [drawn[one] for one in wanted]
+    files.write_json(
+        os.path.join(folder, SIDE_FILE), {"format": FORMAT, "run": name, "source": source, "scenes": scenes}
+    )
+
+
+def _draw(folder, name, index, rgb, truth, predicted, test_set):
+    top, bottom, left, right = test_set.crop
+    inside = (slice(top, bottom + 1), slice(left, right + 1))
+    rgb, truth, mask = rgb[inside], truth[inside], None
+    if test_set.holes:
+        mask = truth > 0
+    scores = metrics.image_scores(metrics.measure(truth=truth, prediction=predicted, mask=mask))
+    known = truth if mask is None else np.where(mask, truth, np.nan)
+    scene = {"index": index, "rms": scores["rms"], "delta1": scores["delta1"]}
+    if test_set.names:
+        scene["name"] = test_set.names[index]
+    words = "held-out scene {}:  delta1 {:.3f},  RMSE {:.3f} m"
+    title = words.format(of_image(scene, "{}"), scores["delta1"], scores["rms"])
+    if not name.startswith("scene"):
+        title = "{} {}".format(name, title)
+    visualize.draw_scene(os.path.join(folder, name + ".png"), title, rgb, known, predicted)
+    _write_data(os.path.join(folder, name + ".npz"), rgb, truth, predicted)
+    print("{}: {}".format(name, title))
+    return dict(scene, picture=name + ".png", data=name + ".npz")
+
+
+def _write_data(path, rgb, truth, predicted):
+    """A scene reduced to `_WIDTH`: the input by area means; depths of single pixels, so that each is a true one."""
+    height, width = truth.shape
+    size = (max(1, round(height * min(1, _WIDTH / width))), min(_WIDTH, width))
+    rows, columns = (((np.arange(new) + 0.5) * old / new).astype(int) for new, old in zip(size, (height, width)))
+    small = np.rint(depth.fit(rgb[np.newaxis], size)[0] * 255).astype(np.uint8)
+    maps = [
+        np.clip(np.rint(one[np.ix_(rows, columns)] * 1000), 0, 65535).astype(np.uint16) for one in (truth, predicted)
+    ]
+    with files.atomic_path(path) as temporary, open(temporary, "wb") as stream:
+        np.savez_compressed(stream, rgb=small, truth=maps[0], prediction=maps[1])
+
+
+def read(path):
+    """The `Scene` in a data file. Raises PipelineError when it is none."""
+    try:
+        with np.load(path) as data:
+            rgb, truth, prediction = (data[key] for key in ("rgb", "truth", "prediction"))
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        raise PipelineError("{}: not the data of a scene ({}); draw the gallery again".format(path, error)) from None
+    known = truth > 0
+    near = 500 * math.floor(truth[known].min() / 500)
+    far = max(500 * math.ceil(truth[known].max() / 500), near + 500)
+    error = np.abs(truth.astype(int) - prediction)[known]
+    worst = max(500, 500 * math.ceil(float(np.percentile(error, 99)) / 500))
+    colours = visualize.depth_colours(), visualize.error_colours()
+    return Scene(rgb, truth, prediction, near, far, worst, *colours)

@@ -1,0 +1,84 @@
+"""Named ways to score the same predictions: which pixels count, which depths, and how images are averaged. NumPy only.
+
+port   the reference port's, and DenseDepth's code since August 2019: the archive's crop, every pixel, pooled
+paper  DenseDepth's paper (arXiv 1812.11941): the same pixels, each figure averaged over images; only rms differs
+bts    BTS (Lee et al. 2019) and what followed it: crop 45:471, 41:601 of 480x640, truth within 1e-3..10 m (both ends
+       excluded), prediction clipped to that range, averaged over images
+"""
+
+import dataclasses
+import math
+from typing import Optional, Tuple
+
+import numpy as np
+
+from ..errors import PipelineError
+
+_BTS_SIZE = (480, 640)
+
+
+@dataclasses.dataclass(frozen=True)
+class Protocol:
+    """name; crop (top, bottom, left, right), inclusive, or None for the archive's; truth_m: the open range of true
+    depths that count, or None for all; limits_m: the range that predictions are clipped to, or None for the caller's;
+    averaging: `pooled` over the pixels of all images, or `image`: the mean of the images' own scores."""
+
+    name: str
+    averaging: str
+    crop: Optional[Tuple[int, int, int, int]] = None
+    truth_m: Optional[Tuple[float, float]] = None
+    limits_m: Optional[Tuple[float, float]] = None
+
+    @property
+    def masked(self):
+        """Whether the truth may have holes."""
+        return self.truth_m is not None
+
+    def mask(self, truth):
+        """Bool array of the pixels of `truth` that count, or None for all of them."""
+        if not self.masked:
+            return None
+        with np.errstate(invalid="ignore"):
+            # A hole that is not a number compares as false.
+            return (truth > self.truth_m[0]) & (truth < self.truth_m[1])
+
+
+_ALL = (
+    Protocol("port", "pooled"),
+    Protocol("paper", "image"),
+    Protocol("bts", "image", crop=(45, 470, 41, 600), truth_m=(1e-3, 10.0), limits_m=(1e-3, 10.0)),
+)
+NAMES = tuple(protocol.name for protocol in _ALL)
+
+
+def named(names):
+    """The protocols of these names, each once, in the order of `NAMES`. Raises PipelineError for an unknown name."""
+    for name in names:
+        if name not in NAMES:
+            raise PipelineError("protocol {}: unknown, legal are {}".format(name, ", ".join(NAMES)))
+    return [protocol for protocol in _ALL if protocol.name in names]
+
+
+def fitted(protocol, test_set):
+    """`protocol` with the crop for this test set, and without its holes.
+
+    Raises PipelineError when the protocol's crop is for images of another size.
+    """
+    if test_set.holes and not protocol.masked:
+        protocol = dataclasses.replace(protocol, truth_m=(0.0, test_set.limits[1]))
+    if protocol.crop is None:
+        return dataclasses.replace(protocol, crop=tuple(test_set.crop))
+    if tuple(test_set.image_size) != _BTS_SIZE:
+        raise PipelineError(
+            "{}: protocol {} is for images of {}x{}, these have {}x{}".format(
+                test_set.path, protocol.name, *_BTS_SIZE + tuple(test_set.image_size)
+            )
+        )
+    return protocol
+
+
+def mean_of_images(scores):
+    """Each figure's mean over the images' `scores` (see `metrics.image_scores`); rms becomes `rms_image`."""
+    means = {name: math.fsum(image[name] for image in scores) / len(scores) for name in scores[0]}
+    means["rms_image"] = means.pop("rms")
+    return means

@@ -1,0 +1,361 @@
+"""Evaluation of a depth predictor on a test archive by the reference port's protocol; NumPy only.
+
+For each image: the network's output for the image and for its mirror image becomes depth (clip(1000 / output, 10,
+1000) cm), the mirrored depth is mirrored back, both are averaged with equal weights and enlarged bilinearly, in depth,
+to the size of the truth; the crop of the archive is compared with the true depth, without mask or further cap.
+Un-mirroring comes before cropping, so a crop need not lie symmetrically. Mirroring and bilinear enlarging are linear
+and commute, so the average is enlarged, once, and only within the crop; that is the port's arithmetic in another order.
+
+A network whose input has another size than the test images gets resized images (see `depth.fit`); its depth is still
+enlarged to the size of the truth, so scores of networks of different sizes compare.
+
+Every image counts once, whatever the batch size: a short last batch is filled up for the network, since accelerators
+want fixed shapes, and the filling is dropped from its output.
+
+That is the protocol `port`; `protocols` has others, which are scored from the same forward passes by the same code.
+"""
+
+import collections
+import concurrent.futures
+import csv
+import os
+
+import numpy as np
+
+from .. import files, runtime
+from ..errors import PipelineError
+from ..file_names import of_image
+from ..imaging import depth
+from ..inference import forward
+from . import metrics, protocols
+
+FORMAT = 1
+
+# Results waiting for their metrics: enough to keep the network busy, few enough to bound memory.
+_PENDING = 4
+
+# Bins of the histogram in which the median is looked for: 0.1 mm up to 100 m.
+_BINS_PER_METRE = 10000
+_FARTHEST_BIN = 100 * _BINS_PER_METRE
+
+
+def evaluate(predictor, test_set, batch_size, limits=None, progress=None, names=("port",), alone=False):
+    """Evaluate `predictor` (see `predictors.Predictor`) on `test_set` (see `test_archive.TestSet`).
+
+    `limits` are the nearest and farthest predicted depth in metres (None: those of the test set); `progress(done,
+    count)` is called after each batch; `names` are those of the protocols. Reading and scoring go on beside the network
+    unless it shall run `alone`: slower by what they take, and then `speed` is the network's own. Returns the evaluation
+    as JSON-like values: `format`, `source` (what was evaluated), `protocol`, `metrics` (see `metrics`), `per_image`,
+    `speed` (see `forward.Speed`), `test_data` and `runtime`. Protocol, metrics and images at the top are those of
+    `port`; those of each other protocol are in `protocols` by its name. Memory does not grow with the number of images.
+    Raises PipelineError for an output of unusable shape or value, naming the image, and for a test set that a
+    protocol cannot take.
+    """
+    forward.check_batch_size(predictor, batch_size)
+    limits = limits or test_set.limits
+    chosen = [protocols.fitted(protocol, test_set) for protocol in protocols.named(names)]
+    speed = forward.Speed(predictor, batch_size)
+
+    def prepared(batch):
+        rgb, truth, numbers = batch
+        return depth.fit(rgb, predictor.size), truth, numbers
+
+    def outputs():
+        batches = map(prepared, _batches(test_set, batch_size, chosen))
+        for images, truth, numbers in batches if alone else forward.ahead(batches):
+            yield speed.run(images), speed.run(images[:, :, ::-1]), truth, numbers
+
+    found = _scored(outputs(), test_set, chosen, limits, progress, 0 if alone else _PENDING)
+    return _document(predictor.describe(), test_set, found, speed.as_dict())
+
+
+def evaluate_stored(stored, test_set, progress=None, names=("port",)):
+    """As `evaluate`, of outputs that a network gave elsewhere; `speed` is None.
+
+    `stored.batch_size`, `stored.outputs(number)` with the outputs (n, h, w) of batch `number` and of its mirrored
+    images (n at least the images in the batch), and `stored.describe()`, which becomes `source`.
+    """
+    limits = test_set.limits
+    chosen = [protocols.fitted(protocol, test_set) for protocol in protocols.named(names)]
+
+    def outputs():
+        for number, (_, truth, numbers) in enumerate(_batches(test_set, stored.batch_size, chosen)):
+            output, mirrored = stored.outputs(number)
+            yield output[: len(numbers)], mirrored[: len(numbers)], truth, numbers
+
+    return _document(stored.describe(), test_set, _scored(outputs(), test_set, chosen, limits, progress), None)
+
+
+def _scored(outputs, test_set, chosen, limits, progress, most_pending=_PENDING):
+    """{protocol's name: its block} for an iterator over (output, mirrored output, truth, indices) of batches."""
+    # Protocols that differ in nothing but the averaging share the sums.
+    views = list({_view(protocol, limits): protocol for protocol in reversed(chosen)}.items())
+    scores = {view: _Scores() for view, _ in views}
+    indices = []
+
+    def drain(limit):
+        while len(pending) > limit:
+            numbers, result = pending.popleft()
+            for view, image_sums in result.result():
+                scores[view].add(numbers, image_sums)
+            indices.extend(numbers)
+            if progress:
+                progress(len(indices), test_set.count)
+
+    # The metrics are computed beside the network.
+    pending = collections.deque()
+    with concurrent.futures.ThreadPoolExecutor(max(1, min(_PENDING, os.cpu_count() or 1))) as workers:
+        for output, mirrored, truth, numbers in outputs:
+            _check_output(output, mirrored, numbers)
+            job = workers.submit(_measure, output, mirrored, truth, views)
+            pending.append((numbers, job))
+            drain(most_pending)
+        drain(0)
+    return {
+        protocol.name: _block(protocol, limits, scores[_view(protocol, limits)], len(indices)) for protocol in chosen
+    }
+
+
+def evaluate_constant(test_set, progress=None):
+    """Evaluate one constant depth: the median of all true depths inside the crop of this very test set.
+
+    It is an oracle among constants: no training set was asked, so a network that learned nothing about the images can
+    at best come near it. Two passes over the archive; the median is exact to 0.1 mm. The result has the keys of
+    `evaluate`; `source` has `kind` "constant" and `depth_m`, `speed` is None, and `test_data` also has the archive's
+    `sha256`, which is read once for all evaluations of a workflow.
+    """
+    port = protocols.fitted(protocols.named(["port"])[0], test_set)
+    constant = _median(test_set, port)
+    scores = _Scores()
+    for _, truth, numbers in test_set.batches(1):
+        cropped = _crop(truth, port.crop)
+        scores.add(numbers, _sums(port, cropped, np.full(cropped.shape, constant)))
+        if progress:
+            progress(len(scores.indices), test_set.count)
+    source = {
+        "kind": "constant",
+        "depth_m": constant,
+        "chosen_by": "median of the true depths of the test set itself, inside the crop (an oracle among constants)",
+    }
+    document = _document(source, test_set, {"port": _block(port, test_set.limits, scores, test_set.count)}, None)
+    document["test_data"]["sha256"] = files.sha256(test_set.path)
+    return document
+
+
+def figures(document):
+    """The six figures of the reference port as two lines of text: names and values.
+
+    As there, rel divides by the prediction and rms is pooled over all pixels.
+    """
+    names = ("delta1", "delta2", "delta3", "rel", "rms", "log_10")
+    keys = ("delta1", "delta2", "delta3", "rel_prediction", "rms_pooled", "log10")
+    values = ["{:.4f}".format(document["metrics"][key]) for key in keys]
+    return "\n".join(", ".join("{:>10}".format(word) for word in words) for words in (names, values))
+
+
+def append_log(path, document):
+    """Append what was evaluated and its `figures` to the text file `path`, in one write.
+
+    So evaluations that end at the same time cannot mix their lines. Without the protocol `port` nothing is written.
+    """
+    if "metrics" not in document:
+        return
+    source = document["source"]
+    block = "{} (epoch {}, step {}) on {} images of {}\n{}\n".format(
+        source["path"],
+        source["epoch"],
+        source["global_step"],
+        document["protocol"]["images"],
+        document["test_data"]["path"],
+        figures(document),
+    )
+    os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
+    try:
+        os.write(descriptor, block.encode("utf-8"))
+    finally:
+        os.close(descriptor)
+
+
+class Progress:
+    """Prints about twenty lines over a whole test set, and always the last one; hand it in as `progress`."""
+
+    def __init__(self):
+        self._printed = 0
+
+    def __call__(self, done, count):
+        if done == count or done - self._printed >= count / 20:
+            print("{} of {} images".format(done, count), flush=True)
+            self._printed = done
+
+
+def _check_output(output, mirrored, numbers):
+    for position, number in enumerate(numbers):
+        if np.isnan(output[position]).any() or np.isnan(mirrored[position]).any():
+            raise PipelineError(
+                "image {}: the network's output is not a number; its weights are not finite or too large".format(number)
+            )
+
+
+def _view(protocol, limits):
+    """What decides the sums of a protocol: crop, range of the truth, range of the prediction."""
+    return protocol.crop, protocol.truth_m, tuple(protocol.limits_m or limits)
+
+
+def _batches(test_set, batch_size, chosen):
+    if all(protocol.masked for protocol in chosen):
+        return test_set.batches(batch_size, holes=True)
+    return test_set.batches(batch_size)
+
+
+def _measure(output, mirrored, truth, views):
+    """[(view, the sums of each image, None for an image of which no pixel counts)]."""
+    measured = []
+    for view, protocol in views:
+        crop, _, limits = view
+        predicted = forward.flip_averaged(output, mirrored, truth.shape[1:3], crop, limits)
+        measured.append((view, _sums(protocol, _crop(truth, crop), predicted)))
+    return measured
+
+
+def _sums(protocol, truth, predicted):
+    """What `metrics.measure` makes of each image; None for one of which no pixel counts."""
+    sums = []
+    for t, p in zip(truth, predicted):
+        mask = protocol.mask(t)
+        empty = mask is not None and not mask.any()
+        sums.append(None if empty else metrics.measure(truth=t, prediction=p, mask=mask))
+    return sums
+
+
+class _Scores:
+    """Sums and numbers of the images of one view."""
+
+    def __init__(self):
+        self.total = metrics.Accumulator()
+        self.indices = []
+        self.pixels = []
+        self.without_truth = []
+
+    def add(self, numbers, image_sums):
+        for number, sums in zip(numbers, image_sums):
+            if sums is None:
+                self.without_truth.append(number)
+            else:
+                self.total.add_sums(sums)
+                self.indices.append(number)
+                self.pixels.append(sums.pixels)
+
+
+def _block(protocol, limits, scores, images):
+    """What a document says of one protocol."""
+    if not scores.indices:
+        raise PipelineError("protocol {}: no image has a true depth within {}".format(protocol.name, protocol.truth_m))
+    top, bottom, left, right = protocol.crop
+    described = {
+        "name": protocol.name,
+        "crop": [top, bottom, left, right],
+        "flip_average": True,
+        "depth_limits_m": list(protocol.limits_m or limits),
+        "images": images,
+        "pixels_per_image": (bottom - top + 1) * (right - left + 1),
+    }
+    if protocol.masked:
+        described["truth_m"] = list(protocol.truth_m)
+        described["images_without_truth"] = scores.without_truth
+    per_image = [dict(image, index=index) for index, image in zip(scores.indices, scores.total.images)]
+    if protocol.name != "port":
+        described["averaging"] = protocol.averaging
+    if protocol.name != "port" or protocol.masked:
+        for image, pixels in zip(per_image, scores.pixels):
+            image["pixels"] = pixels
+    pooled = protocol.averaging == "pooled"
+    figures = scores.total.result() if pooled else protocols.mean_of_images(scores.total.images)
+    return {"protocol": described, "metrics": figures, "per_image": per_image}
+
+
+def blocks(document):
+    """{name: block} of all protocols in an evaluation document, `port` first where it is there."""
+    found = {}
+    if "protocol" in document:
+        found["port"] = {key: document[key] for key in ("protocol", "metrics", "per_image")}
+    found.update(document.get("protocols", {}))
+    return found
+
+
+def write_csv(path, document):
+    """Write the scores of each image by each protocol, one row for both: protocol, index, pixels, scores.
+
+    The images' names are a last column, where they have some.
+    """
+    named = any("name" in image for block in blocks(document).values() for image in block["per_image"])
+    columns = ["protocol", "index", "pixels"] + list(metrics.IMAGE_NAMES) + (["name"] if named else [])
+    with files.atomic_path(path) as temporary, open(temporary, "w", encoding="utf-8", newline="") as stream:
+        writer = csv.DictWriter(stream, columns, lineterminator="\n")
+        writer.writeheader()
+        for name, block in blocks(document).items():
+            pixels = block["protocol"]["pixels_per_image"]
+            for image in block["per_image"]:
+                writer.writerow(dict({"protocol": name, "pixels": pixels}, **image))
+
+
+def extremes(document, count=3):
+    """Lines that name the images of the smallest and the largest rms by each protocol."""
+    lines = []
+    for name, block in blocks(document).items():
+        ranked = sorted(block["per_image"], key=lambda image: (image["rms"], image["index"]))
+        for word, images in (("best", ranked[:count]), ("worst", ranked[::-1][:count])):
+            shown = ", ".join("{} ({:.3f} m)".format(of_image(image), image["rms"]) for image in images)
+            lines.append("{}, {} by rms: {}".format(name, word, shown))
+    return lines
+
+
+def other_figures(document):
+    """One line for each protocol beside `port`: its name and its figures."""
+    return [
+        "{} ({}): {}".format(
+            name,
+            "mean over images" if block["protocol"]["averaging"] == "image" else "pooled",
+            ", ".join("{} {:.4f}".format(key, value) for key, value in block["metrics"].items()),
+        )
+        for name, block in blocks(document).items()
+        if name != "port"
+    ]
+
+
+def _crop(maps, crop):
+    top, bottom, left, right = crop
+    return maps[:, top : bottom + 1, left : right + 1]
+
+
+def _median(test_set, protocol):
+    histogram = np.zeros(_FARTHEST_BIN + 1, np.int64)
+    for _, truth, _ in test_set.batches(1):
+        truth = _crop(truth, protocol.crop)
+        mask = protocol.mask(truth)
+        values = (truth if mask is None else truth[mask]).astype(np.float64) * _BINS_PER_METRE
+        bins = np.minimum(values, _FARTHEST_BIN).astype(np.int64)
+        histogram += np.bincount(bins.ravel(), minlength=len(histogram))
+    middle = np.searchsorted(np.cumsum(histogram), (histogram.sum() + 1) // 2)
+    return (int(middle) + 0.5) / _BINS_PER_METRE
+
+
+def _test_data(test_set):
+    described = {"path": test_set.path, "size_bytes": os.path.getsize(test_set.path)}
+    return dict(described, skipped=test_set.skipped) if test_set.skipped else described
+
+
+def _document(source, test_set, found, speed):
+    if test_set.names:
+        for block in found.values():
+            block["per_image"] = [dict(image, name=test_set.names[image["index"]]) for image in block["per_image"]]
+    document = {
+        "format": FORMAT,
+        "source": source,
+        "speed": speed,
+        "test_data": _test_data(test_set),
+        "runtime": runtime.describe(),
+    }
+    document.update(found.get("port", {}))
+    others = {name: block for name, block in found.items() if name != "port"}
+    return dict(document, protocols=others) if others else document

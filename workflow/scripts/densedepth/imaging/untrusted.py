@@ -1,0 +1,141 @@
+"""Opening pictures, zip archives and arrays of unknown origin, within limits of their size."""
+
+import errno
+import os
+import shlex
+import struct
+import warnings
+import zipfile
+import zlib
+
+from PIL import Image
+
+from .. import file_kinds, file_names
+from ..errors import PipelineError
+
+# Bytes of a member, unpacked, and of an image of the test set: far more than any has, so that an archive made to fill
+# the memory is refused.
+LARGEST = 256 << 20
+
+# What zipfile and zlib raise on damaged, encrypted or unsupported members.
+DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, struct.error, OSError)
+
+
+def open_zip(path):
+    """`path` as an open ZipFile. Raises PipelineError when it is missing, cut off or not a zip."""
+    if os.path.isdir(path):
+        raise PipelineError("{}: is a folder, where a zip file belongs; {}".format(path, _zip_again(path)))
+    if not os.path.isfile(path):
+        advice = file_names.hint(path) or "; download the archive or put it there by hand"
+        raise PipelineError("{}: no such file{}".format(path, advice))
+    try:
+        archive = zipfile.ZipFile(path)
+        _check_whole(path, archive)
+        return archive
+    except DAMAGE + (ValueError,) as error:
+        # A directory that should begin before the file does is an invalid argument to the system.
+        if getattr(error, "errno", None) not in (None, errno.EINVAL):
+            raise PipelineError("{}: cannot be read ({})".format(path, error.strerror)) from None
+        _check_kind(path)
+        raise PipelineError(
+            "{}: truncated, or not a zip file ({}; {} bytes); get the archive again".format(
+                path, error, os.path.getsize(path)
+            )
+        ) from None
+
+
+def _check_kind(path):
+    """Raise PipelineError for a file that is no zip file, but something else that is known."""
+    with open(path, "rb") as stream:
+        kind = file_kinds.of(stream.read(1024))
+    if kind:
+        advice = _zip_again(path) if file_kinds.packed(kind) else "get the archive again"
+        raise PipelineError("{}: is {}, where a zip file belongs; {}".format(path, kind, advice))
+
+
+def _check_whole(path, archive):
+    """Raise PipelineError for the last of several files that one archive was split into."""
+    stem = os.path.splitext(path)[0]
+    if os.path.exists(stem + ".z01") or any(info.volume for info in archive.infolist()):
+        archive.close()
+        raise PipelineError(
+            "{}: is one part of a split archive ({}.z01, ...); join them: zip -s 0 {} --out {}".format(
+                path, os.path.basename(stem), shlex.quote(path), shlex.quote(stem + "_joined.zip")
+            )
+        )
+
+
+def check_supported(path, info):
+    """Raise PipelineError for a member (ZipInfo) of the zip file at `path` that is packed in a way not read here."""
+    if info.flag_bits & _ENCRYPTED or info.compress_type == _AES:
+        reason = "is encrypted"
+    elif info.compress_type in _UNSUPPORTED and info.compress_type not in _SUPPORTED:
+        reason = "is compressed by {}".format(_UNSUPPORTED[info.compress_type])
+    else:
+        return
+    words = "{}: {} {}, which is not read here (the archive may well be whole); {}"
+    raise PipelineError(words.format(path, info.filename, reason, _zip_again(path)))
+
+
+# From APPNOTE.TXT of PKWARE, 4.4.4 and 4.4.5. Python reads more with each of its versions, and less where it was built
+# without a library.
+_ENCRYPTED = 0x1
+_AES = 99
+_UNSUPPORTED = {
+    9: "Deflate64, as Windows Explorer does beyond 2 GB",
+    12: "bzip2",
+    14: "LZMA",
+    93: "Zstandard",
+    95: "XZ",
+    98: "PPMd",
+}
+_SUPPORTED = [
+    method
+    for method, library in ((12, "bz2"), (14, "lzma"), (getattr(zipfile, "ZIP_ZSTANDARD", None), "zstd"))
+    if getattr(zipfile, library, None) is not None
+]
+
+
+def _zip_again(path):
+    """Commands that make a zip file, as it is read here, of the folder or archive at `path`."""
+    stem = os.path.splitext(os.path.basename(os.path.abspath(path)))[0]
+    folder, out = shlex.quote(stem + "_unpacked"), shlex.quote("../{}_again.zip".format(stem))
+    if os.path.isdir(path):
+        return "zip what is in it: cd {} && zip -r {} .".format(shlex.quote(path), out)
+    return "unpack it and zip it again: 7z x -o{} {} && cd {} && zip -r {} .".format(
+        folder, shlex.quote(path), folder, out
+    )
+
+
+def unpacked(path, archive, member):
+    """The bytes of `member` of the open ZipFile `archive`, which lies at `path`.
+
+    Raises PipelineError when they are too many or packed in a way that is not read here, and what is in `DAMAGE`.
+    """
+    info = archive.getinfo(member)
+    check_supported(path, info)
+    # zipfile never gives more than the size that the member's entry tells.
+    size = info.file_size
+    if size > LARGEST:
+        raise PipelineError(
+            "{}: {} would have {} bytes unpacked, where {} are the most: this is no archive of pictures".format(
+                path, member, size, LARGEST
+            )
+        )
+    return archive.read(member)
+
+
+def open_image(source):
+    """`Image.open(source)`, without its warning of large pictures, and in plain words of those that it refuses."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        try:
+            return Image.open(source)
+        except Image.DecompressionBombError:
+            limit = round(2 * Image.MAX_IMAGE_PIXELS / 1e6)
+            raise Image.DecompressionBombError("more than {} megapixels".format(limit)) from None
+
+
+def visible(archive):
+    """The names of the members of an open ZipFile without hidden ones, such as macOS' `__MACOSX/._1.jpg`."""
+    return [name for name in archive.namelist() if not any(map(file_names.hidden, name.split("/")))]

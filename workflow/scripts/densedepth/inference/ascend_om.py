@@ -1,0 +1,248 @@
+"""The offline road to Ascend: a frozen graph as an OM file, batches in, outputs back. No TensorFlow, no Ascend code.
+
+The conversion is CANN's `atc`, the runs are `msame` or `ais_bench`, all of them programs of their own. They exchange
+raw little-endian float32 files without a header: batches (n, height, width, 3) RGB 0..1 and outputs
+(n, height / 2, width / 2, 1). The file names are those of the reference port: image/rgb_bs<n>_<i>.bin and
+image_flip/rgb_flip_bs<n>_<i>.bin, i from 0. Outputs belong to inputs by the stem of their name, whatever the tool adds.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+
+import numpy as np
+
+from .. import files, metadata
+from ..errors import PipelineError
+from ..imaging import depth
+from ..metadata import COUNT, SHA256, SIZE, Null, Number
+from ..network.model import GRAPH_SCHEMA, SCHEMA
+
+FORMAT = 1
+SIDE_FILE = "batches.json"
+TOOLS = ("msame", "ais_bench")
+
+# Folders below the inputs and below the outputs, and how the names of the batches in them begin.
+_KINDS = (("image", "rgb_bs"), ("image_flip", "rgb_flip_bs"))
+
+_POSITIVE = Number(1, 65536, whole=True)
+_TENSORS = {
+    "input": {"name": str, "shape": (Null(_POSITIVE), _POSITIVE, _POSITIVE, Number(3, 3, whole=True))},
+    "output": {"name": str, "shape": [Null(_POSITIVE)]},
+}
+# The metadata files of a frozen graph, of an OM file, and of batches and outputs.
+_GRAPH = dict(GRAPH_SCHEMA, **_TENSORS)
+_OM = {
+    "sha256": SHA256,
+    "source": {"epoch": Null(COUNT), "global_step": Null(COUNT), "model": Null(SCHEMA)},
+    "soc_version": str,
+    "precision_mode": str,
+}
+_BATCHES = {"batches": COUNT, "batch_size": _POSITIVE, "images": COUNT, "size": SIZE, "model?": {}}
+
+_TOOLKIT = "install CANN's toolkit (Ascend-cann-toolkit) and run `source <its folder>/set_env.sh` first"
+_MISSING = {
+    "atc": "atc is not on PATH: " + _TOOLKIT,
+    "msame": "msame is not on PATH: build it from the folder msame of the repository Ascend/tools, with CANN installed",
+    "ais_bench": "ais_bench is no module of {}: install the wheels aclruntime and ais_bench of Ascend/tools, "
+    "with CANN installed".format(sys.executable),
+}
+
+
+def convert(graph_path, path, soc_version, precision_mode, batch_size):
+    """Convert the frozen graph to the OM file `path` by `atc`, and write `path`.json; returns its content.
+
+    The graph needs its side file. Raises PipelineError when `atc` is not there or fails, with its last words.
+    """
+    side = metadata.read(graph_path + ".json", _GRAPH)
+    if side["sha256"] != files.sha256(graph_path):
+        raise PipelineError("{}.json: is of another file; freeze the graph again with ckpt2pb.py".format(graph_path))
+    batch = side["input"]["shape"][0]
+    if batch not in (None, batch_size):
+        raise PipelineError("{}: frozen for batches of {}, not {}".format(graph_path, batch, batch_size))
+    program = _program("atc")
+    shape = [batch_size] + side["input"]["shape"][1:]
+    os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
+    # The compiler leaves files of its own where it works.
+    with tempfile.TemporaryDirectory(dir=os.path.dirname(os.path.abspath(path))) as place:
+        flags = [
+            "--model={}".format(os.path.abspath(graph_path)),
+            "--framework=3",
+            "--input_shape={}:{}".format(side["input"]["name"].split(":")[0], ",".join(map(str, shape))),
+            "--input_format=NHWC",
+            "--out_nodes={}".format(side["output"]["name"]),
+            "--output_type=FP32",
+            "--precision_mode={}".format(precision_mode),
+            "--soc_version={}".format(soc_version),
+            "--log=error",
+        ]
+        made = os.path.join(place, "model.om")
+        _call(program + flags + ["--output={}".format(made[:-3])], place)
+        if not os.path.isfile(made):
+            raise PipelineError("atc ended well but made no .om file; see what it printed")
+        content = {
+            "format": FORMAT,
+            "soc_version": soc_version,
+            "precision_mode": precision_mode,
+            "command": ["atc"] + flags,
+            "input": dict(side["input"], shape=shape),
+            "output": dict(side["output"], shape=[batch_size] + side["output"]["shape"][1:]),
+            "source": dict(side["source"], model=side["model"], graph_sha256=side["sha256"]),
+            "sha256": files.sha256(made),
+            "bytes": os.path.getsize(made),
+        }
+        files.replace(made, path)
+    files.write_json(path + ".json", content)
+    return content
+
+
+def write_batches(test_set, folder, size, batch_size):
+    """Write all images of the test set, and their mirror images, as batches below `folder`; returns their number.
+
+    A short last batch is filled up with copies of its last image. The folder, complete or not there, is replaced.
+    """
+    with files.atomic_folder(folder) as temporary:
+        for kind, _ in _KINDS:
+            os.makedirs(os.path.join(temporary, kind))
+        count = 0
+        for rgb, _, numbers in test_set.batches(batch_size, holes=True):
+            images = depth.fit(rgb, size)
+            images = np.concatenate([images] + [images[-1:]] * (batch_size - len(numbers)))
+            for (kind, start), view in zip(_KINDS, (images, images[:, :, ::-1])):
+                name = "{}{}_{}.bin".format(start, batch_size, count)
+                np.ascontiguousarray(view, "<f4").tofile(os.path.join(temporary, kind, name))
+            count += 1
+        side = {
+            "format": FORMAT,
+            "batches": count,
+            "batch_size": batch_size,
+            "images": test_set.count,
+            "size": list(size),
+            "holds": "float32 little-endian, NHWC, RGB 0..1",
+        }
+        files.write_json(os.path.join(temporary, SIDE_FILE), side)
+    return count
+
+
+def run(model, batches, out, tool, device):
+    """Run the OM file over the folder `batches` by `tool`; the outputs go below the folder `out`, which is replaced."""
+    program = _program(tool)
+    if not os.path.isfile(model):
+        raise PipelineError("{}: no such file".format(model))
+    side = _batches_side(batches)
+    with files.atomic_folder(out) as temporary:
+        for kind, _ in _KINDS:
+            flags = ["--model", model, "--input", os.path.join(batches, kind), "--outfmt", "BIN"]
+            flags += ["--device", str(device)]
+            if tool == "ais_bench":
+                flags += ["--output", temporary, "--output_dirname", kind, "--batchsize", str(side["batch_size"])]
+            else:
+                os.makedirs(os.path.join(temporary, kind))
+                flags += ["--output", os.path.join(temporary, kind)]
+            _call(program + flags)
+        files.write_json(os.path.join(temporary, SIDE_FILE), dict(side, model=_model(model), tool=tool))
+    # The right number of outputs, of the right size, or it was no run.
+    stored = Stored(out)
+    for number in range(side["batches"]):
+        stored.outputs(number)
+
+
+class Stored:
+    """The outputs of a finished run, as `scoring.evaluate_stored` wants them."""
+
+    def __init__(self, folder):
+        self._folder = folder
+        self._side = _batches_side(folder)
+        self.batch_size = self._side["batch_size"]
+        self._found = {kind: _by_stem(os.path.join(folder, kind)) for kind, _ in _KINDS}
+
+    def outputs(self, number):
+        """Outputs (n, h, w) of batch `number` and of its mirrored images. Raises PipelineError naming the batch."""
+        return [self._read(kind, "{}{}_{}".format(start, self.batch_size, number)) for kind, start in _KINDS]
+
+    def describe(self):
+        """As `predictors.Predictor.describe`, with the kind "om"."""
+        return dict(self._side["model"], kind="om", size=self._side["size"])
+
+    def _read(self, kind, stem):
+        paths = self._found[kind].get(stem, [])
+        if len(paths) != 1:
+            raise PipelineError(
+                "{}: {} outputs of {}.bin, where 1 belongs; run the model again".format(
+                    os.path.join(self._folder, kind), len(paths), stem
+                )
+            )
+        height, width = (side // 2 for side in self._side["size"])
+        values = np.fromfile(paths[0], "<f4")
+        if values.size != self.batch_size * height * width:
+            raise PipelineError(
+                "{}: {} bytes, where {} belong (float32, {}x{}x{}x1); convert with --output_type=FP32".format(
+                    paths[0], values.nbytes, 4 * self.batch_size * height * width, self.batch_size, height, width
+                )
+            )
+        return values.reshape(self.batch_size, height, width)
+
+
+def _by_stem(folder):
+    """{stem of the input: paths}: msame writes <time>/<stem>_output_0.bin, ais_bench <stem>_0.bin or <stem>.bin."""
+    found = {}
+    for place, _, names in os.walk(folder):
+        for name in names:
+            match = re.match(r"(rgb_(?:flip_)?bs\d+_\d+)(?:_output_0|_0)?\.bin$", name)
+            if match:
+                found.setdefault(match.group(1), []).append(os.path.join(place, name))
+    return found
+
+
+def input_size(path):
+    """(height, width) of the network's input by the metadata file `path` of a frozen graph or an OM file."""
+    size = metadata.read(path, _TENSORS)["input"]["shape"][1:3]
+    metadata.check(path, {"input": {"size": size}}, {"input": {"size": SIZE}})
+    return tuple(size)
+
+
+def _batches_side(folder):
+    path = os.path.join(folder, SIDE_FILE)
+    if not os.path.exists(path):
+        raise PipelineError("{}: no {}, so no finished batches; write them again".format(folder, SIDE_FILE))
+    return metadata.read(path, _BATCHES, FORMAT)
+
+
+def _model(path):
+    """What is known of an OM file: from its side file, where that belongs to it."""
+    known = {"path": path, "sha256": files.sha256(path), "epoch": None, "global_step": None, "model": None}
+    if os.path.exists(path + ".json"):
+        side = metadata.read(path + ".json", _OM, FORMAT)
+        if side["sha256"] == known["sha256"]:
+            known.update({key: side["source"][key] for key in ("epoch", "global_step", "model")})
+            known.update({key: side[key] for key in ("soc_version", "precision_mode")})
+    return known
+
+
+def _program(name):
+    """The words that start a tool. Raises PipelineError, saying what to install, where it is not there."""
+    if name == "ais_bench":
+        command = [sys.executable, "-m", "ais_bench"]
+        probe = "import importlib.util, sys; sys.exit(importlib.util.find_spec('ais_bench') is None)"
+        if subprocess.call([sys.executable, "-c", probe]) == 0:
+            return command
+    elif shutil.which(name):
+        return [shutil.which(name)]
+    raise PipelineError(_MISSING[name])
+
+
+def _call(command, place=None):
+    print("running {}".format(" ".join(command)), flush=True)
+    done = subprocess.run(command, cwd=place, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    words = done.stdout.decode("utf-8", "replace")
+    print(words, end="", flush=True)
+    if done.returncode != 0:
+        lines = [line for line in words.splitlines() if line.strip()] or ["it printed nothing"]
+        # A line with a code says more than the one that only says that it failed.
+        telling = [line for line in lines if re.search(r"E\d{5}|\berror\b", line, re.IGNORECASE)] or lines[-1:]
+        raise PipelineError(
+            "{} failed with status {}: {}".format(os.path.basename(command[0]), done.returncode, telling[0].strip())
+        )

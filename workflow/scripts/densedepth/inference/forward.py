@@ -1,0 +1,131 @@
+"""A network's output for many images, in batches of a fixed size, and how fast that goes; NumPy only.
+
+A short last batch is filled up for the network, since accelerators want fixed shapes, and the filling is dropped from
+its output.
+"""
+
+import concurrent.futures
+import time
+
+import numpy as np
+
+from ..errors import PipelineError
+from ..imaging import depth
+
+
+def predict(predictor, images, batch_size):
+    """The network's output for float `images` (n, H, W, 3) of its size, any n, in batches of `batch_size`: (n, h, w).
+
+    The last batch is filled up with copies of its last image, which are dropped again.
+    """
+    outputs = []
+    for first in range(0, len(images), batch_size):
+        batch = images[first : first + batch_size]
+        outputs.append(_forward(predictor, batch, batch_size))
+    return np.concatenate(outputs)
+
+
+def predict_depth(predictor, rgb, batch_size, crop, limits=depth.LIMITS_M):
+    """Flip-averaged depth in metres of uint8 `rgb` (n, H, W, 3) inside `crop`, as evaluations compare it.
+
+    Returns float64 (n, bottom - top + 1, right - left + 1).
+    """
+    images = depth.fit(rgb, predictor.size)
+    output = predict(predictor, images, batch_size)
+    mirrored = predict(predictor, images[:, :, ::-1], batch_size)
+    return flip_averaged(output, mirrored, rgb.shape[1:3], crop, limits)
+
+
+def check_batch_size(predictor, batch_size):
+    """Raises PipelineError when the network takes another batch size only."""
+    if predictor.batch not in (None, batch_size):
+        raise PipelineError(
+            "{}: frozen for batches of {}, not {}; ask for --bs {}".format(
+                predictor.describe()["path"], predictor.batch, batch_size, predictor.batch
+            )
+        )
+
+
+class Speed:
+    """Runs the network and takes the time.
+
+    A forward pass of one image or of one mirrored image counts as one image, so flip-averaged depth costs two. The
+    first batch runs once more before, uncounted: memory, kernels and caches are settled then. A short last batch takes
+    the time of a whole one for fewer images, so the rate is that of whole batches; with none of them, filling counts.
+    """
+
+    def __init__(self, predictor, batch_size):
+        self._predictor = predictor
+        self._batch_size = batch_size
+        self._started = time.perf_counter()
+        self._times = []
+        # Whether each of them was of a whole batch.
+        self._whole = []
+        self._images = 0
+
+    def run(self, images):
+        """The network's output for up to a batch of images: (n, h, w)."""
+        if not self._images:
+            _forward(self._predictor, images, self._batch_size)
+        before = time.perf_counter()
+        output = _forward(self._predictor, images, self._batch_size)
+        self._times.append(time.perf_counter() - before)
+        self._whole.append(len(images) == self._batch_size)
+        self._images += len(images)
+        return output
+
+    def as_dict(self):
+        """The figures so far.
+
+        images: forward passes, mirrored ones included. network_seconds: time in them, copies to and from the device
+        included. images_per_second: images of whole batches over the time of these; where no batch was whole, those of
+        all batches with their filling. ms_per_image: its inverse. flip_averaged_images_per_second: half of it, finished
+        depth maps. seconds: everything since the beginning (warm-up, reading, resizing and metrics as well). batch_ms:
+        median, 90th and 99th percentile and maximum of the time of a batch, whole or filled up.
+        """
+        counted = [taken for taken, whole in zip(self._times, self._whole) if whole] or self._times
+        rate = self._batch_size * len(counted) / sum(counted)
+        percentiles = np.percentile(self._times, (50, 90, 99, 100))
+        return {
+            "batch_size": self._batch_size,
+            "images": self._images,
+            "seconds": time.perf_counter() - self._started,
+            "network_seconds": sum(self._times),
+            "images_per_second": rate,
+            "flip_averaged_images_per_second": rate / 2,
+            "ms_per_image": 1000 / rate,
+            "batch_ms": dict(zip(("p50", "p90", "p99", "max"), (1000 * float(value) for value in percentiles))),
+            "warmup_batches": 1,
+        }
+
+
+def ahead(iterator):
+    """The items of `iterator`, the next one being made in a thread while this one is in use."""
+    end = object()
+    with concurrent.futures.ThreadPoolExecutor(1) as reader:
+        coming = reader.submit(next, iterator, end)
+        while True:
+            item = coming.result()
+            if item is end:
+                return
+            coming = reader.submit(next, iterator, end)
+            yield item
+
+
+def _forward(predictor, images, batch_size):
+    missing = batch_size - len(images)
+    batch = np.concatenate([images] + [images[-1:]] * missing) if missing else images
+    output = predictor.run(batch)
+    if output.ndim != 4 or output.shape[0] != batch_size or output.shape[3] != 1:
+        raise PipelineError(
+            "{}: the output has shape {}, where ({}, height, width, 1) belongs; name another output tensor".format(
+                predictor.describe()["path"], output.shape, batch_size
+            )
+        )
+    return output[: len(images), :, :, 0]
+
+
+def flip_averaged(output, mirrored, size, crop, limits=depth.LIMITS_M):
+    """Depth inside `crop` of images of `size`, from the outputs (n, h, w) for them and for their mirror images."""
+    average = (depth.metres(output, limits) + depth.metres(mirrored, limits)[:, :, ::-1]) / 2
+    return depth.enlarge(average, size, crop)

@@ -1,0 +1,164 @@
+"""Pictures from anywhere: files, folders and patterns; any mode of colour, depth of bits and orientation; animations.
+
+Pillow is imported when a picture is read, so that the workflow can look for files without it.
+"""
+
+import collections
+import glob
+import os
+import re
+
+import numpy as np
+
+from .. import file_names, files
+from ..errors import PipelineError
+
+# What a folder is searched for. A file that is named is tried whatever its name.
+SUFFIXES = (".apng", ".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp")
+
+# Containers whose further pictures are frames. Others, such as the MPO of phones, keep previews and second views there.
+_ANIMATED = ("GIF", "PNG", "TIFF", "WEBP")
+_ORIENTATION = 0x0112
+_VIDEOS = (".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpg", ".webm")
+
+# number: from 1 in an animation, None for a single picture. rgb: uint8 (H, W, 3), upright.
+# read_as: what had to be done to it, in words, e.g. ["grey of 16 bits", "turned upright"].
+Frame = collections.namedtuple("Frame", "number rgb read_as")
+
+
+def find(words, broken_links=False):
+    """The files that `words` (files, folders, glob patterns; `**` reaches subfolders) stand for, each once.
+
+    Of a folder, those right in it that have one of `SUFFIXES`; nothing hidden (see `names`) that is not named. Within a
+    word the order is that of the numbers in the names: frame2 before frame10. A file that several words spell
+    differently is spelled as by the first. Links to nothing are among them with `broken_links`, for who tells that they
+    cannot be read. Raises PipelineError for a word that stands for no file.
+    """
+
+    def taken(path):
+        # What is neither, such as a pipe, might never be read to its end.
+        return os.path.isfile(path) or (broken_links and os.path.islink(path) and not os.path.exists(path))
+
+    found = {}
+    for word in words:
+        if os.path.isdir(word):
+            paths = [path for path in file_names.files_below(word, deep=False) if path.lower().endswith(SUFFIXES)]
+            reason = "is a folder without pictures ({})".format(" ".join(SUFFIXES))
+            others = file_names.left_out(word, SUFFIXES, deep=False)
+            reason += "; {}".format(others) if others else ""
+        else:
+            # A name that exists is taken as it is, even with brackets in it.
+            paths = [word] if os.path.isfile(word) else _matches(word)
+            reason = "matches no file (working folder {}); quote the pattern or check the path".format(os.getcwd())
+            reason += file_names.hint(word)
+        paths = sorted(filter(taken, paths), key=_natural)
+        if not paths:
+            raise PipelineError("--input {}: {}".format(word, reason))
+        for path in paths:
+            # Links to one file are pictures with names of their own.
+            found.setdefault((os.path.realpath(os.path.dirname(path)), os.path.basename(path)), path)
+    return list(found.values())
+
+
+def left_out(words):
+    """Lines on the files in the folders among `words` that are not taken for pictures by their suffix."""
+    lines = [file_names.left_out(word, SUFFIXES, deep=False) for word in words if os.path.isdir(word)]
+    return [files.printable(line) for line in lines if line]
+
+
+def _matches(word):
+    """What the pattern stands for, without what is hidden unless the pattern itself names it."""
+    named = word.split("/")
+    return [
+        path
+        for path in glob.glob(word, recursive=True)
+        if not any(file_names.hidden(part) and part not in named + [".", ".."] for part in path.split("/"))
+    ]
+
+
+def read(path):
+    """The first picture in the file as a `Frame`. Raises PipelineError when it is not a whole picture."""
+    return next(frames(path))
+
+
+def frames(path):
+    """Yield the `Frame`s of the file: one, or all of an animated GIF, PNG, WebP or a TIFF of several pages.
+
+    Only one is in memory. Raises PipelineError, with what was wrong, when the file is not a whole picture.
+    """
+    from ..imaging.untrusted import open_image
+
+    try:
+        with open_image(path) as picture:
+            count = getattr(picture, "n_frames", 1) if picture.format in _ANIMATED else 1
+            for number in range(count):
+                picture.seek(number)
+                rgb, read_as = _upright_rgb(picture)
+                yield Frame(number + 1 if count > 1 else None, rgb, read_as)
+    except Exception as error:
+        # Damage makes the readers of Pillow raise whatever they stumble over, and one bad file must not stop the rest.
+        raise PipelineError("{}: not a picture that can be read ({})".format(path, _reason(path, error))) from None
+
+
+def _upright_rgb(picture):
+    from PIL import Image
+
+    upright, read_as = _upright(picture)
+    if upright.mode.startswith("I") or upright.mode == "F":
+        read_as.append("grey of more than 8 bits, 65535 is white")
+        return _deep_grey(upright), read_as
+    if upright.mode in ("LA", "La", "RGBA", "RGBa", "PA") or "transparency" in upright.info:
+        # What colour lies under transparent pixels is chance.
+        white = Image.new("RGBA", upright.size, "white")
+        upright = Image.alpha_composite(white, upright.convert("RGBA"))
+        read_as.append("laid over white where transparent")
+    elif upright.mode != "RGB":
+        read_as.append("{} as RGB".format(upright.mode))
+    return np.asarray(upright.convert("RGB")), read_as
+
+
+def _upright(picture):
+    """(the picture turned as its EXIF data say, what was done to it in words)."""
+    from PIL import ImageOps
+
+    try:
+        read_as = []
+        if picture.getexif().get(_ORIENTATION) in range(2, 9):
+            read_as.append("turned upright as its EXIF data say")
+        if picture.format == "TIFF":
+            # Pillow turns these as it loads them, and some of its releases would turn them again.
+            picture.load()
+            return picture, read_as
+        return ImageOps.exif_transpose(picture), read_as
+    except (OSError, MemoryError):
+        # Of the pixels, which a second attempt might leave half empty without a word.
+        raise
+    except Exception:
+        return picture, ["taken as it lies, its EXIF data are damaged"]
+
+
+def _deep_grey(picture):
+    """Pillow gives grey of 16 bits as whole numbers, and would cut it off at 255."""
+    values = np.asarray(picture)
+    if values.dtype.kind == "f" or values.min() < 0 or values.max() > 65535:
+        raise ValueError("values other than whole numbers of 0..65535; save it with 8 or 16 bits")
+    grey = ((values.astype(np.uint32) * 255 + 32767) // 65535).astype(np.uint8)
+    return np.repeat(grey[:, :, np.newaxis], 3, axis=2)
+
+
+def _reason(path, error):
+    if path.lower().endswith(_VIDEOS):
+        return "a video; take its frames first: ffmpeg -i {} frames/%06d.png".format(os.path.basename(path))
+    if path.lower().endswith(file_names.CONVERTED) and "cannot identify" in str(error):
+        return "a format that is not read; convert it: magick mogrify -format jpg {}".format(os.path.basename(path))
+    if isinstance(error, MemoryError):
+        return "no memory for it"
+    if isinstance(error, FileNotFoundError) and os.path.islink(path):
+        return "a link to {}, which is not there".format(os.readlink(path))
+    if "cannot identify" in str(error):
+        return "no format that Pillow knows"
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__
+
+
+def _natural(path):
+    return [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", path)]

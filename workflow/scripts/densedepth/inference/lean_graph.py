@@ -1,0 +1,153 @@
+"""A folded frozen graph rewritten to take less time on a processor, with the same results up to rounding.
+
+Two patterns are replaced, whatever the graph's names:
+
+- 3x3 convolution of concat(x upsampled bilinearly by 2, skip): without the upsampled map, see `convolution`.
+- relu(x * scale + shift) before a 1x1 convolution, with or without an average pool between: the sum and the product
+  become part of the convolution. Where scale > 0, relu(x * scale + shift) = max(x, -shift / scale) * scale + shift;
+  where scale < 0, the same with min.
+
+The files keep the plain form: it is that of the reference port, which Ascend's and other compilers take.
+"""
+
+import numpy as np
+
+from ..network import upsample_conv
+from ..tf import tf
+
+_ONE = [1, 1, 1, 1]
+_LARGEST = float(np.finfo(np.float32).max)
+
+
+def rewrite(definition, output):
+    """The GraphDef with both patterns replaced, cut down to what the operation named `output` needs.
+
+    It is the same object where there is none of the patterns, and no such operation. A graph with FusedBatchNorm, which
+    was frozen for equality bit by bit, stays too.
+    """
+    names = {node.name for node in definition.node}
+    if output not in names or any(node.op.startswith("FusedBatchNorm") for node in definition.node):
+        return definition
+    with tf.Graph().as_default() as original:
+        tf.import_graph_def(definition, name="")
+    with tf.Graph().as_default() as pieces:
+        wires = {}
+        for op in original.get_operations():
+            found = op.type == "Conv2D" and (_upsampled(op) or _normalised(op))
+            if found:
+                end, inputs, build = found
+                with tf.name_scope("lean/" + op.name + "/"):
+                    taps = [tf.placeholder(tensor.dtype, tensor.shape) for tensor in inputs]
+                    wires.update({tap.op.name: _name(tensor) for tap, tensor in zip(taps, inputs)})
+                    wires[end.name] = _name(build(*taps))
+    if not wires or output in wires:
+        return definition
+    return tf.graph_util.extract_sub_graph(_joined(definition, pieces.as_graph_def(), wires), [output])
+
+
+def _joined(definition, pieces, wires):
+    """Both graphs in one: what read a placeholder of the pieces or a replaced operation reads what `wires` names."""
+    joined = tf.GraphDef()
+    joined.versions.CopyFrom(definition.versions)
+    for node in list(definition.node) + list(pieces.node):
+        if node.name in wires:
+            continue
+        joined.node.add().CopyFrom(node)
+        names = joined.node[-1].input
+        for place, name in enumerate(names):
+            while name in wires:
+                name = wires[name]
+            names[place] = name
+    return joined
+
+
+def _name(tensor):
+    return tensor.op.name if tensor.name.endswith(":0") else tensor.name
+
+
+def _upsampled(op):
+    """Of a convolution of an upsampled map and a skip: (what to replace, their tensors, what builds the other)."""
+    x, kernel = op.inputs
+    joined = x.op
+    kernel = tf.get_static_value(kernel)
+    if joined.type != "ConcatV2" or len(joined.inputs) != 3 or tf.get_static_value(joined.inputs[2]) not in (3, -1):
+        return None
+    upsampled, skip = joined.inputs[:2]
+    if kernel is None or kernel.shape[:2] != (3, 3) or not _plain(op, b"SAME") or not _doubles(upsampled.op):
+        return None
+    small = upsampled.op.inputs[0]
+    above, below = np.split(kernel, [small.shape.as_list()[3]], axis=2)
+    bias, replaced = _bias_behind(op)
+
+    def build(x, skip):
+        # In this order TensorFlow makes one operation of convolution, bias, sum and activation.
+        y = tf.nn.conv2d(skip, below, _ONE, "SAME")
+        if replaced is not op:
+            y = tf.nn.bias_add(y, bias)
+        return tf.add(y, upsample_conv.of_upsampled_alone(x, tf.constant(above)))
+
+    return replaced, (small, skip), build
+
+
+def _doubles(op):
+    if op.type != "ResizeBilinear" or not op.get_attr("half_pixel_centers"):
+        return False
+    before, after = op.inputs[0].shape.as_list(), op.outputs[0].shape.as_list()
+    return None not in before[1:] + after[1:] and after[1:3] == [2 * side for side in before[1:3]]
+
+
+def _plain(op, padding):
+    strides, dilations = op.get_attr("strides"), op.get_attr("dilations")
+    return list(strides) == _ONE and list(dilations) == _ONE and op.get_attr("padding") in (padding, padding.decode())
+
+
+def _normalised(op):
+    """As `_upsampled`, for a 1x1 convolution of normalised features."""
+    x, kernel = op.inputs
+    kernel = tf.get_static_value(kernel)
+    if kernel is None or kernel.shape[:2] != (1, 1) or list(op.get_attr("strides")) != _ONE:
+        return None
+    pool = x.op if x.op.type == "AvgPool" and x.op.get_attr("padding") in (b"VALID", "VALID") else None
+    relu = pool.inputs[0].op if pool else x.op
+    shifted = relu.inputs[0].op if relu.type == "Relu" else None
+    scaled = shifted.inputs[0].op if shifted is not None and shifted.type == "BiasAdd" else None
+    if scaled is None or scaled.type != "Mul":
+        return None
+    scale, shift = (tf.get_static_value(tensor) for tensor in (scaled.inputs[1], shifted.inputs[1]))
+    if scale is None or shift is None or scale.shape != shift.shape:
+        return None
+
+    bias, replaced = _bias_behind(op)
+    limits, weights, offset = _folded(scale, shift, kernel)
+
+    def build(x):
+        for operation, limit in limits:
+            x = operation(x, limit)
+        if pool:
+            x = tf.nn.avg_pool(x, pool.get_attr("ksize"), pool.get_attr("strides"), "VALID")
+        return tf.nn.bias_add(tf.nn.conv2d(x, weights, _ONE, "SAME"), (offset + bias).astype(np.float32))
+
+    return replaced, (scaled.inputs[0],), build
+
+
+def _bias_behind(op):
+    """(bias, operation) of the constant bias that alone reads the output; else (0, the operation itself)."""
+    readers = op.outputs[0].consumers()
+    if len(readers) == 1 and readers[0].type == "BiasAdd":
+        bias = tf.get_static_value(readers[0].inputs[1])
+        if bias is not None:
+            return bias, readers[0]
+    return 0, op
+
+
+def _folded(scale, shift, kernel):
+    """([(tf.maximum or tf.minimum, limits)], kernel, offset) in place of relu(x * scale + shift) and the kernel."""
+    scale, shift, kernel = (array.astype(np.float64) for array in (scale, shift, kernel))
+    bend = np.clip(-shift / np.where(scale == 0, 1, scale), -_LARGEST, _LARGEST)
+    limits = [
+        (operation, np.where(chosen, bend, none).astype(np.float32))
+        for operation, chosen, none in ((tf.maximum, scale > 0, -_LARGEST), (tf.minimum, scale < 0, _LARGEST))
+        if chosen.any()
+    ]
+    offset = np.where(scale == 0, np.maximum(shift, 0), shift) @ kernel[0, 0]
+    return limits, (kernel * scale[:, np.newaxis]).astype(np.float32), offset

@@ -1,0 +1,103 @@
+"""Networks in ONNX files, run by ONNX Runtime. Needs the package onnxruntime, and no TensorFlow."""
+
+import os
+
+import numpy as np
+
+from .. import files, metadata
+from ..errors import PipelineError
+from ..metadata import COUNT, DEPTH_RANGE, SHA256, Null
+from ..network import model
+
+# The metadata file of an ONNX file, as far as it is run by it.
+SIDE = {
+    "sha256": SHA256,
+    "source": {
+        "epoch": Null(COUNT),
+        "global_step": Null(COUNT),
+        "model": Null(model.SCHEMA),
+        "depth_range?": Null(DEPTH_RANGE),
+    },
+}
+
+
+def runtime_module():
+    """The package onnxruntime. Raises PipelineError, saying how to get it, where it is not installed."""
+    try:
+        import onnxruntime
+    except ImportError:
+        raise PipelineError(
+            "ONNX Runtime is not installed here; `make onnx` installs it, then use .venv/tf2/bin/python"
+        ) from None
+    return onnxruntime
+
+
+def load(path):
+    """The `OnnxPredictor` of the file. Raises PipelineError when it is none, or no network from picture to depth."""
+    onnxruntime = runtime_module()
+    if not os.path.isfile(path):
+        raise PipelineError("{}: no such file; export_onnx.py makes one of a frozen graph".format(path))
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    try:
+        session = onnxruntime.InferenceSession(path, options, providers=onnxruntime.get_available_providers())
+    except Exception as error:
+        # The classes of the library's errors are private.
+        raise PipelineError("{}: ONNX Runtime cannot load it ({})".format(path, str(error).split("\n")[0])) from None
+    inputs, outputs = session.get_inputs(), session.get_outputs()
+    if len(inputs) != 1 or len(outputs) != 1 or len(inputs[0].shape) != 4 or inputs[0].shape[3] != 3:
+        raise PipelineError(
+            "{}: has inputs {}, where one (images, height, width, 3) and one output belong".format(
+                path, [(one.name, one.shape) for one in inputs]
+            )
+        )
+    return OnnxPredictor(session, _source(path))
+
+
+class OnnxPredictor:
+    """As `predictors.Predictor`: a context manager with `size`, `batch`, `run` and `describe`."""
+
+    def __init__(self, session, source):
+        self._session = session
+        self._input = session.get_inputs()[0]
+        self._output = session.get_outputs()[0].name
+        self._source = source
+        batch, height, width = (side if isinstance(side, int) else None for side in self._input.shape[:3])
+        self.batch = batch
+        self.size = (height, width) if height and width else None
+        source["size"] = list(self.size) if self.size else None
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self._session = None
+
+    def run(self, images):
+        """The output for float32 `images` (n, height, width, 3), RGB in 0..1: (n, height / 2, width / 2, 1)."""
+        images = np.ascontiguousarray(images, np.float32)
+        expected = (self.batch or len(images),) + tuple(self.size or images.shape[1:3]) + (3,)
+        if images.shape != expected:
+            raise PipelineError(
+                "{}: images of shape {} for an input of shape {}".format(
+                    self._source["path"], images.shape, tuple(self._input.shape)
+                )
+            )
+        return self._session.run([self._output], {self._input.name: images})[0]
+
+    def describe(self):
+        """As `predictors.Predictor.describe`, with the kind "onnx"."""
+        return dict(self._source)
+
+
+def _source(path):
+    source = {"kind": "onnx", "path": path, "epoch": None, "global_step": None, "model": None}
+    source["depth_range"] = None
+    source["sha256"] = files.sha256(path)
+    if os.path.exists(path + ".json"):
+        side = metadata.read(path + ".json", SIDE)
+        if side["sha256"] == source["sha256"]:
+            source.update({key: side["source"][key] for key in ("epoch", "global_step", "model")})
+            # Files of earlier versions do not tell it.
+            source["depth_range"] = side["source"].get("depth_range")
+    return source

@@ -1,0 +1,69 @@
+"""Point clouds from depth maps, as PLY files. NumPy only."""
+
+import collections
+
+import numpy as np
+
+from .. import files
+
+# Of a camera without distortion, in pixels of the upright picture; the centre of the first pixel is (0, 0).
+Intrinsics = collections.namedtuple("Intrinsics", "fx fy cx cy source")
+
+# The colour camera of NYU Depth v2 at 640x480, from camera_params.m of its toolbox, which counts pixels from 1.
+_NYU = (518.85790117450188, 519.46961112127485, 325.58244941119034 - 1, 253.73616633400465 - 1)
+_NYU_SIZE = (480, 640)
+
+_VERTEX = np.dtype([("x", "<f4"), ("y", "<f4"), ("z", "<f4"), ("red", "u1"), ("green", "u1"), ("blue", "u1")])
+
+
+def nyu_intrinsics(size):
+    """The camera of NYU Depth v2 for a picture of another size: scaled to its longer side, the centre off as far."""
+    scale = max(size) / max(_NYU_SIZE)
+    fx, fy, cx, cy = _NYU
+    off = cx - (_NYU_SIZE[1] - 1) / 2, cy - (_NYU_SIZE[0] - 1) / 2
+    centre = (size[1] - 1) / 2 + off[0] * scale, (size[0] - 1) / 2 + off[1] * scale
+    return Intrinsics(fx * scale, fy * scale, *centre, source="NYU Depth v2's colour camera, scaled: an assumption")
+
+
+def doubt(intrinsics, size):
+    """What is unlikely of a camera for a picture of `size` (height, width), in words; None when nothing is.
+
+    The camera's figures then are those of another size or unit of pictures, and the cloud is skewed.
+    """
+    height, width = size
+    if not (0 <= intrinsics.cx <= width - 1 and 0 <= intrinsics.cy <= height - 1):
+        return "principal point ({:g}, {:g}) lies outside the picture of {}x{} pixels (width x height)".format(
+            intrinsics.cx, intrinsics.cy, width, height
+        )
+    return None
+
+
+def points(rgb, metres, intrinsics, most):
+    """The pixels of a picture (H, W) in space: x to the right, y down, z away from the camera, metres, and colours.
+
+    Every pixel, or every n-th of every n-th row so that there are not more than `most`.
+    """
+    stride = 1
+    while -(-metres.shape[0] // stride) * -(-metres.shape[1] // stride) > most:
+        stride += 1
+    rows, columns = np.arange(0, metres.shape[0], stride), np.arange(0, metres.shape[1], stride)
+    depth = metres[::stride, ::stride]
+    cloud = np.empty(depth.shape, _VERTEX)
+    cloud["x"] = (columns - intrinsics.cx) / intrinsics.fx * depth
+    cloud["y"] = (rows - intrinsics.cy)[:, np.newaxis] / intrinsics.fy * depth
+    cloud["z"] = depth
+    for channel, colour in enumerate(("red", "green", "blue")):
+        cloud[colour] = rgb[::stride, ::stride, channel]
+    return cloud.ravel()
+
+
+def write_ply(path, cloud, comments):
+    """Write `points` as a binary PLY file with these comment lines."""
+    names = {"<f4": "float", "|u1": "uchar"}
+    lines = ["ply", "format binary_little_endian 1.0"]
+    lines += ["comment {}".format(comment) for comment in comments]
+    lines += ["element vertex {}".format(len(cloud))]
+    lines += ["property {} {}".format(names[_VERTEX[name].str], name) for name in _VERTEX.names]
+    with files.atomic_path(path) as temporary, open(temporary, "wb") as stream:
+        stream.write(("\n".join(lines + ["end_header"]) + "\n").encode("ascii"))
+        stream.write(cloud.tobytes())

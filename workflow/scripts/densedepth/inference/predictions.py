@@ -1,0 +1,419 @@
+"""Depth of one's own pictures, any number of any size, in files that other programs read.
+
+Pictures are read and results written beside the network, a batch ahead and a batch behind: memory is that of a few
+batches, however many pictures there are. A picture that cannot be read, predicted or written is noted and left out, and
+nothing stays under its name. What an earlier run has made in the same way is taken over, so that one that was
+interrupted goes on.
+"""
+
+import collections
+import concurrent.futures
+import errno
+import io
+import json
+import os
+import re
+
+import numpy as np
+
+from .. import files, metadata, pool, progress, runtime
+from ..errors import PipelineError
+from ..imaging import depth, visualize
+from ..metadata import COUNT, Null
+from . import forward, image_files, point_clouds
+
+FORMAT = 1
+_SIDE = {
+    "source": {"path": str, "frame": Null(COUNT), "sha256": str},
+    "network": {},
+    "depth": {},
+    "files": {},
+}
+SUMMARY = "predictions.json"
+_SUMMARY_NAME = os.path.splitext(SUMMARY)[0]
+
+# What can be written of a picture, by the end of the file's name.
+KINDS = collections.OrderedDict(
+    [
+        ("npy", "_depth.npy"),
+        ("png", "_depth_mm.png"),
+        ("panel", "_panel.png"),
+        ("ply", "_points.ply"),
+    ]
+)
+_FARTHEST_MM = 65535
+
+_FRAME = re.compile(r"\d{6,}\.json$")
+
+# What stands in the way of all pictures, not of one: no room, no permission.
+_ENDS_ALL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
+
+# batch_size; kinds: of KINDS; flip_average; size: of the network's input where it takes any, else None;
+# intrinsics: clouds.Intrinsics or None for NYU's; points: the most in a cloud.
+# limits: nearest and farthest depth in metres; scale: ends of the panels' colours in metres, None: each panel its own.
+Options = collections.namedtuple("Options", "batch_size kinds flip_average size intrinsics points limits scale")
+
+# sha256: of the file `path`. where, image: the picture in the network's input.
+_Job = collections.namedtuple("_Job", "path sha256 name frame where image")
+
+
+def limits(source, farthest_cm=None):
+    """((nearest, farthest) depth in metres, in words by what they were decided) for the network that `describe` calls
+    `source`: `farthest_cm` in centimetres where it is given, else the range that the network was trained for.
+
+    Raises PipelineError when the farthest is not beyond the nearest.
+    """
+    trained = source["depth_range"]
+    nearest, farthest = [value / 100 for value in trained] if trained else depth.LIMITS_M
+    if farthest_cm is None:
+        reason = "its training's range" if trained else "NYU Depth v2's range, as no side file tells the network's"
+        return (nearest, farthest), reason
+    # Written so that NaN fails too.
+    if not 100 * nearest < farthest_cm < float("inf"):
+        raise PipelineError("--maxdepth {:g}: must be centimetres, more than {:g}".format(farthest_cm, 100 * nearest))
+    return (nearest, farthest_cm / 100), "--maxdepth"
+
+
+def predict(predictor, paths, out, options):
+    """Predict the pictures in the files `paths` and write the results below the folder `out`; returns the summary.
+
+    Results are called after the pictures (see `names`). The summary, also in `out`/predictions.json, names what was
+    made, the number of them `taken_over` from an earlier run and, under `failed`, the files that could not be used and
+    why. Raises PipelineError when that is all of them, and for what is wrong with network or options.
+    """
+    size = _input_size(predictor, options)
+    batch_size = predictor.batch or options.batch_size
+    run = _Run(predictor, out, options, size)
+    named = names(paths)
+    ticks = _Ticks(len(paths))
+    # It would tell of an earlier run until this one has ended.
+    _remove(os.path.join(out, SUMMARY))
+    with concurrent.futures.ThreadPoolExecutor(1) as writer:
+        written = None
+        for batch in forward.ahead(_batches(run.jobs(paths, named, ticks), batch_size)):
+            maps = run.metres(np.stack([job.image for job in batch]), batch_size)
+            if written:
+                written.result()
+            written = writer.submit(run.write, batch, maps)
+        if written:
+            written.result()
+    failed = run.failed_of(paths)
+    summary = {
+        "format": FORMAT,
+        "network": predictor.describe(),
+        "runtime": runtime.describe(),
+        "flip_average": options.flip_average,
+        "pictures": run.made_of(paths),
+        "taken_over": run.taken_over,
+        "failed": failed,
+    }
+    if not run.made:
+        raise PipelineError("none of {} files could be used, first {}".format(len(paths), failed[0]["reason"]))
+    files.write_json(os.path.join(out, SUMMARY), summary)
+    return summary
+
+
+def names(paths):
+    """{path: what its results are called}: the path from the folder common to all, without its suffix.
+
+    Where two would be called the same, as a.jpg and a.png, or one as the summary, they keep their suffixes.
+    """
+    root = os.path.commonpath([os.path.dirname(os.path.abspath(path)) for path in paths])
+    full = {path: os.path.relpath(os.path.abspath(path), root) for path in paths}
+    named = {path: os.path.splitext(name)[0] for path, name in full.items()}
+    while True:
+        counts = collections.Counter(named.values())
+        counts[_SUMMARY_NAME] += 1
+        clashing = [path for path, name in named.items() if counts[name] > 1 and name != full[path]]
+        if not clashing:
+            return named
+        named.update((path, full[path]) for path in clashing)
+
+
+def _input_size(predictor, options):
+    if predictor.size and options.size and tuple(options.size) != predictor.size:
+        raise PipelineError("--size {}x{}: the network takes {}x{} only".format(*tuple(options.size) + predictor.size))
+    size = predictor.size or options.size
+    if not size:
+        raise PipelineError("{}: takes any size; choose one by --size".format(predictor.describe()["path"]))
+    return tuple(size)
+
+
+def _batches(jobs, batch_size):
+    batch = []
+    for job in jobs:
+        batch.append(job)
+        if len(batch) == batch_size:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+class _Ticks:
+    """Tells how far it is: a bar on a terminal, a line for each tenth in a log."""
+
+    def __init__(self, total):
+        self._total = total
+        self._lines = pool.Progress(total, "files")
+        self._done = 0
+
+    def __call__(self):
+        self._done += 1
+        self._lines(self._done)
+        progress.bar(self._done, self._total, "files")
+
+
+class _Run:
+    """One prediction of many pictures: what is the same for all, and what became of each."""
+
+    def __init__(self, predictor, out, options, size):
+        self._predictor = predictor
+        self._out = out
+        self._options = options
+        self._size = size
+        self._made_by = _made_by(predictor.describe(), options, size)
+        self._names = {_SUMMARY_NAME}
+        self.taken_over = 0
+        # (path, entry of the summary), and (path, reason), each once; threads that read and write add to both.
+        self.made = []
+        self._failed = {}
+        self._warned = set()
+
+    def jobs(self, paths, named, ticks):
+        """The pictures that can be read and were not made before, placed in the network's input."""
+        for path in paths:
+            try:
+                yield from self._jobs_of(path, named[path])
+            except PipelineError as error:
+                self._fail(path, str(error))
+            except (OSError, MemoryError) as error:
+                self._fail(path, "{}: cannot be read ({})".format(path, _words(error)))
+            self._clear(path, named[path])
+            ticks()
+
+    def _jobs_of(self, path, named):
+        if self._take_over(path, named, None):
+            return
+        sha256 = None
+        for frame in image_files.frames(path):
+            sha256 = sha256 or files.sha256(path)
+            name = named if frame.number is None else "{}/{:06d}".format(named, frame.number)
+            if frame.number is not None and self._take_over(path, name, frame.number, sha256):
+                continue
+            where = depth.place(frame.rgb.shape[:2], self._size)
+            job = _Job(path, sha256, name, frame, where, depth.put(frame.rgb, where, self._size))
+            if name in self._names:
+                raise PipelineError("{}: other results are called {}; rename it".format(path, name))
+            self._names.add(name)
+            yield job
+
+    def _take_over(self, path, name, number, sha256=None):
+        """Whether an earlier run has made the same of the same picture; then its results count as this run's."""
+        stem = self._stem(name)
+        side = None if name in self._names else _side_file(stem)
+        if not side or not self._made_by["network"].get("sha256"):
+            return False
+        if {key: side.get(key) for key in self._made_by} != self._made_by:
+            return False
+        if not all(os.path.isfile(stem + KINDS[kind]) for kind in self._options.kinds):
+            return False
+        source = side["source"]["path"], side["source"]["frame"], side["source"]["sha256"]
+        if source != (files.printable(path), number, sha256 or files.sha256(path)):
+            return False
+        self._names.add(name)
+        self.taken_over += 1
+        self._note(path, name)
+        return True
+
+    def _clear(self, path, name):
+        """Remove what an earlier run has made of the file or of its frames, and this one has not."""
+        stem = self._stem(name)
+        found = os.listdir(stem) if os.path.isdir(stem) else []
+        frames = ["{}/{}".format(name, entry[: -len(".json")]) for entry in found if _FRAME.match(entry)]
+        for one in [name] + frames:
+            side = None if one in self._names else _side_file(self._stem(one))
+            if side and os.path.abspath(side["source"]["path"]) == files.printable(os.path.abspath(path)):
+                _remove_results(self._stem(one))
+
+    def _stem(self, name):
+        return os.path.join(self._out, *name.split("/"))
+
+    def _note(self, path, name):
+        entry = {"name": name, "source": path, "side_file": os.path.basename(name) + ".json"}
+        self.made.append((path, {key: files.printable(value) for key, value in entry.items()}))
+
+    def metres(self, images, batch_size):
+        """Depth (n, h, w) in metres at the network's output size."""
+        limits = self._options.limits
+        maps = depth.metres(forward.predict(self._predictor, images, batch_size), limits)
+        if self._options.flip_average:
+            mirrored = depth.metres(forward.predict(self._predictor, images[:, :, ::-1], batch_size), limits)
+            maps = (maps + mirrored[:, :, ::-1]) / 2
+        return maps
+
+    def write(self, batch, maps):
+        """The files of each picture of a batch."""
+        for job, low in zip(batch, maps):
+            stem = self._stem(job.name)
+            if np.isnan(low).any():
+                if _side_file(stem):
+                    _remove_results(stem)
+                self._fail(job.path, "{}: the network's output for it is not a number".format(job.path))
+                continue
+            os.makedirs(self._out, exist_ok=True)
+            try:
+                metres = depth.taken_out(low, job.where, self._size, job.frame.rgb.shape[:2])
+                self._write_one(job, metres, stem)
+                self._note(job.path, job.name)
+            except Exception as error:
+                if isinstance(error, ImportError) or getattr(error, "errno", None) in _ENDS_ALL:
+                    raise
+                # That of one picture: a name that is too long, a shape that Matplotlib cannot draw.
+                _remove_results(stem)
+                self._fail(job.path, "{}: its results cannot be written ({})".format(job.path, _words(error)))
+
+    def _write_one(self, job, metres, stem):
+        os.makedirs(os.path.dirname(stem), exist_ok=True)
+        # An earlier run's would vouch for the new files before all of them are there.
+        _remove(stem + ".json")
+        paths = {kind: stem + KINDS[kind] for kind in self._options.kinds}
+        intrinsics = self._options.intrinsics or point_clouds.nyu_intrinsics(metres.shape)
+        if "npy" in paths:
+            _write_npy(paths["npy"], metres)
+        if "png" in paths:
+            _write_millimetres(paths["png"], metres)
+        if "panel" in paths:
+            tile = visualize.tile(job.name, job.frame.rgb, metres)
+            visualize.draw_panel(paths["panel"], [tile], self._options.scale)
+        if "ply" in paths:
+            self._warn_of(intrinsics, metres.shape)
+            cloud = point_clouds.points(job.frame.rgb, metres, intrinsics, self._options.points)
+            point_clouds.write_ply(paths["ply"], cloud, _ply_comments(intrinsics))
+        files.write_json(stem + ".json", self._side(job, metres, paths, intrinsics))
+
+    def _warn_of(self, intrinsics, size):
+        """Once for all pictures of this size; they are written by one thread."""
+        doubt = point_clouds.doubt(intrinsics, size)
+        if doubt and size not in self._warned:
+            self._warned.add(size)
+            progress.line(
+                "warning: --intrinsics: the {}; are they those of pictures of another size, or in another order than "
+                "fx fy cx cy?".format(doubt)
+            )
+
+    def _side(self, job, metres, paths, intrinsics):
+        height, width = metres.shape
+        side = {
+            "source": {
+                "path": files.printable(job.path),
+                "sha256": job.sha256,
+                "frame": job.frame.number,
+                "size": [height, width],
+                "read_as": job.frame.read_as,
+            },
+            "input": {
+                "size": list(self._size),
+                "picture_at": dict(job.where._asdict()),
+                "rest": "the picture's border pixels",
+            },
+            "flip_average": self._options.flip_average,
+            "depth": {
+                "unit": "metres along the viewing axis",
+                "limits": list(self._options.limits),
+                "nearest": float(metres.min()),
+                "median": float(np.median(metres)),
+                "farthest": float(metres.max()),
+            },
+            "files": {
+                kind: {"name": files.printable(os.path.basename(path)), "holds": _HOLDS[kind]}
+                for kind, path in paths.items()
+            },
+        }
+        if "ply" in paths:
+            side["intrinsics"] = dict(intrinsics._asdict(), unit="pixels of the upright picture, the first is 0")
+        return dict(self._made_by, **side)
+
+    def _fail(self, path, reason):
+        self._failed[path, reason] = True
+
+    def made_of(self, paths):
+        """The pictures that have results, as {"name", "source", "side_file"}, in the order of `paths`."""
+        position = {path: number for number, path in enumerate(paths)}
+        return [entry for path, entry in sorted(self.made, key=lambda made: (position[made[0]], made[1]["name"]))]
+
+    def failed_of(self, paths):
+        """What could not be used, as {"path", "reason"}, in the order of `paths`."""
+        position = {path: number for number, path in enumerate(paths)}
+        failed = sorted(self._failed, key=lambda failure: position[failure[0]])
+        return [{"path": files.printable(path), "reason": files.printable(reason)} for path, reason in failed]
+
+
+def _made_by(network, options, size):
+    """What decides results beside the picture, as a side file has it."""
+    asked = dict(options._asdict(), size=size)
+    # A batch is only a matter of speed.
+    del asked["batch_size"]
+    made_by = {"format": FORMAT, "network": network, "asked": asked, "runtime": runtime.describe()}
+    return json.loads(json.dumps(made_by))
+
+
+def _side_file(stem):
+    """The side file of results that are called so, None where there is none of this program."""
+    try:
+        return metadata.read(stem + ".json", _SIDE)
+    except PipelineError:
+        return None
+
+
+def _remove_results(stem):
+    """The side file first: it vouches for the others."""
+    for end in [".json"] + list(KINDS.values()):
+        _remove(stem + end)
+
+
+def _remove(path):
+    try:
+        os.remove(path)
+    except OSError as error:
+        # Else it is not there, or its name is too long to be.
+        if error.errno in _ENDS_ALL:
+            raise
+
+
+def _words(error):
+    """An exception in one line."""
+    text = getattr(error, "strerror", None) or str(error).strip() or type(error).__name__
+    return text.split("\n")[0]
+
+
+_HOLDS = {
+    "npy": "float32 (height, width), metres",
+    "png": "16-bit grey, millimetres; 65535: that or farther",
+    "panel": "picture and depth in colour, scale in metres",
+    "ply": "points, metres: x right, y down, z away from the camera",
+}
+
+
+def _write_npy(path, metres):
+    # NumPy writes to a file past Python, and then does not tell that the disk is full.
+    content = io.BytesIO()
+    np.save(content, metres)
+    with files.atomic_path(path) as temporary, open(temporary, "wb") as stream:
+        stream.write(content.getbuffer())
+
+
+def _write_millimetres(path, metres):
+    from PIL import Image
+
+    millimetres = np.clip(np.rint(metres * np.float32(1000)), 0, _FARTHEST_MM).astype(np.uint16)
+    with files.atomic_path(path) as temporary:
+        Image.fromarray(millimetres).save(temporary, "PNG")
+
+
+def _ply_comments(intrinsics):
+    return [
+        "metres; x to the right, y down, z away from the camera",
+        "fx {:.3f} fy {:.3f} cx {:.3f} cy {:.3f} pixels".format(*intrinsics[:4]),
+        "intrinsics: {}".format(intrinsics.source),
+    ]

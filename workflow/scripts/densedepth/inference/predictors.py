@@ -1,0 +1,230 @@
+"""Networks that are ready to run: from a checkpoint of ours or from a frozen graph of anyone's."""
+
+import gc
+import os
+import warnings
+
+import numpy as np
+
+from .. import files, metadata
+from ..errors import PipelineError
+from ..network import architecture, checkpoints, model
+from ..tf import tf
+from . import lean_graph
+
+INPUT_TENSOR = architecture.INPUT + ":0"
+OUTPUT_TENSOR = architecture.OUTPUT + ":0"
+
+_MADE = (
+    "a checkpoint is made by train.py, a frozen graph (.pb) of it by ckpt2pb.py or "
+    "`snakemake results/<run>/export/model.pb`"
+)
+
+
+class Predictor:
+    """A network in a session of its own; a context manager that closes the session.
+
+    size: (height, width) of its input, or None when any will do. batch: its one batch size, or None when any will do.
+    """
+
+    def __init__(self, graph, input_tensor, output_tensor, source):
+        # A graph with its normalisations is to give the checkpoint's results bit for bit.
+        exact = any(op.type.startswith("FusedBatchNorm") for op in graph.get_operations())
+        self._session = tf.Session(graph=graph, config=_session_config(exact))
+        self._input = input_tensor
+        self._output = output_tensor
+        self._source = source
+        shape = input_tensor.shape.as_list()
+        self.batch = shape[0]
+        self.size = tuple(shape[1:3]) if None not in shape[1:3] else None
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self._session.close()
+
+    def run(self, images):
+        """The output, as it is, for float32 `images` (n, height, width, 3), RGB in 0..1.
+
+        For the networks of this package that is (n, height / 2, width / 2, 1), 1000 / depth in centimetres. Raises
+        PipelineError for images of another shape than the network takes, and when the device's memory does not suffice.
+        """
+        images = np.asarray(images, np.float32)
+        if not self._input.shape.is_compatible_with(images.shape):
+            raise PipelineError(
+                "{}: images of shape {} for an input of shape {}".format(
+                    self._source["path"], images.shape, tuple(self._input.shape.as_list())
+                )
+            )
+        try:
+            return self._session.run(self._output, {self._input: images})
+        except tf.errors.ResourceExhaustedError:
+            raise PipelineError(
+                "{}: no memory for {} images of {}x{} at once; take a smaller --bs".format(
+                    self._source["path"], *images.shape[:3]
+                )
+            ) from None
+
+    def describe(self):
+        """What this is: kind ("checkpoint" or "frozen"), path, epoch, global_step, model, size, depth_range and sha256.
+
+        What a file does not tell is None. `depth_range`: nearest and farthest of the training, in centimetres.
+        `sha256` is that of the frozen file or of the checkpoint's weights.
+        """
+        return dict(self._source)
+
+
+def load(path):
+    """The `Predictor` for `path`: a frozen graph (a file) or a checkpoint (see `checkpoints.find`)."""
+    if not os.path.exists(path) and not checkpoints.is_part(path):
+        raise PipelineError("{}: no such file or folder; {}".format(path, _MADE))
+    frozen = os.path.isfile(path) and not checkpoints.is_part(path)
+    return load_frozen(path) if frozen else load_checkpoint(path)
+
+
+def load_checkpoint(path):
+    """The `Predictor` of the checkpoint that `path` names, of the input size it was trained with."""
+    checkpoint = checkpoints.find(path)
+    with tf.Graph().as_default() as graph:
+        images, output = inference_graph(checkpoint)
+        predictor = Predictor(graph, images, output, _checkpoint_source(checkpoint))
+        checkpoints.restore(predictor._session, checkpoint)
+    return predictor
+
+
+def inference_graph(checkpoint, batch=None, folded=False):
+    """Build the network of `checkpoint` in the current graph, for inference: its input and output tensor.
+
+    `folded`: with the variables that `architecture.fold` makes.
+    """
+    model = architecture.model_from_dict(checkpoint.side["model"])
+    images = architecture.image_placeholder(tuple(checkpoint.side["size"]), batch)
+    return images, architecture.predict(images, model, folded=folded)
+
+
+def _checkpoint_source(checkpoint):
+    side = checkpoint.side
+    weights = [name for name in sorted(side["files"]) if ".data-" in name]
+    return {
+        "kind": "checkpoint",
+        "path": checkpoint.folder,
+        "epoch": side["epoch"],
+        "global_step": side["global_step"],
+        "model": side["model"],
+        "size": side["size"],
+        "depth_range": side.get("training", {}).get("depth_range"),
+        "sha256": side["files"][weights[0]] if weights else None,
+    }
+
+
+def load_frozen(path, input_tensor_name=INPUT_TENSOR, output_tensor_name=OUTPUT_TENSOR, as_written=False):
+    """The `Predictor` of the frozen graph in file `path`.
+
+    On a processor a folded graph is run in the form that `lean_graph` gives it, unless it shall run `as_written`. The
+    tensor names may lack the `:0`. Model and epoch are taken from `path`.json where that belongs to the file. Raises
+    PipelineError when the file is no frozen graph, or has no such tensor: then with the likely names.
+    """
+    definition = _read_graph(path)
+    with tf.Graph().as_default() as graph:
+        try:
+            if not as_written and not tf.config.experimental.list_physical_devices("GPU"):
+                definition = lean_graph.rewrite(definition, output_tensor_name.split(":")[0])
+                # Graphs refer to themselves; those that are no longer needed hold a copy of all weights each.
+                gc.collect()
+            tf.import_graph_def(definition, name="")
+        except ValueError as error:
+            reason = str(error).split("\n")[0]
+            raise PipelineError("{}: TensorFlow {} cannot load it ({})".format(path, tf.__version__, reason)) from None
+    inputs = [op for op in graph.get_operations() if op.type == "Placeholder"]
+    read = {tensor.op.name for op in graph.get_operations() for tensor in op.inputs}
+    ends = [op for op in graph.get_operations() if op.outputs and op.inputs and op.name not in read]
+    images = _tensor(graph, path, "input", input_tensor_name, inputs)
+    output = _tensor(graph, path, "output", output_tensor_name, ends)
+    if images.shape.ndims != 4 or images.shape.as_list()[3] != 3 or images.dtype != tf.float32:
+        raise PipelineError(
+            "{}: input {} is {} of shape {}, where float32 (images, height, width, 3) belongs".format(
+                path, images.name, images.dtype.name, images.shape
+            )
+        )
+    source = _frozen_source(path)
+    if None not in images.shape.as_list()[1:3]:
+        source["size"] = images.shape.as_list()[1:3]
+    return Predictor(graph, images, output, source)
+
+
+def _read_graph(path):
+    if not os.path.isfile(path):
+        raise PipelineError(
+            "{}: no such file; ckpt2pb.py makes one of a checkpoint, the workflow calls it model.pb".format(path)
+        )
+    definition = tf.GraphDef()
+    try:
+        with open(path, "rb") as stream, warnings.catch_warnings():
+            # Some releases of protobuf warn of what others refuse.
+            warnings.simplefilter("ignore")
+            definition.ParseFromString(stream.read())
+    except Exception as error:
+        # The class of a parse error differs between releases of protobuf.
+        if type(error).__name__ != "DecodeError":
+            raise
+        definition.Clear()
+    if not definition.node:
+        raise PipelineError("{}: not a frozen graph (no GraphDef with nodes); make one with ckpt2pb.py".format(path))
+    return definition
+
+
+def _tensor(graph, path, role, name, likely):
+    full = name if ":" in name else name + ":0"
+    try:
+        return graph.get_tensor_by_name(full)
+    except (KeyError, ValueError):
+        names = ", ".join(op.outputs[0].name for op in likely[:5]) or "none"
+        raise PipelineError(
+            "{}: no {} tensor {}; by the graph's shape it may be: {}".format(path, role, full, names)
+        ) from None
+
+
+def _frozen_source(path):
+    source = {"kind": "frozen", "path": path, "epoch": None, "global_step": None, "model": None, "size": None}
+    source["folded"] = source["depth_range"] = None
+    source["sha256"] = files.sha256(path)
+    if os.path.exists(path + ".json"):
+        side = metadata.read(path + ".json", model.GRAPH_SCHEMA)
+        if side["sha256"] == source["sha256"]:
+            source["model"] = side["model"]
+            source["folded"] = side.get("folded")
+            source["depth_range"] = side.get("depth_range")
+            source["epoch"] = side["source"]["epoch"]
+            source["global_step"] = side["source"]["global_step"]
+    return source
+
+
+def _session_config(exact=False):
+    config = tf.ConfigProto(allow_soft_placement=True)
+    # Otherwise TensorFlow takes all memory of every GPU for itself, also from a training run beside it.
+    config.gpu_options.allow_growth = True
+    gpus = tf.config.experimental.list_physical_devices("GPU")
+    if len(gpus) > 1:
+        # A training on this machine takes the first ones.
+        config.gpu_options.visible_device_list = str(len(gpus) - 1)
+    if not gpus:
+        _optimize_once(config.graph_options.rewrite_options, exact)
+    return config
+
+
+def _optimize_once(options, exact):
+    """Fold constants and join operations, and leave out the other passes, each of which copies all weights.
+
+    On a processor they gain nothing for these networks; on TensorFlow 2.21 they cost 0.4 GB. With `exact`, neither is
+    done where it would treat weights that are constants otherwise than variables: joining on TensorFlow 1.15.
+    """
+    kept = [] if exact else ["constant_folding"]
+    if not (exact and tf.__version__.startswith("1.")):
+        kept.append("remapping")
+    for field in options.DESCRIPTOR.fields:
+        passes = field.enum_type is not None and field.enum_type.name == "Toggle"
+        if passes and field.name not in kept and "mixed_precision" not in field.name:
+            setattr(options, field.name, options.OFF)
+    options.memory_optimization = options.NO_MEM_OPT
+    options.meta_optimizer_iterations = options.ONE

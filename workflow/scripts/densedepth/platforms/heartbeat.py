@@ -1,0 +1,195 @@
+"""How the ranks of a training find each other, and how each notices that another is gone.
+
+Every rank keeps one connection to rank 0, over which both send a byte a second. It is a thread's work, so it goes on
+while TensorFlow computes, and stops when the process is stopped or killed.
+"""
+
+import json
+import os
+import select
+import socket
+import sys
+import threading
+import time
+
+from ..errors import PipelineError
+
+# A rank that `launch` watches and that has lost rank k ends with this status plus k; the launcher tells what it means.
+LOST = 64
+
+# Starting takes longer than a sign of life, and not alike long on machines of different load.
+_START = 5
+
+_BEAT, _END = b".", b"e"
+# How long a rank under the launcher waits for it to act after a connection broke.
+_PATIENCE = 5
+
+
+class Peers:
+    """The other ranks. Made by all ranks, each with the `port` of its server; `addresses` are those of all servers.
+
+    kind: what a rank computes with, in words. Ranks of different kinds are refused: their graphs would differ, and then
+    one waits in an exchange that the others do not know.
+
+    Waits five times `ranks.timeout` seconds for the others to come and then raises PipelineError. Later the process
+    ends with a line on stderr when another rank has gone without `finish`, or gives no sign for `ranks.timeout`.
+    """
+
+    def __init__(self, ranks, port, kind):
+        self._ranks = ranks
+        self._kind = kind
+        self._patience = _START * ranks.timeout
+        self._deadline = time.monotonic() + self._patience
+        self._finished = threading.Event()
+        self._leaving = False
+        if ranks.rank == 0:
+            self._links = self._gather(port)
+        else:
+            self._links = {0: self._join(port)}
+        for link in self._links.values():
+            link.settimeout(ranks.timeout)
+        self._ended = set()
+        threading.Thread(target=self._watch, daemon=True).start()
+
+    def _gather(self, port):
+        """Rank 0: wait for all others and tell everybody all addresses."""
+        links, addresses = {}, {0: "{}:{}".format(self._ranks.master[0], port)}
+        with self._listening() as listener:
+            while len(links) < self._ranks.size - 1:
+                listener.settimeout(max(0.01, self._deadline - time.monotonic()))
+                try:
+                    link, (host, _) = listener.accept()
+                    link.settimeout(max(0.01, self._deadline - time.monotonic()))
+                    greeting = dict(_read_line(link))
+                except (socket.timeout, ConnectionError, TypeError, ValueError):
+                    if time.monotonic() < self._deadline:
+                        continue
+                    missing = [str(rank) for rank in range(1, self._ranks.size) if rank not in links]
+                    raise PipelineError(
+                        "rank {} did not come within {:g} s".format(", ".join(missing), self._patience)
+                    ) from None
+                rank = greeting.get("rank")
+                if greeting.get("size") != self._ranks.size or rank in links or rank not in range(1, self._ranks.size):
+                    raise PipelineError(
+                        "rank {} of {} came to a group of {} where {} are; are the ranks numbered alike?".format(
+                            rank, greeting.get("size"), self._ranks.size, sorted([0] + list(links))
+                        )
+                    )
+                if greeting.get("kind") != self._kind:
+                    raise PipelineError(
+                        "rank {} computes with {}, rank 0 with {}; all must be alike".format(
+                            rank, greeting.get("kind"), self._kind
+                        )
+                    )
+                links[rank] = link
+                addresses[rank] = "{}:{}".format(host, greeting["port"])
+        self.addresses = [addresses[rank] for rank in range(self._ranks.size)]
+        for link in links.values():
+            link.sendall(json.dumps(self.addresses).encode() + b"\n")
+        return links
+
+    def _listening(self):
+        if self._ranks.listener is not None:
+            return socket.socket(fileno=self._ranks.listener)
+        listener = socket.socket()
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind(("", self._ranks.master[1]))
+        except OSError as error:
+            raise PipelineError(
+                "port {} of this machine, where the other ranks look for rank 0: {}; is another training running "
+                "here?".format(self._ranks.master[1], error.strerror)
+            ) from None
+        listener.listen(self._ranks.size)
+        return listener
+
+    def _join(self, port):
+        """Another rank: tell rank 0 of this one, trying until it is there."""
+        greeting = {"rank": self._ranks.rank, "size": self._ranks.size, "port": port, "kind": self._kind}
+        while True:
+            left = max(0.01, self._deadline - time.monotonic())
+            try:
+                link = socket.create_connection(self._ranks.master, timeout=left)
+                link.settimeout(max(0.01, self._deadline - time.monotonic()))
+                link.sendall(json.dumps(greeting).encode() + b"\n")
+                self.addresses = _read_line(link)
+                return link
+            except (OSError, ValueError) as error:
+                if time.monotonic() >= self._deadline:
+                    raise PipelineError(
+                        "rank 0 at {}:{} did not answer within {:g} s, last: {}".format(
+                            self._ranks.master[0], self._ranks.master[1], self._patience, error
+                        )
+                    ) from None
+                time.sleep(0.1)
+
+    def finish(self):
+        """Return when all ranks have called this."""
+        self._leaving = True
+        self._finished.wait()
+
+    def _watch(self):
+        """The thread: send and receive signs of life until all have finished."""
+        beat = min(1.0, self._ranks.timeout / 10.0)
+        seen = {rank: time.monotonic() for rank in self._links}
+        said = False
+        turn = sent = time.monotonic()
+        while True:
+            now = time.monotonic()
+            if now - turn > self._ranks.timeout / 2.0:
+                # This process itself was stopped; the others may have been with it.
+                seen = dict.fromkeys(seen, now)
+            turn = now
+            if self._leaving and not said and (self._ranks.rank != 0 or len(self._ended) == len(self._links)):
+                said = True
+                self._send(_END)
+            elif now - sent >= beat:
+                sent = now
+                self._send(_BEAT)
+            if said and len(self._ended) == len(self._links):
+                self._finished.set()
+                return
+            open_links = {link: rank for rank, link in self._links.items() if rank not in self._ended}
+            for link in select.select(list(open_links), [], [], beat / 2)[0]:
+                rank = open_links[link]
+                try:
+                    words = link.recv(4096)
+                except OSError:
+                    words = b""
+                if not words:
+                    self._lose(rank, "ended or its connection broke")
+                seen[rank] = time.monotonic()
+                if _END in words:
+                    self._ended.add(rank)
+            for rank in open_links.values():
+                if rank not in self._ended and time.monotonic() - seen[rank] > self._ranks.timeout:
+                    self._lose(rank, "gave no sign of life for {:g} s".format(self._ranks.timeout), patience=0)
+
+    def _send(self, word):
+        for link in self._links.values():
+            try:
+                link.sendall(word)
+            except OSError:
+                # A broken connection shows itself when read.
+                continue
+
+    def _lose(self, rank, how, patience=_PATIENCE):
+        """End the process: without rank `rank` the next exchange would wait forever."""
+        if self._ranks.launched:
+            time.sleep(patience)
+            os._exit(LOST + rank)
+        sys.stdout.flush()
+        print("error: rank {} {}; rank {} ends as well".format(rank, how, self._ranks.rank), file=sys.stderr)
+        sys.stderr.flush()
+        os._exit(1)
+
+
+def _read_line(link):
+    """The JSON value of the first line from `link`, byte by byte, so that nothing after it is taken."""
+    line = b""
+    while not line.endswith(b"\n"):
+        byte = link.recv(1)
+        if not byte:
+            raise ConnectionError("closed")
+        line += byte
+    return json.loads(line.decode())

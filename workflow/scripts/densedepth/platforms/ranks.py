@@ -1,0 +1,95 @@
+"""Which process among those that train together this one is: read from the environment that a launcher sets."""
+
+import collections
+import os
+import re
+
+from ..errors import PipelineError
+
+# rank: this process, from 0. size: all. master: (host, port) where rank 0 listens. listener: descriptor of a socket
+# that rank 0 has inherited, already listening there, or None. threads: TensorFlow's threads in this process.
+# timeout: seconds without a sign of life after which a rank counts as lost. launched: whether `launch` watches.
+Ranks = collections.namedtuple("Ranks", "rank size master listener threads timeout launched")
+
+LAUNCHER = "DENSEDEPTH_LAUNCHER"
+LISTENER = "DENSEDEPTH_LISTENER"
+MASTER = "DENSEDEPTH_MASTER"
+THREADS = "DENSEDEPTH_THREADS"
+
+_SLURM_PORTS = (20000, 12000)
+
+
+def find(environ, timeout):
+    """The `Ranks` that `environ` tells of, or None.
+
+    Read are RANK_ID and RANK_SIZE, with DENSEDEPTH_MASTER as host:port of rank 0, or Slurm's variables of an srun step,
+    where rank 0 is on the first node and the port follows from the job's number. Raises PipelineError for values that
+    cannot be used.
+    """
+    # The ranks of an Ascend job that its own launcher starts have no address, and watch each other through HCCL alone.
+    by_table = False
+    if "RANK_ID" in environ or "RANK_SIZE" in environ:
+        rank, size = _number(environ, "RANK_ID"), _number(environ, "RANK_SIZE")
+        by_table = "RANK_TABLE_FILE" in environ and MASTER not in environ
+    elif "SLURM_PROCID" in environ and "SLURM_NTASKS" in environ:
+        rank, size = _number(environ, "SLURM_PROCID"), _number(environ, "SLURM_NTASKS")
+    else:
+        return None
+    if not 0 <= rank < size:
+        raise PipelineError("rank {} of {}: ranks count from 0 to the number of ranks less 1".format(rank, size))
+    listener = _number(environ, LISTENER) if LISTENER in environ and rank == 0 else None
+    master = _master(environ) if size > 1 and not by_table else None
+    return Ranks(rank, size, master, listener, _threads(environ), timeout, LAUNCHER in environ)
+
+
+def _number(environ, name):
+    word = environ.get(name, "")
+    if not re.match(r"\d+$", word):
+        raise PipelineError("{} = {!r} in the environment: must be a whole number".format(name, word))
+    return int(word)
+
+
+def _master(environ):
+    if MASTER in environ:
+        host, _, port = environ[MASTER].rpartition(":")
+        if not host or not re.match(r"\d+$", port) or not 0 < int(port) < 65536:
+            raise PipelineError("{} = {!r}: must be host:port of rank 0".format(MASTER, environ[MASTER]))
+        return host, int(port)
+    nodes = environ.get("SLURM_STEP_NODELIST") or environ.get("SLURM_JOB_NODELIST")
+    if not nodes:
+        raise PipelineError("several ranks, but no address: set {} to host:port of rank 0".format(MASTER))
+    first, count = _SLURM_PORTS
+    # The steps of a job may overlap, as may jobs on a shared node.
+    step = environ.get("SLURM_STEP_ID", "0")
+    offset = _number(environ, "SLURM_JOB_ID") * 8 + (int(step) if step.isdigit() else 0)
+    return hosts(nodes)[0], first + offset % count
+
+
+def _threads(environ):
+    if THREADS in environ:
+        return _number(environ, THREADS)
+    usable = len(os.sched_getaffinity(0))
+    if "SLURM_CPUS_PER_TASK" in environ:
+        return max(1, min(usable, _number(environ, "SLURM_CPUS_PER_TASK")))
+    return usable
+
+
+def hosts(nodelist):
+    """The names in Slurm's short form, in order: `n[01-03,7],gpu5` is n01, n02, n03, n7, gpu5."""
+    if not re.match(
+        r"[^][,]*(\[[\d,-]+\][^][,]*)*(,[^][,]+(\[[\d,-]+\][^][,]*)*|,[^][,]*(\[[\d,-]+\][^][,]*)+)*$", nodelist
+    ):
+        raise PipelineError("node list {!r}: not in Slurm's form".format(nodelist))
+    return [name for word in re.findall(r"(?:[^,[]|\[[^]]*\])+", nodelist) for name in _expanded(word)]
+
+
+def _expanded(word):
+    match = re.match(r"([^[]*)\[([^]]*)\](.*)$", word)
+    if not match:
+        return [word]
+    names = []
+    for part in match.group(2).split(","):
+        first, dash, last = part.partition("-")
+        for number in range(int(first), int(last if dash else first) + 1):
+            names.extend(match.group(1) + str(number).zfill(len(first)) + rest for rest in _expanded(match.group(3)))
+    return names

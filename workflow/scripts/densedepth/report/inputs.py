@@ -1,0 +1,399 @@
+"""What the report is made from: the JSON files of the other stages, read, checked and put together by run."""
+
+import collections
+import json
+import math
+import os
+import re
+
+import pandas
+
+from .. import files, metadata
+from ..errors import PipelineError
+from ..metadata import COUNT, NAME, Map, Null, Number
+from . import published_results
+
+FORMAT = 1
+
+_FIGURE = Number()
+_SCORES = [{"index": COUNT, "rms": Null(_FIGURE)}]
+_PROTOCOL = {"crop": (COUNT,) * 4, "images": COUNT}
+_SKIPPED = [{"row": Null(COUNT), "rgb": str, "problem": str}]
+_SOURCE = {"epoch?": Null(COUNT), "global_step?": Null(COUNT), "model?": Null({}), "size?": Null((COUNT, COUNT))}
+_BLOCK = {"protocol?": _PROTOCOL, "metrics": Map(Null(_FIGURE)), "per_image?": _SCORES}
+# Of the files that the report reads, what it relies on beyond the keys that `Document.get` names.
+_EVALUATION = {
+    "source?": _SOURCE,
+    "protocol?": {"crop?": (COUNT,) * 4, "images?": COUNT},
+    "metrics?": Map(Null(_FIGURE)),
+    "per_image?": _SCORES,
+    "protocols?": Map(_BLOCK),
+    "test_data?": {"path?": str, "size_bytes?": COUNT, "skipped?": _SKIPPED},
+    "speed?": Null({}),
+    "runtime?": {},
+}
+_CHECKPOINT = {
+    "epoch?": COUNT,
+    "global_step?": COUNT,
+    "model?": {},
+    "size?": (COUNT, COUNT),
+    "files?": Map(str),
+    "training?": {},
+    "performance?": Null({}),
+    "runtime?": {},
+}
+_RECORDS = {
+    "records?": COUNT,
+    "shards?": [NAME],
+    "shard_records?": [COUNT],
+    "sha256?": Map(str),
+    "skipped?": _SKIPPED,
+    "archive?": {"path?": str, "size_bytes?": COUNT},
+    "runtime?": {},
+}
+_GALLERY = {"scenes?": [{"picture?": NAME, "data?": NAME}]}
+_ORIGIN = Null({"path": str, "sha256": Null(str), "files?": Map(str)})
+_WEIGHTS = {"source?": _ORIGIN, "weights?": _ORIGIN}
+
+_HISTORY_KEYS = ("epoch", "global_step", "steps", "loss", "l1", "gradient", "ssim", "learning_rate")
+
+# What two evaluations must have in common to stand in one table.
+_COMMON = (
+    ("protocol", "crop"),
+    ("protocol", "depth_limits_m"),
+    ("protocol", "images"),
+    ("protocol", "pixels_per_image"),
+    ("test_data", "size_bytes"),
+)
+
+SAMPLE, NYU, OWN = "sample", "nyu", "own"
+
+# Kinds of files that a frozen graph becomes for other runtimes -> what the report calls them.
+DEPLOYED = collections.OrderedDict([("onnx", "ONNX file"), ("om", "OM file")])
+
+
+class Document:
+    """The content of one JSON file that knows the file's name, for messages."""
+
+    def __init__(self, path, content):
+        self.path = path
+        if not isinstance(content, dict):
+            raise PipelineError("{}: holds no JSON object".format(path))
+        self.content = content
+
+    def get(self, *keys, **default):
+        """The value below `keys`; PipelineError without it, unless a `default` is given (also taken for null)."""
+        value = self.content
+        for depth, key in enumerate(keys):
+            if not isinstance(value, dict) or value.get(key) is None:
+                if "default" in default:
+                    return default["default"]
+                name = ".".join(keys[: depth + 1])
+                raise PipelineError("{}: no key {}; make the file again with its program".format(self.path, name))
+            value = value[key]
+        return value
+
+    def number(self, *keys):
+        """The finite number below `keys`."""
+        return _finite(self.path, ".".join(keys), self.get(*keys))
+
+
+# What the name of a network trained elsewhere begins with.
+_ELSEWHERE = "published/"
+
+
+class Run:
+    """The files of one run. checkpoints, evaluations: {epoch: Document}; history: DataFrame, maybe empty;
+    frozen, speed (as measured by itself): Document or None; deployed: {kind in DEPLOYED: Document}; scenes: [(path of
+    the picture, path of the data, scene as in gallery.json)].
+
+    A network trained elsewhere is one too, without checkpoints, history and speed, and with a single evaluation.
+    """
+
+    def __init__(self, name):
+        self.name = name
+        self.checkpoints = {}
+        self.evaluations = {}
+        self.history = pandas.DataFrame(columns=list(_HISTORY_KEYS))
+        self.frozen = None
+        self.deployed = {}
+        self.speed = None
+        self.scenes = []
+
+    @property
+    def elsewhere(self):
+        """Whether this is a network trained elsewhere."""
+        return self.name.startswith(_ELSEWHERE)
+
+    @property
+    def label(self):
+        """What the report calls it."""
+        return "{} (trained elsewhere)".format(self.name[len(_ELSEWHERE) :]) if self.elsewhere else self.name
+
+    def last(self):
+        """The evaluation of the last epoch."""
+        return self.evaluations[max(self.evaluations)]
+
+    def graphs(self):
+        """[(what it is called, its evaluation)] of the frozen graph and of what it became for other runtimes."""
+        named = [("frozen graph", self.frozen)] if self.frozen is not None else []
+        return named + [(DEPLOYED[kind], self.deployed[kind]) for kind in DEPLOYED if kind in self.deployed]
+
+    def scores(self):
+        """A row for each evaluated epoch, in order: `epoch` and the metrics."""
+        rows = [
+            dict(((m.key, document.number("metrics", m.key)) for m in published_results.METRICS), epoch=epoch)
+            for epoch, document in sorted(self.evaluations.items())
+        ]
+        return pandas.DataFrame(rows)
+
+
+# runs: [Run] in natural order of their names. baseline: Document. data: Document, None without runs. weights:
+# [Document]. settings: dict. imported: [Run], networks trained elsewhere.
+Findings = collections.namedtuple("Findings", "runs baseline data weights settings imported")
+
+
+def gather(
+    baseline,
+    evaluations,
+    checkpoints,
+    histories,
+    frozen,
+    galleries,
+    data,
+    weights,
+    settings,
+    speeds=(),
+    imported=(),
+    deployed=(),
+):
+    """Read all files into `Findings`. Paths, lists of paths, and `settings` as JSON text.
+
+    Without any file of a run, `data` may be None and `imported` is what the report is of. Raises PipelineError, with
+    file and key, for a file that is missing, lacks a key or holds a number that is not finite; for evaluations of
+    different test sets or protocols; and for files of one run that do not belong together.
+    """
+    runs = {}
+
+    def run(path):
+        name = run_name(path)
+        return runs.setdefault(name, Run(name))
+
+    for path in checkpoints:
+        document = _read(path, _CHECKPOINT)
+        _once(run(path).checkpoints, document.get("epoch"), document)
+    for path in list(evaluations) + list(imported):
+        document = _evaluation(path)
+        _once(run(path).evaluations, document.get("source", "epoch"), document)
+    for path in frozen:
+        if run(path).frozen is not None:
+            raise PipelineError("{}: second frozen graph of run {}".format(path, run_name(path)))
+        run(path).frozen = _evaluation(path)
+    for path in deployed:
+        _deploy(run(path), _evaluation(path))
+    for path in speeds:
+        run(path).speed = _read(path, _CHECKPOINT)
+    for path in galleries:
+        run(path).scenes.extend(_scenes(_read(path, _GALLERY)))
+    for name, paths in _by_run(histories).items():
+        run(paths[0]).history = _history(paths)
+        _check_history(runs[name], paths)
+
+    found = [runs[name] for name in sorted(runs, key=natural)]
+    trained = [one for one in found if not one.elsewhere]
+    if trained and data is None:
+        raise PipelineError("--data: missing; runs are reported with their training records")
+    findings = Findings(
+        runs=trained,
+        baseline=_evaluation(baseline),
+        data=_read(data, _RECORDS) if trained else None,
+        weights=[Document(path, metadata.read(path, _WEIGHTS)) for path in sorted(weights)],
+        settings=_settings(settings),
+        imported=[one for one in found if one.elsewhere],
+    )
+    if not findings.runs and not findings.imported:
+        raise PipelineError("nothing to report: no evaluation of a run, and none of a network trained elsewhere")
+    for one in found:
+        _check_run(one)
+    _check_protocols(findings)
+    return findings
+
+
+def run_name(path):
+    """The run a file belongs to: the folder after the last `results` in its path, or that and the one below for a
+    network trained elsewhere."""
+    parts = os.path.normpath(path).split(os.sep)
+    places = [i for i, part in enumerate(parts[:-2]) if part == "results"]
+    if not places:
+        raise PipelineError("{}: is of no known run; the path must go through results/<run>/".format(path))
+    name = parts[places[-1] + 1]
+    return name if name + "/" != _ELSEWHERE else _ELSEWHERE + parts[places[-1] + 2]
+
+
+def natural(text):
+    """A sort key that puts 2p before 10p."""
+    return [(int(part), "") if part.isdigit() else (0, part) for part in re.split(r"(\d+)", text) if part]
+
+
+def data_kind(findings):
+    """SAMPLE for the embedded sample, NYU for the official test split with its crop and its filled truth, OWN for
+    anything else."""
+    trained, tested = findings.data, findings.baseline
+    path = trained.get("archive", "path") if trained else tested.get("test_data", "path")
+    parts = os.path.normpath(path).split(os.sep)
+    if ("results", "sample") in zip(parts, parts[1:]):
+        return SAMPLE
+    protocol = tested.get("protocol")
+    official = protocol["images"] == published_results.TEST_IMAGES and tuple(protocol["crop"]) == published_results.CROP
+    # A truth with holes is not the filled one, whatever its crop.
+    return NYU if official and "truth_m" not in protocol else OWN
+
+
+def _read(path, schema):
+    return Document(path, metadata.read(path, schema, FORMAT))
+
+
+def _evaluation(path):
+    document = _read(path, _EVALUATION)
+    for keys in _COMMON:
+        document.get(*keys)
+    for metric in published_results.METRICS:
+        document.number("metrics", metric.key)
+    return document
+
+
+def _deploy(run, document):
+    kind = document.get("source", "kind")
+    if kind not in DEPLOYED:
+        raise PipelineError("{}: source.kind is {!r}, none of {}".format(document.path, kind, ", ".join(DEPLOYED)))
+    if kind in run.deployed:
+        raise PipelineError("{}: second {} of run {}".format(document.path, DEPLOYED[kind], run.name))
+    run.deployed[kind] = document
+
+
+def _finite(path, name, value):
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise PipelineError("{}: {} is {!r}, not a number".format(path, name, value))
+    if not math.isfinite(value):
+        raise PipelineError("{}: {} is {}; a figure that is not finite is not reported".format(path, name, value))
+    return value
+
+
+def _once(documents, epoch, document):
+    if epoch in documents:
+        raise PipelineError("{}: epoch {} again, it is in {}".format(document.path, epoch, documents[epoch].path))
+    documents[epoch] = document
+
+
+def _by_run(paths):
+    groups = {}
+    for path in paths:
+        groups.setdefault(run_name(path), []).append(path)
+    return groups
+
+
+def _history(paths):
+    entries = []
+    for path in paths:
+        try:
+            with open(path, encoding="utf-8") as stream:
+                lines = stream.read().splitlines()
+        except FileNotFoundError:
+            raise PipelineError("{}: no such file".format(path)) from None
+        for number, line in enumerate(lines, 1):
+            where = "{}: line {}".format(path, number)
+            try:
+                entry = Document(where, files.parse_json(line, where))
+            except ValueError as error:
+                raise PipelineError("{}: not JSON ({})".format(where, error)) from None
+            entries.append({key: entry.number(key) for key in _HISTORY_KEYS})
+    frame = pandas.DataFrame(entries, columns=list(_HISTORY_KEYS))
+    return frame.sort_values("global_step", kind="mergesort").reset_index(drop=True)
+
+
+def _check_history(run, paths):
+    twice = run.history["global_step"][run.history["global_step"].duplicated()]
+    if len(twice):
+        raise PipelineError(
+            "{}: global_step {} occurs twice in the history of run {}; its files are of different trainings".format(
+                paths[0], int(twice.iloc[0]), run.name
+            )
+        )
+
+
+def _scenes(gallery):
+    folder = os.path.dirname(gallery.path)
+    scenes = []
+    for number, content in enumerate(gallery.get("scenes")):
+        scene = Document("{}: scenes[{}]".format(gallery.path, number), content)
+        picture = os.path.join(folder, scene.get("picture"))
+        data = os.path.join(folder, scene.get("data"))
+        for path in (picture, data):
+            if not os.path.isfile(path):
+                raise PipelineError("{}: no such file, though {} lists it".format(path, gallery.path))
+        figures = {key: scene.number(key) for key in ("index", "rms", "delta1")}
+        scenes.append((picture, data, dict(figures, name=scene.get("name", default=None))))
+    return scenes
+
+
+def _settings(text):
+    try:
+        settings = json.loads(text)
+    except ValueError as error:
+        raise PipelineError("--settings: not JSON ({})".format(error)) from None
+    if not isinstance(settings, dict):
+        raise PipelineError("--settings: holds no JSON object")
+    return settings
+
+
+def _check_run(run):
+    if not run.evaluations:
+        raise PipelineError(
+            "run {}: has no evaluation among the files given; add it or leave the run out".format(run.name)
+        )
+    if run.elsewhere:
+        return
+    for epoch, evaluation in sorted(run.evaluations.items()):
+        checkpoint = run.checkpoints.get(epoch)
+        if checkpoint is None:
+            raise PipelineError("{}: no model.json of run {} epoch {} given".format(evaluation.path, run.name, epoch))
+        _same_weights(evaluation, checkpoint)
+    for _, graph in run.graphs():
+        epoch = graph.get("source", "epoch", default=None)
+        if epoch in run.evaluations:
+            _same_step(graph, run.checkpoints[epoch])
+
+
+def _same_weights(evaluation, checkpoint):
+    _same_step(evaluation, checkpoint)
+    checksum = evaluation.get("source", "sha256", default=None)
+    if checksum is not None and checksum not in checkpoint.get("files").values():
+        raise PipelineError(
+            "{}: source.sha256 is of other weights than those of {}; evaluate again".format(
+                evaluation.path, checkpoint.path
+            )
+        )
+
+
+def _same_step(evaluation, checkpoint):
+    step, trained = evaluation.get("source", "global_step"), checkpoint.get("global_step")
+    if step != trained:
+        raise PipelineError(
+            "{}: source.global_step is {}, but {} is of step {}; evaluate again".format(
+                evaluation.path, step, checkpoint.path, trained
+            )
+        )
+
+
+def _check_protocols(findings):
+    baseline, documents = findings.baseline, []
+    for run in findings.runs + findings.imported:
+        documents += list(run.evaluations.values()) + [graph for _, graph in run.graphs()]
+    for document in documents:
+        for keys in _COMMON:
+            if document.get(*keys) != baseline.get(*keys):
+                raise PipelineError(
+                    "{}: {} is {}, but {} in {}; figures of different tests do not compare".format(
+                        document.path, ".".join(keys), document.get(*keys), baseline.get(*keys), baseline.path
+                    )
+                )
