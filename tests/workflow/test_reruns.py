@@ -75,7 +75,7 @@ ROWS = {
     "the module of another kind of device": (edited("densedepth/platforms/ascend.py"), {}),
     "a comment in a module": (
         replaced("# Written so that", "# Made so that", "workflow/scripts/densedepth/evaluation/metrics.py"),
-        {"evaluate_checkpoint": 2, "evaluate_baseline": 1, **FROM_GRAPH, **REPORT},
+        {"evaluate_checkpoint": 2, "evaluate_baseline": 1, "infer_frozen_graph": 1, "draw_gallery": 1, **REPORT},
     ),
     "the command of a rule": (
         replaced("--pb_name model", "--pb_name  model", "workflow/rules/export.smk"),
