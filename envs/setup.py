@@ -26,10 +26,21 @@ FOLDER = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(FOLDER)
 VENVS = os.path.join(ROOT, ".venv")
 
-# Versions of Python that the pinned packages are published for, best first; megabytes needed while installing.
+# Versions of Python that the pinned packages are published for, best first.
 NEWER = ((3, 11), (3, 12), (3, 13))
 PYTHONS = {"workflow": NEWER, "tf1": ((3, 7),), "tf2": NEWER, "bench": NEWER}
-MEGABYTES = {"workflow": 700, "tf1": 2200, "tf2": 2400, "bench": 2000}
+# Megabytes to download where pip holds nothing, and on the disk: measured on Linux on x86-64, those of bench estimated.
+SIZES = {
+    "workflow": (81, 400),
+    "dev": (90, 290),
+    "tf1": (451, 1600),
+    "tf2": (355, 1800),
+    "onnx": (36, 150),
+    "bench": (300, 1500),
+}
+# Room wanted for each of these megabytes: pip holds what it unpacks twice for a while.
+SPARE = 1.4
+INSTALL = ["install", "--disable-pip-version-check", "--retries", "2", "--progress-bar", "off"]
 # The environment that a requirement file goes into, where it is not one of the same name.
 LAYERS = {"dev": "workflow", "onnx": "tf2"}
 
@@ -123,8 +134,11 @@ def stamp(layer):
 
 def fingerprint(layer):
     """What an installed layer was made from, and where: programs in an environment hold its path."""
-    with open(requirements(layer), "rb") as stream:
-        return "{} {}\n".format(hashlib.sha256(stream.read()).hexdigest(), os.path.realpath(VENVS))
+    digest = hashlib.sha256()
+    for path in (requirements("pip"), requirements(layer)):
+        with open(path, "rb") as stream:
+            digest.update(stream.read())
+    return "{} {}\n".format(digest.hexdigest(), os.path.realpath(VENVS))
 
 
 def sound(layer):
@@ -153,7 +167,8 @@ def ensure(layer):
         create(name)
     elif not sound(name):
         ensure(name)
-    say("{}: installing {}".format(layer, os.path.relpath(requirements(layer), ROOT)))
+    if layer != name:
+        need_space(layer)
     install(layer, interpreter(name))
     with open(stamp(layer), "w") as stream:
         stream.write(fingerprint(layer))
@@ -186,7 +201,7 @@ def create(name):
         shutil.rmtree(target, ignore_errors=True)
         steps = (
             [python, "-m", "venv", "--without-pip", target],
-            [python, "-m", "pip", "--python", interpreter(name), "install", "--retries", "2", "pip"],
+            [python, "-m", "pip", "--python", interpreter(name)] + INSTALL + ["--no-deps", "-r", requirements("pip")],
         )
         for step in steps:
             if call(step, stream) != 0:
@@ -195,28 +210,96 @@ def create(name):
 
 
 def install(layer, python):
-    command = [python, "-m", "pip", "install", "--disable-pip-version-check", "--retries", "2"]
-    command += ["-r", requirements(layer)]
+    """Install the pins of `layer`: each file has a known sum, and what is built is built by what pip.txt pins."""
+    megabytes, _ = SIZES[layer]
+    say(
+        "{}: installing {}: {} packages, up to {} MB to download".format(
+            layer, os.path.relpath(requirements(layer), ROOT), count(layer), megabytes
+        )
+    )
     log = log_file(layer)
+    command = [python, "-m", "pip"] + INSTALL
     with open(log, "w") as stream:
-        status = call(command, stream)
+        status = call(command + ["--no-deps", "-r", requirements("pip")], stream)
+        if status == 0:
+            progress = Progress(layer, count(layer))
+            status = call(command + ["--no-build-isolation", "-r", requirements(layer)], stream, progress.line)
+            progress.end()
     if status != 0:
         raise SetupError("{}: {}".format(layer, diagnosis(log, "pip failed")))
 
 
-def call(command, stream):
+def count(layer):
+    """The number of packages in a requirement file."""
+    with open(requirements(layer)) as stream:
+        return len(re.findall(r"(?m)^[A-Za-z0-9][A-Za-z0-9._-]*==", stream.read()))
+
+
+class Progress:
+    """What pip is at: on a terminal a line that is written over, elsewhere a line for each long step."""
+
+    LONG = 20.0
+
+    def __init__(self, layer, packages):
+        self.layer, self.packages, self.seen = layer, packages, 0
+        self.terminal = sys.stdout.isatty()
+
+    def line(self, text):
+        """Look at a line of pip's output."""
+        text = text.strip()
+        self.seen += text.startswith("Collecting ")
+        size = re.search(r"^Downloading .*\(([0-9.]+) MB", text)
+        if self.terminal and text.startswith(("Collecting ", "Downloading ", "Building wheel")):
+            self.show("{} of {} packages: {}".format(min(self.seen, self.packages), self.packages, text))
+        elif size and float(size.group(1)) >= self.LONG:
+            say("{}: {}".format(self.layer, text))
+        elif text.startswith("Installing collected packages"):
+            self.show("unpacking {} packages, which takes a minute or two".format(self.packages))
+
+    def show(self, text):
+        if not self.terminal:
+            say("{}: {}".format(self.layer, text))
+            return
+        width = shutil.get_terminal_size().columns - 1
+        print("\r\033[K" + "setup: {}: {}".format(self.layer, text)[:width], end="", flush=True)
+
+    def end(self):
+        if self.terminal:
+            print("\r\033[K", end="", flush=True)
+
+
+def call(command, stream, look=None):
+    """Run `command`, its output into the open file `stream`; `look` sees each line. Returns the exit status."""
     environment = dict(os.environ, PYTHONNOUSERSITE="1")
     environment.pop("PYTHONPATH", None)
-    return subprocess.call(command, stdout=stream, stderr=subprocess.STDOUT, cwd=ROOT, env=environment)
+    stream.flush()
+    process = subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        cwd=ROOT,
+        env=environment,
+        universal_newlines=True,
+        errors="replace",
+    )
+    with process:
+        for line in process.stdout:
+            stream.write(line)
+            stream.flush()
+            if look:
+                look(line)
+    return process.returncode
 
 
 def need_space(name):
     os.makedirs(VENVS, exist_ok=True)
     free = shutil.disk_usage(VENVS).free // 1000000
-    if free < MEGABYTES[name]:
+    needed = SIZES[name][1]
+    if free < needed * SPARE:
         raise SetupError(
-            "{}: the disk of {} is full: {} MB free, {} MB needed".format(name, VENVS, free, MEGABYTES[name])
+            "{}: the disk of {} is full: {} MB free, {:.0f} MB needed".format(name, VENVS, free, needed * SPARE)
         )
+    say("{}: takes about {} MB of {} MB free".format(name, needed, free))
 
 
 def log_file(name):
@@ -230,6 +313,10 @@ def diagnosis(log, otherwise):
     where = "the whole story is in {}".format(os.path.relpath(log, ROOT))
     if re.search(r"No space left on device|Errno 28|Disk quota exceeded", text):
         return "the disk is full (.venv or the temporary folder); make room and start again; {}".format(where)
+    if "THESE PACKAGES DO NOT MATCH THE HASHES" in text:
+        return "files of the package index do not match the known sums; look at which in {}".format(
+            os.path.relpath(log, ROOT)
+        )
     unreachable = (
         r"Connection ?Error|connection error|NewConnection|Max retries|Temporary failure|timed out|ProxyError|SSLError"
     )

@@ -1,10 +1,12 @@
 """envs/setup.py with environments that hold nothing, and that the environment files agree with each other."""
 
+import hashlib
 import os
 import re
 import shutil
 import subprocess
 import sys
+import zipfile
 
 import pytest
 import yaml
@@ -18,7 +20,7 @@ def place(tmp_path):
     """A folder with setup.py and requirement files that ask for nothing."""
     (tmp_path / "envs").mkdir()
     shutil.copy(REPOSITORY / "envs/setup.py", tmp_path / "envs")
-    for name in ("workflow", "dev", "tf1", "tf2"):
+    for name in ("pip", "workflow", "dev", "tf1", "tf2"):
         (tmp_path / "envs" / (name + ".txt")).write_text("# nothing\n")
     return tmp_path
 
@@ -105,12 +107,87 @@ def test_a_placeholder_is_no_python_and_tf2_is_taken(place, tmp_path):
     assert status == 1 and words.startswith("setup: error: tf1: ")
 
 
+def entries(name):
+    """The requirements of a file, each with its sums, as lists of words between backslashes."""
+    text = (REPOSITORY / "envs" / name).read_text()
+    lines = text.replace("\\\n", "\0").splitlines()
+    return [line.split("\0") for line in lines if line and not line.startswith("#")]
+
+
 def pins(name):
-    lines = (REPOSITORY / "envs" / name).read_text().splitlines()
-    return [line for line in lines if line and not line.startswith("#")]
+    return [entry[0].strip() for entry in entries(name)]
 
 
-@pytest.mark.parametrize("name", ["workflow.txt", "dev.txt", "tf1.txt", "tf2.txt", "onnx.txt", "bench.txt"])
+LOCKED = ["pip.txt", "workflow.txt", "dev.txt", "tf1.txt", "tf2.txt", "onnx.txt"]
+
+
+@pytest.mark.parametrize("name", LOCKED)
+def test_every_requirement_has_the_sums_of_its_files(name):
+    for pin, *sums in entries(name):
+        assert sums and all(re.fullmatch(r"--hash=sha256:[0-9a-f]{64}", word.strip()) for word in sums), pin
+
+
+@pytest.mark.parametrize("python", ["3.7", "3.11"])
+def test_what_installs_and_builds_is_pinned_for_each_python(python):
+    bound = "< '3.8'" if python == "3.7" else ">= '3.11'"
+    names = [pin.split("==")[0] for pin in pins("pip.txt") if bound in pin]
+    assert names == ["pip", "setuptools", "wheel"]
+
+
+def test_an_environment_gets_the_pinned_pip_first_and_a_file_with_another_sum_is_refused(place, tmp_path):
+    wheel = tmp_path / "wheels"
+    wheel.mkdir()
+    for name in ("first", "second"):
+        with zipfile.ZipFile(str(wheel / (name + "-1.0-py3-none-any.whl")), "w") as archive:
+            info = name + "-1.0.dist-info/"
+            archive.writestr(info + "METADATA", "Metadata-Version: 2.1\nName: {}\nVersion: 1.0\n".format(name))
+            archive.writestr(info + "WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+            archive.writestr(info + "RECORD", "")
+    digest = {path.name.split("-")[0]: hashlib.sha256(path.read_bytes()).hexdigest() for path in wheel.iterdir()}
+    line = "{}==1.0 \\\n    --hash=sha256:{}\n"
+    (place / "envs/pip.txt").write_text(line.format("first", digest["first"]))
+    (place / "envs/workflow.txt").write_text(line.format("second", digest["second"]))
+    environment = dict(PIP_NO_INDEX="1", PIP_FIND_LINKS=str(wheel))
+    status, words = setup(place, "workflow", **environment)
+    assert status == 0 and "1 packages, up to" in words and "takes about" in words
+    log = (place / ".venv/workflow.log").read_text()
+    assert log.index("Successfully installed first-1.0") < log.index("Successfully installed second-1.0")
+    # What builds is part of what an environment was made from.
+    (place / "envs/pip.txt").write_text("# nothing\n")
+    assert "workflow is ready" in setup(place, "workflow", **environment)[1]
+
+    (place / "envs/workflow.txt").write_text(line.format("second", digest["first"]))
+    status, words = setup(place, "workflow", **environment)
+    assert status == 1 and "do not match the known sums" in words.splitlines()[-1]
+
+
+@pytest.mark.parametrize("terminal", [False, True])
+def test_progress_is_one_line_on_a_terminal_and_plain_lines_elsewhere(terminal, monkeypatch, capsys):
+    monkeypatch.syspath_prepend(str(REPOSITORY / "envs"))
+    import setup as program
+
+    progress = program.Progress("tf1", 2)
+    progress.terminal = terminal
+    for line in (
+        "Collecting small==1.0\n",
+        "  Downloading small-1.0.whl (12 kB)\n",
+        "Collecting large==1.0\n",
+        "  Downloading large-1.0.whl (412.3 MB)\n",
+        "Installing collected packages: small, large\n",
+    ):
+        progress.line(line)
+    progress.end()
+    words = capsys.readouterr().out
+    if terminal:
+        assert "\n" not in words and "2 of 2 packages: Downloading large-1.0.whl (412.3 MB)" in words
+    else:
+        assert words.splitlines() == [
+            "setup: tf1: Downloading large-1.0.whl (412.3 MB)",
+            "setup: tf1: unpacking 2 packages, which takes a minute or two",
+        ]
+
+
+@pytest.mark.parametrize("name", [*LOCKED, "bench.txt"])
 def test_every_requirement_is_pinned_exactly_and_by_name_only(name):
     assert [line for line in pins(name) if not re.match(r"[A-Za-z0-9_.-]+==[0-9][A-Za-z0-9.]*( ; .+)?$", line)] == []
 
