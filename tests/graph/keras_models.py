@@ -1,4 +1,4 @@
-"""Whole networks written by Keras: run by test_foreign.py as a process of its own.
+"""Whole networks written by Keras: run by test_importer.py as a process of its own.
 
     python keras_models.py FOLDER
 

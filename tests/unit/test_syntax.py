@@ -90,13 +90,46 @@ def test_programs_have_one_shape(name):
     assert not set(PROGRAMS) & {word + ".py" for word in imported(name)}, "a program imports a program"
 
 
-def test_dependencies_point_one_way():
-    below = {}
+# Folders of the package, from the top down, and what lies beside them.
+FOLDERS = ("report", "evaluation", "training", "inference", "network", "sample", "data", "platforms", "imaging", "")
+
+
+def folder_of(dotted):
+    """The folder of a module of the package, as a relative import names it from the package; "" for the flat ones."""
+    first = dotted.split(".")[0]
+    return first if os.path.isdir(os.path.join(SCRIPTS, "densedepth", first)) else ""
+
+
+@pytest.mark.parametrize("name", PACKAGE)
+def test_a_folder_uses_those_below_it(name):
+    parts = name.split(os.sep)[1:-1]
+    own = FOLDERS.index(parts[0] if parts else "")
+    above = "." * (len(parts) + 1)
+    for word in imported(name):
+        if word.startswith(above):
+            assert FOLDERS.index(folder_of(word[len(above) :])) >= own, "{} imports {}".format(name, word)
+
+
+def test_the_pages_name_every_folder_and_module():
+    with open(os.path.join(SCRIPTS, "..", "..", "docs", "architecture.md")) as stream:
+        table = stream.read().split("### Modules")[1].split("###")[0]
     for name in PACKAGE:
-        module = name[len("densedepth") + 1 : -3].split(os.sep)[0]
-        depth = name.count(os.sep)
-        uses = {word.lstrip(".").split(".")[0] for word in imported(name) if word.startswith("." * depth)}
-        below.setdefault(module, set()).update(uses - {module})
+        module = os.path.basename(name)[:-3]
+        assert module == "__init__" or "`{}`".format(module) in table, name
+
+
+def modules_used(name):
+    """Paths of the package's modules that a module of it imports itself."""
+    folder = name.split(os.sep)[:-1]
+    for node in ast.walk(tree(name)):
+        if isinstance(node, ast.ImportFrom) and node.level:
+            base = folder[: len(folder) - node.level + 1] + (node.module.split(".") if node.module else [])
+            for path in [base] + [base + [alias.name] for alias in node.names]:
+                yield os.path.join(*path) + ".py"
+
+
+def test_no_modules_import_each_other():
+    below = {name: set(modules_used(name)) - {name} for name in PACKAGE}
     while below:
         ready = sorted(module for module, uses in below.items() if not uses & set(below))
         assert ready, "these modules import each other: {}".format(", ".join(sorted(below)))
