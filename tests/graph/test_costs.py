@@ -139,8 +139,8 @@ EVALUATE = """
 import resource, sys
 sys.path[:0] = [{scripts!r}, {tests!r}]
 import tiny
-from densedepth.evaluation.scoring import scoring
-from densedepth.inference.predictors import predictors
+from densedepth.evaluation import scoring
+from densedepth.inference import predictors
 from densedepth.data.test_archive import open_test_set
 tiny.write_test_set({archive!r}, count=int(sys.argv[1]), size=(480, 640), crop=(20, 459, 24, 615))
 with predictors.load({folder!r}) as predictor, open_test_set({archive!r}) as test_set:

@@ -35,8 +35,8 @@ import importlib, json, os, sys
 sys.path.insert(0, sys.argv[1])
 os.chdir(sys.argv[2])
 import numpy as np
-from densedepth.inference.predictors import predictors
-from densedepth.training.loop import loop
+from densedepth.inference import predictors
+from densedepth.training import loop
 
 class PowerCut(Exception):
     pass

@@ -222,16 +222,16 @@ def test_settings_of_the_tests_are_legal(project):
 def test_ascend_is_a_matter_of_settings(project):
     """Its options reach the training alone."""
     options = {"op_compiler_cache_mode": "enable", "enable_dump": False}
-    output = project.snakemake("--dry-run", *project.configure({"platform": "ascend", "npu_options": options}))
+    output = project.snakemake("--dry-run", "-p", *project.configure({"platform": "ascend", "npu_options": options}))
     assert "--platform ascend" in output
     assert "--npu_option enable_dump=false op_compiler_cache_mode=enable" in output
     options["loss_scale"] = "dynamic"
-    output = project.snakemake("--dry-run", *project.configure({"platform": "ascend", "npu_options": options}))
+    output = project.snakemake("--dry-run", "-p", *project.configure({"platform": "ascend", "npu_options": options}))
     assert re.search(
         r"--npu_option loss_scale=dynamic\s+\\?\s*--npu_option enable_dump=false op_compiler_cache_mode=enable", output
     )
-    assert "--npu_option" not in project.snakemake("--dry-run")
-    profile = project.snakemake("--dry-run", "--workflow-profile", "profiles/ascend")
+    assert "--npu_option" not in project.snakemake("--dry-run", "-p")
+    profile = project.snakemake("--dry-run", "-p", "--workflow-profile", "profiles/ascend")
     assert "python3.7 workflow/scripts/train.py" in profile and "--platform ascend" in profile
 
 

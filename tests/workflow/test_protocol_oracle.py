@@ -30,8 +30,8 @@ import sys
 sys.path[:0] = sys.argv[1:3]
 import numpy as np
 import tiny
-from densedepth.inference.predictors import freeze, predictors
-from densedepth.network.architecture import architecture
+from densedepth.inference import freeze, predictors
+from densedepth.network import architecture
 
 images, folder, outputs = np.load(sys.argv[3]), sys.argv[4], {}
 initial = architecture.initial_values

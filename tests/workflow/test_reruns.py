@@ -176,9 +176,9 @@ def test_an_edit_of_the_report_makes_only_the_report_again(finished, name):
     assert finished.planned(*SETTINGS) == REPORT
 
 
-@pytest.mark.parametrize("name", ["platforms/ascend.py", "rank_table.py", "npu_options.py"])
+@pytest.mark.parametrize("name", ["ascend.py", "ascend_rank_table.py", "ascend_options.py"])
 def test_an_edit_of_another_kind_of_device_makes_nothing_again(finished, name):
-    edit(finished, "densedepth/" + name)
+    edit(finished, "densedepth/platforms/" + name)
     assert finished.planned(*SETTINGS) == {}
     assert finished.planned(*overlay(finished, platform="ascend"))["train_model"] == 2
 

@@ -123,7 +123,7 @@ rule train_model:
             {resources.npu_options} \
             {resources.npu_addresses} \
             --run_epochs {resources.run_epochs} \
-            2>&1 | (trap "" INT TERM && tee {log:q} | exec sed -u '{{/^  --/d}}')
+            2>&1 | (trap "" INT TERM && tee {log:q} | exec grep --line-buffered -v '^  --')
         """
 
 

@@ -405,7 +405,7 @@ def test_what_cannot_be_drawn_stops_nothing_and_a_full_disk_does(tmp_path, monke
 def test_a_full_disk_is_noticed_where_arrays_are_written(tmp_path):
     """With a limit on the size of a file, the system refuses to write on, and NumPy alone would not say why."""
     code = (
-        "import resource, signal, sys\nimport numpy as np\nfrom densedepth.inference.predictors import predictions\n"
+        "import resource, signal, sys\nimport numpy as np\nfrom densedepth.inference import predictions\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\nresource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))\n"
         "try:\n    predictions._write_npy(sys.argv[1], np.zeros((100, 100), np.float32))\n"
         "except OSError as error:\n    sys.exit(error.errno)"
