@@ -36,9 +36,19 @@ STAGES = {
     "report.py": "results/report.md",
 }
 KINDS = ("program", "snakemake", "power")
-# What differs between two runs that were left alone: times, where the state of a training was last saved, and the order
-# of the maps in a SavedModel.
-_TIMED = ("logs", "benchmarks", "tensorboard", "state", "report", "report.md", "report.html", "evaluate.log")
+# What differs between two runs that were left alone: times, paths of settings, where the state of a training was last
+# saved, and the order of the maps in a SavedModel.
+_TIMED = (
+    "logs",
+    "benchmarks",
+    "tensorboard",
+    "state",
+    "report",
+    "report.md",
+    "report.html",
+    "evaluate.log",
+    "sources.json",
+)
 _TIMED += ("history.jsonl", "saved_model")
 _MEASURED = ("speed", "performance", "files", "sha256", "runtime", "checkpoint_sha256")
 

@@ -18,7 +18,7 @@ from densedepth.tf import tf
 from densedepth.training import loop, optimizers
 from scenes import write_records
 
-SCRIPTS = os.path.dirname(os.path.dirname(loop.__file__))
+SCRIPTS = os.path.dirname(os.path.dirname(os.path.dirname(loop.__file__)))
 DOUBLES = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "doubles")
 # The stages that compute on the host.
 HOST = sorted(

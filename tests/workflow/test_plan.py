@@ -76,7 +76,9 @@ def test_a_run_of_another_name_has_results_of_its_own(project):
 def test_each_run_has_its_number_of_devices_whatever_the_cores(project):
     runs = {"2p": {"devices": 2}, "8p": {"devices": 8, "steps_per_device": True}}
     output = project.snakemake("--dry-run", "--printshellcmds", "--cores", "1", *project.configure({"runs": runs}))
-    found = set(re.findall(r"--name (\w+) .*?--devices (\d+) .*?--steps_per_device (\w+)", " ".join(output.split())))
+    found = set(
+        re.findall(r"train.py --name (\w+) .*?--devices (\d+) .*?--steps_per_device (\w+)", " ".join(output.split()))
+    )
     assert found == {("1p", "1", "False"), ("2p", "2", "False"), ("8p", "8", "True")}
 
 

@@ -103,7 +103,15 @@ def test_hostile_names_pass_through_every_rule(tmp_path, tensorflow_python):
         "python": str(python),
     }
     arguments = project.configure(settings)
-    project.snakemake("downloads", "check_data", "results/baseline.json", "results/data/nyu_train.json", *arguments)
+    project.snakemake(
+        "downloads",
+        "check_data",
+        "results/baseline.json",
+        "results/data/nyu_train.json",
+        *arguments,
+        "--config",
+        "replace_results=true",
+    )
     assert project.path("dataset/a.zip").read_bytes() == project.path(names["nyu_test"]).read_bytes()
     project.snakemake("results/predictions/mine", "--allowed-rules", "predict_pictures", *arguments)
     assert len(list(project.path("results/predictions/mine").glob("*_depth.*"))) >= 3

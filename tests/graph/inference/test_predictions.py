@@ -157,7 +157,7 @@ def test_limits_are_those_of_the_training_unless_told_otherwise(frozen, predicte
     files.write_json(path + ".json", side)
     assert predictions.limits(described()) == ((0.5, 80), "its training's range")
     assert predictions.limits(described(), 2000) == ((0.5, 20), "--maxdepth")
-    files.write_json(path + ".json", dict(side, sha256="2"))
+    files.write_json(path + ".json", dict(side, sha256="2" * 64))
     assert predictions.limits(described()) == unknown
     # An ONNX file's side file tells what the frozen graph's told.
     files.write_json(path + ".json", dict(side, source=dict(side["source"], model=None, depth_range=[10, 8000])))
@@ -469,10 +469,10 @@ def test_memory_is_that_of_a_few_batches(tmp_path, monkeypatch):
         most[0] = max(most[0], alive[0])
         rgb = np.ndarray.__new__(Picture, (8, 8, 3), np.uint8)
         rgb[:] = 0
-        yield predictions.photos.Frame(None, rgb, [])
+        yield predictions.image_files.Frame(None, rgb, [])
 
     (tmp_path / "x.png").write_bytes(b"")
-    monkeypatch.setattr(predictions.photos, "frames", frames)
+    monkeypatch.setattr(predictions.image_files, "frames", frames)
     monkeypatch.setattr(predictions.files, "sha256", lambda path: "0" * 64)
     options = predictions.Options(2, ["npy"], False, None, None, 100, depth.LIMITS_M, None)
     paths = [str(tmp_path / "{}.png".format(i)) for i in range(40)]

@@ -182,9 +182,10 @@ def test_the_range_goes_with_the_network(imported, far, tmp_path, capsys):
 @pytest.mark.parametrize("depth_m", ["0.1", "1001", "nan"])
 def test_a_range_that_makes_no_sense_is_refused(folder, tmp_path, capsys, depth_m):
     arguments = ["--input", str(folder / "library.h5"), "--out", str(tmp_path / "out"), "--max_depth", depth_m]
-    assert import_model.main(arguments) == 1
-    message = "library.h5: --max_depth {}: must be metres, more than 0.1 and at most 1000".format(depth_m)
-    assert message in capsys.readouterr().err
+    with pytest.raises(SystemExit) as ended:
+        import_model.main(arguments)
+    assert ended.value.code == 2
+    assert "--max_depth: {}: must be ".format(depth_m) in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
 
 
