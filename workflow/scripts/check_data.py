@@ -31,7 +31,7 @@ def build_parser():
 def work(args):
     result = check.check(args.input_dir, args.test_data, args.workers)
     check.write_faults(args.faults, result)
-    check.draw(args.sheet, args.input_dir, result)
+    check.draw(args.sheet, args.input_dir, result, args.test_data)
     print(check.depth_text(result))
     for doubt in check.doubts(result):
         print(doubt)

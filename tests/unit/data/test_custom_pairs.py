@@ -762,6 +762,11 @@ def test_a_test_archive_in_another_unit_is_doubted(tmp_path):
     assert "the depth of test (median 0.2" in low and "m in test, 2" in apart
 
 
+def cut(path):
+    with open(path, "r+b") as stream:
+        stream.truncate(100)
+
+
 def test_the_sheet_shows_as_many_test_as_training_pairs(tmp_path, monkeypatch):
     for number in range(60):
         save(tmp_path / "{}.png".format(number), rgb(seed=number))
@@ -773,6 +778,26 @@ def test_the_sheet_shows_as_many_test_as_training_pairs(tmp_path, monkeypatch):
     check.draw(str(tmp_path / "sheet.png"), path, check.check(path))
     names = [name for name, _, _ in drawn]
     assert [sum(split in name for name in names) for split in ("(train)", "(test)")] == [6, 6]
+
+
+@pytest.mark.parametrize("whole, tested", [(True, [0, 1, 3, 4, 5, 6, 8, 9]), (False, [])])
+def test_the_sheet_of_archives_shows_as_many_test_as_training_pairs(tmp_path, monkeypatch, whole, tested):
+    train = archive(tmp_path / "a.zip", [row(number) for number in range(9)], (SIZE,) * 9)
+    test = str(tmp_path / "test.zip")
+    images = [(rgb(seed=number), np.full(SIZE, 1.0 + number)) for number in range(10)]
+    test_archive_writer.write(test, iter(images), 10, SIZE, (0, 31, 0, 63))
+    if not whole:
+        cut(test)
+    monkeypatch.setattr(check, "SAMPLES", 16)
+    drawn = []
+    monkeypatch.setattr(check.visualize, "draw_sheet", lambda path, title, samples, *rest: drawn.extend(samples))
+    check.draw(str(tmp_path / "sheet.png"), train, check.check(train, test), test)
+    names = [name for name, _, _ in drawn]
+    assert sum("(train)" in name for name in names) == 8
+    assert [name for name in names if "(test)" in name] == ["image {} (test)".format(number) for number in tested]
+    for name, picture, depth in drawn[8:]:
+        number = int(name.split()[1])
+        assert (depth == 1 + number).all() and (picture == images[number][0]).all()
 
 
 @pytest.mark.parametrize("share, doubted", [(0.25, False), (0.75, True)])

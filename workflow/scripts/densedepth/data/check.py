@@ -285,21 +285,44 @@ def _some(names):
     return "; ".join(names[:_NAMED]) + ("; ..." if len(names) > _NAMED else "")
 
 
-def draw(path, source_path, result):
-    """Draw a sheet of pairs spread over the data to the PNG `path`, with histograms of their depth and of all."""
+def draw(path, source_path, result, test_path=None):
+    """Draw a sheet of pairs spread over the data to the PNG `path`, with histograms of their depth and of all.
+
+    Where there are test pairs, of the list or of the archive `test_path`, half of the samples are of the test.
+    """
     faulty = {(fault["split"], fault["row"]) for fault in result["faults"]}
+    splits = _splits(source_path)
+    most = SAMPLES // 2 if test_path or len(splits) > 1 else SAMPLES
+    samples = []
     with contextlib.ExitStack() as stack:
-        chosen = []
-        for split in _splits(source_path):
+        for split in splits:
             source = stack.enter_context(open_source(source_path, split))
             rows = [row for row in _rows(source, []) if (split, row.number) not in faulty]
-            count = min(SAMPLES // len(_splits(source_path)), len(rows))
-            chosen += [(source, split, rows[(2 * i + 1) * len(rows) // (2 * count)]) for i in range(count)]
-        samples = [
-            ("row {} ({}): {}".format(row.number, split, row.rgb), *source.arrays(row)) for source, split, row in chosen
-        ]
-    title = "{} pairs, {} faulty; {}".format(result["pairs"], len(result["faults"]), depth_text(result))
-    visualize.draw_sheet(path, title, samples, result["histogram"], result["farthest_m"])
+            chosen = [rows[i] for i in _spread(most, len(rows))]
+            samples += [("row {} ({}): {}".format(row.number, split, row.rgb), *source.arrays(row)) for row in chosen]
+        if test_path:
+            samples += _test_samples(test_path, most)
+        title = "{} pairs, {} faulty; {}".format(result["pairs"], len(result["faults"]), depth_text(result))
+        visualize.draw_sheet(path, title, samples, result["histogram"], result["farthest_m"])
+
+
+def _spread(most, count):
+    """At most `most` indices spread evenly over 0..count-1."""
+    taken = min(most, count)
+    return [(2 * i + 1) * count // (2 * taken) for i in range(taken)]
+
+
+def _test_samples(path, most):
+    """At most `most` samples of the test archive; of a damaged one, those before the damage."""
+    samples = []
+    with contextlib.suppress(PipelineError), open_test_set(path) as test_set:
+        chosen = set(_spread(most, test_set.count))
+        for rgb, depth, indices in test_set.batches(1, holes=True):
+            if indices[0] in chosen:
+                name = test_set.names[indices[0]] if test_set.names else ""
+                known = np.where(np.isfinite(depth[0]), np.maximum(depth[0], 0), 0)
+                samples.append(("image {} (test) {}".format(indices[0], name).rstrip(), rgb[0], known))
+    return samples
 
 
 def write_faults(path, result):
