@@ -307,6 +307,7 @@ def test_the_last_lines_are_the_figures_and_the_page(sample, capsys):
     ]
 
 
+@pytest.mark.curves
 def test_all_links_are_relative_and_lead_to_pictures(sample):
     text = sample.make()
     links = re.findall(r"!\[[^]]*\]\(([^)]*)\)", text)
@@ -318,6 +319,7 @@ def test_all_links_are_relative_and_lead_to_pictures(sample):
     assert "Test image 7: RMSE 0.412 m, delta1 0.700" in text
 
 
+@pytest.mark.curves
 def test_equal_inputs_in_any_order_give_equal_bytes(tmp_path):
     results = Results(tmp_path, runs=("2p", "10p"))
 
@@ -366,6 +368,7 @@ def test_a_folded_graph_may_differ_by_rounding(sample):
     assert "at most 1e-06 | not equal" in frozen(False, 5e-5)
 
 
+@pytest.mark.curves
 def test_the_page_in_one_file_says_the_same(sample):
     page = os.path.join(sample.root, "results", "report.html")
     assert program.main(sample.command() + ["--html", page]) == 0
@@ -740,6 +743,7 @@ def test_weights_of_the_encoder_are_listed(sample):
     assert "before the first step: 1p from `results/weights/densenet169`." in text
 
 
+@pytest.mark.curves
 def test_pictures_and_history_may_be_missing_together(sample):
     for flag in ("history", "frozen", "gallery"):
         sample.flags[flag] = []
@@ -860,6 +864,7 @@ def test_long_history_is_thinned_by_weighted_means():
     assert thinned["loss"].tolist() == [3.0, 5.0]
 
 
+@pytest.mark.curves
 def test_checkpoints_are_seen_on_the_lines_of_the_grid(tmp_path):
     steps = numpy.arange(20, 6001, 20)
     columns = dict.fromkeys(("loss", "l1", "gradient", "ssim", "learning_rate"), 0.1 + 1.0 / steps)
