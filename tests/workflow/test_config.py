@@ -194,6 +194,7 @@ def test_every_mapping_is_closed_and_every_key_described():
                 walk(schema["additionalProperties"], path + "*")
             for key, below in named:
                 assert below.get("description"), path + key
+                assert below["type" if "type" in below else "enum"] == "object" or below.get("when"), path + key
                 walk(below, path + key + ".")
 
     walk(SCHEMA, "")

@@ -6,6 +6,7 @@ import shlex
 import subprocess
 
 import pytest
+import yaml
 from conftest import REPOSITORY, SETTINGS
 
 PAGES = (
@@ -172,6 +173,32 @@ def test_the_rule_graph_of_the_readme_is_that_of_the_rules():
     python = str(REPOSITORY / ".venv/workflow/bin/python")
     run = subprocess.run([python, "docs/rule_graph.py", "--check"], cwd=REPOSITORY, capture_output=True, text=True)
     assert run.returncode == 0, run.stderr
+
+
+TABLES = [str(REPOSITORY / ".venv/workflow/bin/python"), str(REPOSITORY / "docs/config_tables.py")]
+
+
+def test_the_texts_of_the_settings_are_those_of_the_schema():
+    run = subprocess.run([*TABLES, "--check"], cwd=REPOSITORY, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+
+
+def test_another_text_in_the_schema_is_noticed_and_written(project):
+    schema = project.path("workflow/schemas/config.schema.yaml")
+    schema.write_text(schema.read_text().replace("Height of the network's input in pixels", "Rows of pixels"))
+    values = yaml.safe_load(project.path("config/config.yaml").read_text())
+
+    def call(*words):
+        return subprocess.run([*TABLES, *words], cwd=project.folder, capture_output=True, text=True)
+
+    stale = call("--check")
+    assert stale.returncode == 1 and "config/config.yaml, config/README.md: not what" in stale.stderr
+    assert call().returncode == 0 and call("--check").returncode == 0
+    assert "  # Rows of pixels; the prediction has half of it (multiple of 32, from 32 to 4096).\n  height: 96\n" in (
+        project.path("config/config.yaml").read_text()
+    )
+    assert "| `data.height` | Rows of pixels; the" in project.path("config/README.md").read_text()
+    assert yaml.safe_load(project.path("config/config.yaml").read_text()) == values
 
 
 def skeleton(page):

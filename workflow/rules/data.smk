@@ -58,7 +58,7 @@ rule download_file:
         environment()
     resources:
         python=plain_python(),
-        # Not among the params: where a file comes from changes no result.
+        # Changes no result (docs/architecture.md).
         cache=config["download_cache"],
         mem_mb=500,
         runtime=720,
@@ -104,7 +104,7 @@ rule convert_records:
         python=tensorflow_python(),
         mem_mb=4000,
         runtime=240,
-        # Not among the params: what has been converted they would not change.
+        # Change no result.
         check_images=str(config["data"]["check_images"]).lower(),
         skip_bad=config["data"]["skip_bad"],
     params:
@@ -141,7 +141,7 @@ rule list_pictures:
         python=plain_python(),
         mem_mb=1000,
         runtime=30,
-        # Not among the params: how many pictures the report shows changes no list.
+        # Changes no list.
         gallery=config["report"]["gallery"],
     params:
         pictures=picture_flags(),
@@ -179,7 +179,7 @@ rule write_test_set:
         python=plain_python(),
         mem_mb=2000,
         runtime=240,
-        # Not among the params, as above.
+        # Change no result.
         skip_bad=config["data"]["skip_bad"],
         gallery=config["report"]["gallery"],
     message:

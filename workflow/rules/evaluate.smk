@@ -68,7 +68,7 @@ rule evaluate_baseline:
         python=plain_python(),
         mem_mb=4000,
         runtime=60,
-        # Not among the params: the figures stay the same.
+        # Changes no result.
         gallery=config["report"]["gallery"],
     message:
         "evaluating a constant depth"

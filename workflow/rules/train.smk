@@ -44,9 +44,9 @@ rule train_model:
         nodes=lambda wildcards: nodes(wildcards) or 1,
         tasks=lambda wildcards: of_run("devices")(wildcards) if nodes(wildcards) else None,
         tasks_per_gpu=lambda wildcards: 1 if config["gpus"] and nodes(wildcards) else None,
-        # Not among the params: how often the state is saved changes no result.
+        # From here on, what changes no result (docs/architecture.md).
         state_minutes=lookup(dpath="train/state_minutes", within=config),
-        # Likewise: it only says of how many epochs this is one.
+        # It only says of how many epochs this is one.
         run_epochs=lookup(dpath="train/epochs", within=config),
         rank_timeout=lookup(dpath="train/rank_timeout", within=config),
         npu_addresses=shlex.join(npu_address_flags()),
