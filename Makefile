@@ -54,6 +54,7 @@ lint:
 	@$(SETUP) workflow dev
 	$(TOOLS)/ruff check .
 	$(TOOLS)/ruff format --check .
+	$(TOOLS)/mypy
 	PATH="$(CURDIR)/$(TOOLS):$$PATH" snakefmt --check Snakefile workflow/rules
 	$(SNAKEMAKE) --lint
 
@@ -105,7 +106,7 @@ help:
 	@echo "make onnx            add to tf2 what the ONNX stages need"
 	@echo "make tensorboard     show the training curves and evaluations of results/ at http://127.0.0.1:6006 (PORT=N)"
 	@echo "make test            all checks and tests: lint, unit and graph tests on each runtime, workflow tests"
-	@echo "make lint            ruff, snakefmt, snakemake --lint"
+	@echo "make lint            ruff, mypy, snakefmt, snakemake --lint"
 	@echo "make unit            unit and graph tests on each runtime; Ascend tests on tf1"
 	@echo "make workflow-tests  tests that run Snakemake"
 	@echo "make slurm           install Slurm for its test, as root on Debian"

@@ -1,5 +1,7 @@
 """What a file is by its first bytes, in words, where another kind belongs."""
 
+from typing import Optional
+
 _MAGIC = (
     (b"7z\xbc\xaf\x27\x1c", "a 7z archive"),
     (b"Rar!\x1a\x07", "a RAR archive"),
@@ -15,7 +17,7 @@ _PAGE = (b"<!doctype html", b"<html", b"<head", b"<body", b"<script", b"<title",
 _ARCHIVES = ("a 7z archive", "a RAR archive", "a tar archive")
 
 
-def of(head):
+def of(head: bytes) -> Optional[str]:
     """What begins with `head` (the first 1024 bytes of the file), in words after "is"; None for what is not known."""
     if web_page(head):
         return "a web page"
@@ -26,12 +28,12 @@ def of(head):
     return "a tar archive" if head[place : place + len(magic)] == magic else None
 
 
-def packed(words):
+def packed(words: Optional[str]) -> bool:
     """Whether what `of` says is another kind of archive, which 7z can unpack."""
-    return bool(words) and (words in _ARCHIVES or words.startswith("packed by"))
+    return words is not None and (words in _ARCHIVES or words.startswith("packed by"))
 
 
-def web_page(head):
+def web_page(head: bytes) -> bool:
     """Whether these are the first bytes of a page of HTML: a server's error, a login, a question."""
     text = head.replace(b"\0", b"").lstrip(b"\xef\xbb\xbf\xff\xfe \t\r\n").lower()
     while text.startswith(b"<!--") and b"-->" in text:

@@ -7,17 +7,18 @@ themselves. It holds for what is found, below a folder or by a pattern; what is 
 import collections
 import os
 import unicodedata
+from typing import Any, Collection, Counter, Dict, Iterable, Iterator, List, Optional, Tuple
 
 # Folders of Synology's previews, macOS' archives, Windows' and Linux' bins; all others begin with a dot.
 _SYSTEM = ("@eadir", "__macosx", "$recycle.bin", "system volume information", "#recycle", "lost+found")
 
 
-def hidden(name):
+def hidden(name: str) -> bool:
     """Whether a file or folder of this name, without folders before it, is never found."""
     return name.startswith(".") or name.lower() in _SYSTEM
 
 
-def files_below(folder, deep=True, above=()):
+def files_below(folder: str, deep: bool = True, above: Tuple[str, ...] = ()) -> Iterator[str]:
     """Yield the paths of the files in `folder`, by name, and with `deep` in the folders below; none that is hidden.
 
     Links to folders are followed, but not those that lead back up. above: the real paths of the folders that `folder`
@@ -25,8 +26,8 @@ def files_below(folder, deep=True, above=()):
     """
     above += (os.path.realpath(folder),)
     with os.scandir(folder) as entries:
-        entries = sorted((entry for entry in entries if not hidden(entry.name)), key=lambda entry: entry.name)
-    for entry in entries:
+        found = sorted((entry for entry in entries if not hidden(entry.name)), key=lambda entry: entry.name)
+    for entry in found:
         # Unlike that of the entry, this answer is no error for a link to itself.
         if not (os.path.isdir(entry.path) if entry.is_symlink() else entry.is_dir()):
             yield entry.path
@@ -34,9 +35,9 @@ def files_below(folder, deep=True, above=()):
             yield from files_below(entry.path, deep, above)
 
 
-def left_out(folder, suffixes, deep=True):
+def left_out(folder: str, suffixes: Collection[str], deep: bool = True) -> Optional[str]:
     """One line on the files in `folder` that have none of `suffixes`, so that none is left out unseen; None without."""
-    counts = collections.Counter()
+    counts: Counter[str] = collections.Counter()
     for path in files_below(folder, deep):
         suffix = os.path.splitext(path)[1].lower()
         if suffix not in suffixes:
@@ -60,7 +61,7 @@ CONVERTED = (
 )
 
 
-def alike(name):
+def alike(name: str) -> str:
     """What names have in common that are easily mixed up: Unicode form, case, slashes, spaces around, .jpg or .jpeg."""
     composed = unicodedata.normalize("NFC", name.replace("\\", "/").strip())
     while composed.startswith(("/", "./")):
@@ -69,7 +70,7 @@ def alike(name):
     return folded[: -len(".jpeg")] + ".jpg" if folded.endswith(".jpeg") else folded
 
 
-def nearest(name, others):
+def nearest(name: str, others: Iterable[str]) -> Optional[str]:
     """The one of `others` that is `alike` to `name`; None if there is none, or several.
 
     Nothing else is guessed: 17.jpg is another picture than 18.jpg, and 17.png may be its depth.
@@ -79,7 +80,7 @@ def nearest(name, others):
     return twins[0] if len(twins) == 1 else None
 
 
-def hint(path, base=""):
+def hint(path: str, base: str = "") -> str:
     """What to say after "`path` is not there": `; did you mean X?` of one that is, or nothing.
 
     base: the folder from which paths start, where a leading / is one too much.
@@ -92,7 +93,7 @@ def hint(path, base=""):
     return "; did you mean {}?{}".format(found, form_hint(path, found)) if found else ""
 
 
-def form_hint(name, found):
+def form_hint(name: str, found: str) -> str:
     """What must be said of two names that look alike: that the letters are the same in another Unicode form."""
     same = name != found and unicodedata.normalize("NFC", name) == unicodedata.normalize("NFC", found)
     return " (the same letters in another Unicode form: rename the file or write the name anew)" if same else ""
@@ -117,12 +118,12 @@ def _near(path):
     return found or None
 
 
-def of_image(image, otherwise="image {}"):
+def of_image(image: Dict[str, Any], otherwise: str = "image {}") -> str:
     """What an entry of `per_image`, or a scene of a gallery, is called: its name, or its number in `otherwise`."""
     return str(image["name"]) if image.get("name") else otherwise.format(image["index"])
 
 
-def shown(paths):
+def shown(paths: Iterable[str]) -> List[str]:
     """What `paths` are called where people read: the names of the files, with folders where two have one name."""
     paths = ["".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in path) for path in paths]
     short = [os.path.basename(path) for path in paths]

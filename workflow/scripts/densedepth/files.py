@@ -9,6 +9,7 @@ import math
 import os
 import shutil
 import time
+from typing import Any, Iterable, Iterator
 
 from .errors import PipelineError
 
@@ -16,7 +17,7 @@ _CHUNK = 1 << 20
 
 
 @contextlib.contextmanager
-def atomic_path(final):
+def atomic_path(final: str) -> Iterator[str]:
     """Yield a temporary path beside `final`; it takes that name when the block ends well and vanishes when it does not.
 
     The content is flushed to the disk before the rename, so a power cut leaves the old file or the new one, never a
@@ -37,7 +38,7 @@ def atomic_path(final):
 
 
 @contextlib.contextmanager
-def atomic_folder(final):
+def atomic_folder(final: str) -> Iterator[str]:
     """Like `atomic_path` for a folder: `final` must not exist yet, or be one that may be replaced whole."""
     final = os.path.abspath(final)
     _make_folder(os.path.dirname(final))
@@ -62,7 +63,7 @@ def _make_folder(path):
         raise PipelineError("{}: the folder cannot be made ({})".format(path, error.strerror)) from None
 
 
-def temporary(stem):
+def temporary(stem: str) -> str:
     """A name for this process to write under; what processes that were killed have left under theirs is removed."""
     folder, name = os.path.split(stem + ".tmp-")
     for other in os.listdir(folder):
@@ -78,7 +79,7 @@ def _alive(process):
     return process != os.getpid() and os.path.exists("/proc/{}".format(process))
 
 
-def replace(path, final):
+def replace(path: str, final: str) -> None:
     """Rename `path` to `final` after its bytes have reached the disk."""
     _flush(path)
     os.replace(path, final)
@@ -97,18 +98,18 @@ def _flush(path):
         os.close(descriptor)
 
 
-def write_text(path, text):
+def write_text(path: str, text: str) -> None:
     """Write `text` (UTF-8) to `path` atomically."""
     with atomic_path(path) as temporary, open(temporary, "w", encoding="utf-8", newline="\n") as stream:
         stream.write(text)
 
 
-def write_json(path, value):
+def write_json(path: str, value: Any) -> None:
     """Write `value` to `path` atomically as indented JSON with sorted keys; NaN and infinity are refused."""
     write_text(path, json.dumps(value, indent=2, sort_keys=True, allow_nan=False) + "\n")
 
 
-def read_json(path):
+def read_json(path: str) -> Any:
     """The value in the JSON file `path`, of finite numbers. Raises PipelineError when it is missing or not JSON, and
     for nesting and numbers that no file of ours has, with their key."""
     try:
@@ -122,7 +123,7 @@ def read_json(path):
         raise PipelineError("{}: not a JSON file ({})".format(path, error)) from None
 
 
-def parse_json(text, source):
+def parse_json(text: str, source: str) -> Any:
     """As `read_json` for text; `source` leads the errors. Raises ValueError when it is not JSON."""
     try:
         value = json.loads(text)
@@ -162,7 +163,7 @@ def _place(key):
     return key.lstrip(".").replace("'", "")[:120] or "the value"
 
 
-def state(paths):
+def state(paths: Iterable[str]) -> str:
     """Hexadecimal digest of size and time of the files, none of them read; one may be missing."""
     digest = hashlib.sha256()
     for path in paths:
@@ -175,17 +176,17 @@ def state(paths):
     return digest.hexdigest()
 
 
-def printable(name):
+def printable(name: str) -> str:
     """The name of a file as text that any output takes: bytes that are not UTF-8 become such as `\\xff`."""
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
-def sha256(path):
+def sha256(path: str) -> str:
     """Hexadecimal SHA-256 of the file's bytes, read in pieces."""
     return _digest(path, hashlib.sha256())
 
 
-def md5(path):
+def md5(path: str) -> str:
     """Hexadecimal MD5 of the file's bytes, for comparison with published sums."""
     return _digest(path, hashlib.md5())
 
@@ -198,7 +199,7 @@ def _digest(path, state):
 
 
 @contextlib.contextmanager
-def lock(path, purpose, patience=0):
+def lock(path: str, purpose: str, patience: float = 0) -> Iterator[None]:
     """Hold an exclusive lock on the file `path` during the block.
 
     The system releases it when the process ends, however it ends. Raises PipelineError, naming the holder's process,

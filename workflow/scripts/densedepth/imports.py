@@ -3,9 +3,10 @@
 import ast
 import functools
 import os
+from typing import Iterable, List
 
 
-def sources(program, loaded=()):
+def sources(program: str, loaded: Iterable[str] = ()) -> List[str]:
     """`program` and every module of its folder that it imports, directly or through others, sorted, `program` first.
 
     Counted are `import a.b`, `from a import b` and relative imports at any depth of the code, functions included,

@@ -7,7 +7,7 @@ import os
 import sys
 
 
-def watch():
+def watch() -> None:
     """From now on, a package that is not installed ends the program with one line that names the right interpreter."""
     sys.excepthook = _told
     if sys.version_info < (3, 7):  # noqa: UP036 (the reason of this module)

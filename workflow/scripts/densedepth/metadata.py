@@ -8,6 +8,7 @@ length, a tuple a list of exactly these, a type a value of it, and any of the cl
 import math
 import numbers
 import re
+from typing import Any, Callable, Optional
 
 from . import files
 from .errors import PipelineError
@@ -22,31 +23,32 @@ class Closed(dict):
 class Map:
     """An object of any keys that match `key`, all of whose values fit `schema`."""
 
-    def __init__(self, schema, key=None):
+    def __init__(self, schema: Any, key: Optional["Text"] = None) -> None:
         self.schema, self.key = schema, key or Text()
 
 
 class Null:
     """null, or what fits `schema`."""
 
-    def __init__(self, schema):
+    def __init__(self, schema: Any) -> None:
         self.schema = schema
 
 
 class Number:
     """A finite number from `low` to `high`; with `whole` an integer, a multiple of `step`."""
 
-    def __init__(self, low=-math.inf, high=math.inf, whole=False, step=1):
+    def __init__(self, low: float = -math.inf, high: float = math.inf, whole: bool = False, step: int = 1) -> None:
         self.low, self.high, self.whole, self.step = low, high, whole, step
 
-    def fits(self, value):
-        if isinstance(value, bool) or not isinstance(value, numbers.Integral if self.whole else numbers.Real):
+    def fits(self, value: Any) -> bool:
+        kind: Any = numbers.Integral if self.whole else numbers.Real
+        if isinstance(value, bool) or not isinstance(value, kind):
             return False
         if self.whole and value % self.step:
             return False
         return math.isfinite(value) and self.low <= value <= self.high
 
-    def __str__(self):
+    def __str__(self) -> str:
         words = "a whole number" if self.whole else "a finite number"
         words += " that is a multiple of {}".format(self.step) if self.step > 1 else ""
         words += " from {}".format(self.low) if self.low > -math.inf else ""
@@ -56,33 +58,33 @@ class Number:
 class Text:
     """Text without NUL that matches `pattern` whole; `words` say what that is."""
 
-    def __init__(self, pattern=r"[^\0]*", words="text"):
+    def __init__(self, pattern: str = r"[^\0]*", words: str = "text") -> None:
         self.pattern, self.words = re.compile("(?:{})\\Z".format(pattern), re.DOTALL), words
 
-    def fits(self, value):
+    def fits(self, value: Any) -> bool:
         return isinstance(value, str) and self.pattern.match(value) is not None
 
-    def __str__(self):
+    def __str__(self) -> str:
         return self.words
 
 
 class OneOf:
     """One of the given values, which are text, numbers or booleans."""
 
-    def __init__(self, *values):
+    def __init__(self, *values: Any) -> None:
         self.values = values
 
-    def fits(self, value):
+    def fits(self, value: Any) -> bool:
         return any(type(value) is type(one) and value == one for one in self.values)
 
-    def __str__(self):
+    def __str__(self) -> str:
         return "one of " + ", ".join(str(value) for value in self.values)
 
 
 class Rule:
     """What fits `schema` and for which `holds` is true; `words` say what that is."""
 
-    def __init__(self, schema, holds, words):
+    def __init__(self, schema: Any, holds: Callable[[Any], Any], words: str) -> None:
         self.schema, self.holds, self.words = schema, holds, words
 
 
@@ -101,7 +103,7 @@ _CENTIMETRES = Number(0, 1e6)
 DEPTH_RANGE = Rule((_CENTIMETRES, _CENTIMETRES), lambda ends: 0 < ends[0] < ends[1], "nearest below farthest, above 0")
 
 
-def read(path, schema, version=None):
+def read(path: str, schema: Any, version: Optional[int] = None) -> Any:
     """The value in the JSON file `path`, which fits `schema`; its `format` is `version` where one is given.
 
     Raises PipelineError, one line with file and key, for a file that is missing, no JSON, or does not fit.
@@ -111,14 +113,14 @@ def read(path, schema, version=None):
     return value
 
 
-def check(source, value, schema, version=None):
+def check(source: str, value: Any, schema: Any, version: Optional[int] = None) -> None:
     """Raise PipelineError, led by `source`, unless `value` fits `schema` and has the format `version`."""
     if version is not None and isinstance(value, dict) and value.get("format") != version:
         raise PipelineError("{}: format {} where {} is understood".format(source, shown(value.get("format")), version))
     _check(source, "", value, schema)
 
 
-def shown(value):
+def shown(value: Any) -> str:
     """A value of a file in a few words on one line."""
     if isinstance(value, dict):
         return "an object"

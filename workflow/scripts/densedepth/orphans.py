@@ -10,6 +10,7 @@ import stat
 import sys
 import threading
 import time
+from typing import Optional
 
 from .errors import PipelineError
 
@@ -20,7 +21,7 @@ _PATIENCE = 60
 _GENERATIONS = 2
 
 
-def end_with_snakemake():
+def end_with_snakemake() -> None:
     """Send this process SIGTERM soon after the Snakemake above it is gone; nothing where none is above it.
 
     A training saves its state then; other programs leave no result under its name. Before, wait for a process that
@@ -64,7 +65,7 @@ def _parent(process):
     return int(status(process, "PPid") or 0)
 
 
-def status(process, field):
+def status(process: int, field: str) -> Optional[str]:
     """The first word of `field` in what the system tells of the process; None when it has ended."""
     for line in _lines(process, "status"):
         if line.startswith(field + ":"):

@@ -9,9 +9,13 @@ import os
 import signal
 import threading
 import time
+from typing import Any, Callable, Iterable, Iterator, Optional
 
 from .errors import PipelineError
 from .progress import duration
+
+# Hears how many units of work are done: more of them, or their sum.
+Tick = Callable[[int], None]
 
 # Longest time between two lines of progress, where a tenth of the work takes longer.
 _SILENT_SECONDS = 30
@@ -20,7 +24,9 @@ _done = None
 _stop = None
 
 
-def ordered(function, tasks, workers, progress=None):
+def ordered(
+    function: Callable[[Any, Tick], Any], tasks: Iterable[Any], workers: int, progress: Optional[Tick] = None
+) -> Iterator[Any]:
     """`Workers(workers).ordered(function, tasks, progress)`, with the processes started for this alone."""
     with Workers(workers) as pool:
         yield from pool.ordered(function, tasks, progress)
@@ -34,12 +40,12 @@ class Workers:
     processes end. With `count` 1 the work is done in this process, and `ready` is not called.
     """
 
-    def __init__(self, count, ready=None):
+    def __init__(self, count: int, ready: Optional[Callable[[], Any]] = None) -> None:
         self.count = count
         self._ready = ready
-        self._executor = None
+        self._executor: Optional[concurrent.futures.ProcessPoolExecutor] = None
 
-    def __enter__(self):
+    def __enter__(self) -> "Workers":
         if self.count > 1:
             context = multiprocessing.get_context("spawn")
             self._done, self._stop = context.Value("q", 0), context.Value("b", 0)
@@ -54,12 +60,14 @@ class Workers:
                 self._executor.submit(os.getpid)
         return self
 
-    def __exit__(self, *exception):
+    def __exit__(self, *exception: Any) -> None:
         if self._executor:
             self._stop.value = 1
             self._executor.shutdown(wait=True)
 
-    def ordered(self, function, tasks, progress=None):
+    def ordered(
+        self, function: Callable[[Any, Tick], Any], tasks: Iterable[Any], progress: Optional[Tick] = None
+    ) -> Iterator[Any]:
         """Yield `function(task, tick)` for each of `tasks`, in their order.
 
         `tick(n)` is for `function` to call as it gets on; `progress(total)` hears the sum of the ticks so far. Not more
@@ -148,13 +156,14 @@ def _tick(count):
 class Progress:
     """Prints a line at each tenth of the work, and after 30 s: `4096/50688 pairs, 812/s, 57s left`."""
 
-    def __init__(self, total, unit):
+    def __init__(self, total: int, unit: str) -> None:
         self._total = total
         self._unit = unit
         self._next = 1
-        self._begin = self._said = None
+        self._begin: Any = None
+        self._said: Any = None
 
-    def __call__(self, count):
+    def __call__(self, count: int) -> None:
         now = time.time()
         if count and self._begin is None:
             # The rate is that of the work alone: processes take seconds to start.

@@ -5,6 +5,7 @@ two. The keywords are those of JSON Schema.
 """
 
 import math
+from typing import Any, Dict, Optional
 
 _COUNT = {"type": "integer", "minimum": 1}
 _SHARE = {"type": "number", "minimum": 0, "maximum": 1}
@@ -14,7 +15,7 @@ _SEED = {"type": "integer", "minimum": 0, "maximum": 2147483647}
 _RATE = {"type": "number", "exclusiveMinimum": 0, "maximum": 1}
 _METRES = {"type": "number", "exclusiveMinimum": 0.1, "maximum": 1000}
 
-SETTINGS = {
+SETTINGS: Dict[str, Dict[str, Any]] = {
     "seed": _SEED,
     "sample.seed": _SEED,
     "sample.train_scenes": {"type": "integer", "minimum": 1, "maximum": 100000},
@@ -53,7 +54,7 @@ SETTINGS = {
 
 # centimetres: up to the 1000 m of data.pictures.max_depth. state_minutes: 0 saves after every step; the setting has
 # whole minutes. frozen_batch: 0 leaves the number of images open.
-FLAGS = {
+FLAGS: Dict[str, Dict[str, Any]] = {
     "count": _COUNT,
     "whole": {"type": "integer", "minimum": 0},
     "centimetres": {"type": "number", "exclusiveMinimum": 0, "maximum": 100000},
@@ -80,7 +81,7 @@ _HOLDS = {
 }
 
 
-def parse(word, name):
+def parse(word: str, name: str) -> float:
     """The number that `word` stands for, in the range `name` of `SETTINGS` or `FLAGS`.
 
     Raises ValueError, saying what is legal; NaN and infinity never are.
@@ -96,7 +97,7 @@ def parse(word, name):
     return value
 
 
-def fault(value, name):
+def fault(value: float, name: str) -> Optional[str]:
     """What is wrong with the number `value`, by the range `name`, in words; None when nothing is."""
     rule = SETTINGS.get(name) or FLAGS[name]
     if isinstance(value, float) and not math.isfinite(value):

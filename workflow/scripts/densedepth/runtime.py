@@ -4,11 +4,12 @@ import os
 import platform
 import re
 import sys
+from typing import Dict
 
 _PACKAGES = ("tensorflow", "tensorflow_cpu", "numpy", "h5py", "pillow", "pandas", "npu_bridge")
 
 
-def describe():
+def describe() -> Dict[str, str]:
     """Runtime name and versions as a flat dict of strings, without importing any of the packages.
 
     `runtime` is `tf1` or `tf2` by the TensorFlow version of this interpreter, or `none` without TensorFlow.
@@ -23,7 +24,7 @@ def describe():
     return facts
 
 
-def summary():
+def summary() -> str:
     """`describe()` as one line for logs: `runtime tf1, python 3.7.16, tensorflow 1.15.0, ...`."""
     facts = describe()
     order = ["runtime", "python", "tensorflow"]

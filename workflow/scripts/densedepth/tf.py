@@ -7,6 +7,7 @@ import contextlib
 import os
 import sys
 import warnings
+from typing import Any
 
 # TensorFlow reports every missing GPU library as an error; what really fails is raised as an exception anyway.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -47,4 +48,7 @@ with warnings.catch_warnings():
 tf.logging.set_verbosity(tf.logging.ERROR)
 tf.disable_v2_behavior()
 
-__all__ = ["collective_ops", "tf"]
+# What stands in annotations for tensors, operations and variables of the graph, whose types TensorFlow does not tell.
+Tensor = Any
+
+__all__ = ["Tensor", "collective_ops", "tf"]

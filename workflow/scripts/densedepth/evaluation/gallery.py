@@ -101,7 +101,7 @@ def read(path):
     known = truth > 0
     near = 500 * math.floor(truth[known].min() / 500)
     far = max(500 * math.ceil(truth[known].max() / 500), near + 500)
-    error = np.abs(truth.astype(int) - prediction)[known]
-    worst = max(500, 500 * math.ceil(float(np.percentile(error, 99)) / 500))
+    errors = np.abs(truth.astype(int) - prediction)[known]
+    worst = max(500, 500 * math.ceil(float(np.percentile(errors, 99)) / 500))
     colours = visualize.depth_colours(), visualize.error_colours()
     return Scene(rgb, truth, prediction, near, far, worst, *colours)

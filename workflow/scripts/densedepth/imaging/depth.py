@@ -5,6 +5,7 @@ The network reads RGB in 0..1 at its own size and writes 1000 / depth in centime
 """
 
 import collections
+from typing import Any, Optional, Tuple
 
 import numpy as np
 
@@ -17,7 +18,7 @@ Place = collections.namedtuple("Place", "height width top left")
 LIMITS_M = (0.1, 10.0)
 
 
-def metres(output, limits=LIMITS_M):
+def metres(output: Any, limits: Tuple[float, float] = LIMITS_M) -> np.ndarray:
     """Depth in metres from the network's output of any shape: clip(10 / output, *limits), float64.
 
     The output layer is linear and may go below zero: such values mean the nearest depth, as in the reference port;
@@ -29,7 +30,7 @@ def metres(output, limits=LIMITS_M):
         return np.clip(10.0 / output, *limits)
 
 
-def fit(images, size):
+def fit(images: Any, size: Optional[Tuple[int, int]]) -> np.ndarray:
     """Pictures at the network's size: (n, H, W, 3) uint8 0..255 to (n, height, width, 3) float32 0..1.
 
     Along each axis a reduction is the mean over the area that a new pixel covers, an enlargement is bilinear; a
@@ -43,14 +44,14 @@ def fit(images, size):
     return fitted
 
 
-def place(picture_size, size):
+def place(picture_size: Tuple[int, int], size: Tuple[int, int]) -> Place:
     """The `Place` of a picture in a network input of `size`: as large as its aspect ratio allows, in the middle."""
     scale = min(size[0] / picture_size[0], size[1] / picture_size[1])
     height, width = (min(max(1, round(scale * old)), new) for old, new in zip(picture_size, size))
     return Place(height, width, (size[0] - height) // 2, (size[1] - width) // 2)
 
 
-def put(rgb, where, size):
+def put(rgb: np.ndarray, where: Place, size: Tuple[int, int]) -> np.ndarray:
     """The network's input, float32 (height, width, 3) 0..1, with uint8 `rgb` (H, W, 3) at the `Place` `where`.
 
     The rest repeats the picture's border pixels.
@@ -61,7 +62,7 @@ def put(rgb, where, size):
     return np.pad(small, (rows, columns, (0, 0)), "edge")
 
 
-def taken_out(metres, where, size, picture_size):
+def taken_out(metres: np.ndarray, where: Place, size: Tuple[int, int], picture_size: Tuple[int, int]) -> np.ndarray:
     """The part of the depth map `metres` (h, w) of a network input of `size` that `where` names, bilinear, at the
     picture's size: float32 (H, W)."""
     result = metres
@@ -76,7 +77,7 @@ def taken_out(metres, where, size, picture_size):
     return result
 
 
-def enlarge(maps, size, box=None):
+def enlarge(maps: Any, size: Tuple[int, int], box: Optional[Tuple[int, int, int, int]] = None) -> np.ndarray:
     """Bilinear resizing of `maps` (..., h, w) to `size`, of which only the part in `box` is computed.
 
     `box` is (top, bottom, left, right), inclusive as the crop of the test archive. Sample positions beyond the centres

@@ -4,10 +4,12 @@ Pixel i of n lies at (i + 0.5) / n of the picture (half-pixel centres). Along ea
 area that a new pixel covers, an enlargement is bilinear. Sizes are (height, width).
 """
 
+from typing import Any, Optional, Tuple
+
 import numpy as np
 
 
-def resized(values, size, box=None):
+def resized(values: Any, size: Tuple[int, int], box: Optional[Tuple[float, float, float, float]] = None) -> np.ndarray:
     """`values` (H, W, C) as float32 of `size`; of the same size they are only converted.
 
     box: (top, left, height, width) in pixels and fractions of them, within the picture: only this part is taken.
@@ -49,12 +51,12 @@ def _parts(count, start, length, new_length):
     return np.minimum(old, count - 1), (np.maximum(covered, 0) / scale).astype(np.float32)
 
 
-def bilinear(length, new_length, first, last):
+def bilinear(length: int, new_length: int, first: int, last: int) -> Tuple[np.ndarray, np.ndarray, np.ndarray]:
     """For the new pixels first..last: the two old pixels around each and the share of the second."""
     return neighbours((np.arange(first, last + 1) + 0.5) * (length / new_length) - 0.5, length)
 
 
-def neighbours(centres, length):
+def neighbours(centres: np.ndarray, length: int) -> Tuple[np.ndarray, np.ndarray, np.ndarray]:
     """For positions between 0 and length - 1: the two old pixels around each and the share of the second."""
     centres = np.clip(centres, 0, length - 1)
     before = np.floor(centres).astype(int)

@@ -7,6 +7,7 @@ import struct
 import warnings
 import zipfile
 import zlib
+from typing import BinaryIO, List, Union
 
 from PIL import Image
 
@@ -21,7 +22,7 @@ LARGEST = 256 << 20
 DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, struct.error, OSError)
 
 
-def open_zip(path):
+def open_zip(path: str) -> zipfile.ZipFile:
     """`path` as an open ZipFile. Raises PipelineError when it is missing, cut off or not a zip."""
     if os.path.isdir(path):
         raise PipelineError("{}: is a folder, where a zip file belongs; {}".format(path, _zip_again(path)))
@@ -34,7 +35,7 @@ def open_zip(path):
         return archive
     except DAMAGE + (ValueError,) as error:
         # A directory that should begin before the file does is an invalid argument to the system.
-        if getattr(error, "errno", None) not in (None, errno.EINVAL):
+        if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
             raise PipelineError("{}: cannot be read ({})".format(path, error.strerror)) from None
         _check_kind(path)
         raise PipelineError(
@@ -65,7 +66,7 @@ def _check_whole(path, archive):
         )
 
 
-def check_supported(path, info):
+def check_supported(path: str, info: zipfile.ZipInfo) -> None:
     """Raise PipelineError for a member (ZipInfo) of the zip file at `path` that is packed in a way not read here."""
     if info.flag_bits & _ENCRYPTED or info.compress_type == _AES:
         reason = "is encrypted"
@@ -107,7 +108,7 @@ def _zip_again(path):
     )
 
 
-def unpacked(path, archive, member):
+def unpacked(path: str, archive: zipfile.ZipFile, member: str) -> bytes:
     """The bytes of `member` of the open ZipFile `archive`, which lies at `path`.
 
     Raises PipelineError when they are too many or packed in a way that is not read here, and what is in `DAMAGE`.
@@ -125,17 +126,17 @@ def unpacked(path, archive, member):
     return archive.read(member)
 
 
-def open_image(source):
+def open_image(source: Union[str, BinaryIO]) -> Image.Image:
     """`Image.open(source)`, without its warning of large pictures, and in plain words of those that it refuses."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
         try:
             return Image.open(source)
         except Image.DecompressionBombError:
-            limit = round(2 * Image.MAX_IMAGE_PIXELS / 1e6)
+            limit = round(2 * (Image.MAX_IMAGE_PIXELS or 0) / 1e6)
             raise Image.DecompressionBombError("more than {} megapixels".format(limit)) from None
 
 
-def visible(archive):
+def visible(archive: zipfile.ZipFile) -> List[str]:
     """The names of the members of an open ZipFile without hidden ones, such as macOS' `__MACOSX/._1.jpg`."""
     return [name for name in archive.namelist() if not any(map(file_names.hidden, name.split("/")))]

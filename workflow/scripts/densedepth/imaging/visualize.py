@@ -6,6 +6,7 @@ Matplotlib is imported when a picture is drawn, so that a missing or slow one tr
 import contextlib
 import math
 import warnings
+from typing import Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -26,8 +27,11 @@ _UNKNOWN = 0.85
 # Longest side, in pixels, at which the panel keeps a picture: large ones need not stay in memory whole.
 _TILE_PIXELS = 640
 
+# Name, picture uint8 (H, W, 3), depth in metres (H, W).
+Tile = Tuple[str, np.ndarray, np.ndarray]
 
-def tile(name, rgb, metres):
+
+def tile(name: str, rgb: np.ndarray, metres: np.ndarray) -> Tile:
     """A picture as `draw_panel` wants it: reduced to display size, with its depth (h, w) enlarged to the same shape."""
     height, width = rgb.shape[:2]
     scale = min(1.0, _TILE_PIXELS / max(height, width))
@@ -35,7 +39,7 @@ def tile(name, rgb, metres):
     return name, depth.fit(rgb[np.newaxis], size)[0], depth.enlarge(metres, size).astype(np.float32)
 
 
-def draw_panel(path, tiles, scale=None):
+def draw_panel(path: str, tiles: Sequence[Tile], scale: Optional[Tuple[float, float]] = None) -> None:
     """Draw the `tiles` (see `tile`), any number, as pairs of input and depth over one colour scale, to the PNG `path`.
 
     All pictures share the scale, from `scale[0]` to `scale[1]` metres. Without, it holds 99 in 100 pixels at either end
@@ -75,7 +79,7 @@ def draw_panel(path, tiles, scale=None):
         _save(figure, path)
 
 
-def draw_scene(path, title, rgb, truth, prediction):
+def draw_scene(path: str, title: str, rgb: np.ndarray, truth: np.ndarray, prediction: np.ndarray) -> None:
     """Draw input, true depth, predicted depth and absolute error of one scene side by side to the PNG `path`.
 
     `rgb` uint8 (H, W, 3), `truth` and `prediction` (H, W) in metres. Both depths share one scale, that of the truth
@@ -108,12 +112,12 @@ def draw_scene(path, title, rgb, truth, prediction):
         _save(figure, path)
 
 
-def depth_colours():
+def depth_colours() -> np.ndarray:
     """The colours from near to far: uint8 (256, 3)."""
     return _table(_DEPTH_COLOURS)
 
 
-def error_colours():
+def error_colours() -> np.ndarray:
     """The colours from no error to the worst: uint8 (256, 3)."""
     return _table(_ERROR_COLOURS)
 
@@ -124,7 +128,7 @@ def _table(name):
     return (matplotlib.colormaps[name](range(256), bytes=True))[:, :3]
 
 
-def draw_sheet(path, title, samples, histogram, farthest):
+def draw_sheet(path: str, title: str, samples: Sequence[Tile], histogram: np.ndarray, farthest: float) -> None:
     """Draw (name, rgb uint8 (H, W, 3), depth (H, W) in metres, 0 unknown) of each of `samples` to the PNG `path`.
 
     Beside each pair stands the histogram of its depth; the one at the top, `histogram`, equal bins from 0 to `farthest`

@@ -16,6 +16,7 @@ import resource
 import signal
 import statistics
 import time
+from typing import Optional
 
 import numpy as np
 
@@ -106,7 +107,7 @@ class Segment:
     events: str
     log_every: int
     state_seconds: float
-    run_epochs: int = None
+    run_epochs: Optional[int] = None
 
 
 class Interrupted(Exception):
