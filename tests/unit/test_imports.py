@@ -87,6 +87,15 @@ def test_a_missing_program_stands_alone(tree):
     assert tree("gone.py") == ["gone.py"]
 
 
+def test_importing_the_package_runs_nothing_of_it(tmp_path):
+    """An edit of the inference code, which the package hands on, concerns no program that does not use it."""
+    package = str(SCRIPTS / "densedepth")
+    (tmp_path / "program.py").write_text("import densedepth")
+    os.symlink(package, str(tmp_path / "densedepth"))
+    found = [os.path.relpath(path, str(tmp_path)) for path in sources(str(tmp_path / "program.py"))]
+    assert found == ["program.py", "densedepth/__init__.py"]
+
+
 # What a program must not import, so that an edit there does not make its results again.
 @pytest.mark.parametrize(
     "program, modules",
@@ -96,7 +105,8 @@ def test_a_missing_program_stands_alone(tree):
         ("import_weights.py", {"archives"}),
         ("import_model.py", {"archives"}),
         ("evaluate.py", {"archives"}),
-        ("train.py", {"ascend", "rank_table", "npu_options", "cpu_gpu"}),
+        ("train.py", {"ascend", "rank_table", "npu_options", "cpu_gpu", "networks", "predictors", "forward"}),
+        ("ckpt2pb.py", {"networks", "forward"}),
     ],
 )
 def test_a_program_is_apart_from_what_it_does_not_use(program, modules):

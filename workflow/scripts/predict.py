@@ -14,7 +14,7 @@ import sys
 
 import cli
 from densedepth.errors import PipelineError
-from densedepth.inference import image_files, networks, point_clouds, predictions
+from densedepth.inference import forward, image_files, networks, point_clouds, predictions
 
 
 def build_parser():
@@ -76,8 +76,8 @@ def work(args):
     paths = image_files.find(args.input, broken_links=True)
     for line in image_files.left_out(args.input):
         print(line, flush=True)
-    with networks.load(args.model_path) as predictor:
-        limits, reason = predictions.limits(predictor.describe(), args.maxdepth)
+    with networks.load(args.model_path) as network:
+        limits, reason = forward.limits(network.describe(), args.maxdepth)
         print("depth is limited to {:g} to {:g} m: {}".format(*limits, reason), flush=True)
         options = predictions.Options(
             batch_size=args.bs,
@@ -89,7 +89,7 @@ def work(args):
             limits=limits,
             scale=args.scale,
         )
-        summary = predictions.predict(predictor, paths, args.out, options)
+        summary = predictions.predict(network, paths, args.out, options)
     print("{}: {} pictures of {} files".format(args.out, len(summary["pictures"]), len(paths)))
     if summary["taken_over"]:
         print(

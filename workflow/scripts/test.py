@@ -13,9 +13,8 @@ import cli
 # isort: split
 import numpy as np
 
-from densedepth.errors import PipelineError
-from densedepth.imaging import depth, visualize
-from densedepth.inference import forward, image_files, predictions, predictors
+from densedepth.imaging import visualize
+from densedepth.inference import forward, image_files, networks
 
 # For networks that take any size: that of the reference port.
 _SIZE = (480, 640)
@@ -39,18 +38,12 @@ def work(args):
     for line in image_files.left_out(args.input):
         print(line, flush=True)
     tiles = []
-    with predictors.load(args.ckptdir) as predictor:
-        limits, reason = predictions.limits(predictor.describe(), args.maxdepth)
+    with networks.load(args.ckptdir) as network:
+        limits, reason = forward.limits(network.describe(), args.maxdepth)
         print("depth is limited to {:g} to {:g} m: {}".format(*limits, reason), flush=True)
-        size = predictor.size or _SIZE
         for path in paths:
             rgb = image_files.read(path).rgb
-            where = depth.place(rgb.shape[:2], size)
-            images = depth.put(rgb, where, size)[np.newaxis]
-            output = forward.predict(predictor, images, predictor.batch or 1)[0]
-            metres = depth.taken_out(depth.metres(output, limits), where, size, rgb.shape[:2])
-            if np.isnan(metres).any():
-                raise PipelineError("{}: the network's output for it is not a number".format(path))
+            metres = network.predict(rgb, flip_average=False, limits=limits, size=network.size or _SIZE)
             tiles.append(visualize.tile(path, rgb, metres))
             print("{}: {:.2f} to {:.2f} m, median {:.2f} m".format(path, metres.min(), metres.max(), np.median(metres)))
     visualize.draw_panel(args.output, tiles)

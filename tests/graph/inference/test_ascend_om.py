@@ -4,6 +4,7 @@ import json
 import os
 import sys
 
+import densedepth
 import export_om
 import numpy as np
 import pytest
@@ -77,6 +78,32 @@ def test_the_chain_gives_the_figures_of_the_frozen_graph(
             assert picture.size[0] > 1000
 
 
+@pytest.mark.parametrize("tool", ["msame", "ais_bench"])
+def test_the_public_door_opens_om_files(cann, shallow_frozen, tmp_path, monkeypatch, tool):
+    om = str(tmp_path / "model.om")
+    assert export_om.main(["--model_path", shallow_frozen, "--out", om, "--bs", "2"]) == 0
+    monkeypatch.setattr(ascend_om, "TOOLS", (tool,))
+    rgb = np.random.RandomState(0).randint(0, 256, (3, 40, 90, 3)).astype(np.uint8)
+    with densedepth.load(om) as network, densedepth.load(shallow_frozen) as original:
+        assert (network.size, network.batch, network.describe()["kind"]) == ((32, 64), 2, "om")
+        assert network.depth_range() == original.depth_range()
+        np.testing.assert_allclose(network.predict(rgb), original.predict(rgb), rtol=1e-4)
+        with pytest.raises(PipelineError, match=r"images of shape \(1, 32, 64, 3\)"):
+            network.run(np.zeros((1, 32, 64, 3)))
+
+
+def test_an_om_file_without_a_tool_says_what_to_install(cann, shallow_frozen, tmp_path, monkeypatch):
+    om = str(tmp_path / "model.om")
+    assert export_om.main(["--model_path", shallow_frozen, "--out", om]) == 0
+    monkeypatch.setenv("PATH", "/nowhere")
+    monkeypatch.delenv("PYTHONPATH")
+    with pytest.raises(PipelineError, match="msame is not on PATH: build it .*; or ais_bench is no module"):
+        densedepth.load(om)
+    (tmp_path / "model.om.json").unlink()
+    with pytest.raises(PipelineError, match=r"model\.om\.json"):
+        densedepth.load(om)
+
+
 def test_batches_are_what_the_port_s_programs_write(test_archive, tmp_path):
     folder = str(tmp_path / "in")
     words = ["--test_data", test_archive, "--out", folder, "--size", "32", "64", "--bs", "2"]
@@ -117,15 +144,15 @@ def test_outputs_are_found_by_the_stem_of_the_input(tmp_path):
 def test_missing_double_and_wrong_outputs_are_told(tmp_path):
     folder = str(tmp_path / "out")
     found = stored(folder)
-    with pytest.raises(PipelineError, match=r"image: 0 outputs of rgb_bs1_2\.bin, where 1 belongs"):
+    with pytest.raises(PipelineError, match=r"image: expected 1 output of rgb_bs1_2\.bin, got 0"):
         found.outputs(2)
     other = os.path.join(folder, "image", "20260101_000001")
     os.makedirs(other)
     np.zeros(512, "<f4").tofile(os.path.join(other, "rgb_bs1_0_output_0.bin"))
-    with pytest.raises(PipelineError, match=r"image: 2 outputs of rgb_bs1_0\.bin"):
+    with pytest.raises(PipelineError, match=r"image: expected 1 output of rgb_bs1_0\.bin, got 2"):
         ascend_om.Stored(folder).outputs(0)
     half = stored(str(tmp_path / "half"), values=np.zeros((16, 32), "<f2"))
-    with pytest.raises(PipelineError, match=r"1024 bytes, where 2048 belong .* --output_type=FP32"):
+    with pytest.raises(PipelineError, match=r"expected 2048 bytes .*, got 1024; .* --output_type=FP32"):
         half.outputs(0)
 
 

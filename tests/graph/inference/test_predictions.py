@@ -133,7 +133,7 @@ def test_flags(frozen, predicted, tmp_path, capsys):
     assert predict.main(words + ["--scale", "3", "2"]) == 1
     assert "--scale 3 2: must be metres, 0 <= NEAR < FAR" in capsys.readouterr().err
     assert predict.main(words + ["--size", "64", "64"]) == 1
-    assert "--size 64x64: the network takes 32x64 only" in capsys.readouterr().err
+    assert "takes 32x64 only, not size 64x64" in capsys.readouterr().err
     assert predict.main(words + ["--maxdepth", "10"]) == 1
     assert "--maxdepth 10: must be centimetres, more than 10" in capsys.readouterr().err
 
@@ -151,17 +151,17 @@ def test_limits_are_those_of_the_training_unless_told_otherwise(frozen, predicte
         with predictors.load_frozen(path) as predictor:
             return predictor.describe()
 
-    unknown = (depth.LIMITS_M, "NYU Depth v2's range, as no side file tells the network's")
-    assert predictions.limits(described()) == unknown
+    unknown = (depth.LIMITS_M, "NYU Depth v2's depth range, as no metadata file gives another")
+    assert forward.limits(described()) == unknown
     side = dict(files.read_json(frozen + ".json"), depth_range=[50, 8000])
     files.write_json(path + ".json", side)
-    assert predictions.limits(described()) == ((0.5, 80), "its training's range")
-    assert predictions.limits(described(), 2000) == ((0.5, 20), "--maxdepth")
+    assert forward.limits(described()) == ((0.5, 80), "the training's depth range")
+    assert forward.limits(described(), 2000) == ((0.5, 20), "--maxdepth")
     files.write_json(path + ".json", dict(side, sha256="2" * 64))
-    assert predictions.limits(described()) == unknown
+    assert forward.limits(described()) == unknown
     # An ONNX file's side file tells what the frozen graph's told.
     files.write_json(path + ".json", dict(side, source=dict(side["source"], model=None, depth_range=[10, 8000])))
-    assert predictions.limits(onnx_predictor._source(path)) == ((0.1, 80), "its training's range")
+    assert forward.limits(onnx_predictor._source(path)) == ((0.1, 80), "the training's depth range")
 
 
 def test_panels_of_a_video_have_one_scale(frozen, predicted, tmp_path):
@@ -498,7 +498,7 @@ def test_a_network_of_any_size_wants_one(tmp_path):
     network = Weighed()
     network.size = None
     options = predictions.Options(1, ["npy"], False, None, None, 100, depth.LIMITS_M, None)
-    with pytest.raises(PipelineError, match="none: takes any size; choose one by --size"):
+    with pytest.raises(PipelineError, match="none: takes any size; choose one .--size"):
         predictions.predict(network, ["a.png"], str(tmp_path), options)
 
 

@@ -167,16 +167,16 @@ def test_the_range_goes_with_the_network(imported, far, tmp_path, capsys):
         out = tmp_path / str(number)
         words = ["--model_path", path, "--input", picture, "--out", str(out), "--write", "npy", "png"]
         assert predict.main(words) == 0
-        assert "depth is limited to 0.1 to 80 m: its training's range" in capsys.readouterr().out
+        assert "depth is limited to 0.1 to 80 m: the training's depth range" in capsys.readouterr().out
         assert json.loads((out / "picture.json").read_text())["depth"]["limits"] == [0.1, 80]
         assert 10 < np.load(str(out / "picture_depth.npy")).max() < 80
         assert panel.main(["--ckptdir", path, "--input", picture, "--output", str(out / "panel.png")]) == 0
         told = capsys.readouterr().out
-        assert "depth is limited to 0.1 to 80 m: its training's range" in told
+        assert "depth is limited to 0.1 to 80 m: the training's depth range" in told
         assert float(re.search(r"picture.png: .* to (.*) m, median", told).group(1)) > 10
     words = ["--model_path", imported("library.h5"), "--input", picture, "--out", str(tmp_path), "--write", "npy"]
     assert predict.main(words) == 0
-    assert "depth is limited to 0.1 to 10 m: its training's range" in capsys.readouterr().out
+    assert "depth is limited to 0.1 to 10 m: the training's depth range" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("depth_m", ["0.1", "1001", "nan"])

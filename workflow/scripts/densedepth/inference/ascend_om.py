@@ -29,12 +29,12 @@ TOOLS = ("msame", "ais_bench")
 _KINDS = (("image", "rgb_bs"), ("image_flip", "rgb_flip_bs"))
 
 _POSITIVE = Number(1, 65536, whole=True)
-_TENSORS = {
+TENSORS = {
     "input": {"name": str, "shape": (Null(_POSITIVE), _POSITIVE, _POSITIVE, Number(3, 3, whole=True))},
     "output": {"name": str, "shape": [Null(_POSITIVE)]},
 }
 # The metadata files of a frozen graph, of an OM file, and of batches and outputs.
-_GRAPH = dict(GRAPH_SCHEMA, **_TENSORS)
+_GRAPH = dict(GRAPH_SCHEMA, **TENSORS)
 _OM = {
     "sha256": SHA256,
     "source": {"epoch": Null(COUNT), "global_step": Null(COUNT), "model": Null(SCHEMA)},
@@ -129,25 +129,57 @@ def write_batches(test_set, folder, size, batch_size):
 
 def run(model, batches, out, tool, device):
     """Run the OM file over the folder `batches` by `tool`; the outputs go below the folder `out`, which is replaced."""
-    program = _program(tool)
+    _program(tool)
     if not os.path.isfile(model):
         raise PipelineError("{}: no such file".format(model))
     side = _batches_side(batches)
     with files.atomic_folder(out) as temporary:
         for kind, _ in _KINDS:
-            flags = ["--model", model, "--input", os.path.join(batches, kind), "--outfmt", "BIN"]
-            flags += ["--device", str(device)]
-            if tool == "ais_bench":
-                flags += ["--output", temporary, "--output_dirname", kind, "--batchsize", str(side["batch_size"])]
-            else:
-                os.makedirs(os.path.join(temporary, kind))
-                flags += ["--output", os.path.join(temporary, kind)]
-            _call(program + flags)
-        files.write_json(os.path.join(temporary, SIDE_FILE), dict(side, model=_model(model), tool=tool))
+            _run_folder(
+                model, os.path.join(batches, kind), os.path.join(temporary, kind), side["batch_size"], tool, device
+            )
+        files.write_json(os.path.join(temporary, SIDE_FILE), dict(side, model=describe(model), tool=tool))
     # The right number of outputs, of the right size, or it was no run.
     stored = Stored(out)
     for number in range(side["batches"]):
         stored.outputs(number)
+
+
+def run_batch(model, images, tool, device):
+    """The output (n, height / 2, width / 2) for float32 `images` (n, height, width, 3), one batch."""
+    count, height, width = images.shape[:3]
+    stem = "{}{}_0".format(_KINDS[0][1], count)
+    with tempfile.TemporaryDirectory() as place:
+        batches, out = os.path.join(place, "in"), os.path.join(place, "out")
+        os.mkdir(batches)
+        np.ascontiguousarray(images, "<f4").tofile(os.path.join(batches, stem + ".bin"))
+        _run_folder(model, batches, out, count, tool, device, quiet=True)
+        return _read_output(out, _by_stem(out), stem, (count, height // 2, width // 2))
+
+
+def installed_tool():
+    """The first of `TOOLS` that is installed. Raises PipelineError, saying what to install, where none is."""
+    reasons = []
+    for tool in TOOLS:
+        try:
+            _program(tool)
+            return tool
+        except PipelineError as error:
+            reasons.append(str(error))
+    raise PipelineError("no tool to run an OM file: {}".format("; or ".join(reasons)))
+
+
+def _run_folder(model, batches, out, batch_size, tool, device, quiet=False):
+    """Run the OM file over the .bin files in the folder `batches` by `tool`; the outputs go below the folder `out`."""
+    flags = ["--model", model, "--input", batches, "--outfmt", "BIN", "--device", str(device)]
+    if tool == "ais_bench":
+        place, name = os.path.split(out)
+        os.makedirs(place, exist_ok=True)
+        flags += ["--output", place, "--output_dirname", name, "--batchsize", str(batch_size)]
+    else:
+        os.makedirs(out)
+        flags += ["--output", out]
+    _call(_program(tool) + flags, quiet=quiet)
 
 
 class Stored:
@@ -168,22 +200,25 @@ class Stored:
         return dict(self._side["model"], kind="om", size=self._side["size"])
 
     def _read(self, kind, stem):
-        paths = self._found[kind].get(stem, [])
-        if len(paths) != 1:
-            raise PipelineError(
-                "{}: {} outputs of {}.bin, where 1 belongs; run the model again".format(
-                    os.path.join(self._folder, kind), len(paths), stem
-                )
+        shape = (self.batch_size, *(side // 2 for side in self._side["size"]))
+        return _read_output(os.path.join(self._folder, kind), self._found[kind], stem, shape)
+
+
+def _read_output(folder, found, stem, shape):
+    """The output of the batch `stem`, float32 of `shape`; `found`: see `_by_stem`."""
+    paths = found.get(stem, [])
+    if len(paths) != 1:
+        raise PipelineError(
+            "{}: expected 1 output of {}.bin, got {}; run the model again".format(folder, stem, len(paths))
+        )
+    values = np.fromfile(paths[0], "<f4")
+    if values.size != np.prod(shape):
+        raise PipelineError(
+            "{}: expected {} bytes (float32, {}x{}x{}x1), got {}; convert with --output_type=FP32".format(
+                paths[0], 4 * np.prod(shape), *shape, values.nbytes
             )
-        height, width = (side // 2 for side in self._side["size"])
-        values = np.fromfile(paths[0], "<f4")
-        if values.size != self.batch_size * height * width:
-            raise PipelineError(
-                "{}: {} bytes, where {} belong (float32, {}x{}x{}x1); convert with --output_type=FP32".format(
-                    paths[0], values.nbytes, 4 * self.batch_size * height * width, self.batch_size, height, width
-                )
-            )
-        return values.reshape(self.batch_size, height, width)
+        )
+    return values.reshape(shape)
 
 
 def _by_stem(folder):
@@ -199,7 +234,7 @@ def _by_stem(folder):
 
 def input_size(path):
     """(height, width) of the network's input by the metadata file `path` of a frozen graph or an OM file."""
-    size = metadata.read(path, _TENSORS)["input"]["shape"][1:3]
+    size = metadata.read(path, TENSORS)["input"]["shape"][1:3]
     metadata.check(path, {"input": {"size": size}}, {"input": {"size": SIZE}})
     return tuple(size)
 
@@ -211,7 +246,7 @@ def _batches_side(folder):
     return metadata.read(path, _BATCHES, FORMAT)
 
 
-def _model(path):
+def describe(path):
     """What is known of an OM file: from its side file, where that belongs to it."""
     known = {"path": path, "sha256": files.sha256(path), "epoch": None, "global_step": None, "model": None}
     if os.path.exists(path + ".json"):
@@ -234,11 +269,13 @@ def _program(name):
     raise PipelineError(_MISSING[name])
 
 
-def _call(command, place=None):
-    print("running {}".format(" ".join(command)), flush=True)
+def _call(command, place=None, quiet=False):
+    if not quiet:
+        print("running {}".format(" ".join(command)), flush=True)
     done = subprocess.run(command, cwd=place, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     words = done.stdout.decode("utf-8", "replace")
-    print(words, end="", flush=True)
+    if not quiet:
+        print(words, end="", flush=True)
     if done.returncode != 0:
         lines = [line for line in words.splitlines() if line.strip()] or ["it printed nothing"]
         # A line with a code says more than the one that only says that it failed.

@@ -36,6 +36,50 @@ def predict_depth(predictor, rgb, batch_size, crop, limits=depth.LIMITS_M):
     return flip_averaged(output, mirrored, rgb.shape[1:3], crop, limits)
 
 
+def metres(predictor, images, batch_size, limits, flip_average=True):
+    """Depth in metres for float `images` (n, H, W, 3) in 0..1 of the network's size: (n, h, w), its output's size.
+
+    flip_average: mean with the depth of the mirrored images.
+    """
+    maps = depth.metres(predict(predictor, images, batch_size), limits)
+    if not flip_average:
+        return maps
+    mirrored = depth.metres(predict(predictor, images[:, :, ::-1], batch_size), limits)
+    return (maps + mirrored[:, :, ::-1]) / 2
+
+
+def limits(source, farthest_cm=None):
+    """((nearest, farthest) depth in metres, in words by what they were decided) for the network that `describe` calls
+    `source`: `farthest_cm` in centimetres where it is given, else the range that the network was trained for.
+
+    Raises PipelineError when the farthest is not beyond the nearest.
+    """
+    trained = source["depth_range"]
+    nearest, farthest = [value / 100 for value in trained] if trained else depth.LIMITS_M
+    if farthest_cm is None:
+        reason = (
+            "the training's depth range" if trained else "NYU Depth v2's depth range, as no metadata file gives another"
+        )
+        return (nearest, farthest), reason
+    # Written so that NaN fails too.
+    if not 100 * nearest < farthest_cm < float("inf"):
+        raise PipelineError("--maxdepth {:g}: must be centimetres, more than {:g}".format(farthest_cm, 100 * nearest))
+    return (nearest, farthest_cm / 100), "--maxdepth"
+
+
+def input_size(predictor, size=None):
+    """(height, width) of the network's input: its own, or `size` where it takes any.
+
+    Raises PipelineError for another `size` than its own, and for none where it takes any.
+    """
+    path = predictor.describe()["path"]
+    if predictor.size and size and tuple(size) != tuple(predictor.size):
+        raise PipelineError("{}: takes {}x{} only, not size {}x{}".format(path, *tuple(predictor.size) + tuple(size)))
+    if not (predictor.size or size):
+        raise PipelineError("{}: takes any size; choose one (--size HEIGHT WIDTH), multiples of 32".format(path))
+    return tuple(predictor.size or size)
+
+
 def check_batch_size(predictor, batch_size):
     """Raises PipelineError when the network takes another batch size only."""
     if predictor.batch not in (None, batch_size):

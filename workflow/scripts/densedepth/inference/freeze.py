@@ -12,10 +12,9 @@ from . import predictors
 FORMAT = 1
 
 # Names in the SavedModel: those that Keras would give.
-SIGNATURE = "serving_default"
+SIGNATURE = predictors.SIGNATURE
 SIGNATURE_INPUT = "input_1"
 SIGNATURE_OUTPUT = "conv3"
-_SAVED_MODEL = "saved_model.pb"
 
 # Attributes that TensorFlow 1.15 does not know. They have their default values in our networks; without them a file
 # frozen by a current release loads in 1.15, which the Ascend runtime needs. All other defaults stay written out, since
@@ -36,7 +35,7 @@ def freeze(checkpoint_path, output_name, path, batch=None, fold=True, saved_mode
     no such operation.
     """
     checkpoint = checkpoints.find(checkpoint_path)
-    if saved_model and os.path.exists(saved_model) and not os.path.exists(os.path.join(saved_model, _SAVED_MODEL)):
+    if saved_model and not _replaceable(saved_model):
         raise PipelineError("{}: exists and is not a SavedModel; choose another folder".format(saved_model))
     with tf.Graph().as_default() as graph:
         images, prediction = predictors.inference_graph(checkpoint, batch, fold)
@@ -54,27 +53,34 @@ def freeze(checkpoint_path, output_name, path, batch=None, fold=True, saved_mode
                 checkpoints.restore(session, checkpoint)
             definition = _constants_only(session, graph, output_name)
 
-    content = definition.SerializeToString(deterministic=True)
     with files.atomic_path(path) as temporary, open(temporary, "wb") as stream:
-        stream.write(content)
-    if saved_model:
-        _write_saved_model(definition, images.name, output.name, saved_model)
-    side = {
+        stream.write(definition.SerializeToString(deterministic=True))
+    known = _known(checkpoint, images, output, output is prediction, fold)
+    side = dict(
+        known,
+        saved_model=saved_model and _write_saved_model(definition, images.name, output.name, saved_model, known),
+        sha256=files.sha256(path),
+        nodes=len(definition.node),
+        bytes=os.path.getsize(path),
+    )
+    files.write_json(path + ".json", side)
+    return side
+
+
+def _replaceable(folder):
+    return not os.path.exists(folder) or os.path.exists(os.path.join(folder, predictors.SAVED_MODEL))
+
+
+def _known(checkpoint, images, output, whole, fold):
+    """What the metadata files of the frozen graph and of the SavedModel have in common."""
+    return {
         "format": FORMAT,
         "folded": fold,
-        "saved_model": saved_model
-        and {
-            "path": saved_model,
-            "signature": SIGNATURE,
-            "input": SIGNATURE_INPUT,
-            "output": SIGNATURE_OUTPUT,
-            "sha256": files.sha256(os.path.join(saved_model, _SAVED_MODEL)),
-        },
         "input": {"name": images.name, "shape": images.shape.as_list(), "range": [0, 1], "layout": "NHWC, RGB"},
         "output": {
             "name": output.name,
             "shape": output.shape.as_list(),
-            "unit": "1000 / depth in centimetres" if output is prediction else None,
+            "unit": "1000 / depth in centimetres" if whole else None,
         },
         "model": checkpoint.side["model"],
         "size": checkpoint.side["size"],
@@ -86,13 +92,8 @@ def freeze(checkpoint_path, output_name, path, batch=None, fold=True, saved_mode
             "global_step": checkpoint.side["global_step"],
             "sha256": checkpoint.side["files"],
         },
-        "sha256": files.sha256(path),
-        "nodes": len(definition.node),
-        "bytes": os.path.getsize(path),
         "runtime": runtime.describe(),
     }
-    files.write_json(path + ".json", side)
-    return side
 
 
 def _session(graph):
@@ -107,8 +108,12 @@ def _values(checkpoint):
         return session.run({variable.op.name: variable for variable in tf.global_variables()})
 
 
-def _write_saved_model(definition, input_name, output_name, folder):
-    """The graph of constants as a SavedModel: tag `serve`, signature `serving_default`; complete or not there."""
+def _write_saved_model(definition, input_name, output_name, folder, known):
+    """The graph of constants as a SavedModel: tag `serve`, signature `serving_default`; complete or not there.
+
+    What is `known` of the network goes into `saved_model.pb.json` in it, so that the folder can be used by itself.
+    Returns how to use it.
+    """
     with files.atomic_folder(folder) as temporary, tf.Graph().as_default() as graph, warnings.catch_warnings():
         # Deprecated in favour of a class that needs version 2 behaviour.
         warnings.simplefilter("ignore")
@@ -123,6 +128,15 @@ def _write_saved_model(definition, input_name, output_name, folder):
                 session, [tf.saved_model.tag_constants.SERVING], signature_def_map={SIGNATURE: signature}
             )
         builder.save()
+        sha256 = files.sha256(os.path.join(temporary, predictors.SAVED_MODEL))
+        files.write_json(os.path.join(temporary, predictors.SAVED_MODEL + ".json"), dict(known, sha256=sha256))
+    return {
+        "path": folder,
+        "signature": SIGNATURE,
+        "input": SIGNATURE_INPUT,
+        "output": SIGNATURE_OUTPUT,
+        "sha256": sha256,
+    }
 
 
 def _constants_only(session, graph, output_name):

@@ -1,16 +1,148 @@
-"""Networks that are ready to run, by the kind of their file. What a kind needs is imported when one is asked for."""
+"""The public interface: a trained network in a file of any kind, RGB pictures in, depth in metres out.
+
+    import densedepth
+
+    network = densedepth.load("results/1p/export/model.pb")
+    metres = network.predict(rgb)
+
+What a kind of file needs is imported when one is loaded: an ONNX file needs no TensorFlow.
+"""
+
+import os
+
+import numpy as np
+
+from ..errors import PipelineError
+from ..imaging import depth
+from . import forward
 
 
 def load(path, *tensors):
-    """The network for `path`: an .onnx file, a frozen graph (any other file) or a checkpoint (see `checkpoints.find`).
+    """The `Network` in `path`, ready to run:
 
-    `tensors` are the names of a frozen graph's input and output where they differ from ours. The interface is that of
-    `predictors.Predictor`.
+    - an ONNX file (`.onnx`), by ONNX Runtime
+    - an OM file (`.om`), by CANN's `msame` or `ais_bench`, which must be installed, with its metadata file beside it
+    - a SavedModel: the folder with `saved_model.pb`, or that file
+    - a checkpoint: its folder, a folder of `epoch<N>` folders (the highest counts), or one of its files
+    - a frozen graph: any other file
+
+    `tensors` are the names of a frozen graph's input and output where they are not `input_1:0` and `conv3/BiasAdd:0`.
+    A network for TensorFlow switches this process to graph mode (`tf.compat.v1.disable_v2_behavior`). Raises
+    PipelineError, which names the file and what is wrong with it.
     """
+    path = os.path.expanduser(os.fspath(path))
     if path.endswith(".onnx"):
         from . import onnx_predictor
 
-        return onnx_predictor.load(path)
+        return Network(onnx_predictor.load(path))
+    if path.endswith(".om"):
+        from . import om_predictor
+
+        return Network(om_predictor.load(path))
     from . import predictors
 
-    return predictors.load_frozen(path, *tensors) if tensors else predictors.load(path)
+    return Network(predictors.load(path, *tensors))
+
+
+class Network:
+    """A trained network of any kind of file; a context manager that frees it, as `close` does.
+
+    size: (height, width) of its input, or None when any will do (multiples of 32). batch: its one batch size, or None
+    when any will do. Both only concern `run`: `predict` takes pictures of any size and number.
+    """
+
+    def __init__(self, predictor):
+        self._predictor = predictor
+        self.size = predictor.size
+        self.batch = predictor.batch
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self.close()
+
+    def close(self):
+        """Free the network's memory; it cannot run afterwards."""
+        self._predictor.__exit__(None, None, None)
+
+    def predict(self, rgb, flip_average=True, limits=None, batch_size=4, size=None):
+        """Depth in metres for RGB pictures of any size.
+
+        rgb: one picture (H, W, 3) or a batch (n, H, W, 3), red first; uint8 in 0..255 or floating point in 0..1.
+        Returns float32 (H, W) or (n, H, W): the distance along the viewing axis in metres, at the size of the pictures.
+
+        A picture is scaled to the network's input with its aspect ratio kept and centred there, the rest being its
+        repeated border pixels; the depth of that part is enlarged bilinearly, as predict.py does. `flip_average`: mean
+        with the depth of the mirrored picture, as in evaluations; twice the time. `limits`: nearest and farthest depth
+        in metres, to which the result is clipped; by default `depth_range()`. `batch_size`: pictures in one pass of a
+        network that takes any number. `size`: (height, width) of the input of a network that takes any.
+
+        Raises PipelineError for arrays of another shape, type or range, a network that takes any size without `size`,
+        and output that is not a number.
+
+            rgb = numpy.asarray(PIL.Image.open("room.jpg").convert("RGB"))
+            metres = densedepth.load("model.pb").predict(rgb)
+        """
+        pictures = _pictures(rgb)
+        size = forward.input_size(self, size)
+        limits = self.depth_range() if limits is None else _limits(limits)
+        where = depth.place(pictures.shape[1:3], size)
+        # A network of a fixed batch gets its batch filled up; one of any gets no more than there are.
+        batch = self.batch or max(1, min(batch_size, len(pictures)))
+        metres = np.empty(pictures.shape[:3], np.float32)
+        for first in range(0, len(pictures), batch):
+            images = np.stack([depth.put(_levels(one), where, size) for one in pictures[first : first + batch]])
+            maps = forward.metres(self, images, batch, limits, flip_average)
+            for number, low in enumerate(maps, first):
+                metres[number] = depth.taken_out(low, where, size, pictures.shape[1:3])
+        if np.isnan(metres).any():
+            raise PipelineError("{}: the network's output is not a number".format(self.describe()["path"]))
+        return metres[0] if np.ndim(rgb) == 3 else metres
+
+    def depth_range(self):
+        """(nearest, farthest) depth in metres the network was trained for; NYU Depth v2's (0.1, 10) if unknown."""
+        return forward.limits(self.describe())[0]
+
+    def run(self, images):
+        """The output as it is, (n, height / 2, width / 2, 1), 1000 / depth in centimetres.
+
+        `images`: float32 (n, height, width, 3), RGB in 0..1, of the network's `size` and `batch`.
+        """
+        return self._predictor.run(images)
+
+    def describe(self):
+        """What this is: kind ("checkpoint", "frozen", "saved_model", "onnx" or "om"), path, epoch, global_step, model,
+        size, depth_range (centimetres) and sha256; None for what the files do not tell."""
+        return self._predictor.describe()
+
+
+def _pictures(rgb):
+    """`rgb` as a batch of whole pictures: (n, H, W, 3), uint8 or floating point."""
+    pictures = np.asarray(rgb)
+    if pictures.ndim not in (3, 4) or pictures.shape[-1] != 3 or 0 in pictures.shape[-3:]:
+        raise PipelineError(
+            "rgb: expected an array (height, width, 3) or (n, height, width, 3), got shape {}".format(pictures.shape)
+        )
+    if pictures.dtype != np.uint8 and pictures.dtype.kind != "f":
+        raise PipelineError("rgb: expected uint8 in 0..255 or floating point in 0..1, got {}".format(pictures.dtype))
+    # Written so that NaN fails too.
+    if pictures.size and pictures.dtype.kind == "f" and not (pictures.min() >= 0 and pictures.max() <= 1):
+        raise PipelineError(
+            "rgb: expected floating point in 0..1, got {:g} to {:g}; divide by 255 or pass uint8".format(
+                pictures.min(), pictures.max()
+            )
+        )
+    return pictures if pictures.ndim == 4 else pictures[np.newaxis]
+
+
+def _levels(picture):
+    """A picture in 0..255, as `depth.put` takes it."""
+    return picture if picture.dtype == np.uint8 else picture.astype(np.float32) * np.float32(255)
+
+
+def _limits(limits):
+    nearest, farthest = limits
+    if not 0 < nearest < farthest < float("inf"):
+        raise PipelineError("limits: expected metres, 0 < nearest < farthest, got {}, {}".format(nearest, farthest))
+    return float(nearest), float(farthest)

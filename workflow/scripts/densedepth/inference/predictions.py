@@ -57,23 +57,6 @@ Options = collections.namedtuple("Options", "batch_size kinds flip_average size 
 _Job = collections.namedtuple("_Job", "path sha256 name frame where image")
 
 
-def limits(source, farthest_cm=None):
-    """((nearest, farthest) depth in metres, in words by what they were decided) for the network that `describe` calls
-    `source`: `farthest_cm` in centimetres where it is given, else the range that the network was trained for.
-
-    Raises PipelineError when the farthest is not beyond the nearest.
-    """
-    trained = source["depth_range"]
-    nearest, farthest = [value / 100 for value in trained] if trained else depth.LIMITS_M
-    if farthest_cm is None:
-        reason = "its training's range" if trained else "NYU Depth v2's range, as no side file tells the network's"
-        return (nearest, farthest), reason
-    # Written so that NaN fails too.
-    if not 100 * nearest < farthest_cm < float("inf"):
-        raise PipelineError("--maxdepth {:g}: must be centimetres, more than {:g}".format(farthest_cm, 100 * nearest))
-    return (nearest, farthest_cm / 100), "--maxdepth"
-
-
 def predict(predictor, paths, out, options):
     """Predict the pictures in the files `paths` and write the results below the folder `out`; returns the summary.
 
@@ -81,7 +64,7 @@ def predict(predictor, paths, out, options):
     made, the number of them `taken_over` from an earlier run and, under `failed`, the files that could not be used and
     why. Raises PipelineError when that is all of them, and for what is wrong with network or options.
     """
-    size = _input_size(predictor, options)
+    size = forward.input_size(predictor, options.size)
     batch_size = predictor.batch or options.batch_size
     run = _Run(predictor, out, options, size)
     named = names(paths)
@@ -128,15 +111,6 @@ def names(paths):
         if not clashing:
             return named
         named.update((path, full[path]) for path in clashing)
-
-
-def _input_size(predictor, options):
-    if predictor.size and options.size and tuple(options.size) != predictor.size:
-        raise PipelineError("--size {}x{}: the network takes {}x{} only".format(*tuple(options.size) + predictor.size))
-    size = predictor.size or options.size
-    if not size:
-        raise PipelineError("{}: takes any size; choose one by --size".format(predictor.describe()["path"]))
-    return tuple(size)
 
 
 def _batches(jobs, batch_size):
@@ -245,12 +219,8 @@ class _Run:
 
     def metres(self, images, batch_size):
         """Depth (n, h, w) in metres at the network's output size."""
-        limits = self._options.limits
-        maps = depth.metres(forward.predict(self._predictor, images, batch_size), limits)
-        if self._options.flip_average:
-            mirrored = depth.metres(forward.predict(self._predictor, images[:, :, ::-1], batch_size), limits)
-            maps = (maps + mirrored[:, :, ::-1]) / 2
-        return maps
+        options = self._options
+        return forward.metres(self._predictor, images, batch_size, options.limits, options.flip_average)
 
     def write(self, batch, maps):
         """The files of each picture of a batch."""

@@ -1,4 +1,4 @@
-"""Networks that are ready to run: from a checkpoint of ours or from a frozen graph of anyone's."""
+"""Networks that are ready to run: from a checkpoint of ours, from a frozen graph or SavedModel of anyone's."""
 
 import gc
 import os
@@ -14,6 +14,10 @@ from . import lean_graph
 
 INPUT_TENSOR = architecture.INPUT + ":0"
 OUTPUT_TENSOR = architecture.OUTPUT + ":0"
+
+# The file of a SavedModel and the signature of one that we write or read.
+SAVED_MODEL = "saved_model.pb"
+SIGNATURE = "serving_default"
 
 _MADE = (
     "a checkpoint is made by train.py, a frozen graph (.pb) of it by ckpt2pb.py or "
@@ -67,7 +71,8 @@ class Predictor:
             ) from None
 
     def describe(self):
-        """What this is: kind ("checkpoint" or "frozen"), path, epoch, global_step, model, size, depth_range and sha256.
+        """What this is: kind ("checkpoint", "frozen" or "saved_model"), path, epoch, global_step, model, size,
+        depth_range and sha256.
 
         What a file does not tell is None. `depth_range`: nearest and farthest of the training, in centimetres.
         `sha256` is that of the frozen file or of the checkpoint's weights.
@@ -75,12 +80,16 @@ class Predictor:
         return dict(self._source)
 
 
-def load(path):
-    """The `Predictor` for `path`: a frozen graph (a file) or a checkpoint (see `checkpoints.find`)."""
+def load(path, *tensors):
+    """The `Predictor` for `path`: a SavedModel (its folder or `saved_model.pb`), a frozen graph (another file) or a
+    checkpoint (see `checkpoints.find`). `tensors`: names of a frozen graph's input and output, if not ours.
+    """
     if not os.path.exists(path) and not checkpoints.is_part(path):
         raise PipelineError("{}: no such file or folder; {}".format(path, _MADE))
+    if os.path.basename(path) == SAVED_MODEL or os.path.isfile(os.path.join(path, SAVED_MODEL)):
+        return load_saved_model(os.path.dirname(path) or "." if os.path.isfile(path) else path)
     frozen = os.path.isfile(path) and not checkpoints.is_part(path)
-    return load_frozen(path) if frozen else load_checkpoint(path)
+    return load_frozen(path, *tensors) if frozen else load_checkpoint(path)
 
 
 def load_checkpoint(path):
@@ -125,7 +134,37 @@ def load_frozen(path, input_tensor_name=INPUT_TENSOR, output_tensor_name=OUTPUT_
     tensor names may lack the `:0`. Model and epoch are taken from `path`.json where that belongs to the file. Raises
     PipelineError when the file is no frozen graph, or has no such tensor: then with the likely names.
     """
-    definition = _read_graph(path)
+    source = _source("frozen", path)
+    return _of_graph(_read_graph(path), source, input_tensor_name, output_tensor_name, as_written)
+
+
+def load_saved_model(folder):
+    """The `Predictor` of the SavedModel in `folder`: signature `serving_default`, one input and one output.
+
+    Model, epoch and range of depth are taken from `saved_model.pb.json` in it where that belongs to it. Raises
+    PipelineError when TensorFlow cannot load it, or it has no such signature.
+    """
+    with tf.Graph().as_default() as graph, tf.Session(graph=graph) as session, warnings.catch_warnings():
+        # Version 2 deprecates what reads SavedModels in graph mode.
+        warnings.simplefilter("ignore")
+        try:
+            meta = tf.saved_model.load(session, [tf.saved_model.tag_constants.SERVING], folder)
+            signature = meta.signature_def[SIGNATURE]
+            (read,), (made,) = signature.inputs.values(), signature.outputs.values()
+            end = made.name.split(":")[0]
+            definition = tf.graph_util.convert_variables_to_constants(session, graph.as_graph_def(), [end])
+        except (OSError, RuntimeError, ValueError, tf.errors.OpError) as error:
+            raise PipelineError(
+                "{}: no SavedModel with the tag serve and a signature {} of one input and one output ({})".format(
+                    folder, SIGNATURE, str(error).split("\n")[0]
+                )
+            ) from None
+    source = dict(_source("saved_model", os.path.join(folder, SAVED_MODEL)), path=folder)
+    return _of_graph(definition, source, read.name, made.name)
+
+
+def _of_graph(definition, source, input_tensor_name, output_tensor_name, as_written=False):
+    path = source["path"]
     with tf.Graph().as_default() as graph:
         try:
             if not as_written and not tf.config.experimental.list_physical_devices("GPU"):
@@ -143,11 +182,10 @@ def load_frozen(path, input_tensor_name=INPUT_TENSOR, output_tensor_name=OUTPUT_
     output = _tensor(graph, path, "output", output_tensor_name, ends)
     if images.shape.ndims != 4 or images.shape.as_list()[3] != 3 or images.dtype != tf.float32:
         raise PipelineError(
-            "{}: input {} is {} of shape {}, where float32 (images, height, width, 3) belongs".format(
+            "{}: input {}: expected float32 (images, height, width, 3), got {} of shape {}".format(
                 path, images.name, images.dtype.name, images.shape
             )
         )
-    source = _frozen_source(path)
     if None not in images.shape.as_list()[1:3]:
         source["size"] = images.shape.as_list()[1:3]
     return Predictor(graph, images, output, source)
@@ -185,8 +223,8 @@ def _tensor(graph, path, role, name, likely):
         ) from None
 
 
-def _frozen_source(path):
-    source = {"kind": "frozen", "path": path, "epoch": None, "global_step": None, "model": None, "size": None}
+def _source(kind, path):
+    source = {"kind": kind, "path": path, "epoch": None, "global_step": None, "model": None, "size": None}
     source["folded"] = source["depth_range"] = None
     source["sha256"] = files.sha256(path)
     if os.path.exists(path + ".json"):

@@ -1,0 +1,64 @@
+"""Networks in OM files on Ascend, run by CANN's `msame` or `ais_bench`. Needs no TensorFlow.
+
+Each call of `run` starts the tool, which loads the model again: pass many pictures at once, or use the workflow's rules
+`write_batches`, `run_om` and `score_om` for a whole test set.
+"""
+
+import os
+
+import numpy as np
+
+from .. import files, metadata
+from ..errors import PipelineError
+from ..metadata import DEPTH_RANGE, Null
+from . import ascend_om
+
+_SIDE = {"sha256": metadata.SHA256, "source": {"depth_range?": Null(DEPTH_RANGE)}}
+
+
+def load(path, tool=None, device=0):
+    """The `OmPredictor` of the file, whose metadata file export_om.py writes beside it.
+
+    `tool`: "msame" or "ais_bench"; by default the first that is installed. Raises PipelineError when the file, its
+    metadata file or the tool is missing.
+    """
+    if not os.path.isfile(path):
+        raise PipelineError("{}: no such file; export_om.py makes one of a frozen graph".format(path))
+    side = metadata.read(path + ".json", dict(_SIDE, **ascend_om.TENSORS))
+    if side["sha256"] != files.sha256(path):
+        raise PipelineError("{}.json: belongs to another file; convert the graph again with export_om.py".format(path))
+    source = dict(ascend_om.describe(path), kind="om", size=list(ascend_om.input_size(path + ".json")))
+    source["depth_range"] = side["source"].get("depth_range")
+    return OmPredictor(path, side["input"]["shape"][0], source, tool or ascend_om.installed_tool(), device)
+
+
+class OmPredictor:
+    """As `predictors.Predictor`: a context manager with `size`, `batch`, `run` and `describe`."""
+
+    def __init__(self, path, batch, source, tool, device):
+        self._path = path
+        self._source = source
+        self._tool = tool
+        self._device = device
+        self.batch = batch
+        self.size = tuple(source["size"])
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        pass
+
+    def run(self, images):
+        """The output for float32 `images` (batch, height, width, 3), RGB in 0..1: (batch, height / 2, width / 2, 1)."""
+        images = np.asarray(images, np.float32)
+        expected = (self.batch, *self.size, 3)
+        if images.shape != expected:
+            raise PipelineError(
+                "{}: images of shape {} for an input of shape {}".format(self._path, images.shape, expected)
+            )
+        return ascend_om.run_batch(self._path, images, self._tool, self._device)[..., np.newaxis]
+
+    def describe(self):
+        """As `predictors.Predictor.describe`, with the kind "om"."""
+        return dict(self._source)
