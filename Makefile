@@ -112,7 +112,7 @@ help:
 	@echo "make slurm           install Slurm for its test, as root on Debian"
 	@echo "make browser         install Chromium for its tests, as root on Debian"
 	@echo "make bench           measure the speed, write docs/performance.md; BENCH=inference for one, FULL=1 for all sizes"
-	@echo "make docs            write the rule graph into the READMEs, the texts of the schema into config/"
+	@echo "make docs            write the rule graph into docs/stages.md, the texts of the schema into config/"
 	@echo "make clean           remove results (the environments in .venv and the files in dataset stay)"
 	@echo
 	@echo "RUNTIME=tf1|tf2      TensorFlow 1.15.0 on Python 3.7, or the current one (default: tf1 where there is a Python 3.7)"

@@ -1,4 +1,4 @@
-"""Write the graph of the rules into the README: `make docs`, or with --check only say whether it is up to date.
+"""Write the graph of the rules into docs/stages.md: `make docs`, or with --check only say whether it is up to date.
 
     .venv/workflow/bin/python docs/rule_graph.py
 
@@ -10,7 +10,7 @@ import re
 import subprocess
 import sys
 
-PAGES = ("README.md", "README.zh-CN.md")
+PAGES = ("docs/stages.md",)
 BEGIN, END = "<!-- rule graph: made by `make docs` -->\n", "<!-- end of the rule graph -->\n"
 
 

@@ -118,6 +118,9 @@ def test_snakemake_does_it(command, finished):
     words = shlex.split(command)[1:]
     finished.configure({"data": {"examples": []}}, "over.yaml")
     configfile = words.index("--configfile") + 1 if "--configfile" in words else None
+    if "config/custom.yaml" in words:
+        # Its paths are for the user to fill in.
+        words[configfile] = "over.yaml"
     if configfile is None:
         words += SETTINGS
     elif not finished.path(words[configfile]).exists():
@@ -169,7 +172,7 @@ def test_links_lead_somewhere(page):
     assert broken == []
 
 
-def test_the_rule_graph_of_the_readme_is_that_of_the_rules():
+def test_the_rule_graph_of_the_page_is_that_of_the_rules():
     python = str(REPOSITORY / ".venv/workflow/bin/python")
     run = subprocess.run([python, "docs/rule_graph.py", "--check"], cwd=REPOSITORY, capture_output=True, text=True)
     assert run.returncode == 0, run.stderr

@@ -97,7 +97,7 @@ def test_an_om_file_without_a_tool_says_what_to_install(cann, shallow_frozen, tm
     assert export_om.main(["--model_path", shallow_frozen, "--out", om]) == 0
     monkeypatch.setenv("PATH", "/nowhere")
     monkeypatch.delenv("PYTHONPATH")
-    with pytest.raises(PipelineError, match="msame is not on PATH: build it .*; or ais_bench is no module"):
+    with pytest.raises(PipelineError, match=r"msame is not on PATH: build it .*; or ais_bench is no module"):
         densedepth.load(om)
     (tmp_path / "model.om.json").unlink()
     with pytest.raises(PipelineError, match=r"model\.om\.json"):

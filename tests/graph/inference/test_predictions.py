@@ -498,7 +498,7 @@ def test_a_network_of_any_size_wants_one(tmp_path):
     network = Weighed()
     network.size = None
     options = predictions.Options(1, ["npy"], False, None, None, 100, depth.LIMITS_M, None)
-    with pytest.raises(PipelineError, match="none: takes any size; choose one .--size"):
+    with pytest.raises(PipelineError, match=r"none: takes any size; choose one .--size"):
         predictions.predict(network, ["a.png"], str(tmp_path), options)
 
 
