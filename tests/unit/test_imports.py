@@ -72,6 +72,15 @@ def test_a_package_brings_what_its_init_imports(tree, tmp_path):
     assert tree("run.py") == ["run.py", "house/__init__.py", "house/hall.py"]
 
 
+def test_templates_beside_a_module_count(tree, tmp_path):
+    tree("run.py", run="import house.attic.box", house__room="", house__attic__box="")
+    for folder in ("house", "house/attic"):
+        (tmp_path / folder / "templates").mkdir()
+    (tmp_path / "house/attic/templates/page.css").write_text("not { python }")
+    found = ["house/__init__.py", "house/attic/__init__.py", "house/attic/box.py", "house/attic/templates/page.css"]
+    assert tree("run.py") == ["run.py", *found]
+
+
 def test_modules_that_are_loaded_by_name(tree, tmp_path):
     tree("run.py", run="", house__room="from . import hall", house__hall="")
     found = sources(str(tmp_path / "run.py"), ("house.room",))

@@ -5,7 +5,8 @@ import re
 import browser
 import numpy as np
 import pytest
-from densedepth.report import html_page
+from densedepth.report import render
+from densedepth.report.page import Page
 from PIL import Image
 
 needs_browser = pytest.mark.skipif(
@@ -25,16 +26,16 @@ def page(tmp_path_factory):
     np.savez(folder / "scene.npz", rgb=rgb, truth=truth, prediction=prediction)
     Image.fromarray(rgb).save(folder / "curve.png")
 
-    made = html_page.Page("a <title>")
+    made = Page()
     made.add("# Results of {}", "x < y & z")
     made.add("Some **bold**, *leaning*, `code <b>` and [a link](https://example.org/a).\nNext line.")
     made.add_table([("1p", "**0.5**")], ("run", "delta1 ↑"), numbers=("delta1 ↑",))
     made.add_folded("more", [("a", "b")], ("key", "value"))
     made.add_picture(str(folder / "curve.png"), "a curve")
     for caption in ("first", "second"):
-        made.add_scene("", str(folder / "scene.npz"), caption)
+        made.add_scene(str(folder / "curve.png"), str(folder / "scene.npz"), caption)
     path = folder / "page.html"
-    path.write_text(made.text(), encoding="utf-8")
+    path.write_text(render.html(made, "a <title>"), encoding="utf-8")
     # Nothing else is needed.
     for name in ("scene.npz", "curve.png"):
         (folder / name).unlink()
@@ -62,9 +63,9 @@ def test_the_ends_of_a_scale_tell_what_is_cut_off(tmp_path):
         prediction = np.where(truth > 0, truth, 2200).astype(np.uint16)
         prediction[pixel] = value
         np.savez(tmp_path / "scene.npz", rgb=rgb, truth=truth, prediction=prediction)
-        made = html_page.Page("a")
-        made.add_scene("", str(tmp_path / "scene.npz"), "a")
-        found = re.findall(r"<span>(?:\w+: )?([^<]* m)</span>", made.text())
+        made = Page()
+        made.add_scene(str(tmp_path / "scene.npz"), str(tmp_path / "scene.npz"), "a")
+        found = re.findall(r"<span>(?:\w+: )?([^<]* m)</span>", render.html(made, "a"))
         assert tuple(found) == ends
 
 

@@ -173,7 +173,16 @@ def test_a_cosmetic_edit_can_be_waived_for_a_call(finished):
 
 
 @pytest.mark.parametrize(
-    "name", ["report.py", "densedepth/report/sections.py", "densedepth/report/published_results.py"]
+    "name",
+    [
+        "report.py",
+        "densedepth/report/sections.py",
+        "densedepth/report/published_results.py",
+        "densedepth/report/templates/report.css",
+        "densedepth/report/templates/report.html",
+        "densedepth/report/templates/report.js",
+        "densedepth/report/templates/report.md",
+    ],
 )
 def test_an_edit_of_the_report_makes_only_the_report_again(finished, name):
     edit(finished, name)

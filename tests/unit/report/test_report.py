@@ -10,7 +10,7 @@ import numpy
 import pytest
 import report as program
 from densedepth.errors import PipelineError
-from densedepth.report import curves, inputs, markdown, published_results, sections
+from densedepth.report import comparison, curves, inputs, page, published_results, render, sections
 from PIL import Image
 
 # The smallest PNG there is: one pixel.
@@ -547,7 +547,7 @@ def test_pictures_are_called_by_their_names(sample):
         sample.edit(path, lambda content: content.update(per_image=named))
     sample.edit(sample.flags["gallery"][0], lambda content: content["scenes"][1].update(name="kitchen_01.jpg"))
     text = sample.make()
-    assert "| smallest | `a_*1\\|'.jpg` (0.200 m), `a_*0\\|'.jpg` (0.500 m), `a_*2" in text
+    assert "| smallest | ``a_*1\\|`.jpg`` (0.200 m), ``a_*0\\|`.jpg`` (0.500 m), ``a_*2" in text
     assert "*`kitchen_01.jpg`: RMSE 0.412 m, delta1 0.700*" in text and "Test image 7" not in text
     assert "Test image 0: RMSE 0.412 m" in text
 
@@ -628,7 +628,7 @@ def test_own_archives_are_not_judged_by_published_figures(tmp_path):
 )
 def test_verdict(key, value, expected):
     metric = next(m for m in published_results.METRICS if m.key == key)
-    assert sections.verdict(metric, value) == expected
+    assert comparison.verdict(metric, value) == expected
 
 
 def test_performance_stands_beside_the_port_with_what_makes_it_comparable(sample):
@@ -850,8 +850,28 @@ def test_run_name_is_the_folder_after_the_last_results():
 
 
 def test_table_cells_cannot_break_the_table():
-    frame = inputs.pandas.DataFrame([("a|b", "c\nd")], columns=["x", "y"])
-    assert markdown.table(frame, numbers=("y",)) == "| x | y |\n| --- | ---: |\n| a\\|b | c d |"
+    made = page.Page()
+    made.add_table([("a|b", "c\nd")], ("x", "y"), numbers=("y",))
+    assert render.markdown(made, ".") == "| x | y |\n| --- | ---: |\n| a\\|b | c d |\n"
+
+
+NAMES = ("a|b`c", "`", "``x``", "<script>alert(1)</script>", "a*b*", "_a_", "[a](https://b.c)", "&amp;", "x\ny", "\\*")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_name_changes_the_page(name):
+    """As code or as plain text a name shows as it is, but on one line, in Markdown and in HTML."""
+    shown = " ".join(name.splitlines())
+    assert render.inline(page.code(name)).unescape() == "<code>{}</code>".format(shown)
+    assert render.inline(page.plain(name)).unescape() == shown
+    for text in (page.code(name), page.plain(name)):
+        assert str(render.inline("**" + text + "**")) == "<strong>{}</strong>".format(render.inline(text))
+    made = page.Page()
+    made.add("Of {}.", page.code(name))
+    made.add_table([(page.plain(name), page.code(name))], ("x", "y"))
+    text = render.html(made, name)
+    assert "<script>alert" not in text and text.count("<td>") == 2 and "<em>" not in text and "<a " not in text
+    assert len(render.markdown(made, ".").splitlines()) == 5
 
 
 def test_long_history_is_thinned_by_weighted_means():

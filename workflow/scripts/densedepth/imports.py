@@ -2,6 +2,7 @@
 
 import ast
 import functools
+import glob
 import os
 from typing import Iterable, List
 
@@ -11,8 +12,9 @@ def sources(program: str, loaded: Iterable[str] = ()) -> List[str]:
 
     Counted are `import a.b`, `from a import b` and relative imports at any depth of the code, functions included,
     where the module is a file or a package below the program's folder. The `__init__.py` of each package passed on
-    the way counts as well, since Python runs it. `loaded` are the dotted names of more modules, which are imported by
-    name while it runs. A program that does not exist stands alone.
+    the way counts as well, since Python runs it, and so does every file in a folder `templates` beside a module.
+    `loaded` are the dotted names of more modules, which are imported by name while it runs. A program that does not
+    exist stands alone.
     """
     root = os.path.dirname(program)
     found = set()
@@ -22,6 +24,9 @@ def sources(program: str, loaded: Iterable[str] = ()) -> List[str]:
         if path in found or not os.path.isfile(path):
             continue
         found.add(path)
+        if not path.endswith(".py"):
+            continue
+        waiting.extend(glob.glob(os.path.join(glob.escape(os.path.dirname(path)), "templates", "*")))
         for name in _imported(path, _package(path, root), os.stat(path).st_mtime_ns):
             waiting.extend(_files(name, root))
     return [program] + sorted(found - {program})

@@ -1,0 +1,128 @@
+"""The report as blocks in reading order; `render` turns them into Markdown and HTML by templates.
+
+Texts, captions and cells are the little Markdown that `render.inline` knows. What a user has named goes in by `code` or
+`plain`, so that no name changes the page.
+"""
+
+import json
+import os
+import re
+from typing import Any, NamedTuple, Sequence
+
+from ..errors import PipelineError
+
+# A cell without a value.
+BLANK = "-"
+
+
+class Text(NamedTuple):
+    """A heading, a quote or a paragraph."""
+
+    text: str
+    kind = "text"
+
+
+class Table(NamedTuple):
+    """`rows` as long as `columns`; the columns named in `numbers` are set to the right."""
+
+    columns: Sequence[str]
+    rows: Sequence[Sequence[Any]]
+    numbers: Sequence[str]
+    kind = "table"
+
+    @property
+    def right(self):
+        """For each column, whether it is set to the right."""
+        return [column in self.numbers for column in self.columns]
+
+
+class Fold(NamedTuple):
+    """What follows, until `EndFold`, is behind a title to click on."""
+
+    title: str
+    kind = "fold"
+
+
+class EndFold(NamedTuple):
+    kind = "end of fold"
+
+
+class Picture(NamedTuple):
+    path: str
+    caption: str
+    kind = "picture"
+
+
+class Scene(NamedTuple):
+    """A scene of a gallery: its `picture`, and the file with its depth maps (see `gallery`)."""
+
+    picture: str
+    data: str
+    caption: str
+    kind = "scene"
+
+
+class Page:
+    """Collects `blocks`."""
+
+    def __init__(self):
+        self.blocks = []
+
+    def add(self, text, *values):
+        """A block of Markdown; with `values`, put into `text` as by `str.format`."""
+        self.blocks.append(Text(text.format(*values) if values else text))
+
+    def add_table(self, rows, columns, numbers=()):
+        """A table of `rows` (tuples); the columns named in `numbers` are set to the right."""
+        self.blocks.append(Table(columns, rows, numbers))
+
+    def add_folded(self, title, rows, columns):
+        """A table behind a title to click on: a long one would bury the rest of the page."""
+        self.fold(title)
+        self.add_table(rows, columns)
+        self.end_fold()
+
+    def fold(self, title):
+        """What follows, until `end_fold`, is behind a title to click on."""
+        self.blocks.append(Fold(title))
+
+    def end_fold(self):
+        self.blocks.append(EndFold())
+
+    def add_picture(self, path, caption):
+        """A picture with its caption below. Raises PipelineError when there is no such file."""
+        self._check(path)
+        self.blocks.append(Picture(path, caption))
+
+    def add_scene(self, picture, data, caption):
+        """A scene of a gallery; its depths show on pages that can move only. Raises PipelineError as `add_picture`."""
+        self._check(picture)
+        self._check(data)
+        self.blocks.append(Scene(picture, data, caption))
+
+    @staticmethod
+    def _check(path):
+        if not os.path.isfile(path):
+            raise PipelineError("{}: no such picture, though the report shows it".format(path))
+
+
+def code(value):
+    """`value` as code, whatever signs it has: in more backticks than it has in a row."""
+    text = " ".join(str(value).splitlines())
+    fence = "`" * (1 + max([len(run) for run in re.findall("`+", text)] or [0]))
+    space = " " if text.startswith("`") or text.endswith("`") else ""
+    return fence + space + text + space + fence
+
+
+def plain(value):
+    """`value` as text in which no sign means anything to Markdown."""
+    return re.sub(r"[\\`*<>&\[\]]|(?<!\w)_|_(?!\w)", r"\\\g<0>", " ".join(str(value).splitlines()))
+
+
+def leaves(value, name=""):
+    """(dotted key, value as JSON) of all leaves of a nested dict, by key; lists are leaves."""
+    if isinstance(value, dict) and value:
+        for key in sorted(value):
+            yield from leaves(value[key], "{}.{}".format(name, key) if name else key)
+    else:
+        yield name, json.dumps(value, sort_keys=True)

@@ -1,0 +1,64 @@
+// Colours the depth maps of each scene; marks and the line below follow the pointer over any of its four maps.
+(function () {
+  function bytes(text) {
+    var raw = atob(text), out = new Uint8Array(raw.length);
+    for (var i = 0; i < raw.length; i++) out[i] = raw.charCodeAt(i);
+    return out;
+  }
+  function millimetres(text) {
+    var b = bytes(text), out = new Uint16Array(b.length / 2);
+    for (var i = 0; i < out.length; i++) out[i] = b[2 * i] + 256 * b[2 * i + 1];
+    return out;
+  }
+  var colours = {};
+  document.querySelectorAll('script[data-colours]').forEach(function (one) {
+    colours[one.dataset.colours] = bytes(one.textContent.trim());
+  });
+  function paint(canvas, values, shown, near, far, table) {
+    var context = canvas.getContext('2d'), image = context.createImageData(canvas.width, canvas.height);
+    for (var i = 0; i < values.length; i++) {
+      var share = Math.min(1, Math.max(0, (values[i] - near) / (far - near)));
+      var at = 3 * Math.min(255, Math.floor(256 * share));
+      for (var c = 0; c < 3; c++) image.data[4 * i + c] = table[at + c];
+      image.data[4 * i + 3] = shown[i];
+    }
+    context.putImageData(image, 0, 0);
+  }
+  document.querySelectorAll('.scene').forEach(function (scene) {
+    var data = JSON.parse(scene.querySelector('script').textContent);
+    var truth = millimetres(data.truth), prediction = millimetres(data.prediction);
+    // A truth of 0 is not known: no colour there, and no error.
+    var error = truth.map(function (value, i) { return Math.abs(value - prediction[i]); });
+    var known = truth.map(function (value) { return value > 0 ? 255 : 0; });
+    var all = known.map(function () { return 255; });
+    var canvases = scene.querySelectorAll('canvas'), maps = scene.querySelectorAll('.map');
+    paint(canvases[0], truth, known, data.near, data.far, colours.depth);
+    paint(canvases[1], prediction, all, data.near, data.far, colours.depth);
+    paint(canvases[2], error, known, 0, data.worst, colours.error);
+    var read = scene.querySelector('.read'), resting = read.textContent;
+    function metres(value) { return (value / 1000).toFixed(2) + ' m'; }
+    maps.forEach(function (map) {
+      function follow(event) {
+        var box = map.getBoundingClientRect();
+        var x = Math.floor((event.clientX - box.left) / box.width * data.width);
+        var y = Math.floor((event.clientY - box.top) / box.height * data.height);
+        if (x < 0 || y < 0 || x >= data.width || y >= data.height) return;
+        var at = y * data.width + x;
+        read.textContent = (known[at] ? 'truth ' + metres(truth[at]) : 'truth not known') +
+          ', prediction ' + metres(prediction[at]) + (known[at] ? ', error ' + metres(error[at]) : '');
+        maps.forEach(function (other) {
+          var mark = other.querySelector('.mark');
+          mark.style.display = 'block';
+          mark.style.left = 100 * (x + 0.5) / data.width + '%';
+          mark.style.top = 100 * (y + 0.5) / data.height + '%';
+        });
+      }
+      map.addEventListener('pointermove', follow);
+      map.addEventListener('pointerdown', follow);
+    });
+    scene.querySelector('.maps').addEventListener('pointerleave', function () {
+      read.textContent = resting;
+      scene.querySelectorAll('.mark').forEach(function (mark) { mark.style.display = 'none'; });
+    });
+  });
+})();

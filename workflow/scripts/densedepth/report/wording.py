@@ -1,0 +1,83 @@
+"""How the report calls things: runs, images, networks, devices; and how it writes figures."""
+
+from ..file_names import of_image
+from . import published_results
+from .page import code, plain
+
+
+def best_checkpoint(findings):
+    """(run name, epoch) of the checkpoint with the highest delta1; the first in the table among equals.
+
+    None without runs.
+    """
+    best, best_score = None, -1.0
+    for run in findings.runs:
+        for epoch, evaluation in sorted(run.evaluations.items()):
+            score = evaluation.number("metrics", published_results.DECIDING)
+            if score > best_score:
+                best, best_score = (run.name, epoch), score
+    return best
+
+
+def last_of_runs(findings):
+    """[(name, evaluation)] of the last checkpoint of each run."""
+    last = [(run.name,) + max(run.evaluations.items()) for run in findings.runs]
+    return [("{}, epoch {}".format(name, epoch), evaluation) for name, epoch, evaluation in last]
+
+
+def elsewhere(findings):
+    """[(name, evaluation)] of the networks trained elsewhere."""
+    return [(run.label, run.last()) for run in findings.imported]
+
+
+def called(image, otherwise):
+    """The image's name, which may hold any signs, as code; or its number."""
+    name = of_image(image, otherwise)
+    return code(name) if image.get("name") else name
+
+
+def last_checkpoint(run):
+    return run.checkpoints[max(run.checkpoints)]
+
+
+def scores(evaluation):
+    return tuple(score(evaluation.number("metrics", metric.key)) for metric in published_results.METRICS)
+
+
+def score(value):
+    return "{:.4f}".format(value)
+
+
+def of_epoch(document):
+    epoch = document.get("source", "epoch", default=None)
+    return "" if epoch is None else " of epoch {}".format(epoch)
+
+
+def network(model):
+    """`densenet169, half` and what differs from the reference port."""
+    words = [model["encoder"], model["width"]]
+    if model["upsampling"] != "half_pixel":
+        words.append(model["upsampling"])
+    if not model["mid_activation"]:
+        words.append("no mid activation")
+    return ", ".join(words)
+
+
+def size(size):
+    return "any" if size is None else "{}x{}".format(*size)
+
+
+def numbers(values):
+    return ", ".join(str(value) for value in sorted(values))
+
+
+def runtime(facts):
+    return "{}: Python {}, TensorFlow {}".format(
+        facts.get("runtime", "none"), facts.get("python", "?"), facts.get("tensorflow", "none")
+    )
+
+
+def device(document):
+    """The device where it is recorded, else the kind of machine."""
+    recorded = document.get("performance", "device", default=None)
+    return plain(recorded or "{} machine".format(document.get("runtime").get("machine", "unknown")))
