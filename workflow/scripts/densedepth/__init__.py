@@ -14,15 +14,16 @@ Files here run under Python 3.7 with TensorFlow 1.15 and under current Python an
 """
 
 import importlib
+from typing import Any, List
 
 _PLACES = {"load": ".inference.networks", "PipelineError": ".errors"}
 
 
-def __getattr__(name):
+def __getattr__(name: str) -> Any:
     if name not in _PLACES:
         raise AttributeError("module {!r} has no attribute {!r}".format(__name__, name))
     return getattr(importlib.import_module(_PLACES[name], __name__), name)
 
 
-def __dir__():
+def __dir__() -> List[str]:
     return sorted([*globals(), *_PLACES])
