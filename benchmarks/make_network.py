@@ -16,6 +16,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 
 from densedepth.inference import freeze, onnx_export
 from densedepth.network import architecture, checkpoints, weights
+from densedepth.network.model import Model
 from densedepth.tf import tf
 
 
@@ -26,7 +27,7 @@ def main():
     arguments.add_argument("--encoder", default="densenet169")
     arguments.add_argument("--onnx", action="store_true", help="the ONNX file as well")
     args = arguments.parse_args()
-    model = architecture.Model(encoder=args.encoder)
+    model = Model(encoder=args.encoder)
     with tf.Graph().as_default():
         architecture.predict(architecture.image_placeholder(tuple(args.size)), model)
         variables = tf.global_variables()

@@ -113,7 +113,7 @@ def _strike(records, folder, devices, blow, delay, rank):
     with contextlib.suppress(FileNotFoundError):
         os.remove(os.path.join(folder, "filler"))
     if states and re.search(r"^epoch \d", output, re.MULTILINE):
-        assert "going on from" in output, output
+        assert "resuming from" in output, output
         assert not damaged or "skipping a snapshot" in output, output
         if damaged:
             os.remove(os.path.join(folder, "damaged"))

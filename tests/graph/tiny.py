@@ -5,9 +5,10 @@ import zipfile
 
 import numpy as np
 from densedepth.network import architecture, checkpoints
+from densedepth.network.model import Model
 from densedepth.tf import tf
 
-MODEL = architecture.Model(encoder="densenet121")
+MODEL = Model(encoder="densenet121")
 
 
 def write_test_set(path, count=5, size=(64, 96), crop=(4, 59, 3, 88), seed=0, depth=None):

@@ -46,7 +46,7 @@ step = loop._Loop._step
 def dying_step(self):
     if self._position == {}:
         raise PowerCut
-    step(self)
+    return step(self)
 
 for program, words in json.loads(sys.argv[3]):
     if program == "cut":
@@ -193,7 +193,7 @@ def test_training_goes_on(made, writer, reader, name):
     """From a checkpoint and from the saved state of a run that was cut: as the writer itself went on."""
     told = {
         "resumed": "starting from {}/checkpoints/epoch1".format(writer),
-        "taken": "going on from the saved state after step {}".format(CUT),
+        "taken": "resuming from step {}".format(CUT),
     }
     assert told[name] in made.printed[reader]
     folder = made.folder / reader / name / "checkpoints/epoch2"

@@ -77,6 +77,7 @@ ROWS = {
         {"infer_frozen_graph": 1, "predict_examples": 1, "draw_gallery": 1, **REPORT},
     ),
     "the module of another kind of device": (edited("densedepth/platforms/ascend.py"), {}),
+    "how a training reports": (edited("densedepth/training/history.py"), {}),
     "a comment in a module": (
         replaced("# Written so that", "# Made so that", "workflow/scripts/densedepth/evaluation/metrics.py"),
         {"evaluate_checkpoint": 2, "evaluate_baseline": 1, "infer_frozen_graph": 1, "draw_gallery": 1, **REPORT},
@@ -201,6 +202,12 @@ def test_another_kind_of_device_makes_nothing_again(finished):
     edit(finished, "densedepth/platforms/collective.py")
     assert finished.planned(*overlay(finished, platform="ascend")) == {}
     assert finished.planned(*SETTINGS)["train_model"] == 2
+
+
+@pytest.mark.parametrize("name, trained", [("training/history.py", 0), ("progress.py", 0), ("training/checks.py", 2)])
+def test_an_edit_of_what_a_training_reports_trains_nothing_again(finished, name, trained):
+    edit(finished, "densedepth/" + name)
+    assert finished.planned(*SETTINGS).get("train_model", 0) == trained
 
 
 def test_an_edit_of_the_sample_draws_it_again(finished):

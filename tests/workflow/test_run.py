@@ -243,7 +243,7 @@ def test_a_terminated_training_goes_on_where_it_was(finished, start_training):
     process, log = start_training()
     os.kill(training_process(finished), signal.SIGKILL)
     assert process.wait() != 0
-    assert "going on from the saved state after step" in log.read_text()
+    assert "resuming from step" in log.read_text()
 
 
 def test_after_a_kill_the_same_command_ends_well(finished, start_training):

@@ -43,7 +43,7 @@ def _gated(self, step=_Loop._step):
     gate = os.path.join(os.path.dirname(self._segment.folder), "gate")
     while self._signal is None and os.path.exists(gate) and files.read_json(gate) <= self._position:
         time.sleep(0.1)
-    step(self)
+    return step(self)
 
 
 _Loop._step = _gated

@@ -133,15 +133,19 @@ def sources(program, loaded=()):
     )
 
 
+# What a training reports with: an edit changes no weight, so it trains nothing again.
+REPORTING = tuple(os.path.join("densedepth", *path) for path in (("progress.py",), ("training", "history.py")))
+
+
 def training_code(wildcards):
     """Input function: as `code`, of train.py, which loads the kinds of devices by name.
 
     Those that are not chosen are among the inputs too, so that another choice makes nothing again, but no edit of what
-    they alone import counts.
+    they alone import counts. Nor does one of `REPORTING`.
     """
     used = sources("train.py", (f"densedepth.platforms.{config['platform']}",))
     every = sources("train.py", tuple(f"densedepth.platforms.{kind}" for kind in platforms.KINDS))
-    return [path if path in used else ancient(path) for path in every]
+    return [path if path in used and not path.endswith(REPORTING) else ancient(path) for path in every]
 
 
 @functools.lru_cache(maxsize=None)

@@ -1,6 +1,7 @@
 """What all programs share on the command line: spelling of flags, the log header, errors in one line."""
 
 import argparse
+import dataclasses
 import errno
 import os
 import sys
@@ -63,6 +64,17 @@ def number(name):
             raise argparse.ArgumentTypeError("{}: {}".format(shown, error)) from None
 
     return parsed
+
+
+def add_number(arguments, flag, name, default, help):
+    """A flag that takes a number in the range `name` of `ranges`."""
+    arguments.add_argument(flag, type=number(name), default=default, help=help)
+
+
+def fields(kind, args, **others):
+    """A `kind`, which is a dataclass: its fields from the flags of the same names, and from `others`."""
+    names = [field.name for field in dataclasses.fields(kind) if field.name not in others]
+    return kind(**{name: getattr(args, name) for name in names}, **others)
 
 
 # Of flags that no setting bounds.

@@ -99,7 +99,7 @@ def undisturbed(records, tmp_path_factory):
 
 def test_devices_share_the_steps(undisturbed):
     folder, log = undisturbed
-    assert "4 steps an epoch on one device are 2 on 2 devices: the same number of samples" in log
+    assert "4 steps per epoch on one device are 2 on 2 devices: the same number of samples" in log
     assert side(folder)["global_step"] == 4
     assert side(folder)["training"]["steps"] == 2
     performance = side(folder)["performance"]
@@ -154,7 +154,7 @@ def test_a_terminated_training_goes_on_and_equals_an_undisturbed_one(records, tm
     assert status == 143, errors
     assert errors == "densedepth: interrupted by SIGTERM; the state is saved\n"
     log = checked(records, tmp_path, 2, *SMALL)
-    assert "going on from the saved state after step" in log
+    assert "resuming from step" in log
     assert_same(undisturbed[0], tmp_path, 1e-4)
     assert sum(entry["steps"] for entry in history(tmp_path)) == 4
 

@@ -14,8 +14,8 @@ from densedepth.errors import PipelineError
 from densedepth.network import architecture, checkpoints, model
 from densedepth.platforms.base import Options
 from densedepth.tf import tf
+from densedepth.training import checks, loss, step_graph
 from densedepth.training import loop as training
-from densedepth.training import loss
 from scenes import write_holed_records, write_records
 
 STEPS = 3
@@ -183,7 +183,7 @@ def interrupt(monkeypatch, after):
     def dying_step(self):
         if self._position == after:
             raise PowerCut
-        step(self)
+        return step(self)
 
     monkeypatch.setattr(training._Loop, "_step", dying_step)
 
@@ -195,7 +195,7 @@ def test_an_interrupted_segment_goes_on_from_its_snapshot(records, tmp_path, who
         with pytest.raises(PowerCut):
             train(records, folder, 0, 3, state_seconds=0)
     train(records, folder, 0, 3)
-    assert "going on from the saved state after step 5" in capsys.readouterr().out
+    assert "resuming from step 5" in capsys.readouterr().out
     assert_same(whole / "epoch3", folder / "epoch3")
     assert sum(entry["steps"] for entry in history(folder / "epoch3")) == 9
 
@@ -213,7 +213,7 @@ def test_a_damaged_snapshot_falls_back_to_the_one_before(records, tmp_path, whol
     train(records, folder, 0, 3)
     out = capsys.readouterr().out
     assert "skipping a snapshot" in out and "step000000005/model.ckpt.data-00000-of-00001: damaged" in out
-    assert "going on from the saved state after step 4" in out
+    assert "resuming from step 4" in out
     assert_same(whole / "epoch3", folder / "epoch3")
 
 
@@ -223,19 +223,20 @@ def test_a_snapshot_of_other_settings_is_not_resumed(records, tmp_path, shallow,
         with pytest.raises(PowerCut):
             train(records, tmp_path / "checkpoints", 0, 1, state_seconds=0)
     train(records, tmp_path / "checkpoints", 0, 1, learning_rate=2e-3)
-    assert "going on" not in capsys.readouterr().out
+    assert "resuming" not in capsys.readouterr().out
 
 
-def test_a_snapshot_of_other_code_is_not_resumed(records, tmp_path, shallow, monkeypatch, capsys):
+@pytest.mark.parametrize("module", [loss, step_graph], ids=["loss", "step_graph"])
+def test_a_snapshot_of_other_code_is_not_resumed(records, tmp_path, shallow, monkeypatch, capsys, module):
     with monkeypatch.context() as patch:
         interrupt(patch, after=2)
         with pytest.raises(PowerCut):
             train(records, tmp_path / "checkpoints", 0, 1, state_seconds=0)
-    with open(loss.__file__) as stream:
-        (tmp_path / "loss.py").write_text(stream.read().replace("0.1", "0.2"))
-    monkeypatch.setattr(loss, "__file__", str(tmp_path / "loss.py"))
+    with open(module.__file__) as stream:
+        (tmp_path / "edited.py").write_text(stream.read() + "# An edit.\n")
+    monkeypatch.setattr(module, "__file__", str(tmp_path / "edited.py"))
     train(records, tmp_path / "checkpoints", 0, 1)
-    assert "going on" not in capsys.readouterr().out
+    assert "resuming" not in capsys.readouterr().out
 
 
 def test_a_repeated_call_goes_on_after_the_kept_checkpoint(records, tmp_path, whole, monkeypatch, capsys):
@@ -262,19 +263,17 @@ def test_a_damaged_kept_checkpoint_is_trained_again(records, tmp_path, whole, ca
     assert_same(whole / "epoch3", folder / "epoch3")
 
 
-def test_an_overflow_at_a_scale_of_1_stops_whatever_the_norm_is(records, tmp_path):
+def test_an_overflow_at_a_scale_of_1_stops_whatever_the_norm_is(records):
     """Devices that compute in saturation give a finite norm and tell of the overflow only."""
-    segment = training.Segment(0, 1, (), None, None, str(tmp_path), str(tmp_path), 1, 1e9)
     platform = platforms.create("cpu_gpu", Options("must_keep_origin_dtype", "high_precision", False, False))
     with RecordIndex([records]) as index:
-        loop = training._Loop(settings(), segment, index, platform, None, "")
-        loop._position = 2
-        values = dict.fromkeys(("loss", "l1", "gradient", "ssim", "gradient_norm"), 1.0)
+        looking = checks.Checks(settings(), index, platform)
+        values = dict.fromkeys(step_graph.LOSS_PARTS, 1.0)
         values.update(records=[0, 1], figures={"skipped": 1.0, "loss_scale": 2.0})
-        loop._refuse_non_finite(values)
+        assert looking.examine(2, values)["gradient_norm"] == 0.0
         values["figures"]["loss_scale"] = 1.0
         with pytest.raises(PipelineError, match="epoch 1 step 2: gradient_norm is inf; samples data/"):
-            loop._refuse_non_finite(values)
+            looking.examine(2, values)
 
 
 def test_a_loss_that_is_not_finite_stops_with_step_and_samples(records, tmp_path, shallow):
@@ -377,7 +376,7 @@ def test_a_killed_program_goes_on_where_it_was(records, tmp_path, undisturbed, n
     assert not os.path.exists(str(tmp_path / "killed" / "checkpoints" / "epoch2" / "model.json"))
     again = run(records, tmp_path / "killed")
     assert again.returncode == 0, again.stdout
-    assert "going on from the saved state after step" in again.stdout
+    assert "resuming from step" in again.stdout
     assert_same(undisturbed / "checkpoints" / "epoch2", tmp_path / "killed" / "checkpoints" / "epoch2")
 
 

@@ -107,9 +107,9 @@ def inference_graph(checkpoint, batch=None, folded=False):
 
     `folded`: with the variables that `architecture.fold` makes.
     """
-    model = architecture.model_from_dict(checkpoint.side["model"])
+    network = model.model_from_dict(checkpoint.side["model"])
     images = architecture.image_placeholder(tuple(checkpoint.side["size"]), batch)
-    return images, architecture.predict(images, model, folded=folded)
+    return images, architecture.predict(images, network, folded=folded)
 
 
 def _checkpoint_source(checkpoint):

@@ -15,9 +15,7 @@ import numpy as np
 from ..errors import PipelineError
 from ..tf import tf
 from . import recompute, upsample_conv
-from .model import BLOCKS, Model, model_from_dict
-
-__all__ = ["Model", "decode", "encode", "fold", "image_placeholder", "initial_values", "model_from_dict", "predict"]
+from .model import BLOCKS
 
 INPUT = "input_1"
 OUTPUT = "conv3/BiasAdd"

@@ -18,7 +18,7 @@ from ..errors import PipelineError
 from ..imaging import depth
 from ..tf import tf
 from . import architecture, checkpoints, weights
-from .model import BLOCKS, UPSAMPLINGS, Model
+from .model import BLOCKS, UPSAMPLINGS, Model, model_from_dict
 
 Foreign = collections.namedtuple("Foreign", "kind model values decided")
 Foreign.__doc__ = """What was read.
@@ -133,7 +133,7 @@ def read(path, upsampling=None, mid_activation=None):
         return _read_keras(path, upsampling, mid_activation)
     own = _own(path)
     if own:
-        model = Model(**own.side["model"])
+        model = model_from_dict(own.side["model"])
         _refuse_contradictions(path, model.as_dict(), upsampling, mid_activation)
         return Foreign(OWN_CHECKPOINT, model, weights.trained(own), dict.fromkeys(model.as_dict(), "its model.json"))
     return _read_checkpoint(path, upsampling, mid_activation)
@@ -199,7 +199,7 @@ def _read_keras(path, upsampling, mid_activation):
     except _STRUCTURE as error:
         raise PipelineError("{}: model_config is not that of a Keras model ({!r})".format(path, error)) from None
     _refuse_contradictions(path, found, upsampling, mid_activation)
-    model = Model(encoder=names[0], **found)
+    model = model_from_dict(dict(found, encoder=names[0]))
     with tf.Graph().as_default():
         architecture.predict(architecture.image_placeholder(), model)
         variables = {weights.key_of(*v.op.name.rsplit("/", 1)): v.op.name for v in tf.global_variables()}

@@ -13,7 +13,7 @@ from ..data import hdf5
 from ..errors import PipelineError
 from ..tf import tf
 from . import architecture, checkpoints
-from .model import BLOCKS, Model
+from .model import BLOCKS, model_from_dict
 
 PREFIX = "model.ckpt"
 SIDE_FILE = "weights.json"
@@ -43,7 +43,7 @@ def load(path, model):
     """
     if _is_checkpoint(path):
         checkpoint = checkpoints.find(path)
-        found = Model(**checkpoint.side["model"])
+        found = model_from_dict(checkpoint.side["model"])
         if found != model:
             raise PipelineError(
                 "{}: of another network; to start from it, set {}".format(path, found.settings_unlike(model))
@@ -74,7 +74,7 @@ def trained(checkpoint):
     Raises PipelineError when it is damaged.
     """
     with tf.Graph().as_default():
-        architecture.predict(architecture.image_placeholder(), Model(**checkpoint.side["model"]))
+        architecture.predict(architecture.image_placeholder(), model_from_dict(checkpoint.side["model"]))
         shapes = {v.op.name: v.shape.as_list() for v in tf.global_variables()}
     values = _stored(checkpoint.prefix, "copy it again or take another epoch")
     values = {name: value for name, value in values.items() if name in shapes}

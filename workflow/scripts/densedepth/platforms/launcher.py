@@ -60,6 +60,15 @@ def rank_folder(folder, rank):
     return os.path.join(os.path.abspath(folder), "rank{}".format(rank))
 
 
+def enter_folder(folder, rank):
+    """Work in `rank_folder` from now on, as a rank must whose compiler writes files of fixed names where it works."""
+    if os.environ.get("RANK_TABLE_FILE"):
+        os.environ["RANK_TABLE_FILE"] = os.path.abspath(os.environ["RANK_TABLE_FILE"])
+    folder = rank_folder(folder, rank)
+    os.makedirs(folder, exist_ok=True)
+    os.chdir(folder)
+
+
 def _start(command, rank, environments, listener, folder):
     count = len(environments)
     environ = dict(os.environ, RANK_ID=str(rank), RANK_SIZE=str(count))

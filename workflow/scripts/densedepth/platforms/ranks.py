@@ -42,6 +42,30 @@ def find(environ, timeout):
     return Ranks(rank, size, master, listener, _threads(environ), timeout, LAUNCHER in environ)
 
 
+def joined(environ, is_distributed, devices, timeout):
+    """The `Ranks` of a process that is to train on `devices`; None for one that trains alone or starts the ranks.
+
+    is_distributed: whether it was asked to be one of several ranks. Raises PipelineError where the environment says
+    otherwise.
+    """
+    if not (is_distributed or LAUNCHER in environ):
+        if environ.get("RANK_SIZE", "1") != "1":
+            raise PipelineError(
+                "RANK_SIZE = {RANK_SIZE} in the environment: give --is_distributed true to be one of these ranks, or "
+                "unset it".format(**environ)
+            )
+        return None
+    group = find(environ, timeout)
+    if group is None and devices == 1:
+        raise PipelineError(
+            "--is_distributed true: neither RANK_ID and RANK_SIZE nor SLURM_PROCID and SLURM_NTASKS are set; give "
+            "--devices N to start N processes on this machine"
+        )
+    if group is not None and devices not in (1, group.size):
+        raise PipelineError("--devices {}: the environment sets up {} ranks".format(devices, group.size))
+    return group
+
+
 def _number(environ, name):
     word = environ.get(name, "")
     if not re.match(r"\d+$", word):

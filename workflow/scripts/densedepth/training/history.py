@@ -1,0 +1,117 @@
+"""What a training reports of its steps: entries of history.jsonl, lines of the log, points for TensorBoard.
+
+Nothing here changes a weight, so an edit of this module trains nothing again (`training_code` in common.smk).
+"""
+
+import json
+import os
+import statistics
+import time
+
+from .. import files, progress
+from ..tf import tf
+from .step_graph import LOSS_PARTS
+
+FILE = "history.jsonl"
+
+_LINE = (
+    "epoch {epoch}/{epochs} step {step}/{epoch_steps} loss {loss:.4f} (l1 {l1:.4f} gradient {gradient:.4f} ssim "
+    "{ssim:.4f}) rate {learning_rate:.3g} {step_ms:.0f} ms/step {images_per_second:.2f} images/s{remarks}, {left} left "
+    "to epoch {last}"
+)
+
+
+class History:
+    """The entries since the last checkpoint, and the steps since the last entry.
+
+    An entry has the means of `LOSS_PARTS` over `steps` steps, the median `step_ms`, the `learning_rate` of the last of
+    them, which is `step` of `epoch` (both from 1) and `global_step` of the run, and where there are such the figures of
+    the platform and `batches_without_depth`.
+
+    settings, segment: see `loop`. platform: a `platforms.base.Platform`. entries: list of dict.
+    """
+
+    def __init__(self, settings, segment, platform):
+        self._settings = settings
+        self._segment = segment
+        self._samples = settings.batch_size * platform.size
+        self._steps_per_run = platform.steps_per_run
+        self._interval = []
+        self._events = None
+        self._started_at = self._started_from = None
+        self.entries = []
+
+    def open(self, position):
+        """Begin at `position`, steps since the first epoch; `close` ends the file for TensorBoard."""
+        self._started_at, self._started_from = time.monotonic(), position
+        self._events = tf.summary.FileWriter(self._segment.events)
+        self._events.add_session_log(tf.SessionLog(status=tf.SessionLog.START), global_step=position + 1)
+
+    def close(self):
+        self._events.close()
+
+    def add(self, position, figures, rate, seconds, platform_figures):
+        """Note a step that ended at `position`: the `figures` of `Checks.examine`, its learning rate, and its time."""
+        self._interval.append(
+            dict(figures, learning_rate=rate, step_ms=1000 * seconds, platform_figures=platform_figures)
+        )
+        progress.bar(
+            position,
+            self._segment.last * self._settings.steps,
+            "loss {loss:.4f} {step_ms:.0f} ms/step".format(**self._interval[-1]),
+        )
+
+    def end_interval(self, position):
+        """Make an entry of the steps up to `position`, if there are any: with a line and a point for TensorBoard."""
+        if not self._interval:
+            return
+        entry = self._entry(position)
+        self._interval = []
+        self.entries.append(entry)
+        progress.line(self._line(entry))
+        points = [tf.Summary.Value(tag="train/" + n, simple_value=entry[n]) for n in LOSS_PARTS + ("learning_rate",)]
+        self._events.add_summary(tf.Summary(value=points), position)
+        self._events.flush()
+
+    def _entry(self, position):
+        epoch, step = divmod(position - 1, self._settings.steps)
+        steps, newest = self._interval, self._interval[-1]
+        step_ms = statistics.median(one["step_ms"] for one in steps)
+        entry = {name: sum(one[name] for one in steps) / len(steps) for name in LOSS_PARTS}
+        entry.update(
+            epoch=epoch + 1,
+            step=step + 1,
+            global_step=position,
+            steps=len(steps) * self._steps_per_run,
+            learning_rate=newest["learning_rate"],
+            step_ms=step_ms,
+            images_per_second=1000 * self._samples / step_ms,
+            **newest["platform_figures"],
+        )
+        if "skipped" in entry:
+            entry["skipped"] = sum(one["skipped"] for one in steps)
+        if "batches_without_depth" in newest:
+            entry["batches_without_depth"] = sum(one["batches_without_depth"] for one in steps)
+        return entry
+
+    def _line(self, entry):
+        remarks = ""
+        if "skipped" in entry:
+            remarks = ", loss scale {loss_scale:g}, {skipped:g} steps skipped".format(**entry)
+        if entry.get("batches_without_depth"):
+            remarks += ", {batches_without_depth} batches without known depth".format(**entry)
+        done = entry["global_step"] - self._started_from
+        missing = self._segment.last * self._settings.steps - entry["global_step"]
+        return _LINE.format(
+            epochs=self._segment.run_epochs or self._segment.last,
+            epoch_steps=self._settings.steps,
+            remarks=remarks,
+            left=progress.duration((time.monotonic() - self._started_at) / done * missing),
+            last=self._segment.last,
+            **entry,
+        )
+
+    def write(self, folder):
+        """Write the entries to `FILE` in `folder`, one JSON object a line."""
+        lines = [json.dumps(entry, sort_keys=True) + "\n" for entry in self.entries]
+        files.write_text(os.path.join(folder, FILE), "".join(lines))

@@ -1,0 +1,184 @@
+"""The graph of a training step: input, network, loss and optimizer, and the values that a run of it fetches."""
+
+import time
+
+import numpy as np
+
+from ..data import dataset, order
+from ..errors import PipelineError
+from ..network import architecture, checkpoints
+from ..tf import tf
+from . import loss, optimizers
+
+# The losses of a step, as they are fetched and recorded.
+LOSS_PARTS = ("loss", "l1", "gradient", "ssim", "gradient_norm")
+
+# Averaged over the ranks for the log; the gradients are averaged before their norm is taken.
+_SHARED_PARTS = ("loss", "l1", "gradient", "ssim", "without_depth")
+
+# Seconds that whoever watches the ranks has to name the cause when an exchange has failed; then this rank reports it.
+_PATIENCE = 10
+
+# What an exchange raises when another rank has ended; which one depends on what this rank was waiting for.
+_EXCHANGE_ENDED = (
+    tf.errors.UnavailableError,
+    tf.errors.AbortedError,
+    tf.errors.CancelledError,
+    tf.errors.InternalError,
+)
+
+
+class StepGraph:
+    """The training step of one rank, built in the default graph.
+
+    settings: a `loop.Settings`. index: a `records.RecordIndex`. platform: a `platforms.base.Platform` that was started.
+    saver: the tf.train.Saver of all variables. initialize: the operation that initializes them. parameters: how many
+    numbers are trained.
+    """
+
+    def __init__(self, settings, index, platform):
+        self._settings = settings
+        self._index = index
+        self._platform = platform
+        self._iterator = _iterator(settings.batch_size, settings.size)
+        images, targets, records = self._iterator.get_next()
+        losses = self._losses(images, targets)
+        self._rate = tf.placeholder(tf.float32, (), name="learning_rate")
+        train, norm = optimizers.training_step(losses["loss"], self._rate, platform)
+        self._fetches = dict(losses, train=train, records=records, gradient_norm=norm, figures=platform.figures())
+        self._exchange = None
+        if platform.size > 1:
+            # In the scope of the loss: float16 does not hold the numbers of records.
+            with platform.loss_scope():
+                self._exchange = _Exchange(self._fetches, platform)
+                self._fetches["shared"] = self._exchange.shared
+        self.saver = checkpoints.saver()
+        self.initialize = tf.global_variables_initializer()
+        self.parameters = sum(int(np.prod(v.shape.as_list())) for v in tf.trainable_variables())
+
+    def _losses(self, images, targets):
+        """{name: float32 scalar}: the loss and its terms; `without_depth`, 1 where no target of the batch is known."""
+        s, platform = self._settings, self._platform
+        output = architecture.predict(
+            images, s.model, training=True, momentum=s.batch_norm_momentum, lean=platform.lean
+        )
+        holes = dataset.has_holes(self._index)
+        with platform.loss_scope():
+            terms = loss.depth_loss(output, targets, holes)
+            losses = {"loss": terms["total"]}
+            losses.update((name, terms[name]) for name in ("l1", "gradient", "ssim"))
+            if holes:
+                losses["without_depth"] = tf.cast(tf.reduce_max(targets) <= dataset.HOLE, tf.float32)
+        return losses
+
+    def begin(self, session, start):
+        """Fill the variables by `start()`, which returns the position to begin at; returns that position.
+
+        Of several ranks, rank 0 calls it (all ranks where they must make the same calls), and the others get its
+        variables and its position.
+        """
+        if self._exchange is None:
+            return start()
+        return self._exchange.begin(session, start, self.initialize)
+
+    def rewind(self, position, last, on_error):
+        """The operation that sets the input to `position`, steps since the first epoch; it ends at `last`.
+
+        on_error: called with an exception of the input before TensorFlow turns it into one of its own.
+        """
+        s = self._settings
+        samples = order.Order(
+            len(self._index),
+            s.batch_size,
+            s.seed,
+            s.mirror_probability,
+            s.swap_probability,
+            self._platform.rank,
+            self._platform.size,
+        )
+        batches = dataset.batches(self._index, samples, position, last, s.size, s.halving, s.depth_range, on_error)
+        return self._iterator.make_initializer(batches)
+
+    def prepare(self, session):
+        """Let the platform adapt the graph, the last change before it is finalized."""
+        self._fetches["train"] = self._platform.prepare(session, self._fetches["train"])
+
+    def run(self, session, rate, asked):
+        """The values of one step of learning rate `rate`: those of `LOSS_PARTS`, `records`, `figures`, ...
+
+        Of several ranks, losses are averages over all, `records` (int64 record numbers) are those of all, and
+        `asked_by_any` says whether any rank was called with `asked`. Raises PipelineError when their exchange fails.
+        """
+        if self._exchange is None:
+            return session.run(self._fetches, {self._rate: rate})
+        feeds = self._exchange.feeds(asked)
+        feeds[self._rate] = rate
+        try:
+            values = session.run(self._fetches, feeds)
+        except _EXCHANGE_ENDED as error:
+            # Whoever watches the ranks names the one that is the cause, and ends this process meanwhile.
+            time.sleep(_PATIENCE)
+            raise PipelineError(
+                "rank {}: the exchange with the other ranks failed: {}".format(
+                    self._platform.rank, " ".join(error.message.split())[:300]
+                )
+            ) from None
+        return dict(values, **self._exchange.unpack(values["shared"]))
+
+
+def _iterator(batch_size, size):
+    """The tf.data iterator of (images, targets, record numbers)."""
+    height, width = size
+    shapes = (
+        tf.TensorShape((batch_size, height, width, 3)),
+        tf.TensorShape((batch_size, height // 2, width // 2, 1)),
+        tf.TensorShape((batch_size,)),
+    )
+    return tf.data.Iterator.from_structure((tf.float32, tf.float32, tf.int64), shapes)
+
+
+class _Exchange:
+    """What all ranks must know of a step to do the same after it, and the start that rank 0 gives the others.
+
+    shared: one float32 vector summed over the ranks: the averaged losses, how many were asked to end, and the record
+    numbers of all ranks. Float32 holds record numbers exactly up to 2 ** 24; they only serve messages.
+    """
+
+    def __init__(self, fetches, platform):
+        self._platform = platform
+        self._asked = tf.placeholder(tf.float32, (), name="asked_to_end")
+        # Fed, so that the graph is the same on all ranks.
+        self._place = tf.placeholder(tf.float32, (platform.size, 1), name="place_among_ranks")
+        self._own_place = np.zeros((platform.size, 1), np.float32)
+        self._own_place[platform.rank] = 1.0
+        self._names = [name for name in _SHARED_PARTS if name in fetches]
+        places = tf.reshape(self._place * tf.cast(fetches["records"], tf.float32), [-1])
+        parts = [fetches[name] / platform.size for name in self._names] + [self._asked]
+        self.shared = platform.total(tf.concat([tf.stack(parts), places], 0))
+        self._first = tf.get_variable(
+            "position", (), tf.int64, trainable=False, collections=[tf.GraphKeys.LOCAL_VARIABLES]
+        )
+        self._set_first = tf.placeholder(tf.int64, ())
+        self._assign_first = tf.assign(self._first, self._set_first)
+        self._broadcast = platform.broadcast(tf.global_variables() + [self._first])
+
+    def begin(self, session, start, initialize):
+        """See `StepGraph.begin`."""
+        if self._platform.rank == 0 or self._platform.same_calls:
+            session.run(self._assign_first, {self._set_first: start()})
+        else:
+            # A broadcast may read the variables that it fills.
+            session.run([initialize, self._first.initializer])
+        session.run(self._broadcast)
+        return int(session.run(self._first))
+
+    def feeds(self, asked):
+        return {self._asked: float(asked), self._place: self._own_place}
+
+    def unpack(self, shared):
+        """The fetched `shared` as {name: value}."""
+        parts = len(self._names)
+        values = dict(zip(self._names, shared[:parts]))
+        values["asked_by_any"] = shared[parts] > 0
+        values["records"] = shared[parts + 1 :].astype(np.int64)
+        return values
