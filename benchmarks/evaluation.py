@@ -24,6 +24,7 @@ from densedepth.data import test_archive_writer
 from densedepth.data.test_archive import open_test_set
 from densedepth.evaluation import scoring
 from densedepth.inference import networks
+from densedepth.progress import Progress
 
 SIZE = (480, 640)
 
@@ -44,9 +45,8 @@ def main():
             alone(predictor, args.bs, 1)
             network = alone(predictor, args.bs, batches)
             before = time.perf_counter()
-            document = scoring.evaluate(
-                predictor, test_set, args.bs, progress=scoring.Progress(), names=["port", "paper", "bts"]
-            )
+            report = Progress(test_set.count, "images")
+            document = scoring.evaluate(predictor, test_set, args.bs, None, report, ["port", "paper", "bts"])
             wall = time.perf_counter() - before
             network += alone(predictor, args.bs, batches)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

@@ -6,7 +6,7 @@ import time
 
 import pytest
 from densedepth.errors import PipelineError
-from densedepth.pool import Progress, Workers, ordered
+from densedepth.pool import Workers, ordered
 
 
 def square(task, tick):
@@ -86,16 +86,3 @@ def test_each_process_gets_ready_before_there_is_work(tmp_path):
     with Workers(1, functools.partial(leave_a_mark, str(tmp_path))) as pool:
         assert list(pool.ordered(square, range(2))) == [0, 1]
     assert not (tmp_path / str(os.getpid())).exists()
-
-
-def test_progress_tells_rate_and_time_left_once_a_tenth(monkeypatch, capsys):
-    clock = iter(range(100))
-    monkeypatch.setattr(time, "time", lambda: next(clock))
-    progress = Progress(100, "pairs")
-    for count in (0, 0, 1, 5, 11, 15, 61, 100):
-        progress(count)
-    assert capsys.readouterr().out.splitlines() == [
-        "11/100 pairs, 5.0/s, 17s left",
-        "61/100 pairs, 15/s, 2s left",
-        "100/100 pairs, 20/s, 0s left",
-    ]

@@ -16,6 +16,7 @@ from densedepth import files
 from densedepth.data.test_archive import open_test_set
 from densedepth.evaluation import events, metrics, protocols, scoring
 from densedepth.inference import predictors
+from densedepth.progress import Progress
 
 
 def build_parser():
@@ -38,7 +39,9 @@ def work(args):
     with open_test_set(args.test_data) as test_set, predictors.load_checkpoint(args.ckptdir) as predictor:
         source = predictor.describe()
         print("evaluating {} (epoch {}) on {} images".format(source["path"], source["epoch"], test_set.count))
-        document = scoring.evaluate(predictor, test_set, args.bs, progress=scoring.Progress(), names=args.protocol)
+        document = scoring.evaluate(
+            predictor, test_set, args.bs, progress=Progress(test_set.count, "images"), names=args.protocol
+        )
         if args.tensorboard:
             events.write(args.tensorboard, document, events.pictures(predictor, test_set))
     if args.json:

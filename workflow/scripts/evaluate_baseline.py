@@ -12,6 +12,7 @@ from densedepth import files
 from densedepth.data.test_archive import open_test_set
 from densedepth.errors import PipelineError
 from densedepth.evaluation import scoring
+from densedepth.progress import Progress
 
 
 def build_parser():
@@ -30,7 +31,7 @@ def work(args):
                     args.test_data, test_set.count, args.min_test
                 )
             )
-        document = scoring.evaluate_constant(test_set, progress=scoring.Progress())
+        document = scoring.evaluate_constant(test_set, progress=Progress(test_set.count, "images"))
     files.write_json(args.json, document)
     print("constant depth {:.3f} m".format(document["source"]["depth_m"]))
     print(scoring.figures(document))

@@ -15,6 +15,7 @@ from densedepth.data.test_archive import open_test_set
 from densedepth.errors import PipelineError
 from densedepth.evaluation import scoring
 from densedepth.inference import networks, predictors
+from densedepth.progress import Progress
 
 
 def build_parser():
@@ -41,7 +42,9 @@ def work(args):
         args.model_path, args.input_tensor_name, args.output_tensor_name
     ) as predictor:
         limits = _limits(args, test_set)
-        document = scoring.evaluate(predictor, test_set, args.bs, limits, scoring.Progress(), alone=True)
+        document = scoring.evaluate(
+            predictor, test_set, args.bs, limits, Progress(test_set.count, "images"), alone=True
+        )
     if args.json:
         files.write_json(args.json, document)
     print(scoring.figures(document))

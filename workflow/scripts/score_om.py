@@ -14,6 +14,7 @@ from densedepth import files
 from densedepth.data.test_archive import open_test_set
 from densedepth.evaluation import gallery, scoring
 from densedepth.inference import ascend_om, forward
+from densedepth.progress import Progress
 
 
 def build_parser():
@@ -30,7 +31,7 @@ def build_parser():
 def work(args):
     stored = ascend_om.Stored(args.outputs)
     with open_test_set(args.test_data) as test_set:
-        document = scoring.evaluate_stored(stored, test_set, progress=scoring.Progress())
+        document = scoring.evaluate_stored(stored, test_set, progress=Progress(test_set.count, "images"))
         if args.json:
             files.write_json(args.json, document)
         if args.gallery:

@@ -240,7 +240,7 @@ def test_program_writes_json_and_appends_six_figures(checkpoint, test_archive, t
     assert [name.strip() for name in names.split(",")] == ["delta1", "delta2", "delta3", "rel", "rms", "log_10"]
     keys = ("delta1", "delta2", "delta3", "rel_prediction", "rms_pooled", "log10")
     assert [float(value) for value in values.split(",")] == [round(document["metrics"][key], 4) for key in keys]
-    assert "5 of 5 images" in capsys.readouterr().out
+    assert "5/5 images" in capsys.readouterr().out
 
     scoring.append_log(str(log), document)
     assert log.read_text() == 2 * first

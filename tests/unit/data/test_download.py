@@ -18,7 +18,7 @@ import threading
 import zipfile
 
 import pytest
-from densedepth import files
+from densedepth import files, progress
 from densedepth.data import checksums, download
 from densedepth.data.checksums import Sums
 from densedepth.data.download import fetch
@@ -876,8 +876,8 @@ def test_a_proxy_that_refuses_is_named(server, out, monkeypatch):
 )
 def test_rate_and_time_left_are_told(server, out, monkeypatch, capsys, have, told):
     clock = iter(range(0, 100, 2))
-    monkeypatch.setattr(download, "_now", lambda: next(clock))
-    monkeypatch.setattr(download, "_PROGRESS_SECONDS", 2)
+    monkeypatch.setattr(progress, "_now", lambda: next(clock))
+    monkeypatch.setattr(progress, "_SILENT_SECONDS", 2)
     monkeypatch.setattr(download, "_CHUNK", 1 << 20)
     content = bytes(4 << 20)
     server.answers["/x"] = [until(None, content, **({"Content_Length": None} if have is None else {}))]

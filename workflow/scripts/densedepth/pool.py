@@ -12,13 +12,9 @@ import time
 from typing import Any, Callable, Iterable, Iterator, Optional
 
 from .errors import PipelineError
-from .progress import duration
 
 # Hears how many units of work are done: more of them, or their sum.
 Tick = Callable[[int], None]
-
-# Longest time between two lines of progress, where a tenth of the work takes longer.
-_SILENT_SECONDS = 30
 
 _done = None
 _stop = None
@@ -151,30 +147,3 @@ def _tick(count):
         _done.value += count
     if _stop.value:
         raise PipelineError("stopped")
-
-
-class Progress:
-    """Prints a line at each tenth of the work, and after 30 s: `4096/50688 pairs, 812/s, 57s left`."""
-
-    def __init__(self, total: int, unit: str) -> None:
-        self._total = total
-        self._unit = unit
-        self._next = 1
-        self._begin: Any = None
-        self._said: Any = None
-
-    def __call__(self, count: int) -> None:
-        now = time.time()
-        if count and self._begin is None:
-            # The rate is that of the work alone: processes take seconds to start.
-            self._begin, self._first, self._said = now, count, now
-        tenth = 10 * count // self._total
-        if not count or (tenth < self._next and now - self._said < _SILENT_SECONDS):
-            return
-        self._next, self._said = tenth + 1, now
-        words = "{}/{} {}".format(count, self._total, self._unit)
-        if count > self._first:
-            rate = (count - self._first) / max(now - self._begin, 1e-9)
-            left = duration((self._total - count) / rate)
-            words += (", {:.0f}/s, {} left" if rate >= 10 else ", {:.1f}/s, {} left").format(rate, left)
-        print(words, flush=True)

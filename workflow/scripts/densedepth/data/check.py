@@ -8,7 +8,8 @@ import numpy as np
 from .. import files
 from ..errors import PipelineError
 from ..imaging import visualize
-from ..pool import Progress, ordered
+from ..pool import ordered
+from ..progress import Progress
 from . import depth_units
 from .custom_pairs import TEST, TRAIN
 from .sources import kept_open, open_source
@@ -40,7 +41,7 @@ def check(source_path, test_path=None, workers=1):
     pairs = sum(len(task[2]) for task in tasks)
     print("reading {} pairs of {}".format(pairs, source_path), flush=True)
     try:
-        found = list(ordered(_look, tasks, max(1, min(workers, len(tasks))), Progress(max(1, pairs), "pairs")))
+        found = list(ordered(_look, tasks, max(1, min(workers, len(tasks))), Progress(pairs, "pairs")))
     finally:
         kept_open.cache_clear()
     sizes = _sizes(found)

@@ -12,7 +12,8 @@ import numpy
 from .. import files, metadata, runtime
 from ..errors import PipelineError
 from ..metadata import COUNT, SHA256, Null, Number
-from ..pool import Progress, Workers
+from ..pool import Workers
+from ..progress import Progress
 from . import records
 from .sources import kept_open
 from .train_archive import Row, size_text
@@ -146,7 +147,7 @@ def _write_missing(tasks, done, pool, skip):
     pairs = sum(len(task[1]) for task in missing)
     faults = sum(len(result["faults"]) for result in done if result)
     results = []
-    written = pool.ordered(_write_shard, missing, Progress(max(1, pairs), "pairs"))
+    written = pool.ordered(_write_shard, missing, Progress(pairs, "pairs"))
     for result in done:
         if result is None:
             result = next(written)

@@ -1,7 +1,7 @@
 """The test archive of one's own pictures."""
 
 from ..errors import PipelineError
-from ..pool import Progress
+from ..progress import Progress
 from . import test_archive_writer
 from .custom_pairs import TEST, Pictures
 

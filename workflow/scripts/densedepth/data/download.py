@@ -28,13 +28,10 @@ _LONGEST_PAUSE = 60
 _PATIENCE = 10
 # Of a read that breaks all bytes are lost, so it is a small one.
 _CHUNK = 1 << 16
-_PROGRESS_SECONDS = 5
 # Statuses that may pass: timeout, too many requests, trouble within or behind the server.
 _PASSING = (408, 429, 500, 502, 503, 504)
 # Errors of a disk that takes no more: of all, of this user, of a file of this size.
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-
-_now = time.monotonic
 
 
 class _Failure(Exception):
@@ -365,7 +362,8 @@ def _validator(note):
 
 
 def _receive(response, part, have, total):
-    size, said = have, _Progress(os.path.basename(_whole(part)), have, total)
+    size = have
+    report = progress.Progress(total, "MB", os.path.basename(_whole(part)), scale=1 << 20, done=have)
     with open(part, "r+b" if have else "wb") as stream:
         stream.seek(have)
         while True:
@@ -378,7 +376,7 @@ def _receive(response, part, have, total):
                 break
             stream.write(piece)
             size += len(piece)
-            said.tell(size)
+            report(size)
     cut_off = checksums.cut_off(part) if total is None else None
     if cut_off:
         # Without a length, a connection that breaks looks like one that ends.
@@ -388,27 +386,6 @@ def _receive(response, part, have, total):
     if total is not None and size > total:
         _forget(part)
         raise _Failure("{} bytes where {} were announced".format(size, total))
-
-
-class _Progress:
-    """Tells now and then how much of a file is there, how fast more comes and, where the end is known, when it will."""
-
-    def __init__(self, name, have, total):
-        self._name, self._have, self._total = name, have, total
-        self._begin = self._said = _now()
-
-    def tell(self, size):
-        """size: bytes that are there."""
-        now = _now()
-        if now - self._said < _PROGRESS_SECONDS:
-            return
-        self._said = now
-        rate = (size - self._have) / (now - self._begin)
-        known = self._total is not None
-        whole = "/{}".format(self._total >> 20) if known else ""
-        left = ", {} left".format(progress.duration((self._total - size) / max(rate, 1))) if known else ""
-        words = "{}: {}{} MB, {:.2f} MB/s{}"
-        print(words.format(self._name, size >> 20, whole, rate / 2**20, left), flush=True)
 
 
 def _words(error):

@@ -14,7 +14,7 @@ import contextlib
 import numpy as np
 
 from ..errors import PipelineError
-from ..pool import Progress
+from ..progress import Progress
 from . import matfile, test_archive_writer
 
 CROP = (20, 459, 24, 615)

@@ -42,12 +42,13 @@ _FARTHEST_BIN = 100 * _BINS_PER_METRE
 def evaluate(predictor, test_set, batch_size, limits=None, progress=None, names=("port",), alone=False):
     """Evaluate `predictor` (see `predictors.Predictor`) on `test_set` (see `test_archive.TestSet`).
 
-    `limits` are the nearest and farthest predicted depth in metres (None: those of the test set); `progress(done,
-    count)` is called after each batch; `names` are those of the protocols. Reading and scoring go on beside the network
-    unless it shall run `alone`: slower by what they take, and then `speed` is the network's own. Returns the evaluation
-    as JSON-like values: `format`, `source` (what was evaluated), `protocol`, `metrics` (see `metrics`), `per_image`,
-    `speed` (see `forward.Speed`), `test_data` and `runtime`. Protocol, metrics and images at the top are those of
-    `port`; those of each other protocol are in `protocols` by its name. Memory does not grow with the number of images.
+    `limits` are the nearest and farthest predicted depth in metres (None: those of the test set); `progress(images)` is
+    called after each batch with the number so far; `names` are those of the protocols. Reading and scoring go on beside
+    the network unless it shall run `alone`: slower by what they take, and then `speed` is the network's own. Returns
+    the evaluation as JSON-like values: `format`, `source` (what was evaluated), `protocol`, `metrics` (see `metrics`),
+    `per_image`, `speed` (see `forward.Speed`), `test_data` and `runtime`. Protocol, metrics and images at the top are
+    those of `port`; those of each other protocol are in `protocols` by its name. Memory does not grow with the number
+    of images.
     Raises PipelineError for an output of unusable shape or value, naming the image, and for a test set that a
     protocol cannot take.
     """
@@ -100,7 +101,7 @@ def _scored(outputs, test_set, chosen, limits, progress, most_pending=_PENDING):
                 scores[view].add(numbers, image_sums)
             indices.extend(numbers)
             if progress:
-                progress(len(indices), test_set.count)
+                progress(len(indices))
 
     # The metrics are computed beside the network.
     pending = collections.deque()
@@ -131,7 +132,7 @@ def evaluate_constant(test_set, progress=None):
         cropped = _crop(truth, port.crop)
         scores.add(numbers, _sums(port, cropped, np.full(cropped.shape, constant)))
         if progress:
-            progress(len(scores.indices), test_set.count)
+            progress(len(scores.indices))
     source = {
         "kind": "constant",
         "depth_m": constant,
@@ -175,18 +176,6 @@ def append_log(path, document):
         os.write(descriptor, block.encode("utf-8"))
     finally:
         os.close(descriptor)
-
-
-class Progress:
-    """Prints about twenty lines over a whole test set, and always the last one; hand it in as `progress`."""
-
-    def __init__(self):
-        self._printed = 0
-
-    def __call__(self, done, count):
-        if done == count or done - self._printed >= count / 20:
-            print("{} of {} images".format(done, count), flush=True)
-            self._printed = done
 
 
 def _check_output(output, mirrored, numbers):

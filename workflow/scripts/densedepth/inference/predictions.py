@@ -16,7 +16,7 @@ import re
 
 import numpy as np
 
-from .. import files, metadata, pool, progress, runtime
+from .. import files, metadata, progress, runtime
 from ..errors import PipelineError
 from ..imaging import depth, visualize
 from ..metadata import COUNT, Null
@@ -68,12 +68,12 @@ def predict(predictor, paths, out, options):
     batch_size = predictor.batch or options.batch_size
     run = _Run(predictor, out, options, size)
     named = names(paths)
-    ticks = _Ticks(len(paths))
+    report = progress.Progress(len(paths), "files")
     # It would tell of an earlier run until this one has ended.
     _remove(os.path.join(out, SUMMARY))
     with concurrent.futures.ThreadPoolExecutor(1) as writer:
         written = None
-        for batch in forward.ahead(_batches(run.jobs(paths, named, ticks), batch_size)):
+        for batch in forward.ahead(_batches(run.jobs(paths, named, report), batch_size)):
             maps = run.metres(np.stack([job.image for job in batch]), batch_size)
             if written:
                 written.result()
@@ -124,20 +124,6 @@ def _batches(jobs, batch_size):
         yield batch
 
 
-class _Ticks:
-    """Tells how far it is: a bar on a terminal, a line for each tenth in a log."""
-
-    def __init__(self, total):
-        self._total = total
-        self._lines = pool.Progress(total, "files")
-        self._done = 0
-
-    def __call__(self):
-        self._done += 1
-        self._lines(self._done)
-        progress.bar(self._done, self._total, "files")
-
-
 class _Run:
     """One prediction of many pictures: what is the same for all, and what became of each."""
 
@@ -154,9 +140,9 @@ class _Run:
         self._failed = {}
         self._warned = set()
 
-    def jobs(self, paths, named, ticks):
+    def jobs(self, paths, named, report):
         """The pictures that can be read and were not made before, placed in the network's input."""
-        for path in paths:
+        for done, path in enumerate(paths, 1):
             try:
                 yield from self._jobs_of(path, named[path])
             except PipelineError as error:
@@ -164,7 +150,7 @@ class _Run:
             except (OSError, MemoryError) as error:
                 self._fail(path, "{}: cannot be read ({})".format(path, _words(error)))
             self._clear(path, named[path])
-            ticks()
+            report(done)
 
     def _jobs_of(self, path, named):
         if self._take_over(path, named, None):

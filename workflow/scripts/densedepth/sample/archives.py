@@ -18,7 +18,8 @@ from PIL import Image
 from .. import files
 from ..data import test_archive_writer
 from ..errors import PipelineError
-from ..pool import Progress, ordered
+from ..pool import ordered
+from ..progress import Progress
 from . import render, rooms
 
 SIZE = (render.HEIGHT, render.WIDTH)

@@ -55,11 +55,9 @@ class History:
         self._interval.append(
             dict(figures, learning_rate=rate, step_ms=1000 * seconds, platform_figures=platform_figures)
         )
-        progress.bar(
-            position,
-            self._segment.last * self._settings.steps,
-            "loss {loss:.4f} {step_ms:.0f} ms/step".format(**self._interval[-1]),
-        )
+        last = self._segment.last * self._settings.steps
+        words = "{}/{} steps, loss {loss:.4f} {step_ms:.0f} ms/step"
+        progress.bar(position, last, words.format(position, last, **self._interval[-1]))
 
     def end_interval(self, position):
         """Make an entry of the steps up to `position`, if there are any: with a line and a point for TensorBoard."""
