@@ -239,6 +239,25 @@ def test_a_snapshot_of_other_code_is_not_resumed(records, tmp_path, shallow, mon
     assert "resuming" not in capsys.readouterr().out
 
 
+def test_what_another_training_has_left_is_moved_aside(records, tmp_path, shallow, capsys):
+    folder = tmp_path / "run" / "checkpoints"
+    train(records, folder, 0, 2, kept=(1,))
+    # As Snakemake does before a job: the outputs of the first segment go, the rest stays.
+    (folder / "epoch1" / "model.json").unlink()
+    train(records, folder, 0, 1, learning_rate=1e-4)
+    assert "replaced/1: the run held this of another training: checkpoints/epoch1, checkpoints/epoch2, tensorboard" in (
+        capsys.readouterr().out
+    )
+    assert sorted(path.name for path in folder.iterdir()) == ["epoch1", "state", "training.json"]
+    assert sorted(path.name for path in (tmp_path / "run/replaced/1/checkpoints").iterdir()) == ["epoch1", "epoch2"]
+    assert {point["learning_rate"] for point in history(folder / "epoch1")} == {1e-4}
+    assert len(list((tmp_path / "run/tensorboard").iterdir())) == 1
+    # Segments that follow, and a call that is repeated, are of the same training.
+    train(records, folder, 1, 2, start=str(folder / "epoch1"), learning_rate=1e-4)
+    train(records, folder, 0, 2, learning_rate=1e-4)
+    assert "replaced" not in capsys.readouterr().out
+
+
 def test_a_repeated_call_goes_on_after_the_kept_checkpoint(records, tmp_path, whole, monkeypatch, capsys):
     folder = tmp_path / "cut" / "checkpoints"
     with monkeypatch.context() as patch:

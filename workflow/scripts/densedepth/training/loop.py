@@ -24,7 +24,7 @@ from ..imaging import resize
 from ..network import architecture, checkpoints, model, recompute, upsample_conv, weights
 from ..platforms import loss_scale
 from ..tf import tf
-from . import checks, history, loss, optimizers, resume, start, step_graph
+from . import checks, history, loss, optimizers, resume, run_folder, start, step_graph
 
 # Steps after a start that are not timed: TensorFlow plans memory and threads in them.
 _WARM_UP = 3
@@ -213,6 +213,9 @@ class _Loop:
             self._graph.prepare(self._session)
             graph.finalize()
         if self._writes:
+            if segment.first == 0:
+                # Not before the start is loaded, and the events' file is still to be made.
+                run_folder.claim(segment.folder, fingerprint, progress.line)
             self._history.open(self._position)
             stack.callback(self._history.close)
         # Until here there was nothing to save, and a signal ended the process at once.
