@@ -110,6 +110,16 @@ def test_images_keep_their_names(tmp_path, named):
     assert [scene.get("name") for scene in scenes] == called + called
 
 
+def test_a_gallery_has_no_scenes_of_an_earlier_one(tmp_path):
+    with written(tmp_path / "a.zip") as test_set:
+        (tmp_path / "scene_mine.png").write_text("not of a gallery")
+        for count in (2, 1):
+            wanted = gallery.spread(count, 2)
+            gallery.draw(str(tmp_path), "1p", test_set, wanted, lambda rgb, _: np.full((32, 64), 2.5), {})
+    names = sorted(path.name for path in tmp_path.iterdir())
+    assert names == ["a.zip", "gallery.json", "scene_1.npz", "scene_1.png", "scene_mine.png"]
+
+
 @pytest.mark.parametrize("rgb", [["a.jpg"], "ab", [1, 2], {"a": 1, "b": 2}])
 def test_names_that_do_not_fit_the_images(tmp_path, rgb):
     with pytest.raises(PipelineError, match=r"a\.zip: pictures\.json: rgb does not name 2 files"):

@@ -3,6 +3,7 @@
 import collections
 import math
 import os
+import re
 import zipfile
 
 import numpy as np
@@ -42,7 +43,8 @@ def draw(folder, name, test_set, wanted, predicted, source):
     """Draw the scenes `wanted` ({name: index}) to `folder`/<name>.png and .npz, and write `folder`/gallery.json.
 
     `predicted(rgb, index)` gives the flip-averaged depth inside the crop for uint8 (1, H, W, 3): what evaluations
-    compare with the truth. `name` is that of the run, `source` describes the network.
+    compare with the truth. `name` is that of the run, `source` describes the network. Scenes of an earlier gallery in
+    the folder are deleted.
     """
     drawn = {}
     for rgb, truth, (index,) in test_set.batches(1):
@@ -55,6 +57,9 @@ def draw(folder, name, test_set, wanted, predicted, source):
     files.write_json(
         os.path.join(folder, SIDE_FILE), {"format": FORMAT, "run": name, "source": source, "scenes": scenes}
     )
+    for other in os.listdir(folder):
+        if re.match(r"(scene_\d+|best|worst)\.(png|npz)$", other) and other.rpartition(".")[0] not in wanted:
+            os.remove(os.path.join(folder, other))
 
 
 def _draw(folder, name, index, rgb, truth, predicted, test_set):

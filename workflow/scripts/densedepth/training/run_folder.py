@@ -1,7 +1,7 @@
 """What a run's folder holds is of one training: when another one begins, what is left of the earlier is moved aside.
 
-    results/<run>/checkpoints/training.json     says which training the folder is of
-    results/<run>/replaced/<n>/                 what the run held of another training, under the same names
+results/<run>/checkpoints/training.json     says which training the folder is of
+results/<run>/replaced/<n>/                 what the run held of another training, under the same names
 """
 
 import os
