@@ -29,7 +29,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(HERE, "..", "unit"), os.path.join(HERE, "..", "..", "workflow", "scripts")]
 
 OPTIONS = "--epochs 2 --steps 24 --bs 1 --size 64 96 --encoder densenet121 --lr 1e-3 --seed 3 --log-every 1"
-# Seconds after which a rank that gives no sign counts as lost, and within which all must be gone after a blow.
+# Seconds after which a rank without a heartbeat counts as lost, and within which all must be gone after a blow.
 TIMEOUT, BOUND = 5, 120
 # Enough for the states of a training, little enough to fill.
 DISK = "100m"
@@ -37,7 +37,7 @@ DISK = "100m"
 # What is struck and how; `told` is what the errors must match, `{}` being the rank, and `status` the exit status. A
 # blow may fall before the ranks have found each other, or before they handle signals.
 Blow = collections.namedtuple("Blow", "name target signal told status")
-_LOST = r"rank {0} (gave no sign of life for 5|was ended by)|rank {0} did not come within|rank {0} at .* did not answer"
+_LOST = r"rank {0} (sent no heartbeat for 5|was ended by)|rank {0} did not connect within|rank {0} at .* did not answer"
 _ASKED = r"interrupted by SIGTERM; the state is saved|rank \d was ended by SIGTERM|^$"
 BLOWS = [
     Blow("a rank is killed", "rank", signal.SIGKILL, r"error: rank {} was ended by SIGKILL", [1]),
@@ -49,7 +49,7 @@ BLOWS = [
     Blow("all are asked to end", "all", signal.SIGTERM, _ASKED, [1, 143]),
     Blow("power cut, newest state damaged", "all", signal.SIGKILL, "", [-9]),
     Blow("port taken", "start", None, r"port \d+ of this machine, where the other ranks look for rank 0", [1]),
-    Blow("rank 1 never comes", "start", None, r"rank 1 did not come within 25 s", [1]),
+    Blow("rank 1 never comes", "start", None, r"rank 1 did not connect within 25 s", [1]),
 ]
 FULL = Blow("the disk is full", "disk", None, r"No space left on device|RESOURCE_EXHAUSTED|cannot be written", [1])
 

@@ -198,7 +198,7 @@ def test_a_stopped_rank_ends_all(records, tmp_path):
 
     status, _, errors = disturb(records, tmp_path, stop, "--steps", "1000", "--rank_timeout", "5")
     assert status == 1
-    assert "error: rank 1 gave no sign of life for 5 s; all ranks have ended" in errors
+    assert "error: rank 1 sent no heartbeat for 5 s; all ranks have ended" in errors
     assert all(gone(pid) for pid in pids.values())
 
 
@@ -225,7 +225,7 @@ def test_batches_without_a_known_target_are_counted_over_all_ranks(tmp_path, kno
         assert sum(entry["batches_without_depth"] for entry in history(tmp_path, epoch=1)) == 4
     else:
         assert process.returncode == 1
-        assert "epoch 1 step 4: no target was known in 4 steps in a row; `pick` takes" in process.stdout
+        assert "epoch 1 step 4: no valid target depth in 4 steps in a row; `pick` takes" in process.stdout
 
 
 def test_ranks_that_nobody_numbered_are_refused(records, tmp_path):

@@ -314,13 +314,13 @@ def between(known=()):
 def test_steps_without_a_known_target_stop(tmp_path, shallow, capsys):
     write_holed_records(tmp_path / "x.tfrecords", between())
     folder = tmp_path / "checkpoints"
-    message = "epoch 1 step 20: no target was known in 20 steps in a row; `pick` .*data.halving: mean"
+    message = "epoch 1 step 20: no valid target depth in 20 steps in a row; `pick` .*data.halving: mean"
     with pytest.raises(PipelineError, match=message) as caught:
         train(str(tmp_path / "x.tfrecords"), folder, 0, 2, halving="pick", steps=24)
     assert "\n" not in str(caught.value)
-    with pytest.raises(PipelineError, match="epoch 1 step 3: no target was known in 3 steps in a row"):
+    with pytest.raises(PipelineError, match="epoch 1 step 3: no valid target depth in 3 steps in a row"):
         train(str(tmp_path / "x.tfrecords"), folder, 0, 2, halving="pick")
-    assert "2 batches without known depth" in capsys.readouterr().out
+    assert "2 batches without valid depth" in capsys.readouterr().out
     train(str(tmp_path / "x.tfrecords"), folder, 0, 1, halving="mean")
     assert sum(entry["batches_without_depth"] for entry in history(folder / "epoch1")) == 0
 
@@ -329,7 +329,7 @@ def test_batches_without_a_known_target_are_counted(tmp_path, shallow, capsys):
     write_holed_records(tmp_path / "x.tfrecords", between(known=(0, 1, 2, 3)))
     train(str(tmp_path / "x.tfrecords"), tmp_path / "checkpoints", 0, 1, batch_size=1, steps=8, halving="pick")
     assert sum(entry["batches_without_depth"] for entry in history(tmp_path / "checkpoints" / "epoch1")) == 4
-    assert "batches without known depth" in capsys.readouterr().out
+    assert "batches without valid depth" in capsys.readouterr().out
 
 
 def test_the_run_of_steps_without_a_known_target_outlives_an_interruption(tmp_path, shallow, monkeypatch):
@@ -339,7 +339,7 @@ def test_the_run_of_steps_without_a_known_target_outlives_an_interruption(tmp_pa
         interrupt(patch, after=2)
         with pytest.raises(PowerCut):
             train(*arguments, halving="pick", steps=4, state_seconds=0)
-    with pytest.raises(PipelineError, match="epoch 1 step 4: no target was known in 4 steps in a row"):
+    with pytest.raises(PipelineError, match="epoch 1 step 4: no valid target depth in 4 steps in a row"):
         train(*arguments, halving="pick", steps=4)
 
 

@@ -103,7 +103,7 @@ def test_a_killed_rank_ends_all(start, rank):
     os.kill(pids[rank], signal.SIGKILL)
     _, errors = process.communicate()
     assert process.returncode == 1
-    assert errors == "error: rank {} was ended by SIGKILL; all ranks have ended. Repeat the command to go on\n".format(
+    assert errors == "error: rank {} was ended by SIGKILL; all ranks have ended. Repeat the command to resume\n".format(
         rank
     )
     assert all(gone(pid) for pid in pids)
@@ -115,7 +115,7 @@ def test_a_stopped_rank_ends_all(start, rank):
     os.kill(pids[rank], signal.SIGSTOP)
     _, errors = process.communicate()
     assert process.returncode == 1
-    assert errors.startswith("error: rank {} gave no sign of life for 2 s; all ranks have ended.".format(rank))
+    assert errors.startswith("error: rank {} sent no heartbeat for 2 s; all ranks have ended.".format(rank))
     assert all(gone(pid) for pid in pids)
 
 
@@ -163,7 +163,7 @@ def alone(tmp_path, rank, port, timeout="1"):
 
 
 def test_a_peer_that_never_comes_is_named(tmp_path):
-    assert alone(tmp_path, 0, free_port()) == "rank 1, 2 did not come within 5 s\n"
+    assert alone(tmp_path, 0, free_port()) == "rank 1, 2 did not connect within 5 s\n"
     assert re.match(r"rank 0 at 127.0.0.1:\d+ did not answer within 5 s", alone(tmp_path, 2, free_port()))
 
 
@@ -188,4 +188,4 @@ def test_a_rank_that_is_stopped_after_the_others_have_ended_is_not_waited_for(tm
     rank = "import os, signal; os.environ['RANK_ID'] == '1' and os.kill(os.getpid(), signal.SIGSTOP)"
     command = TWO.format(SCRIPTS, [sys.executable, "-c", rank], 0.5, str(tmp_path))
     done = subprocess.run([sys.executable, "-c", command], stderr=subprocess.PIPE, text=True)
-    assert "rank 1 gave no sign of life for 0.5 s; all ranks have ended" in done.stderr
+    assert "rank 1 sent no heartbeat for 0.5 s; all ranks have ended" in done.stderr

@@ -1,7 +1,4 @@
-"""No program goes on when the Snakemake that started it is gone, and none begins beside such a one.
-
-Both would write the same files.
-"""
+"""Terminate with the parent Snakemake, and wait for a predecessor that still writes: both write the same files."""
 
 import fcntl
 import os
@@ -15,17 +12,17 @@ from typing import Optional
 from .errors import PipelineError
 
 _SECONDS = 0.5
-# Seconds for a predecessor to end; loading TensorFlow it may not hear for some.
+# Seconds for a predecessor to end, which handles no signal while it loads TensorFlow.
 _PATIENCE = 60
 # Snakemake, the shell of the job, this process.
 _GENERATIONS = 2
 
 
 def end_with_snakemake() -> None:
-    """Send this process SIGTERM soon after the Snakemake above it is gone; nothing where none is above it.
+    """Send this process SIGTERM soon after its parent Snakemake has ended; nothing where it has none.
 
-    A training saves its state then; other programs leave no result under its name. Before, wait for a process that
-    still writes the same log, as one does that a killed Snakemake has left behind. Raises PipelineError when it stays.
+    A training then saves its state; other programs leave no result under its name. First wait for a process that still
+    writes the same log, which a killed Snakemake may have left behind. Raises PipelineError when it does not end.
     """
     snakemake = _snakemake()
     if snakemake:

@@ -1,8 +1,8 @@
-"""Normalisation, activation and convolution of a dense layer in training, in half the memory.
+"""Batch normalisation, ReLU and convolution of a dense layer in training, in half the memory.
 
-The gradient of a convolution needs what was convolved; behind a normalisation that is a second copy of all features.
-Here the gradient computes it again from the features themselves, which the normalisation's own gradient needs anyway
-(Pleiss et al. 2017, arXiv 1707.06990).
+The gradient of a convolution needs its input; after a normalisation that is a second copy of all features. Here the
+gradient recomputes it from the features themselves, which the normalisation's own gradient needs anyway (Pleiss et al.
+2017, arXiv 1707.06990).
 """
 
 from ..tf import tf
@@ -11,7 +11,7 @@ _ONE = [1, 1, 1, 1]
 
 
 def norm_relu_conv(x, gamma, beta, kernel, epsilon):
-    """(y, mean, variance): the convolution "SAME" of relu(batch normalisation of x) and the statistics of the batch.
+    """(y, mean, variance): convolution (padding SAME) of relu(batch normalisation of x), and the batch statistics.
 
     x: (N, h, w, C) of known shape; gamma, beta: (C,); kernel: (k, k, C, F). Returns (N, h, w, F), (C,) and (C,), the
     variance with Bessel's correction as `tf.nn.fused_batch_norm` gives it. No gradient flows through the statistics.
@@ -25,7 +25,7 @@ def norm_relu_conv(x, gamma, beta, kernel, epsilon):
         y = tf.nn.conv2d(tf.nn.relu(norm.y), kernel, _ONE, "SAME")
 
         def gradient(dy, *_):
-            # Not before its time.
+            # Delay the recomputation until the gradient is available.
             with tf.control_dependencies([dy]):
                 again = tf.identity(x)
             count = again.shape[:3].num_elements()

@@ -1,7 +1,7 @@
-"""How the ranks of a training find each other, and how each notices that another is gone.
+"""Rendezvous and heartbeat of the ranks of a training.
 
-Every rank keeps one connection to rank 0, over which both send a byte a second. It is a thread's work, so it goes on
-while TensorFlow computes, and stops when the process is stopped or killed.
+Every rank keeps one connection to rank 0, over which both send a heartbeat of a byte a second. A thread of its own does
+this while TensorFlow computes; it stops when the process is stopped or killed.
 """
 
 import json
@@ -14,25 +14,26 @@ import time
 
 from ..errors import PipelineError
 
-# A rank that `launch` watches and that has lost rank k ends with this status plus k; the launcher tells what it means.
+# A rank that `launcher` watches and that has lost rank k exits with this status plus k, for the launcher's message.
 LOST = 64
 
-# Starting takes longer than a sign of life, and not alike long on machines of different load.
+# Starting takes longer than a heartbeat, and not equally long on machines of different load.
 _START = 5
 
 _BEAT, _END = b".", b"e"
-# How long a rank under the launcher waits for it to act after a connection broke.
+# Seconds that a rank under the launcher leaves it to act after a connection broke.
 _PATIENCE = 5
 
 
 class Peers:
     """The other ranks. Made by all ranks, each with the `port` of its server; `addresses` are those of all servers.
 
-    kind: what a rank computes with, in words. Ranks of different kinds are refused: their graphs would differ, and then
-    one waits in an exchange that the others do not know.
+    kind: what a rank computes with, in words. Ranks of different kinds are refused: their graphs would differ, and one
+    would wait in an exchange that the others do not have.
 
-    Waits five times `ranks.timeout` seconds for the others to come and then raises PipelineError. Later the process
-    ends with a line on stderr when another rank has gone without `finish`, or gives no sign for `ranks.timeout`.
+    Waits up to five times `ranks.timeout` seconds for the others to connect, then raises PipelineError. Later the
+    process ends with a line on stderr when another rank ends without `finish`, or sends no heartbeat for
+    `ranks.timeout`.
     """
 
     def __init__(self, ranks, port, kind):
@@ -52,7 +53,7 @@ class Peers:
         threading.Thread(target=self._watch, daemon=True).start()
 
     def _gather(self, port):
-        """Rank 0: wait for all others and tell everybody all addresses."""
+        """Rank 0: wait for all others and send all addresses to each."""
         links, addresses = {}, {0: "{}:{}".format(self._ranks.master[0], port)}
         with self._listening() as listener:
             while len(links) < self._ranks.size - 1:
@@ -66,12 +67,12 @@ class Peers:
                         continue
                     missing = [str(rank) for rank in range(1, self._ranks.size) if rank not in links]
                     raise PipelineError(
-                        "rank {} did not come within {:g} s".format(", ".join(missing), self._patience)
+                        "rank {} did not connect within {:g} s".format(", ".join(missing), self._patience)
                     ) from None
                 rank = greeting.get("rank")
                 if greeting.get("size") != self._ranks.size or rank in links or rank not in range(1, self._ranks.size):
                     raise PipelineError(
-                        "rank {} of {} came to a group of {} where {} are; are the ranks numbered alike?".format(
+                        "rank {} of {} connected to a group of {} that has {}; are the ranks numbered alike?".format(
                             rank, greeting.get("size"), self._ranks.size, sorted([0] + list(links))
                         )
                     )
@@ -104,7 +105,7 @@ class Peers:
         return listener
 
     def _join(self, port):
-        """Another rank: tell rank 0 of this one, trying until it is there."""
+        """Another rank: connect to rank 0, trying until it is there."""
         greeting = {"rank": self._ranks.rank, "size": self._ranks.size, "port": port, "kind": self._kind}
         while True:
             left = max(0.01, self._deadline - time.monotonic())
@@ -129,7 +130,7 @@ class Peers:
         self._finished.wait()
 
     def _watch(self):
-        """The thread: send and receive signs of life until all have finished."""
+        """The thread: send and receive heartbeats until all have finished."""
         beat = min(1.0, self._ranks.timeout / 10.0)
         seen = {rank: time.monotonic() for rank in self._links}
         said = False
@@ -163,7 +164,7 @@ class Peers:
                     self._ended.add(rank)
             for rank in open_links.values():
                 if rank not in self._ended and time.monotonic() - seen[rank] > self._ranks.timeout:
-                    self._lose(rank, "gave no sign of life for {:g} s".format(self._ranks.timeout), patience=0)
+                    self._lose(rank, "sent no heartbeat for {:g} s".format(self._ranks.timeout), patience=0)
 
     def _send(self, word):
         for link in self._links.values():

@@ -26,11 +26,11 @@ _PR_SET_PDEATHSIG = 1
 def run(command, environments, timeout, folder):
     """Run `command` in a process for each of `environments`, ranks from 0; returns when all have ended.
 
-    Each rank gets its {name: text} besides what tells it its rank and where the others are.
+    Each rank's environment has its {name: text}, its rank, and the address of rank 0.
 
     Standard output is rank 0's, that of the others is added to `rank_folder(folder, rank)`/log; what they write to
-    standard error gets `[rank]` in front. SIGTERM and SIGINT are handed on to all ranks; to whichever a signal comes,
-    they end at the same step. Returns 0, or 128 plus the signal's number after such an end.
+    standard error gets `[rank]` in front. SIGTERM and SIGINT are handed on to all ranks; whichever gets a signal, all
+    end after the same step. Returns 0, or 128 plus the signal's number after such an end.
     Raises PipelineError naming the rank and the cause when one fails; by then none is left. `timeout`: see
     `ranks.Ranks`; a rank that is stopped for so long after another has ended has failed.
     """
@@ -131,7 +131,7 @@ def _watch(processes, received, timeout):
         if None not in ends:
             _drain(processes)
             return 128 + received[0] if received and any(ends) else max(ends)
-        # While all train they watch each other; one that is stopped when another has ended, nobody else would miss.
+        # While all train they watch each other; of one that is stopped after another has ended, only this notices.
         for rank, process in enumerate(processes if any(end is not None for end in ends) else ()):
             stopped[rank] = stopped[rank] + 1 if orphans.status(process.pid, "State") == "T" else 0
             if stopped[rank] * _LOOK > timeout:
@@ -140,7 +140,7 @@ def _watch(processes, received, timeout):
 
 
 def _fail(processes, ends, received, timeout):
-    """End what is left and tell of the rank that failed first."""
+    """End what is left; the error that names the rank that failed first."""
     deadline = time.monotonic() + _GRACE
     while time.monotonic() < deadline and any(process.poll() is None for process in processes):
         time.sleep(0.05)
@@ -158,14 +158,14 @@ def _fail(processes, ends, received, timeout):
 
 def _failure(rank, end, timeout, count):
     cause = _cause(rank, end, timeout, count)
-    return PipelineError("{}; all ranks have ended. Repeat the command to go on".format(cause))
+    return PipelineError("{}; all ranks have ended. Repeat the command to resume".format(cause))
 
 
 def _cause(rank, end, timeout, count):
     if end < 0:
         return "rank {} was ended by {}".format(rank, signal.Signals(-end).name)
     if heartbeat.LOST <= end < heartbeat.LOST + count:
-        return "rank {} gave no sign of life for {:g} s".format(end - heartbeat.LOST, timeout)
+        return "rank {} sent no heartbeat for {:g} s".format(end - heartbeat.LOST, timeout)
     return "rank {} ended with status {}, see its message above".format(rank, end)
 
 
@@ -182,7 +182,7 @@ def _drain(processes):
 
 
 def end_with_launcher():
-    """In a rank: be killed when the launcher ends in whatever way; nothing without a launcher."""
+    """In a rank: terminate with the launcher, however that ends; nothing without a launcher."""
     launcher = os.environ.get(ranks.LAUNCHER)
     if launcher is None:
         return

@@ -8,7 +8,7 @@ from ..errors import PipelineError
 
 # rank: this process, from 0. size: all. master: (host, port) where rank 0 listens. listener: descriptor of a socket
 # that rank 0 has inherited, already listening there, or None. threads: TensorFlow's threads in this process.
-# timeout: seconds without a sign of life after which a rank counts as lost. launched: whether `launch` watches.
+# timeout: seconds without a heartbeat after which a rank counts as lost. launched: whether `launcher` watches.
 Ranks = collections.namedtuple("Ranks", "rank size master listener threads timeout launched")
 
 LAUNCHER = "DENSEDEPTH_LAUNCHER"

@@ -1,4 +1,4 @@
-"""What stops a training that has gone wrong: a loss that is not finite, overflow without end, no known target."""
+"""What stops a training that has gone wrong: a loss that is not finite, repeated overflow, no valid depth."""
 
 import numpy as np
 
@@ -6,17 +6,17 @@ from ..data import dataset
 from ..errors import PipelineError
 from .step_graph import LOSS_PARTS
 
-# Steps in a row that are not applied, after which no more are tried. From the greatest float32 down to 1 are 128.
+# Steps in a row that are skipped, after which no more are tried. From the largest float32 scale down to 1 are 128.
 _MOST_SKIPPED = 200
 
-# Steps in a row of which no target is known, after which no more are tried; fewer where an epoch has fewer.
+# Steps in a row without a valid target depth, after which no more are tried; fewer where an epoch has fewer.
 _MOST_WITHOUT_DEPTH = 20
 
 
 class Checks:
     """Looks at the fetched values of each step.
 
-    steps_without_depth: steps in a row, up to the last one, of which no target was known; a snapshot keeps it.
+    steps_without_depth: steps in a row, up to the last one, without a valid target depth; a snapshot keeps it.
     """
 
     def __init__(self, settings, index, platform):
@@ -29,8 +29,8 @@ class Checks:
     def examine(self, position, values):
         """The figures of the step that ended at `position`, {name: float}, from the `values` of `StepGraph.run`.
 
-        Raises PipelineError with epoch, step and samples when a figure is not finite or no target has been known for
-        too long, and when loss scaling has skipped too many steps in a row.
+        Raises PipelineError with epoch, step and samples when a figure is not finite, when there has been no valid
+        target depth for too long, and when loss scaling has skipped too many steps in a row.
         """
         skipped = float(values["figures"].get("skipped", 0))
         self._refuse_endless_overflow(skipped, values["figures"])
@@ -64,7 +64,7 @@ class Checks:
                 )
 
     def _without_depth(self, position, values):
-        """The number of batches in this step, one of each rank, of which no target is known; many such steps stop."""
+        """The number of batches in this step, one of each rank, without a valid target depth; many such steps stop."""
         batches = round(float(values["without_depth"]) * self._platform.size)
         if batches < self._platform.size:
             self.steps_without_depth = 0
@@ -74,11 +74,11 @@ class Checks:
             advice = "look at the depth of {}".format(self._samples(values["records"]))
             if self._settings.halving == "pick":
                 advice = (
-                    "`pick` takes every second pixel, and the known ones lie between: use data.halving: mean "
+                    "`pick` takes every second pixel, and the valid ones lie between: use data.halving: mean "
                     "(--halving)"
                 )
             raise PipelineError(
-                "{}: no target was known in {} steps in a row; {}".format(
+                "{}: no valid target depth in {} steps in a row; {}".format(
                     self._step(position), self.steps_without_depth, advice
                 )
             )

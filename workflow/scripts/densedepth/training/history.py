@@ -97,7 +97,7 @@ class History:
         if "skipped" in entry:
             remarks = ", loss scale {loss_scale:g}, {skipped:g} steps skipped".format(**entry)
         if entry.get("batches_without_depth"):
-            remarks += ", {batches_without_depth} batches without known depth".format(**entry)
+            remarks += ", {batches_without_depth} batches without valid depth".format(**entry)
         done = entry["global_step"] - self._started_from
         missing = self._segment.last * self._settings.steps - entry["global_step"]
         return _LINE.format(

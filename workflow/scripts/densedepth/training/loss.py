@@ -28,12 +28,12 @@ def depth_loss(prediction, target, holes=False):
     and counts in the mean; `ssim` the batch mean of clip((1 - SSIM) / 2, 0, 1), SSIM being each sample's mean over the
     map of all complete 11x11 Gaussian windows.
 
-    With `holes`, a target of 0 means that the depth is not known, and such pixels count nowhere: `l1` is the mean over
-    the other pixels of the batch, `gradient` over the pairs of neighbours that are both known, and the means within a
-    window of `ssim` are those of its known pixels, each window counting as much as the known share of its weight.
-    Without any hole in it the loss is the same up to rounding.
+    With `holes`, a target of 0 marks invalid depth, and such pixels are left out: `l1` is the mean over the valid
+    pixels of the batch, `gradient` over the pairs of neighbours that are both valid, and the means within a window of
+    `ssim` are those of its valid pixels, each window weighted by the valid share of its weight. Where all depth is
+    valid, the loss is the same up to rounding.
 
-    Raises PipelineError when height or width is not known or below 11 pixels.
+    Raises PipelineError when height or width is not static, or below 11 pixels.
     """
     _check_size(prediction)
     prediction = tf.cast(prediction, tf.float32)
@@ -132,7 +132,7 @@ def _window_means(maps):
     weights = np.exp(-(distance**2) / (2.0 * _SIGMA**2))
     weights = (weights / weights.sum()).astype(np.float32)
     channels = maps.shape.as_list()[3]
-    # The Gaussian separates: 11 products down and 11 across in place of 121.
+    # The Gaussian separates: 11 products down and 11 across instead of 121.
     for shape in ((_WINDOW, 1, 1, 1), (1, _WINDOW, 1, 1)):
         window = tf.constant(np.tile(weights.reshape(shape), (1, 1, channels, 1)))
         maps = tf.nn.depthwise_conv2d(maps, window, [1, 1, 1, 1], "VALID")
@@ -142,7 +142,7 @@ def _window_means(maps):
 def _check_size(maps):
     height, width = maps.shape.as_list()[1:3]
     if height is None or width is None:
-        raise PipelineError("loss: the maps' height and width must be known when the graph is built")
+        raise PipelineError("loss: the maps' height and width must be static")
     if min(height, width) < _WINDOW:
         raise PipelineError(
             "loss: maps of {}x{} are smaller than the {}x{} window of the structural similarity; "

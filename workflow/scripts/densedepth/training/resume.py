@@ -1,9 +1,10 @@
-"""The resume state of a training segment: whole snapshots in a folder that no workflow rule declares.
+"""Snapshots that an interrupted training segment resumes from, in a folder that no workflow rule declares.
 
     <checkpoints>/state/lock                       held by the process that trains this run
     <checkpoints>/state/<fingerprint>/step<n>/     a checkpoint with the position and the history so far
 
-The fingerprint stands for everything that shapes the result, so a snapshot of other settings or data is never resumed.
+The fingerprint is a digest of everything that decides the result, so a snapshot of other settings or data is never
+resumed.
 """
 
 import hashlib
@@ -17,7 +18,7 @@ from ..errors import PipelineError
 from ..network import checkpoints
 
 _KEPT = 2
-# Seconds that a training left behind by a killed Snakemake has to end: at most a step and a save.
+# Seconds for a training that a killed Snakemake has left behind to end: at most a step and a save.
 _PATIENCE = 10
 
 

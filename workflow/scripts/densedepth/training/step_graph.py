@@ -57,7 +57,7 @@ class StepGraph:
         self.parameters = sum(int(np.prod(v.shape.as_list())) for v in tf.trainable_variables())
 
     def _losses(self, images, targets):
-        """{name: float32 scalar}: the loss and its terms; `without_depth`, 1 where no target of the batch is known."""
+        """{name: float32 scalar}: the loss and its terms; `without_depth`: 1 where no target of the batch is valid."""
         s, platform = self._settings, self._platform
         output = architecture.predict(
             images, s.model, training=True, momentum=s.batch_norm_momentum, lean=platform.lean
