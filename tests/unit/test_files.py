@@ -39,7 +39,7 @@ def test_atomic_path_leaves_the_old_file_after_an_error(tmp_path):
 
 def test_a_place_where_no_file_can_be_is_named(tmp_path):
     (tmp_path / "x.txt").write_text("a file")
-    with pytest.raises(PipelineError, match=r"is a folder, where the name of a file belongs"):
+    with pytest.raises(PipelineError, match=r"expected the name of a file, got a folder"):
         with files.atomic_path(str(tmp_path)):
             pass
     for write in (files.atomic_path, files.atomic_folder):

@@ -214,7 +214,7 @@ def sums(wildcards):
 
 
 def train_source():
-    """What the training records are made of: the archive, or the list of one's own pictures."""
+    """What the training records are made of: the archive, or the list of custom RGB-D pairs."""
     return "results/data/pictures.json" if picture_inputs() else config["data"]["train_archive"]
 
 
@@ -224,12 +224,12 @@ def test_archive():
 
 
 def picture_inputs():
-    """The csv, or the two folders, of one's own pictures; none for the archives."""
+    """The csv, or the two folders, of custom data; none for the archives."""
     return configuration.picture_inputs(config["data"])
 
 
 def picture_flags():
-    """Flags of list_pictures.py: the settings of one's own pictures, under the same names.
+    """Flags of list_pictures.py: the settings of custom data, under the same names.
 
     Each is one word, since a value like -3.4e+38 would by itself be taken for a flag.
     """
@@ -361,7 +361,7 @@ def single_device_speed(wildcards):
 
 
 def performance_flags(wildcards, input):
-    """Flags of train.py that measure the speed of a run in place of training it."""
+    """Flags of train.py that measure the speed of a run instead of training it."""
     words = ["--epochs 1 --performance results/{}/performance.json".format(wildcards.run)]
     return " ".join(words + ["--single {}".format(path) for path in input.single])
 
@@ -485,7 +485,7 @@ def encoder_file():
 
 
 def weights_sides():
-    """The side files of the weights that runs begin with."""
+    """The metadata files of the weights that runs begin with."""
     sides = [
         os.path.join(weights_folder(run), "model.json" if weights_name(run) in published() else "weights.json")
         for run in config["runs"]

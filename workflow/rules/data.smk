@@ -2,12 +2,12 @@
 
 Needs nothing for the embedded sample, else the archives of the config or addresses for them under `downloads`, or
 pictures of one's own. Makes results/sample/, files below dataset/, and in results/data/ nyu_train*.tfrecords with
-nyu_train.json, the list and the test archive of one's own pictures, and what `check_data` draws.
+nyu_train.json, the list and the test archive of custom data, and what `check_data` draws.
 """
 
 
 rule make_sample:
-    """Draw rooms with exact depth and write them as archives in the formats of NYU Depth v2."""
+    """Render synthetic rooms with exact depth, as archives in the formats of NYU Depth v2."""
     input:
         code=code("make_sample.py"),
     output:
@@ -127,7 +127,7 @@ rule convert_records:
 
 
 rule list_pictures:
-    """List one's own pictures, and which of them are kept for the test."""
+    """List the custom RGB-D pairs, and which of them are kept for the test."""
     input:
         code=code("list_pictures.py"),
         pictures=picture_inputs(),
@@ -163,7 +163,7 @@ rule list_pictures:
 
 
 rule write_test_set:
-    """Bring one's own test pictures into the form of nyu_test.zip."""
+    """Write the custom test pairs as an archive like nyu_test.zip."""
     input:
         code=code("write_test_set.py"),
         list=rules.list_pictures.output.list,

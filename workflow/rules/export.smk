@@ -121,7 +121,7 @@ rule predict_examples:
 
 
 rule predict_pictures:
-    """Predict the depth of pictures of one's own, in metres, with panels and point clouds."""
+    """Predict the depth of photos, in metres, with panels and point clouds."""
     input:
         code=code("predict.py"),
         graph=lambda wildcards: "results/{}/export/model.pb".format(predicting_run(wildcards)),
@@ -165,7 +165,7 @@ rule predict_pictures:
 
 
 rule draw_gallery:
-    """Draw held-out scenes: input, truth, prediction and error."""
+    """Draw test scenes: input, ground truth, prediction and error."""
     input:
         code=code("draw_gallery.py"),
         evaluation="results/{run}/inference/frozen.json",

@@ -1,8 +1,8 @@
-"""Check settings as the pipeline does before it starts.
+"""Check a configuration as the pipeline does before it starts.
 
     python workflow/scripts/check_config.py config/config.yaml config/nyu.yaml
 
-Later files are laid over earlier ones. Needs the interpreter of Snakemake (.venv/workflow/bin/python).
+Later files override earlier ones. Needs the interpreter of Snakemake (.venv/workflow/bin/python).
 """
 
 import os
@@ -33,7 +33,7 @@ def work(args):
         print(line, file=sys.stderr)
     if found:
         raise PipelineError("{} problems in {}".format(len(found), ", ".join(args.files)))
-    print("the settings can be used")
+    print("the configuration is valid")
 
 
 def main(argv=None):

@@ -1,4 +1,4 @@
-"""Read all training and test data, name every faulty row, and draw a sheet of samples with histograms of their depth.
+"""Read all training and test data, name every invalid row, and draw a sheet of samples with histograms of their depth.
 
     python workflow/scripts/check_data.py --input_dir dataset/nyu_data.zip --test_data dataset/nyu_test.zip
 

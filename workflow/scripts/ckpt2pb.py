@@ -2,7 +2,7 @@
 
     python workflow/scripts/ckpt2pb.py --ckptdir results/1p/checkpoints --pbdir results/1p/export --pb_name model
 
-freezes the last epoch there to results/1p/export/model.pb and writes model.pb.json, which tells its tensors, its source
+freezes the last epoch there to results/1p/export/model.pb and writes model.pb.json, which gives its tensors, its source
 and its checksum. The graph reads `input_1:0` (images, height, width, 3), RGB in 0..1, and gives `conv3/BiasAdd:0`
 (images, height/2, width/2, 1), 1000 / depth in centimetres. With --fold false its results are the checkpoint's bit for
 bit; folding leaves fewer operations and rounds differently.

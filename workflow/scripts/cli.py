@@ -31,7 +31,7 @@ class _Formatter(argparse.RawDescriptionHelpFormatter, argparse.ArgumentDefaults
         return action.help if action.default in (None, []) else super()._get_help_string(action)
 
 
-# Errors of the file system that say enough by themselves: no room, no permission, a file where a folder belongs, or a
+# Errors of the file system that say enough by themselves: no room, no permission, a file instead of a folder, or a
 # place where no folder can be made.
 _FILE_ERRORS = (
     *(errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM),
@@ -119,7 +119,7 @@ def _fail(program, message):
 
 
 def _home(word):
-    """`~` in place of the home folder, which a shell leaves alone in quotes and behind `=`."""
+    """`~` instead of the home folder, which a shell leaves alone in quotes and behind `=`."""
     flag, equals, value = word.partition("=") if word.startswith("--") else ("", "", word)
     return flag + equals + os.path.expanduser(value)
 

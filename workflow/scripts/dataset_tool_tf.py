@@ -1,10 +1,10 @@
-"""Write the training pairs of nyu_data.zip, or of a list of one's own pictures, as TFRecord files.
+"""Write the training pairs of nyu_data.zip, or of a list of custom RGB-D pairs, as TFRecord files.
 
     python workflow/scripts/dataset_tool_tf.py --input_dir dataset/nyu_data.zip --out dataset/nyu_data.tfrecords
 
-With --shards 4 the files are nyu_data-00000-of-00004.tfrecords and so on. The archive is read member by member; a
-side file nyu_data.json tells what was written. A call that was interrupted goes on with the shard it was at when it is
-repeated. --input_dir also takes a list that list_pictures.py made.
+With --shards 4 the files are nyu_data-00000-of-00004.tfrecords and so on. The archive is read member by member; the
+metadata file nyu_data.json says what was written. An interrupted call resumes when it is repeated. --input_dir also
+takes a list that list_pictures.py made.
 """
 
 import sys

@@ -1,4 +1,4 @@
-"""Draw held-out scenes: input, true depth, predicted depth and error side by side.
+"""Draw test scenes: input, ground-truth depth, predicted depth and error side by side.
 
     python workflow/scripts/draw_gallery.py --model_path results/1p/export/model.pb --test_data dataset/nyu_test.zip \
         --count 6 --out results/1p/gallery --name 1p

@@ -2,7 +2,7 @@
 
     python workflow/scripts/evaluate_baseline.py --test_data dataset/nyu_test.zip --json results/baseline.json
 
-The constant is the median of the true depths of this very test set, inside the crop: an oracle among constants.
+The constant is the median of the ground-truth depths of this very test set, inside the crop: an oracle among constants.
 """
 
 import sys

@@ -1,4 +1,4 @@
-"""Turn a whole network that was trained elsewhere into a checkpoint of this project.
+"""Import a pretrained network as a checkpoint of this project.
 
 Example:
 

@@ -20,7 +20,7 @@ def build_parser():
     """The program's flags."""
     parser = cli.parser(__doc__)
     parser.add_argument("--input", required=True, metavar="H5", help="Keras weight file without top")
-    parser.add_argument("--encoder", choices=sorted(BLOCKS), default="densenet169", help="the encoder it belongs to")
+    parser.add_argument("--encoder", choices=sorted(BLOCKS), default="densenet169", help="the encoder of the file")
     parser.add_argument("--out", required=True, metavar="FOLDER", help="folder to write")
     return parser
 

@@ -1,10 +1,10 @@
-"""Measure the precision and the speed of a frozen graph on nyu_test.zip.
+"""Measure the precision and the speed of an inference model on nyu_test.zip.
 
     python workflow/scripts/infer_from_pb.py --model_path results/1p/export/model.pb --image_path dataset/nyu_test.zip
 
---model_path may be an .onnx file too, which ONNX Runtime runs. Precision by the same protocol as evaluate.py. Speed:
-the first batch runs once before, uncounted; nothing else of the program runs meanwhile; a forward pass of an image or
-of a mirrored image counts as one image.
+--model_path is a frozen graph, a SavedModel, a checkpoint, or an .onnx file, which ONNX Runtime runs. Precision by the
+same protocol as evaluate.py. Speed: the first batch runs once before, uncounted; nothing else of the program runs
+meanwhile; a forward pass of an image or of a mirrored image counts as one image.
 """
 
 import sys
@@ -21,7 +21,7 @@ from densedepth.progress import Progress
 def build_parser():
     arguments = cli.parser(__doc__)
     arguments.add_argument("--bs", type=cli.number("inference.batch_size"), default=1, help="images in a batch")
-    arguments.add_argument("--model_path", default="./results/1p/export/test.pb", help="the frozen graph")
+    arguments.add_argument("--model_path", default="./results/1p/export/test.pb", help="the inference model")
     arguments.add_argument("--image_path", default="./dataset/nyu_test.zip", help="the archive nyu_test.zip")
     arguments.add_argument("--input_tensor_name", default=predictors.INPUT_TENSOR, help="tensor that takes the images")
     arguments.add_argument("--output_tensor_name", default=predictors.OUTPUT_TENSOR, help="tensor of the inverse depth")

@@ -1,4 +1,4 @@
-"""List one's own pictures with depth: a csv, or two folders of files, and which are kept for the test.
+"""List custom RGB-D pairs: a csv, or two folders of files, and which are kept for the test.
 
     python workflow/scripts/list_pictures.py --csv mine/pairs.csv --metres_per_unit 0.001 --max_depth 10 \\
         --size 480 640 --out results/data/pictures.json
@@ -26,34 +26,34 @@ def build_parser():
         "--metres_per_unit",
         type=cli.number("data.pictures.metres_per_unit"),
         required=True,
-        help="what a stored depth is multiplied by",
+        help="metres per unit of stored depth",
     )
     add(
         "--max_depth",
         type=cli.number("data.pictures.max_depth"),
         required=True,
-        help="metres; this depth and greater ones count as unknown",
+        help="metres; this depth and greater ones are invalid",
     )
     add(
         "--hole",
         type=cli.number("data.pictures.hole"),
         default=0,
-        help="stored value of an unknown depth, besides those not above zero",
+        help="stored value of invalid depth, besides those not above zero",
     )
     add(
         "--test_share",
         type=cli.number("data.pictures.test_share"),
         default=0.1,
-        help="share kept for the test where no split is given",
+        help="share of the pairs kept for the test if no split is given",
     )
-    add("--min_test", type=cli.positive_int, default=1, help="test pictures that there must be")
+    add("--min_test", type=cli.positive_int, default=1, help="least number of test pairs")
     add("--seed", type=cli.number("seed"), default=0, help="seed of the split")
     add(
         "--size",
         type=cli.number("data.height"),
         nargs=2,
         default=[480, 640],
-        help="height and width to bring pictures to",
+        help="height and width to resize pictures to",
     )
     add("--out", default="./results/data/pictures.json", help="the list")
     return arguments

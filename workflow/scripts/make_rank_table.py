@@ -20,7 +20,7 @@ def build_parser():
     add("--count", type=int, choices=[1, 2, 4, 8], default=8, help="devices 0 to count - 1, without --devices")
     add("--devices", type=cli.number("npu"), nargs="+", help="physical numbers of the devices, N of /dev/davinciN")
     add("--hccn", default=ascend_rank_table.HCCN_CONF, help="file with the lines address_N=IP")
-    add("--addresses", nargs="+", help="address of each device, in place of --hccn")
+    add("--addresses", nargs="+", help="address of each device, instead of --hccn")
     add("--server_id", help="name of this host in the table; default: its IP address")
     add("--out", default="rank_table.json", help="table to write")
     add("--check", metavar="TABLE", help="only check this table")

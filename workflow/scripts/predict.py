@@ -1,13 +1,13 @@
-"""Predict the depth of pictures of your own: any number, of any size.
+"""Predict the depth of photos: any number, of any size.
 
     python workflow/scripts/predict.py --model_path results/1p/export/model.pb --input holiday/ 'frames/*.png' x.gif \\
         --out results/predictions/mine
 
 --input takes files, folders and quoted patterns; animated GIF, PNG, WebP and TIFF of several pages give all their
-frames. --model_path is a frozen .pb, an .onnx file or a checkpoint folder. For each picture there are, after its name:
-_depth.npy (float32, metres), _depth_mm.png (16 bits, millimetres), _panel.png (colour, scale in metres), _points.ply
-(point cloud) and .json (units, and what made it). Files that cannot be used are listed at the end and stop nothing. The
-same command again goes on where it was interrupted. docs/inference.md has the details.
+frames. --model_path is a checkpoint folder, a frozen .pb, a SavedModel, an .onnx or an .om file. For each picture it
+writes, under its name: _depth.npy (float32, metres), _depth_mm.png (16 bits, millimetres), _panel.png (colour, scale in
+metres), _points.ply (point cloud) and .json (units, source, network). Files that cannot be used are listed at the end
+and stop nothing. The same command again resumes an interrupted prediction. docs/inference.md has the details.
 """
 
 import sys
@@ -20,14 +20,18 @@ from densedepth.inference import forward, image_files, networks, point_clouds, p
 def build_parser():
     arguments = cli.parser(__doc__)
     add = arguments.add_argument
-    add("--model_path", default="./results/1p/export/model.pb", help="frozen .pb, .onnx or checkpoint folder")
+    add(
+        "--model_path",
+        default="./results/1p/export/model.pb",
+        help="checkpoint folder, frozen .pb, SavedModel, .onnx or .om",
+    )
     add("--input", nargs="+", required=True, metavar="WORD", help="files, folders, quoted patterns")
     add("--out", default="./results/predictions", help="folder of the results")
     add(
         "--bs",
         type=cli.number("inference.batch_size"),
         default=4,
-        help="pictures in a batch, where the network leaves it open",
+        help="pictures in a batch, if the network takes any number",
     )
     add("--write", nargs="+", default=list(predictions.KINDS), choices=predictions.KINDS, help="what to write")
     cli.add_boolean(arguments, "--flip_average", True, "average with the mirrored picture's depth, as evaluations do")
@@ -36,28 +40,33 @@ def build_parser():
         type=cli.number("data.height"),
         nargs=2,
         metavar=("HEIGHT", "WIDTH"),
-        help="where the network takes any",
+        help="input size of a network that takes any",
     )
     add(
         "--intrinsics",
         type=cli.number("predictions.*.intrinsics"),
         nargs=4,
         metavar=("FX", "FY", "CX", "CY"),
-        help="of your camera for the point cloud, in pixels of the upright picture; without: NYU Depth v2's, scaled",
+        help="of your camera for the point cloud, in pixels of the upright picture; default: NYU Depth v2's, scaled",
     )
     add(
         "--scale",
         type=cli.number("predictions.*.scale"),
         nargs=2,
         metavar=("NEAR", "FAR"),
-        help="ends of the panels' colours in metres, the same for all, as a video wants it; without: each its own",
+        help="range of the panels' colours in metres, the same for all, as for a video; default: each its own",
     )
     add(
         "--maxdepth",
         type=cli.number("centimetres"),
-        help="farthest predicted depth, in centimetres; without: that of the training",
+        help="farthest predicted depth, in centimetres; default: that of the training",
     )
-    add("--points", type=cli.positive_int, default=500000, help="most points in a cloud; of more every n-th is taken")
+    add(
+        "--points",
+        type=cli.positive_int,
+        default=500000,
+        help="largest number of points in a cloud; larger ones are thinned to every n-th point",
+    )
     return arguments
 
 
@@ -93,12 +102,12 @@ def work(args):
     print("{}: {} pictures of {} files".format(args.out, len(summary["pictures"]), len(paths)))
     if summary["taken_over"]:
         print(
-            "{} of them were there, made in the same way by an earlier run; remove {} to have all made again".format(
+            "{} of them are from an earlier run with the same options; remove {} to predict all again".format(
                 summary["taken_over"], args.out
             )
         )
     if "ply" in args.write and not intrinsics:
-        print("point clouds are for NYU Depth v2's camera; give your own by --intrinsics")
+        print("point clouds assume NYU Depth v2's camera; give yours by --intrinsics")
     if summary["failed"]:
         print("{} files could not be used:".format(len(summary["failed"])))
         for entry in summary["failed"]:

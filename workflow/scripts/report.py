@@ -6,7 +6,7 @@
         --frozen results/1p/inference/frozen.json --gallery results/1p/gallery/gallery.json \\
         --data results/data/nyu_train.json --settings settings.json
 
-Networks trained elsewhere need no run beside them:
+Pretrained networks need no run beside them:
 
     python workflow/scripts/report.py --out results/published/nyu/report.md --baseline results/baseline.json \\
         --published results/published/nyu/evaluation/epoch0.json --settings settings.json
@@ -37,9 +37,9 @@ def build_parser():
     add("--deployed", nargs="*", default=[], help="evaluations of ONNX and OM files of the runs")
     add("--performance", nargs="*", default=[], help="measured speeds of training, by train.py --performance")
     add("--gallery", nargs="*", default=[], help="gallery.json of the runs, by draw_gallery.py")
-    add("--data", help="side file of the runs' training records, by dataset_tool_tf.py")
+    add("--data", help="metadata file of the runs' training records, by dataset_tool_tf.py")
     add("--weights", nargs="*", default=[], help="weights.json or model.json of imported weights")
-    add("--published", nargs="*", default=[], help="evaluations of networks trained elsewhere, by evaluate.py")
+    add("--published", nargs="*", default=[], help="evaluations of pretrained networks, by evaluate.py")
     add("--settings", required=True, help="JSON file of the pipeline's settings; - for standard input")
     return arguments
 

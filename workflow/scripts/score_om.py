@@ -3,7 +3,7 @@
     python workflow/scripts/score_om.py --outputs results/1p/om/output --test_data dataset/nyu_test.zip \\
         --json results/1p/inference/om.json --gallery results/1p/om/gallery --count 6
 
---outputs is the folder that run_om.py filled. Outputs belong to batches by the stem of their names. The protocol is
+--outputs is the folder that run_om.py filled; outputs are matched to batches by their names' stems. The protocol is
 that of evaluate.py, by the same code.
 """
 

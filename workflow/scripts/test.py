@@ -1,9 +1,9 @@
-"""Draw the depth that a network sees in pictures: input, depth in colour, and the scale in metres.
+"""Draw the depth that a network predicts for pictures: input, depth in colour, and the scale in metres.
 
     python workflow/scripts/test.py --ckptdir results/1p/checkpoints --input './examples/*.png' --output panel.png
 
---ckptdir is a checkpoint folder or a frozen .pb file. Any number of pictures of any size, placed in the network's input
-as predict.py does, which also writes the depth itself.
+--ckptdir is a network of any kind that predict.py takes. Pictures, any number of any size, are placed in the network's
+input as predict.py does, which also writes the depth itself.
 """
 
 import sys
@@ -22,12 +22,14 @@ _SIZE = (480, 640)
 
 def build_parser():
     arguments = cli.parser(__doc__)
-    arguments.add_argument("--ckptdir", default="./results/1p/checkpoints", help="checkpoint folder or frozen .pb")
+    arguments.add_argument(
+        "--ckptdir", default="./results/1p/checkpoints", help="checkpoint folder, frozen .pb, SavedModel, .onnx or .om"
+    )
     arguments.add_argument("--input", nargs="+", default=["./examples/*.png"], help="pictures: files or patterns")
     arguments.add_argument(
         "--maxdepth",
         type=cli.number("centimetres"),
-        help="farthest predicted depth, in centimetres; without: that of the training",
+        help="farthest predicted depth, in centimetres; default: that of the training",
     )
     arguments.add_argument("--output", default="./result/test/test.png", help="the panel, a PNG file")
     return arguments

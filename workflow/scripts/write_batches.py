@@ -27,7 +27,7 @@ def build_parser():
         metavar=("HEIGHT", "WIDTH"),
         help="of the input",
     )
-    size.add_argument("--size_of", metavar="FILE", help="side file of a frozen graph or OM file with that size")
+    size.add_argument("--size_of", metavar="FILE", help="metadata file of a frozen graph or OM file with that size")
     arguments.add_argument("--bs", type=cli.number("om.batch_size"), default=1, help="images in a batch")
     return arguments
 

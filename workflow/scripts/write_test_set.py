@@ -1,4 +1,4 @@
-"""Write a test archive in the form of nyu_test.zip: from a list of one's own pictures, or from NYU's labelled data.
+"""Write a test archive in the form of nyu_test.zip: from a list of custom RGB-D pairs, or from NYU's labelled data.
 
     python workflow/scripts/write_test_set.py --pictures results/data/pictures.json --out results/data/test.zip
     python workflow/scripts/write_test_set.py --labeled dataset/nyu_depth_v2_labeled.mat \\

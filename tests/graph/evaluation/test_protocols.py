@@ -134,7 +134,9 @@ def test_holes_count_for_masked_protocols_only(archive, tmp_path):
         images.append(scores(g[valid], p[valid]))
     assert block["metrics"] == pytest.approx(mean(images), rel=1e-5)
     for names in (["port"], ["port", "bts"], ["paper"]):
-        with pytest.raises(PipelineError, match=r"not finite and above zero .only a masked protocol takes holes"):
+        with pytest.raises(
+            PipelineError, match=r"not finite and above zero .only a masked protocol takes invalid depths"
+        ):
             run(path, *names)
 
 

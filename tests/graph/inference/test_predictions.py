@@ -325,7 +325,7 @@ def test_the_program_says_what_it_has_taken_over(frozen, predicted, tmp_path, ca
     assert "were there" not in capsys.readouterr().out
     times = [os.stat(str(out / name)).st_mtime_ns for name in ("a.json", "a_depth.npy")]
     assert predict.main(words) == 0
-    assert "1 of them were there, made in the same way by an earlier run; remove " in capsys.readouterr().out
+    assert "1 of them are from an earlier run with the same options; remove " in capsys.readouterr().out
     assert times == [os.stat(str(out / name)).st_mtime_ns for name in ("a.json", "a_depth.npy")]
 
 

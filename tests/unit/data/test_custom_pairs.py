@@ -441,7 +441,7 @@ def test_a_cut_picture_does_not_keep_its_bytes(tmp_path):
 def test_depth_that_is_jpeg_inside_is_refused(tmp_path):
     source, row = one(tmp_path, rgb(), np.full(SIZE, 99, np.uint8))
     Image.fromarray(np.full(SIZE, 99, np.uint8)).save(str(tmp_path / "b.png"), "JPEG")
-    message = "b.png: is JPEG inside, where PNG belongs; its compression changes depth: store anew what was measured"
+    message = "b.png: expected PNG, got JPEG; its compression changes depth: store anew what was measured"
     assert refusal(source.arrays, row).endswith(message)
 
 

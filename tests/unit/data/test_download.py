@@ -411,7 +411,7 @@ def test_the_next_source_is_tried(server, out, capsys):
     assert get(urls, out, sha256=SHA256)[0] == urls[3]
     told = capsys.readouterr().out
     assert "HTTP status 404" in told
-    assert "SHA-256 is" in told
+    assert "expected SHA-256" in told
     assert "a web page" in told
 
 
@@ -550,14 +550,16 @@ def test_a_server_that_hangs(server, out, monkeypatch, capsys):
     assert "timed out" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("path, words", [("/short", "SHA-256 is"), ("/long", "after 5 attempts"), ("/corrupt", "SHA-")])
+@pytest.mark.parametrize(
+    "path, words", [("/short", "expected SHA-256"), ("/long", "after 5 attempts"), ("/corrupt", "SHA-")]
+)
 def test_lies_and_corrupt_bytes_leave_no_file(server, out, path, words):
     refused([server.address + path], out, words, sha256=SHA256)
     get([server.address + path, server.address + "/good"], out, sha256=SHA256)
 
 
 def test_size_alone(server, out):
-    refused([server.address + "/short"], out, "bytes where {} belong".format(len(CONTENT)), size=len(CONTENT))
+    refused([server.address + "/short"], out, "expected {} bytes".format(len(CONTENT)), size=len(CONTENT))
     get([server.address + "/good"], out, size=len(CONTENT))
 
 
@@ -659,7 +661,7 @@ def test_a_page_without_a_length_is_refused_as_one(server, out):
 
 def test_a_folder_in_place_of_the_file_is_named(server, out):
     out.mkdir(parents=True)
-    with pytest.raises(PipelineError, match="already there, but it is a folder, where a file belongs"):
+    with pytest.raises(PipelineError, match="already there, but: expected a file, got a folder"):
         fetch([server.address + "/good"], str(out), Sums(md5="0" * 32))
 
 
@@ -690,7 +692,7 @@ def test_an_older_release_is_taken_with_a_warning(server, out, capsys):
     get([server.address + "/good"], out, md5="0" * 32, older=[older])
     assert "\n{}: warning: an older release".format(out) in "\n" + capsys.readouterr().out
     out.unlink()
-    refused([server.address + "/wrong"], out, "MD5 is", md5="0" * 32, older=[older])
+    refused([server.address + "/wrong"], out, "expected MD5", md5="0" * 32, older=[older])
 
 
 def test_a_cache_is_looked_into_first_and_never_written_to(server, out, tmp_path):

@@ -169,9 +169,9 @@ def test_a_file_with_a_damaged_table_of_names(files, tmp_path):
 @pytest.mark.parametrize(
     "name, dtype, words",
     [
-        ("images", np.uint16, "images has dtype uint16, where uint8 belongs"),
-        ("images", np.float32, "images has dtype float32, where uint8 belongs"),
-        ("depths", np.uint16, "depths has dtype uint16, where float belongs"),
+        ("images", np.uint16, "expected images of dtype uint8, got uint16"),
+        ("images", np.float32, "expected images of dtype uint8, got float32"),
+        ("depths", np.uint16, "expected depths of dtype float, got uint16"),
     ],
 )
 def test_numbers_of_another_kind(files, tmp_path, name, dtype, words):

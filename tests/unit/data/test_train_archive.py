@@ -182,7 +182,7 @@ def test_corrupt_member(tmp_path):
         ("data/a/2.jpg", encoded(numpy.zeros((12, 16), numpy.uint8), "JPEG"), "mode L"),
         ("data/a/2.png", rgb(kind="PNG"), "mode RGB"),
         ("data/a/2.png", depth(dtype=bool), "with 1 bit"),
-        ("data/a/2.png", depth(dtype=numpy.uint16), "16-bit depth where 8-bit belongs"),
+        ("data/a/2.png", depth(dtype=numpy.uint16), r"expected 8-bit depth .*, got 16-bit"),
         ("data/a/2.jpg", rgb()[:-3], "ends early"),
         ("data/a/2.png", depth()[:-12], "ends early"),
     ],
@@ -281,10 +281,10 @@ def test_a_method_that_no_program_has_is_damage(tmp_path):
 @pytest.mark.parametrize(
     "head, words",
     [
-        (b"7z\xbc\xaf\x27\x1c\0\4", "is a 7z archive, where a zip file belongs; unpack it and zip it again: 7z x"),
-        (b"Rar!\x1a\x07\1\0", "is a RAR archive, where a zip file belongs; unpack it"),
-        (b"a" + bytes(256) + b"ustar", "is a tar archive, where a zip file belongs; unpack it"),
-        (b"\n<!DOCTYPE html>", "is a web page, where a zip file belongs; get the archive again"),
+        (b"7z\xbc\xaf\x27\x1c\0\4", "expected a zip file, got a 7z archive; unpack it and zip it again: 7z x"),
+        (b"Rar!\x1a\x07\1\0", "expected a zip file, got a RAR archive; unpack it"),
+        (b"a" + bytes(256) + b"ustar", "expected a zip file, got a tar archive; unpack it"),
+        (b"\n<!DOCTYPE html>", "expected a zip file, got a web page; get the archive again"),
         (b"<!-- x --><HTML>", "is a web page"),
         (b"version https://git-lfs.github.com/spec/v1", "is a pointer of Git LFS"),
     ],
@@ -297,7 +297,7 @@ def test_what_is_no_zip_file_is_named(tmp_path, head, words):
 def test_a_folder_called_zip_is_named_as_one(tmp_path):
     (tmp_path / "a.zip").mkdir()
     message = refusal(str(tmp_path / "a.zip"))
-    assert "is a folder, where a zip file belongs" in message and "zip -r ../a_again.zip ." in message
+    assert "expected a zip file, got a folder" in message and "zip -r ../a_again.zip ." in message
 
 
 def test_a_part_of_a_split_archive(tmp_path):

@@ -1,4 +1,4 @@
-"""What a file is by its first bytes, in words, where another kind belongs."""
+"""What a file is by its first bytes, in words, for a file that should be of another kind."""
 
 from typing import Optional
 

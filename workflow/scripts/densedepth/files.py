@@ -26,7 +26,7 @@ def atomic_path(final: str) -> Iterator[str]:
     folder, name = os.path.split(os.path.abspath(final))
     _make_folder(folder)
     if os.path.isdir(final):
-        raise PipelineError("{}: is a folder, where the name of a file belongs".format(final))
+        raise PipelineError("{}: expected the name of a file, got a folder".format(final))
     path = temporary(os.path.join(folder, "." + name))
     try:
         yield path

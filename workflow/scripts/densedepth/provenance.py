@@ -38,7 +38,7 @@ def missing(config):
 
 
 def pictures_facts(data, seed):
-    """What a list of one's own pictures must say of itself to have been made by the settings `data` and `seed`."""
+    """What a list of custom RGB-D pairs must say of itself to have been made by the settings `data` and `seed`."""
     pictures = data["pictures"]
     return {
         "source": picture_inputs(data),
@@ -172,7 +172,7 @@ def _weights(config):
 
 
 def _networks(config):
-    """Networks trained elsewhere of which there is an import, of another file. Others are not for all targets."""
+    """Pretrained networks of which there is an import, of another file. Others are not for all targets."""
     found = []
     for name, entry in sorted(config["published"].items()):
         path = entry["file"] if isinstance(entry, dict) else entry
@@ -183,7 +183,7 @@ def _networks(config):
 
 
 def _imported_from(side, path):
-    """Whether the side file says that the network is that of `path`; a checkpoint by its first file."""
+    """Whether the metadata file says that the network is that of `path`; a checkpoint by its first file."""
     values = re.escape(path)
     if path.endswith(".index"):
         values = re.escape(path[: -len(".index")]) + r"\.data-00000-of-\d{5}"

@@ -30,10 +30,10 @@ class Sums:
         return bool(self.sha256 or self.md5)
 
     def problem(self, path, out):
-        """What of this the file at `path`, which is or is to become `out`, is not, or None."""
+        """The first mismatch of size or digest of the file at `path`, which is or will become `out`; or None."""
         size = os.path.getsize(path)
         if self.size is not None and size != self.size:
-            return "it has {} bytes where {} belong".format(size, self.size)
+            return "expected {} bytes, got {}".format(self.size, size)
         for name, wanted, digest in (("SHA-256", self.sha256, files.sha256), ("MD5", self.md5, files.md5)):
             found = digest(path) if wanted else None
             if found == wanted:
@@ -41,14 +41,14 @@ class Sums:
             if name == "MD5" and found in self.older:
                 print("{}: warning: an older release of this file (MD5 {})".format(out, found), flush=True)
                 continue
-            return "{} is {} where {} belongs ({} bytes)".format(name, found, wanted, size)
+            return "expected {} {}, got {} ({} bytes)".format(name, wanted, found, size)
         return None
 
 
 def problem(path, sums, out):
     """What is wrong with the file at `path` that is, or is to become, `out`; None when nothing is."""
     if os.path.isdir(path):
-        return "it is a folder, where a file belongs"
+        return "expected a file, got a folder"
     found = sums.problem(path, out)
     if sums.known and not found:
         return None
@@ -107,7 +107,7 @@ def _web_page(path, out):
 
 
 def _other_kind(path, out):
-    """What the file is in place of what the suffix of `out` says, or None."""
+    """What the file is instead of what the suffix of `out` says, or None."""
     head, suffix = _head(path), os.path.splitext(out)[1].lower()
     if not head:
         return "it is empty"

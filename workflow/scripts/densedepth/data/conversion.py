@@ -32,17 +32,17 @@ _SHARD = {
 
 
 def convert(source_path, out, shards=1, seed=0, workers=1, check=False, skip=0):
-    """Write the training pairs of the source as TFRecords, shuffled by `seed`; returns the side file's content.
+    """Write the training pairs of the source as TFRecords, shuffled by `seed`; returns the metadata file's content.
 
     source_path: see `sources.open_source`. The records, in the order of the shards, are the same sequence whatever
-    `shards`; the bytes do not depend on `workers`. Files take their final names when all are complete, the side file
-    last. Finished shards wait in a folder `.NAME.partial` beside `out`; after a break or an error the next call with
+    `shards`; the bytes do not depend on `workers`. Files take their final names when all are complete, the metadata
+    file last. Finished shards wait in a folder `.NAME.partial` beside `out`; after an interruption the next call with
     the same source and arguments takes over those whose files have not changed since. `check` decodes every image. Up
-    to `skip` faulty pairs are left out and listed in the side file; one more, or any with `skip` 0, raises
+    to `skip` faulty pairs are left out and listed in the metadata file; one more, or any with `skip` 0, raises
     PipelineError with row and member, as images of more than one size always do.
     """
     if not 0 <= seed < 2**32:
-        raise PipelineError("seed {}: a whole number from 0 to 4294967295 belongs there".format(seed))
+        raise PipelineError("seed {}: expected an integer from 0 to 4294967295".format(seed))
     # The workers open the source while it is read here: a large archive's directory takes half a second.
     with Workers(min(workers, shards), functools.partial(kept_open, source_path)) as pool:
         try:
@@ -84,7 +84,7 @@ def _convert(source_path, out, shards, seed, pool, check, skip):
         with contextlib.suppress(FileNotFoundError):
             os.remove(records.side_name(out))
         for task, name in zip(tasks, names):
-            # Their bytes are on the disk already; the side file brings the folder there.
+            # Their bytes are on the disk already; the metadata file brings the folder there.
             os.replace(task[2], name)
         side = {
             "format": FORMAT,

@@ -1,7 +1,7 @@
-"""One's own pictures with depth: a csv or two folders of files, listed once, then read pair by pair.
+"""Custom RGB-D pairs: a csv or two folders of files, listed once, then read pair by pair.
 
 The list (a JSON file) holds all that is needed to read the pairs: which files, which are kept for the test, the unit of
-the depth, the value of a hole, the greatest depth, and the size that all are brought to.
+the depth, the value of invalid depth, the greatest depth, and the size that all are brought to.
 
 The one rule for sizes: of each picture the largest part in the middle that has the aspect ratio of the network's input
 is taken, and resized to its size; colours by the mean over the area (see `resize`), depth by the nearest value, so that
@@ -60,8 +60,8 @@ _READING = (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombE
 def listed(size, metres_per_unit, max_depth, hole=0, table=None, rgb=None, depth=None, test_share=0.1, seed=0):
     """The content of a list: of the csv `table`, or of the folders `rgb` and `depth`.
 
-    size: (height, width) that the pictures are brought to. metres_per_unit: what a stored depth is multiplied by.
-    max_depth: metres; this depth and greater ones are holes. hole: stored value that means none was measured; values
+    size: (height, width) that the pictures are brought to. metres_per_unit: metres per unit of stored depth.
+    max_depth: metres; this depth and greater ones are invalid. hole: stored value that means none was measured; values
     that are not finite or not above zero always do.
 
     The split is given by the third column of the csv, or by folders `train` and `test` in which all pictures of the two
@@ -329,13 +329,13 @@ class Pictures:
     def pair(self, row, check=True):
         """(JPEG or PNG bytes, PNG bytes, (height, width)) of `row`, of the size of the list.
 
-        The depth has 16 bits, metres = value * `unit`, 0 is a hole. A picture that is of the right size and form keeps
+        The depth has 16 bits, metres = value * `unit`, 0 is invalid. A picture that is of the right size and form keeps
         its bytes, others become JPEG. Every pixel is read, whatever `check`. Raises PipelineError with row and file.
         """
         rgb, measured = self._read(row)
         depth = self._near(measured)
         stored = np.round(depth / self.unit).astype(np.uint16)
-        # What is nearer than half a step would become a hole.
+        # What is nearer than half a step would become invalid depth.
         stored[(stored == 0) & (depth > 0)] = 1
         data = self._bytes(row.rgb, rgb)
         if data is None:
@@ -343,11 +343,11 @@ class Pictures:
         return data, _encoded(Image.fromarray(stored), "PNG"), self.size
 
     def arrays(self, row):
-        """(rgb uint8 (H, W, 3), depth float32 (H, W) in metres, 0 for holes) of `row`, of the size of the list."""
+        """(rgb uint8 (H, W, 3), depth float32 (H, W) in metres, 0 where invalid) of `row`, of the list's size."""
         return self.look(row)[:2]
 
     def look(self, row):
-        """What `arrays` gives, and the number of pixels that are holes for a depth of `max_depth` or more."""
+        """What `arrays` gives, and the number of pixels that are invalid for a depth of `max_depth` or more."""
         rgb, measured = self._read(row)
         beyond = int((measured >= self.max_depth).sum())
         return fit_image(rgb, self.size), self._near(measured), beyond
@@ -385,7 +385,7 @@ class Pictures:
         return rgb, fitted
 
     def _near(self, measured):
-        """Depth float32 in metres, 0 for holes and from `max_depth` on."""
+        """Depth float32 in metres, 0 where invalid and from `max_depth` on."""
         return np.where(measured < self.max_depth, measured, 0).astype(np.float32)
 
     def _picture(self, row):
@@ -394,13 +394,13 @@ class Pictures:
             array = self._array(row, row.rgb)
             if array.dtype != np.uint8 or array.ndim != 3 or array.shape[2] != 3 or not array.size:
                 raise self._error(
-                    row, row.rgb, "is {} {}, where uint8 (height, width, 3) belongs", array.dtype, array.shape
+                    row, row.rgb, "expected uint8 (height, width, 3), got {} {}", array.dtype, array.shape
                 )
             return Image.fromarray(np.ascontiguousarray(array))
         try:
             with open_image(row.rgb) as image:
                 if image.mode not in ("RGB", "L", "RGBA", "P", "1", "LA"):
-                    raise self._error(row, row.rgb, "is a picture of mode {}, where 8-bit colours belong", image.mode)
+                    raise self._error(row, row.rgb, "expected 8-bit colours, got an image of mode {}", image.mode)
                 return ImageOps.exif_transpose(image).convert("RGB")
         except _READING as error:
             raise self._error(row, row.rgb, "cannot be read as a picture ({})", _words(error)) from None
@@ -418,7 +418,7 @@ class Pictures:
             values = values[..., 0] if values.ndim == 3 and values.shape[2] == 1 else values
             if values.ndim != 2 or values.dtype.kind not in "uif" or not values.size:
                 raise self._error(
-                    row, row.depth, "is {} {}, where numbers (height, width) belong", values.dtype, values.shape
+                    row, row.depth, "expected numbers (height, width), got {} {}", values.dtype, values.shape
                 )
             return values
         try:
@@ -430,10 +430,10 @@ class Pictures:
             raise self._error(row, row.depth, "cannot be read as a picture ({})", _words(error)) from None
         if image.format != "PNG":
             lossy = "; its compression changes depth: store anew what was measured" if image.format == "JPEG" else ""
-            raise self._error(row, row.depth, "is {} inside, where PNG belongs{}", image.format, lossy)
+            raise self._error(row, row.depth, "expected PNG, got {}{}", image.format, lossy)
         if image.mode not in ("L", "I", "I;16", "I;16B"):
             raise self._error(
-                row, row.depth, "is a picture of mode {}, where depth of one channel, 8 or 16 bit, belongs", image.mode
+                row, row.depth, "expected depth of one channel, 8 or 16 bit, got an image of mode {}", image.mode
             )
         return values
 

@@ -1,4 +1,4 @@
-"""The test archive of one's own pictures."""
+"""The test archive of custom data."""
 
 from ..errors import PipelineError
 from ..progress import Progress
@@ -10,7 +10,7 @@ def write(list_path, out, skip=0, least=1):
     """Write the test pairs of the list as the archive `out` (see `testset`); returns their number.
 
     Up to `skip` faulty pairs are left out, named on the way and listed in the archive's `pictures.json` under `skipped`
-    as [{row, rgb, problem}], the form of the training records' side file; one more raises PipelineError with its row.
+    as [{row, rgb, problem}], as in the training records' metadata file; one more raises PipelineError with its row.
     So do fewer than `least` pairs that can be used.
     """
     with Pictures(list_path, TEST) as source:

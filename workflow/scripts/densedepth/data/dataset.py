@@ -71,7 +71,7 @@ def batches(index, order, first_step, last_step, size, halving, depth_range=(10,
 
     Images of another size are brought to `size` as `resize.resized` does. `halving` says how the target, inverted at
     full resolution, comes to half of the size: "pick" takes every second pixel (what the reference port does under
-    TensorFlow 1.15), "mean" averages blocks of 2 x 2, holes left out. Other ratios extend the same rule: the pixel at
+    TensorFlow 1.15), "mean" averages the valid pixels of 2 x 2. Other ratios extend the same rule: the pixel at
     floor(i * scale), or the average over the area.
 
     `on_error` is called with an exception before it goes to TensorFlow, which would keep no more of it than its text
@@ -174,7 +174,7 @@ class _Arrays:
         return array
 
 
-# size: (height, width) of the images; unit: metres a value of 16-bit depth with 0 for holes, or None for 8-bit depth.
+# size: (height, width) of the images; unit: metres per value of 16-bit depth, 0 where invalid, or None for 8-bit depth.
 _Kind = collections.namedtuple("_Kind", "size unit")
 
 

@@ -21,7 +21,7 @@ def counts(known):
 
 
 def figures(counted, pixels, beyond):
-    """What is told of a split: {pixels, beyond_max_depth: share, near_m, median_m, far_m}, of the depth counted.
+    """What is reported of a split: {pixels, beyond_max_depth: share, near_m, median_m, far_m}, of the depth counted.
 
     near_m and far_m are nearer and farther than all but one in a hundred pixels; None, as the median, without depth.
     """

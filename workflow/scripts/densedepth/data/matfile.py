@@ -29,7 +29,7 @@ def read_numbers(path, name):
     except OSError as error:
         raise PipelineError("{}: {}".format(path, error.strerror)) from None
     if data[:19] == b"MATLAB 7.3 MAT-file":
-        raise PipelineError("{}: a MATLAB 7.3 file, where MATLAB 5 belongs".format(path))
+        raise PipelineError("{}: expected a MATLAB 5 file, got MATLAB 7.3".format(path))
     order = {b"IM": "<", b"MI": ">"}.get(data[126:128])
     if order is None:
         raise PipelineError("{}: not a MATLAB 5 file ({} bytes)".format(path, len(data)))

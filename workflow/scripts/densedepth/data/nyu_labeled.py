@@ -1,7 +1,7 @@
 """The test archive from NYU's labelled data, for when `nyu_test.zip` cannot be had.
 
 nyu_depth_v2_labeled.mat   MATLAB 7.3, which is HDF5 with all axes turned round: `images` uint8 (1449, 3, 640, 480),
-                           `depths` float32 (1449, 640, 480), metres, holes filled in
+                           `depths` float32 (1449, 640, 480), metres, invalid depth filled in
 splits.mat                 MATLAB 5: `testNdxs`, the 654 numbers of the test images, from 1
 
 Two public programs rebuild DenseDepth's arrays in this way (computational-imaging/single_spad_depth,
@@ -27,7 +27,7 @@ def write(labeled, splits, out):
 
     One image is in memory at a time. Raises PipelineError with file and variable for what is not as described above.
     """
-    # Here, since a test archive of one's own pictures is written without h5py.
+    # Here, since a test archive of custom data is written without h5py.
     from . import hdf5
 
     numbers = matfile.read_numbers(splits, "testNdxs")
@@ -84,14 +84,14 @@ def _variable(source, path, name, shape, kind):
     # A group has no shape, and an empty dataset None.
     if (getattr(found, "shape", None) or ())[1:] != shape:
         raise PipelineError(
-            "{}: {} has shape {}, where (images, {}) belongs".format(
-                path, name, getattr(found, "shape", None), ", ".join(map(str, shape))
+            "{}: expected {} of shape (images, {}), got {}".format(
+                path, name, ", ".join(map(str, shape)), getattr(found, "shape", None)
             )
         )
     if found.dtype != np.uint8 if kind == "uint8" else found.dtype.kind != "f":
         raise PipelineError(
-            "{}: {} has dtype {}, where {} belongs; is it nyu_depth_v2_labeled.mat as NYU publishes it?".format(
-                path, name, found.dtype, kind
+            "{}: expected {} of dtype {}, got {}; is it nyu_depth_v2_labeled.mat as NYU publishes it?".format(
+                path, name, kind, found.dtype
             )
         )
     return found

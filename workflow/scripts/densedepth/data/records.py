@@ -45,7 +45,7 @@ def shard_names(out, shards):
 
 
 def side_name(out):
-    """The side file of the records `out`: `x.json` for `x.tfrecords`."""
+    """The metadata file of the records `out`: `x.json` for `x.tfrecords`."""
     return _stem(out) + ".json"
 
 

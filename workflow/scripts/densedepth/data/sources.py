@@ -1,4 +1,4 @@
-"""Where training pairs come from: `nyu_data.zip`, or a list of one's own pictures.
+"""Where training pairs come from: `nyu_data.zip`, or a list of custom RGB-D pairs.
 
 Both have `rows()`, `pair(row, check)` for the records, `arrays(row)` and `look(row)` for looking at, `identity()`,
 `state(rows)` (text that differs once a file of these rows was changed, none of them read), `unit` (metres a value of

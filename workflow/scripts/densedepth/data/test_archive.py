@@ -3,7 +3,7 @@
 eigen_test_rgb.npy     (654,480,640,3)  uint8, or floats of 0..255
 eigen_test_depth.npy   (654,480,640)    floats, metres, above zero
 eigen_test_crop.npy    (4,)             integers: first row, last row, first column, last column, all inclusive
-pictures.json          only in archives made of one's own pictures: the greatest depth, whether 0 means a hole, the
+pictures.json          only in archives made of custom data: the greatest depth, whether 0 means invalid depth, the
                        files of the pictures, and the faulty pairs that were left out
 """
 
@@ -49,13 +49,13 @@ class TestSet:
 
         rgb, depth = self._rgb, self._depth
         if len(rgb.shape) != 4 or rgb.shape[3] != 3 or min(rgb.shape) < 1:
-            raise rgb.error("has shape {}, where (images, height, width, 3) belongs", rgb.shape)
+            raise rgb.error("expected shape (images, height, width, 3), got {}", rgb.shape)
         if rgb.dtype != numpy.uint8 and rgb.dtype.kind != "f":
-            raise rgb.error("has dtype {}, where uint8 or floats belong", rgb.dtype)
+            raise rgb.error("expected dtype uint8 or floating point, got {}", rgb.dtype)
         if len(depth.shape) != 3:
-            raise depth.error("has shape {}, where (images, height, width) belongs", depth.shape)
+            raise depth.error("expected shape (images, height, width), got {}", depth.shape)
         if depth.dtype.kind != "f":
-            raise depth.error("has dtype {}, where floats (metres) belong", depth.dtype)
+            raise depth.error("expected floating point (metres), got dtype {}", depth.dtype)
         if depth.shape != rgb.shape[:3]:
             raise depth.error("has shape {}, which does not fit {} of shape {}", depth.shape, RGB, rgb.shape)
         self.count = rgb.shape[0]
@@ -72,7 +72,7 @@ class TestSet:
     def _read_crop(self, crop):
         if crop.shape != (4,) or crop.dtype.kind not in "iu":
             raise crop.error(
-                "has shape {} and dtype {}, where four integers (top, bottom, left, right) belong",
+                "expected four integers (top, bottom, left, right), got shape {} and dtype {}",
                 crop.shape,
                 crop.dtype,
             )
@@ -131,7 +131,7 @@ class TestSet:
             if not (image.min() >= 0 and image.max() <= 255):
                 raise self._rgb.error("image {}: values beyond 0..255", index)
         if rgb.max() <= 1:
-            raise self._rgb.error("image {}: values of 0..1, where 0..255 belong", indices[0])
+            raise self._rgb.error("image {}: expected values in 0..255, got 0..1", indices[0])
         return numpy.floor(rgb + 0.5).astype(numpy.uint8)
 
     def _metres(self, depth, indices, holes):
@@ -141,7 +141,8 @@ class TestSet:
         for image, index in zip(depth, indices):
             if not (image.min() > 0 and image.max() < numpy.inf):
                 raise self._depth.error(
-                    "image {}: depths that are not finite and above zero (only a masked protocol takes holes)", index
+                    "image {}: depths that are not finite and above zero (only a masked protocol takes invalid depths)",
+                    index,
                 )
         return depth
 
@@ -203,7 +204,7 @@ class _Array:
         if self.dtype.hasobject:
             raise self.error("has dtype object, which is never loaded")
         if fortran_order and len(self.shape) > 1:
-            raise self.error("is stored in Fortran order, where C order belongs; save numpy.ascontiguousarray of it")
+            raise self.error("expected C order, got Fortran order; save numpy.ascontiguousarray of it")
         return stream
 
     def read(self, stream, count, what):

@@ -124,7 +124,7 @@ class Archive:
         for name in visible(self._zip):
             if name.endswith(tail):
                 return " (it has {}: was it zipped again within another folder?)".format(name)
-        return "; the csv and the images do not belong together, or the archive is incomplete: get it again"
+        return "; the csv and the images do not match, or the archive is incomplete: get it again"
 
     def identity(self):
         """What tells this archive from another, as JSON: a digest of names, sizes and CRC-32 of its members.
@@ -143,8 +143,8 @@ class Archive:
     def pair(self, row, check=False):
         """(JPEG bytes, PNG bytes, (height, width)) of `row`, checked by the headers; with `check` by all pixels.
 
-        Raises PipelineError with row and member for a damaged member, one that is not an image of the kind that
-        belongs there, 16-bit depth, and sizes that differ.
+        Raises PipelineError with row and member for a damaged member, one that is not an image of the expected
+        kind, 16-bit depth, and sizes that differ.
         """
         self._check_members(row)
         rgb = self._read(row, row.rgb)
@@ -211,10 +211,10 @@ def _jpeg_size(data, where):
     if size is None:
         image = _open(data, where, "a JPEG image")
         if image.format != "JPEG":
-            raise PipelineError("{}: is {}, where a JPEG image belongs".format(where, image.format))
+            raise PipelineError("{}: expected a JPEG image, got {}".format(where, image.format))
         if image.mode != "RGB":
             raise PipelineError(
-                "{}: is a JPEG of mode {}, where three components of 8 bit (RGB) belong".format(where, image.mode)
+                "{}: expected three components of 8 bit (RGB), got a JPEG of mode {}".format(where, image.mode)
             )
         size = image.size[::-1]
     # Entropy-coded data never holds this pair of bytes, so its absence means that the end is missing.
@@ -247,16 +247,16 @@ def _png_size(data, where):
     # The header as the format has it, with its checksum; Pillow says what else it is.
     if data[:16] != b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" or zlib.crc32(data[12:29]) != _number(data[29:33]):
         image = _open(data, where, "a PNG image")
-        raise PipelineError("{}: is {}, where an 8-bit PNG of depth belongs".format(where, image.format))
+        raise PipelineError("{}: expected an 8-bit PNG of depth, got {}".format(where, image.format))
     height, width, bits, colour = _number(data[20:24]), _number(data[16:20]), data[24], data[25]
     if bits == 16:
         raise PipelineError(
-            "{}: 16-bit depth where 8-bit belongs (metres = value / 255 * 10); the 16-bit millimetres of "
+            "{}: expected 8-bit depth (metres = value / 255 * 10), got 16-bit; the 16-bit millimetres of "
             "data/nyu2_test are not training data".format(where)
         )
     if colour != 0 or bits != 8:
         raise PipelineError(
-            "{}: is a PNG of mode {} with {} bit, where one channel of 8 bit belongs".format(
+            "{}: expected one channel of 8 bit, got a PNG of mode {} with {} bit".format(
                 where, _open(data, where, "a PNG image").mode, bits
             )
         )
@@ -279,5 +279,5 @@ def _open(data, where, kind):
         raise PipelineError("{}: has {}".format(where, error)) from None
     except (OSError, SyntaxError, ValueError, struct.error, EOFError):
         raise PipelineError(
-            "{}: not an image ({} bytes, starting {!r}), where {} belongs".format(where, len(data), data[:8], kind)
+            "{}: expected {}, got no image ({} bytes, starting {!r})".format(where, kind, len(data), data[:8])
         ) from None

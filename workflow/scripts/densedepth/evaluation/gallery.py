@@ -43,8 +43,8 @@ def draw(folder, name, test_set, wanted, predicted, source):
     """Draw the scenes `wanted` ({name: index}) to `folder`/<name>.png and .npz, and write `folder`/gallery.json.
 
     `predicted(rgb, index)` gives the flip-averaged depth inside the crop for uint8 (1, H, W, 3): what evaluations
-    compare with the truth. `name` is that of the run, `source` describes the network. Scenes of an earlier gallery in
-    the folder are deleted.
+    compare with the ground truth. `name` is that of the run, `source` describes the network. Scenes of an earlier
+    gallery in the folder are deleted.
     """
     drawn = {}
     for rgb, truth, (index,) in test_set.batches(1):

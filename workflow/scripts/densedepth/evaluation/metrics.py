@@ -106,5 +106,5 @@ class Accumulator:
 
 
 def line(figures):
-    """The three figures that tell most in one line; AbsRel divides by the truth, RMSE is pooled over all pixels."""
+    """The three main figures in one line; AbsRel divides by the ground truth, RMSE is pooled over all pixels."""
     return "delta1 {delta1:.3f}, AbsRel {rel_truth:.3f}, RMSE {rms_pooled:.2f} m".format(**figures)

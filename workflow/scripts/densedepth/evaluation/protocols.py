@@ -31,7 +31,7 @@ class Protocol:
 
     @property
     def masked(self):
-        """Whether the truth may have holes."""
+        """Whether the ground truth may have invalid pixels."""
         return self.truth_m is not None
 
     def mask(self, truth):
@@ -60,7 +60,7 @@ def named(names):
 
 
 def fitted(protocol, test_set):
-    """`protocol` with the crop for this test set, and without its holes.
+    """`protocol` with the crop for this test set, and without its invalid pixels.
 
     Raises PipelineError when the protocol's crop is for images of another size.
     """

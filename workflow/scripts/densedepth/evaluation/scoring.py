@@ -2,12 +2,12 @@
 
 For each image: the network's output for the image and for its mirror image becomes depth (clip(1000 / output, 10,
 1000) cm), the mirrored depth is mirrored back, both are averaged with equal weights and enlarged bilinearly, in depth,
-to the size of the truth; the crop of the archive is compared with the true depth, without mask or further cap.
+to the size of the ground truth; the crop of the archive is compared with it, without mask or further cap.
 Un-mirroring comes before cropping, so a crop need not lie symmetrically. Mirroring and bilinear enlarging are linear
 and commute, so the average is enlarged, once, and only within the crop; that is the port's arithmetic in another order.
 
 A network whose input has another size than the test images gets resized images (see `depth.fit`); its depth is still
-enlarged to the size of the truth, so scores of networks of different sizes compare.
+enlarged to the size of the ground truth, so scores of networks of different sizes compare.
 
 Every image counts once, whatever the batch size: a short last batch is filled up for the network, since accelerators
 want fixed shapes, and the filling is dropped from its output.
@@ -118,7 +118,7 @@ def _scored(outputs, test_set, chosen, limits, progress, most_pending=_PENDING):
 
 
 def evaluate_constant(test_set, progress=None):
-    """Evaluate one constant depth: the median of all true depths inside the crop of this very test set.
+    """Evaluate one constant depth: the median of all ground-truth depths inside the crop of this very test set.
 
     It is an oracle among constants: no training set was asked, so a network that learned nothing about the images can
     at best come near it. Two passes over the archive; the median is exact to 0.1 mm. The result has the keys of
@@ -187,7 +187,7 @@ def _check_output(output, mirrored, numbers):
 
 
 def _view(protocol, limits):
-    """What decides the sums of a protocol: crop, range of the truth, range of the prediction."""
+    """What decides the sums of a protocol: crop, range of the ground truth, range of the prediction."""
     return protocol.crop, protocol.truth_m, tuple(protocol.limits_m or limits)
 
 

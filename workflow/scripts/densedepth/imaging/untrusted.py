@@ -25,7 +25,7 @@ DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, Runtime
 def open_zip(path: str) -> zipfile.ZipFile:
     """`path` as an open ZipFile. Raises PipelineError when it is missing, cut off or not a zip."""
     if os.path.isdir(path):
-        raise PipelineError("{}: is a folder, where a zip file belongs; {}".format(path, _zip_again(path)))
+        raise PipelineError("{}: expected a zip file, got a folder; {}".format(path, _zip_again(path)))
     if not os.path.isfile(path):
         advice = file_names.hint(path) or "; download the archive or put it there by hand"
         raise PipelineError("{}: no such file{}".format(path, advice))
@@ -51,7 +51,7 @@ def _check_kind(path):
         kind = file_kinds.of(stream.read(1024))
     if kind:
         advice = _zip_again(path) if file_kinds.packed(kind) else "get the archive again"
-        raise PipelineError("{}: is {}, where a zip file belongs; {}".format(path, kind, advice))
+        raise PipelineError("{}: expected a zip file, got {}; {}".format(path, kind, advice))
 
 
 def _check_whole(path, archive):

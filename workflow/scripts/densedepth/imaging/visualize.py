@@ -82,9 +82,9 @@ def draw_panel(path: str, tiles: Sequence[Tile], scale: Optional[Tuple[float, fl
 def draw_scene(path: str, title: str, rgb: np.ndarray, truth: np.ndarray, prediction: np.ndarray) -> None:
     """Draw input, true depth, predicted depth and absolute error of one scene side by side to the PNG `path`.
 
-    `rgb` uint8 (H, W, 3), `truth` and `prediction` (H, W) in metres. Both depths share one scale, that of the truth
+    `rgb` uint8 (H, W, 3), `truth` and `prediction` (H, W) in metres. Both depths share the ground truth's scale, up
     to the next half metre; a prediction beyond it takes the end's colour, and the scale then ends in an arrow. Where
-    the truth is NaN, it and the error stay white.
+    the ground truth is NaN, it and the error stay white.
     """
     near, far = _half_metres(np.nanmin(truth), np.nanmax(truth))
     error = np.abs(truth - prediction)

@@ -3,7 +3,7 @@
 The conversion is CANN's `atc`, the runs are `msame` or `ais_bench`, all of them programs of their own. They exchange
 raw little-endian float32 files without a header: batches (n, height, width, 3) RGB 0..1 and outputs
 (n, height / 2, width / 2, 1). The file names are those of the reference port: image/rgb_bs<n>_<i>.bin and
-image_flip/rgb_flip_bs<n>_<i>.bin, i from 0. Outputs belong to inputs by the stem of their name, whatever the tool adds.
+image_flip/rgb_flip_bs<n>_<i>.bin, i from 0. Outputs are matched to inputs by the stem of their name.
 """
 
 import os
@@ -55,7 +55,7 @@ _MISSING = {
 def convert(graph_path, path, soc_version, precision_mode, batch_size):
     """Convert the frozen graph to the OM file `path` by `atc`, and write `path`.json; returns its content.
 
-    The graph needs its side file. Raises PipelineError when `atc` is not there or fails, with its last words.
+    The graph needs its metadata file. Raises PipelineError when `atc` is not there or fails, with its last words.
     """
     side = metadata.read(graph_path + ".json", _GRAPH)
     if side["sha256"] != files.sha256(graph_path):
@@ -247,7 +247,7 @@ def _batches_side(folder):
 
 
 def describe(path):
-    """What is known of an OM file: from its side file, where that belongs to it."""
+    """What is known of an OM file, from its metadata file if that is of this file."""
     known = {"path": path, "sha256": files.sha256(path), "epoch": None, "global_step": None, "model": None}
     if os.path.exists(path + ".json"):
         side = metadata.read(path + ".json", _OM, FORMAT)

@@ -162,8 +162,8 @@ def _forward(predictor, images, batch_size):
     output = predictor.run(batch)
     if output.ndim != 4 or output.shape[0] != batch_size or output.shape[3] != 1:
         raise PipelineError(
-            "{}: the output has shape {}, where ({}, height, width, 1) belongs; name another output tensor".format(
-                predictor.describe()["path"], output.shape, batch_size
+            "{}: expected an output of shape ({}, height, width, 1), got {}; name another output tensor".format(
+                predictor.describe()["path"], batch_size, output.shape
             )
         )
     return output[: len(images), :, :, 0]

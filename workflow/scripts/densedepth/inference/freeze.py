@@ -31,8 +31,8 @@ def freeze(checkpoint_path, output_name, path, batch=None, fold=True, saved_mode
     results that differ by rounding; without, on a processor, `predictors.load` gives those of the checkpoint bit for
     bit (in other programs' sessions TensorFlow may rewrite the graph, and round otherwise). `saved_model` is a folder
     for the same graph as a SavedModel, which is replaced when it is one. The bytes depend on the checkpoint, the
-    options and the TensorFlow release alone. Returns the side file's content. Raises PipelineError when the graph has
-    no such operation.
+    options and the TensorFlow release alone. Returns the metadata file's content. Raises PipelineError when the graph
+    has no such operation.
     """
     checkpoint = checkpoints.find(checkpoint_path)
     if saved_model and not _replaceable(saved_model):

@@ -141,7 +141,7 @@ def _bias_behind(op):
 
 
 def _folded(scale, shift, kernel):
-    """([(tf.maximum or tf.minimum, limits)], kernel, offset) in place of relu(x * scale + shift) and the kernel."""
+    """([(tf.maximum or tf.minimum, limits)], kernel, offset) instead of relu(x * scale + shift) and the kernel."""
     scale, shift, kernel = (array.astype(np.float64) for array in (scale, shift, kernel))
     bend = np.clip(-shift / np.where(scale == 0, 1, scale), -_LARGEST, _LARGEST)
     limits = [

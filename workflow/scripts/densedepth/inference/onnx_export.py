@@ -20,7 +20,7 @@ TOLERANCE_M = 1e-3
 
 
 def export(graph_path, path, opset, input_name=predictors.INPUT_TENSOR, output_name=predictors.OUTPUT_TENSOR):
-    """Write the frozen graph as the ONNX file `path` and what is known of it to `path`.json; returns the side file.
+    """Write the frozen graph as the ONNX file `path` and what is known of it to `path`.json; returns the metadata file.
 
     Input and output keep their names, layout (NHWC), shapes and meaning. Raises PipelineError, and writes nothing, when
     tf2onnx is missing or cannot convert the graph, or when ONNX Runtime's depth is further than `TOLERANCE_M` off.

@@ -47,7 +47,7 @@ def load(path):
     inputs, outputs = session.get_inputs(), session.get_outputs()
     if len(inputs) != 1 or len(outputs) != 1 or len(inputs[0].shape) != 4 or inputs[0].shape[3] != 3:
         raise PipelineError(
-            "{}: has inputs {}, where one (images, height, width, 3) and one output belong".format(
+            "{}: expected one input (images, height, width, 3) and one output, got inputs {}".format(
                 path, [(one.name, one.shape) for one in inputs]
             )
         )

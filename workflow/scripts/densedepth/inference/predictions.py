@@ -1,4 +1,4 @@
-"""Depth of one's own pictures, any number of any size, in files that other programs read.
+"""Depth of photos, any number of any size, in files that other programs read.
 
 Pictures are read and results written beside the network, a batch ahead and a batch behind: memory is that of a few
 batches, however many pictures there are. A picture that cannot be read, predicted or written is noted and left out, and
@@ -306,7 +306,7 @@ class _Run:
 
 
 def _made_by(network, options, size):
-    """What decides results beside the picture, as a side file has it."""
+    """What decides results beside the picture, as a metadata file has it."""
     asked = dict(options._asdict(), size=size)
     # A batch is only a matter of speed.
     del asked["batch_size"]
@@ -315,7 +315,7 @@ def _made_by(network, options, size):
 
 
 def _side_file(stem):
-    """The side file of results that are called so, None where there is none of this program."""
+    """The metadata file of results that are called so, None where there is none of this program."""
     try:
         return metadata.read(stem + ".json", _SIDE)
     except PipelineError:
@@ -323,7 +323,7 @@ def _side_file(stem):
 
 
 def _remove_results(stem):
-    """The side file first: it vouches for the others."""
+    """The metadata file first: it vouches for the others."""
     for end in [".json"] + list(KINDS.values()):
         _remove(stem + end)
 

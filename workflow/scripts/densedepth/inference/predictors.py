@@ -131,7 +131,7 @@ def load_frozen(path, input_tensor_name=INPUT_TENSOR, output_tensor_name=OUTPUT_
     """The `Predictor` of the frozen graph in file `path`.
 
     On a processor a folded graph is run in the form that `lean_graph` gives it, unless it shall run `as_written`. The
-    tensor names may lack the `:0`. Model and epoch are taken from `path`.json where that belongs to the file. Raises
+    tensor names may lack the `:0`. Model and epoch are taken from `path`.json if it is of this file. Raises
     PipelineError when the file is no frozen graph, or has no such tensor: then with the likely names.
     """
     source = _source("frozen", path)
@@ -141,7 +141,7 @@ def load_frozen(path, input_tensor_name=INPUT_TENSOR, output_tensor_name=OUTPUT_
 def load_saved_model(folder):
     """The `Predictor` of the SavedModel in `folder`: signature `serving_default`, one input and one output.
 
-    Model, epoch and range of depth are taken from `saved_model.pb.json` in it where that belongs to it. Raises
+    Model, epoch and range of depth are taken from `saved_model.pb.json` in it if it is of this file. Raises
     PipelineError when TensorFlow cannot load it, or it has no such signature.
     """
     with tf.Graph().as_default() as graph, tf.Session(graph=graph) as session, warnings.catch_warnings():

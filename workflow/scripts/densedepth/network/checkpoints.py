@@ -123,7 +123,7 @@ def save(folder, session, side, with_saver=None):
 
 
 def verify(checkpoint):
-    """Compare the files of `checkpoint` with the sums in its side file. Raises PipelineError naming the damaged one."""
+    """Compare the files of `checkpoint` with its metadata file's sums. Raises PipelineError naming the damaged one."""
     for name, expected in checkpoint.side["files"].items():
         path = os.path.join(checkpoint.folder, name)
         if not os.path.exists(path):

@@ -1,4 +1,4 @@
-"""Whole networks trained elsewhere: Keras' full-model files, object-based checkpoints of tf.keras, checkpoints of ours.
+"""Whole pretrained networks: Keras' full-model files, object-based checkpoints of tf.keras, checkpoints of ours.
 
 `nyu.h5` and `kitti.h5`, published with the paper, are full models of Keras 2.2 (HDF5): attribute `model_config` with
 the layers and how they are connected, group `model_weights`. The reference port writes `tf.train.Checkpoint`, whose
@@ -58,7 +58,7 @@ def import_model(path, folder, size=None, upsampling=None, mid_activation=None, 
     `size` is the (height, width) of the images it is to be used with; None: those of a checkpoint of ours, else
     `SIZE`. The network's output is `max_depth` (metres) / depth, None: 10 / depth, which is 1000 / depth in
     centimetres; the checkpoint's always is the latter, its last convolution being multiplied by 10 / `max_depth`. The
-    range of depth, `loop.depth_range` in the side file, ends at `max_depth`. Returns (checkpoint, foreign), with
+    range of depth, `loop.depth_range` in the metadata file, ends at `max_depth`. Returns (checkpoint, foreign), with
     the values and decisions that were written. Raises PipelineError as `read` does, when `folder` holds anything but
     an imported network, and for a `max_depth` that makes no sense.
     """
@@ -125,7 +125,7 @@ def read(path, upsampling=None, mid_activation=None):
     """The `Foreign` network at `path`: a Keras .h5 file, an object-based checkpoint, or a checkpoint of ours.
 
     A checkpoint is named by its prefix, its .index file or its folder, whose last checkpoint counts. `upsampling` and
-    `mid_activation` (see `Model`) are for what the source does not tell; for a checkpoint, which tells nothing of
+    `mid_activation` (see `Model`) are for what the source does not tell; for a checkpoint, which gives nothing of
     them, the default is the reference port's network. Raises PipelineError when the source is damaged, is another
     network, contradicts an argument, or leaves something open that no argument decides.
     """
@@ -261,7 +261,7 @@ class _Layers:
         for level, skip in ((4, "conv1_relu"), (3, "pool1"), (2, "pool2_pool"), (1, "pool3_pool")):
             up = "up{}".format(level)
             if not self._is_leaky(x):
-                raise self._error("{} stands where the activation of {} belongs", x.name, up + "_convB")
+                raise self._error("expected the activation of {}, got {}", up + "_convB", x.name)
             x = self._convolution(self._before(x), up + "_convB")
             middle.add(self._is_leaky(x))
             x = self._convolution(self._before(x) if self._is_leaky(x) else x, up + "_convA")
@@ -295,7 +295,7 @@ class _Layers:
     def _convolution(self, layer, name):
         """Check that `layer` is the linear convolution `name` of stride 1; the layer before it."""
         if layer.kind != "Conv2D" or layer.name != name:
-            raise self._error("{} {} stands where the convolution {} belongs", layer.kind, layer.name, name)
+            raise self._error("expected the convolution {}, got {} {}", name, layer.kind, layer.name)
         expected = {"activation": "linear", "padding": "same", "use_bias": True, "strides": [1, 1]}
         expected["dilation_rate"] = [1, 1]
         for key, value in expected.items():

@@ -65,7 +65,7 @@ ELSEWHERE = {
     "hcom_parallel": "is set by --hcom_parallel",
     "is_tailing_optimization": "is always false: it needs the bridge's combined optimizer, which is not used here",
 }
-# Those that change what is computed; the others change how fast, or what is told of it.
+# Those that change what is computed; the others change how fast, or what is reported of it.
 NUMBERS = (
     *("deterministic", "initial_loss_scale", "loss_scale", "loss_scale_growth_steps", "mix_compile_mode"),
     *("modify_mixlist", "optypelist_for_implmode", "precision_mode_v2"),

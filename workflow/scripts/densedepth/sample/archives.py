@@ -1,4 +1,4 @@
-"""The embedded sample: drawn rooms in archives of exactly the form of the true ones.
+"""The embedded sample: synthetic rooms in archives of exactly the form of the true ones.
 
     nyu_data.zip      data/nyu2_train/<room>_out/<n>.jpg and .png, data/nyu2_train.csv, a few pairs of data/nyu2_test
     nyu_test.zip      eigen_test_rgb.npy, eigen_test_depth.npy, eigen_test_crop.npy, of other rooms
@@ -39,7 +39,7 @@ def write(out, train_scenes=240, test_scenes=48, seed=0, workers=1, size=SIZE):
     with fewer pixels, for tests. The files do not depend on `workers`. Each file is whole or absent.
     """
     if not 0 <= seed < 2**32:
-        raise PipelineError("seed {}: a whole number from 0 to 4294967295 belongs there".format(seed))
+        raise PipelineError("seed {}: expected an integer from 0 to 4294967295".format(seed))
     tasks = [(seed, _TEST, index, 1, size) for index in range(test_scenes)]
     tasks += [
         (seed, _TRAIN, index, min(VIEWS, train_scenes - index * VIEWS), size)
