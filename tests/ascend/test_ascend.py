@@ -1,5 +1,6 @@
 """What the platform ascend asks of the bridge, in which order, and the graph that comes of it."""
 
+import dataclasses
 import os
 import runpy
 import subprocess
@@ -35,7 +36,7 @@ def options(is_loss_scale=True, **extra):
 
 def started(is_loss_scale=True, **extra):
     here = ranks.find(os.environ, 60)
-    platform = platforms.create("ascend", options(is_loss_scale, **extra)._replace(ranks=here))
+    platform = platforms.create("ascend", dataclasses.replace(options(is_loss_scale, **extra), ranks=here))
     platform.start()
     return platform
 
@@ -122,7 +123,7 @@ def test_a_launcher_and_an_environment_that_disagree_are_refused(eight):
     class Ranks:
         rank, size = 2, 8
 
-    platform = platforms.create("ascend", options()._replace(ranks=Ranks))
+    platform = platforms.create("ascend", dataclasses.replace(options(), ranks=Ranks))
     with pytest.raises(PipelineError, match="say rank 3 of 8, the launcher says 2 of 8"):
         platform.start()
 
@@ -134,7 +135,7 @@ def test_a_rank_of_slurm_gets_the_names_that_the_engine_reads(eight, monkeypatch
     class Ranks:
         rank, size, master = 5, 8, None
 
-    platform = platforms.create("ascend", options()._replace(ranks=Ranks))
+    platform = platforms.create("ascend", dataclasses.replace(options(), ranks=Ranks))
     platform.start()
     assert (platform.rank, platform.size) == (5, 8)
     found = [os.environ[name] for name in ("RANK_ID", "RANK_SIZE", "ASCEND_DEVICE_ID", "HCCL_CONNECT_TIMEOUT")]

@@ -8,7 +8,8 @@ from test_syntax import PACKAGE, read
 # Modules still without, as paths or folders; the list only shrinks.
 NOT_YET = (
     *("configuration.py", "provenance.py"),
-    *("data/", "evaluation/", "inference/", "network/", "platforms/", "report/", "sample/", "training/"),
+    *("data/custom_pairs.py", "data/download.py", "data/hdf5.py"),
+    *("evaluation/", "inference/", "network/", "report/", "sample/", "training/"),
 )
 
 

@@ -1,5 +1,7 @@
 """The parameters of an Ascend session, checked before the engine sees them."""
 
+import dataclasses
+
 import pytest
 from densedepth import platforms
 from densedepth.errors import PipelineError
@@ -113,7 +115,7 @@ def test_several_ranks_do_not_share_a_device():
         rank, size = 0, 2
 
     with pytest.raises(PipelineError, match="session_device_id = 3: several ranks each have their own device"):
-        platforms.create("ascend", options(session_device_id="3")._replace(ranks=Ranks))
+        platforms.create("ascend", dataclasses.replace(options(session_device_id="3"), ranks=Ranks))
 
 
 def test_paths_hold_in_the_folder_of_each_rank(tmp_path, monkeypatch):

@@ -2,6 +2,7 @@
 
 import contextlib
 import csv
+from typing import Any, Dict, List, Optional
 
 import numpy as np
 
@@ -27,7 +28,7 @@ _CHUNK = 500
 _NAMED = 5
 
 
-def check(source_path, test_path=None, workers=1):
+def check(source_path: str, test_path: Optional[str] = None, workers: int = 1) -> Dict[str, Any]:
     """Read all pairs of the source (see `sources.open_source`) and all images of the test archive `test_path`.
 
     Returns {format, source, pairs, faults: [{row, rgb, problem, split, skippable}], sizes: {size: pairs}, test_images,
@@ -228,7 +229,7 @@ def _test_archive(path):
     return count, None, part
 
 
-def verdict(result, skip):
+def verdict(result: Dict[str, Any], skip: int) -> Optional[str]:
     """Why a conversion or an evaluation would stop at the data, in words, or None.
 
     As these count it: up to `skip` faulty pairs of each split are left out.
@@ -252,7 +253,7 @@ def verdict(result, skip):
     return "; ".join(words) or None
 
 
-def depth_text(result):
+def depth_text(result: Dict[str, Any]) -> str:
     """The depth that `check` has found, in words."""
     if "median_m" not in result:
         return "no depth"
@@ -262,7 +263,7 @@ def depth_text(result):
     return words.format(**result)
 
 
-def doubts(result):
+def doubts(result: Dict[str, Any]) -> List[str]:
     """What looks wrong though it can be read, as a list of warnings."""
     others = [words for words in (_empty_doubt(result), _copies_doubt(result)) if words]
     return depth_units.doubts(result["splits"], result["farthest_m"]) + others
@@ -286,7 +287,7 @@ def _some(names):
     return "; ".join(names[:_NAMED]) + ("; ..." if len(names) > _NAMED else "")
 
 
-def draw(path, source_path, result, test_path=None):
+def draw(path: str, source_path: str, result: Dict[str, Any], test_path: Optional[str] = None) -> None:
     """Draw a sheet of pairs spread over the data to the PNG `path`, with histograms of their depth and of all.
 
     Where there are test pairs, of the list or of the archive `test_path`, half of the samples are of the test.
@@ -326,7 +327,7 @@ def _test_samples(path, most):
     return samples
 
 
-def write_faults(path, result):
+def write_faults(path: str, result: Dict[str, Any]) -> None:
     """The faulty rows as a csv: row, rgb, problem."""
     with files.atomic_path(path) as temporary, open(temporary, "w", encoding="utf-8", newline="") as stream:
         writer = csv.DictWriter(stream, ["row", "rgb", "problem"], extrasaction="ignore", lineterminator="\n")

@@ -3,6 +3,7 @@
 import os
 import struct
 import zipfile
+from typing import Iterable, Optional
 
 from .. import file_kinds, files, metadata
 
@@ -19,17 +20,23 @@ class Sums:
     older: MD5 sums of an older release of the file, which is taken with a warning.
     """
 
-    def __init__(self, sha256=None, md5=None, size=None, older=()):
+    def __init__(
+        self,
+        sha256: Optional[str] = None,
+        md5: Optional[str] = None,
+        size: Optional[int] = None,
+        older: Iterable[str] = (),
+    ) -> None:
         self.sha256 = sha256 and sha256.strip().lower()
         self.md5 = md5 and md5.strip().lower()
         self.size = size
         self.older = [sum.strip().lower() for sum in older]
 
     @property
-    def known(self):
+    def known(self) -> bool:
         return bool(self.sha256 or self.md5)
 
-    def problem(self, path, out):
+    def problem(self, path: str, out: str) -> Optional[str]:
         """The first mismatch of size or digest of the file at `path`, which is or will become `out`; or None."""
         size = os.path.getsize(path)
         if self.size is not None and size != self.size:
@@ -45,7 +52,7 @@ class Sums:
         return None
 
 
-def problem(path, sums, out):
+def problem(path: str, sums: Sums, out: str) -> Optional[str]:
     """What is wrong with the file at `path` that is, or is to become, `out`; None when nothing is."""
     if os.path.isdir(path):
         return "expected a file, got a folder"
@@ -73,7 +80,7 @@ def _other_than_seen(path, out):
     )
 
 
-def note_seen(path, out):
+def note_seen(path: str, out: str) -> None:
     """Note the checksum of the file at `path`, which is to become `out`, as the one seen first."""
     folder, name = os.path.split(os.path.abspath(out))
     # Downloads of several files end at the same time.
@@ -81,7 +88,7 @@ def note_seen(path, out):
         files.write_json(os.path.join(folder, SEEN), dict(_seen(out), **{name: files.sha256(path)}))
 
 
-def cut_off(path):
+def cut_off(path: str) -> Optional[str]:
     """What is wrong with a zip or HDF5 file that says itself that there must be more of it, or None."""
     head, size = _head(path), os.path.getsize(path)
     if head[:4] == b"PK\x03\x04" and not zipfile.is_zipfile(path):

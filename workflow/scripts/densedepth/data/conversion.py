@@ -6,6 +6,7 @@ import glob
 import hashlib
 import os
 import shutil
+from typing import Any, Dict
 
 import numpy
 
@@ -31,7 +32,9 @@ _SHARD = {
 }
 
 
-def convert(source_path, out, shards=1, seed=0, workers=1, check=False, skip=0):
+def convert(
+    source_path: str, out: str, shards: int = 1, seed: int = 0, workers: int = 1, check: bool = False, skip: int = 0
+) -> Dict[str, Any]:
     """Write the training pairs of the source as TFRecords, shuffled by `seed`; returns the metadata file's content.
 
     source_path: see `sources.open_source`. The records, in the order of the shards, are the same sequence whatever

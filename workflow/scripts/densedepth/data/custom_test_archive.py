@@ -6,7 +6,7 @@ from . import test_archive_writer
 from .custom_pairs import TEST, Pictures
 
 
-def write(list_path, out, skip=0, least=1):
+def write(list_path: str, out: str, skip: int = 0, least: int = 1) -> int:
     """Write the test pairs of the list as the archive `out` (see `testset`); returns their number.
 
     Up to `skip` faulty pairs are left out, named on the way and listed in the archive's `pictures.json` under `skipped`

@@ -11,6 +11,7 @@ import io
 import os
 import struct
 import weakref
+from typing import Any, Callable, NamedTuple, Optional, Tuple
 
 import numpy as np
 from PIL import Image
@@ -19,7 +20,8 @@ from .. import ranges
 from ..errors import PipelineError
 from ..imaging import resize
 from ..tf import tf
-from .order import CHANNEL_ORDERS
+from .order import CHANNEL_ORDERS, Order
+from .records import RecordIndex
 
 HALVINGS = ("pick", "mean")
 
@@ -47,7 +49,7 @@ _DEPTH_MODES = (("L",), ("L", "I", "I;16"))
 _AGAIN = "make the records again with dataset_tool_tf.py"
 
 
-def target_table(min_depth, max_depth, values=256, unit=10 / 255):
+def target_table(min_depth: float, max_depth: float, values: int = 256, unit: float = 10 / 255) -> np.ndarray:
     """The training target for each value of a depth image: float32 (values,), 1000 / depth in centimetres.
 
     A value v stands for v * unit metres, clipped to min_depth..max_depth centimetres before the inversion, so that a
@@ -57,12 +59,21 @@ def target_table(min_depth, max_depth, values=256, unit=10 / 255):
     return (1000 / np.clip(centimetres, min_depth, max_depth)).astype(np.float32)
 
 
-def has_holes(index):
+def has_holes(index: RecordIndex) -> bool:
     """Whether targets of these records (records.RecordIndex) may be `HOLE`: those with 16-bit depth."""
     return _kind(index).unit is not None
 
 
-def batches(index, order, first_step, last_step, size, halving, depth_range=(10, 1000), on_error=lambda error: None):
+def batches(
+    index: RecordIndex,
+    order: Order,
+    first_step: int,
+    last_step: int,
+    size: Tuple[int, int],
+    halving: str,
+    depth_range: Tuple[float, float] = (10, 1000),
+    on_error: Callable[[Exception], Any] = lambda error: None,
+) -> Any:
     """A tf.data.Dataset of (images, targets, records), one element a step from `first_step` up to `last_step`.
 
     index: records.RecordIndex. order: order.Order, whose batch size is used. size: (height, width) of the network's
@@ -119,7 +130,7 @@ def _finished(jobs, arrays):
     return arrays
 
 
-def sample_name(index, record):
+def sample_name(index: RecordIndex, record: int) -> str:
     """What the user knows the record by: the image's name in the archive where it is stored, and the record's place."""
     stored = _features(index, record)["name"].bytes_list.value
     place = index.name(record)
@@ -174,8 +185,13 @@ class _Arrays:
         return array
 
 
-# size: (height, width) of the images; unit: metres per value of 16-bit depth, 0 where invalid, or None for 8-bit depth.
-_Kind = collections.namedtuple("_Kind", "size unit")
+class _Kind(NamedTuple):
+    """What records are."""
+
+    # Height and width of the images.
+    size: Tuple[int, int]
+    # Metres per value of 16-bit depth, in which 0 is invalid; None for 8-bit depth.
+    unit: Optional[float]
 
 
 def _kind(index):

@@ -1,5 +1,7 @@
 """Whether the depth of each split can be in the unit that was said: by its quantiles, and by how it is stored."""
 
+from typing import Any, Dict, List
+
 import numpy as np
 
 # The upper half of a float32 above zero is a logarithmic scale of 128 or more parts to the octave.
@@ -15,12 +17,12 @@ _LEAST_MEDIAN = 0.05
 _MOST_APART = 4
 
 
-def counts(known):
+def counts(known: np.ndarray) -> np.ndarray:
     """The pixels of the depths `known`, float32 above zero, in each of `PARTS` parts."""
     return np.bincount(np.ascontiguousarray(known, np.float32).view(np.uint32) >> _SHIFT, minlength=PARTS)
 
 
-def figures(counted, pixels, beyond):
+def figures(counted: np.ndarray, pixels: int, beyond: int) -> Dict[str, Any]:
     """What is reported of a split: {pixels, beyond_max_depth: share, near_m, median_m, far_m}, of the depth counted.
 
     near_m and far_m are nearer and farther than all but one in a hundred pixels; None, as the median, without depth.
@@ -37,7 +39,7 @@ def figures(counted, pixels, beyond):
     return {"known": known, "beyond_max_depth": share, "near_m": near, "median_m": median, "far_m": far}
 
 
-def doubts(splits, farthest):
+def doubts(splits: Dict[str, Dict[str, Any]], farthest: float) -> List[str]:
     """Warnings on `splits`, {name: `figures` and `stored`: {how depth is stored: (pairs, the first of them)}}."""
     found = [_low(splits, farthest), _beyond(splits, farthest), _apart(splits), _stored(splits)]
     return ["warning: " + words for words in found if words]

@@ -7,6 +7,7 @@ name, values; one of type 15 is another element, deflated. From the MAT-File For
 
 import struct
 import zlib
+from typing import List
 
 import numpy as np
 
@@ -18,7 +19,7 @@ _TYPES = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 9: "f8"
 _HEADER_BYTES = 128
 
 
-def read_numbers(path, name):
+def read_numbers(path: str, name: str) -> List[int]:
     """The values of the numeric array `name`, in MATLAB's order, as a list of whole numbers.
 
     Raises PipelineError for a file that is no MATLAB 5 file, without that array, or with values that are not whole.

@@ -22,7 +22,7 @@ NYU_IMAGES = 654
 _ROWS, _COLUMNS = 480, 640
 
 
-def write(labeled, splits, out):
+def write(labeled: str, splits: str, out: str) -> int:
     """Write the test images of the file `labeled` that `splits` names as the archive `out`; returns their number.
 
     One image is in memory at a time. Raises PipelineError with file and variable for what is not as described above.

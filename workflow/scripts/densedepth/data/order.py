@@ -5,14 +5,23 @@ the position in that stream alone, not on threads, on the device count or on whe
 the same under every NumPy and TensorFlow version.
 """
 
-import collections
+from typing import List, NamedTuple
 
 import numpy as np
 
 # The list of the original recipe: the identity counts twice, so a swap drawn from it changes colours in 5 of 7 cases.
 CHANNEL_ORDERS = np.array([[0, 1, 2], [0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]], dtype=np.int32)
 
-Sample = collections.namedtuple("Sample", "record mirror channels")
+
+class Sample(NamedTuple):
+    """One sample of a batch."""
+
+    # Its number among the records, from 0.
+    record: int
+    # Whether it is mirrored left to right.
+    mirror: bool
+    # The row of `CHANNEL_ORDERS` that its colours take.
+    channels: int
 
 
 class Order:
@@ -23,7 +32,16 @@ class Order:
     of `CHANNEL_ORDERS` is drawn (so 5/7 of it see a real change of colours).
     """
 
-    def __init__(self, records, batch_size, seed, mirror_probability, swap_probability, rank=0, world_size=1):
+    def __init__(
+        self,
+        records: int,
+        batch_size: int,
+        seed: int,
+        mirror_probability: float,
+        swap_probability: float,
+        rank: int = 0,
+        world_size: int = 1,
+    ) -> None:
         self._records = records
         self.batch_size = batch_size
         self._seed = seed
@@ -34,7 +52,7 @@ class Order:
         self._pass = None
         self._samples = None
 
-    def batch(self, step):
+    def batch(self, step: int) -> List[Sample]:
         """The `batch_size` samples of this rank at `step`, counted from 0 over all epochs.
 
         All ranks' batches of a step are consecutive in the stream, so the samples of a step depend on the global batch

@@ -15,6 +15,7 @@ import os
 import re
 import struct
 import sys
+from typing import Any, Dict, Iterable, List, Mapping, Union
 
 import numpy
 
@@ -36,7 +37,7 @@ _HEADER = struct.Struct("<QI")
 _FOOTER = struct.Struct("<I")
 
 
-def shard_names(out, shards):
+def shard_names(out: str, shards: int) -> List[str]:
     """The file names for `--out out`: `x.tfrecords` itself, or `x-00000-of-0000n.tfrecords` for n shards above 1."""
     if shards == 1:
         return [out]
@@ -44,7 +45,7 @@ def shard_names(out, shards):
     return ["{}-{:05d}-of-{:05d}{}".format(stem, shard, shards, SUFFIX) for shard in range(shards)]
 
 
-def side_name(out):
+def side_name(out: str) -> str:
     """The metadata file of the records `out`: `x.json` for `x.tfrecords`."""
     return _stem(out) + ".json"
 
@@ -53,7 +54,7 @@ def _stem(out):
     return out[: -len(SUFFIX)] if out.endswith(SUFFIX) else out
 
 
-def expand(paths):
+def expand(paths: Iterable[str]) -> List[str]:
     """The record files that the words `paths` mean, in order: a file, a glob, or the base name of shards.
 
     `x.tfrecords` stands for the shards that `x.json` lists when there is one, else for `x-*-of-*.tfrecords`. Raises
@@ -131,9 +132,9 @@ class RecordIndex:
     naming file, record and offset where a file is cut off or is no TFRecord file.
     """
 
-    def __init__(self, paths):
+    def __init__(self, paths: Iterable[str]) -> None:
         self.paths = list(paths)
-        self._descriptors = []
+        self._descriptors: List[int] = []
         shards, starts, lengths = [], [], []
         try:
             for shard, path in enumerate(self.paths):
@@ -188,21 +189,21 @@ class RecordIndex:
             )
         )
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self._starts)
 
-    def __enter__(self):
+    def __enter__(self) -> "RecordIndex":
         return self
 
-    def __exit__(self, *exception):
+    def __exit__(self, *exception: Any) -> None:
         self.close()
 
-    def close(self):
+    def close(self) -> None:
         """Close the files."""
         while self._descriptors:
             os.close(self._descriptors.pop())
 
-    def read(self, i):
+    def read(self, i: int) -> bytes:
         """The serialized Example of record `i` of all (0-based), as bytes.
 
         Raises PipelineError when the file has been cut off since, and when the data is not what was written.
@@ -223,18 +224,18 @@ class RecordIndex:
             )
         return data
 
-    def identity(self):
+    def identity(self) -> Dict[str, Any]:
         """What tells this set of records from another, as JSON: their number and a digest of all their lengths."""
         digest = hashlib.sha256(self._lengths.astype("<i8").tobytes()).hexdigest()
         return {"records": len(self), "shards": [os.path.basename(path) for path in self.paths], "lengths": digest}
 
-    def name(self, i):
+    def name(self, i: int) -> str:
         """`x-00001-of-00004.tfrecords record 17`, for messages."""
         shard = int(self._shards[i])
         return "{} record {}".format(os.path.basename(self.paths[shard]), i - int(self._firsts[shard]))
 
 
-def framed(data):
+def framed(data: bytes) -> bytes:
     """The bytes of one record that holds `data`."""
     length = _LENGTH.pack(len(data))
     return b"".join((length, _FOOTER.pack(_masked_crc32c(length)), data, _FOOTER.pack(_masked_crc32c(data))))
@@ -247,7 +248,7 @@ def _masked_crc32c(data):
     return ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF
 
 
-def example(features):
+def example(features: Mapping[str, Union[bytes, float]]) -> bytes:
     """A serialized tf.train.Example of {name: bytes or float}; keys in order, so that equal input gives equal bytes.
 
     The same bytes as SerializeToString(deterministic=True) gives (tensorflow/core/example/{example,feature}.proto):

@@ -6,12 +6,15 @@ Both have `rows()`, `pair(row, check)` for the records, `arrays(row)` and `look(
 """
 
 import functools
+from typing import Union
 
 from .custom_pairs import TRAIN, Pictures
 from .train_archive import Archive
 
+Source = Union[Archive, Pictures]
 
-def open_source(path, split=TRAIN):
+
+def open_source(path: str, split: str = TRAIN) -> Source:
     """The source at `path`: a list of pictures when it ends in .json, else an archive."""
     if path.endswith(".json"):
         return Pictures(path, split)
@@ -19,7 +22,7 @@ def open_source(path, split=TRAIN):
 
 
 @functools.lru_cache(maxsize=1)
-def kept_open(path, split=TRAIN):
+def kept_open(path: str, split: str = TRAIN) -> Source:
     """As `open_source`, once in a process: the directory of a large archive takes time, and 70 MB.
 
     `kept_open.cache_clear()` gives it back.

@@ -9,6 +9,8 @@ pictures.json          only in archives made of custom data: the greatest depth,
 
 import json
 import tokenize
+import zipfile
+from typing import Any, Iterator, List, Tuple
 
 import numpy
 
@@ -19,7 +21,7 @@ from ..imaging.untrusted import DAMAGE, LARGEST, check_supported, open_zip, unpa
 from .test_archive_writer import CROP, DEPTH, PICTURES, RGB
 
 
-def open_test_set(path):
+def open_test_set(path: str) -> "TestSet":
     """The archive at `path` as a `TestSet`, shapes, dtypes and crop checked. Raises PipelineError naming the array."""
     archive = open_zip(path)
     try:
@@ -40,7 +42,7 @@ class TestSet:
 
     __test__ = False  # not a test, whatever pytest thinks of the name
 
-    def __init__(self, path, archive):
+    def __init__(self, path: str, archive: zipfile.ZipFile) -> None:
         self.path = path
         self._zip = archive
         self._rgb = _Array(path, archive, RGB)
@@ -63,10 +65,10 @@ class TestSet:
         self.crop = self._read_crop(crop)
         self.limits, self.holes, self.names, self.skipped = self._read_pictures()
 
-    def __enter__(self):
+    def __enter__(self) -> "TestSet":
         return self
 
-    def __exit__(self, *exception):
+    def __exit__(self, *exception: Any) -> None:
         self._zip.close()
 
     def _read_crop(self, crop):
@@ -106,7 +108,7 @@ class TestSet:
             raise PipelineError(words.format(self.path, PICTURES, self.count))
         return file_names.shown(paths)
 
-    def batches(self, batch_size, holes=False):
+    def batches(self, batch_size: int, holes: bool = False) -> Iterator[Tuple[numpy.ndarray, numpy.ndarray, List[int]]]:
         """Yield (rgb uint8 (n,H,W,3), depth float32 (n,H,W) in metres, [indices]); the last batch may be short.
 
         One pass over the archive; only one batch is in memory. Raises PipelineError, naming array and image, for values

@@ -7,6 +7,7 @@ import os
 import shutil
 import tempfile
 import zipfile
+from typing import Any, Dict, Iterator, Optional, Sequence, Tuple
 
 import numpy
 
@@ -21,12 +22,19 @@ PICTURES = "pictures.json"
 _DATE = (1980, 1, 1, 0, 0, 0)
 
 
-def write(final, pairs, count, size, crop, pictures=None):
+def write(
+    final: str,
+    pairs: Iterator[Tuple[numpy.ndarray, numpy.ndarray]],
+    count: int,
+    size: Tuple[int, int],
+    crop: Sequence[int],
+    pictures: Optional[Dict[str, Any]] = None,
+) -> None:
     """Write the archive `final` of the `count` (rgb, depth in metres) of `pairs`, as they come; it is whole or absent.
 
     All have `size` (height, width). crop: (top, bottom, left, right), inclusive. pictures: content of `pictures.json`.
     """
-    size = tuple(size)
+    size = (size[0], size[1])
     with files.atomic_path(final) as path, zipfile.ZipFile(path, "w") as archive:
         # A zip takes one member at a time, so the depths wait in a file of their own.
         with tempfile.TemporaryFile(dir=os.path.dirname(os.path.abspath(final))) as depths:
@@ -46,7 +54,7 @@ def write(final, pairs, count, size, crop, pictures=None):
             archive.writestr(member(PICTURES), json.dumps(pictures, sort_keys=True))
 
 
-def member(name):
+def member(name: str) -> zipfile.ZipInfo:
     """A stored member with a fixed date; a folder when the name ends in a slash."""
     info = zipfile.ZipInfo(name, _DATE)
     info.external_attr = (0o40755 << 16 | 0x10) if name.endswith("/") else 0o100644 << 16

@@ -5,12 +5,12 @@ data/nyu2_train/<scene>_out/1.jpg   640x480 JPEG, 8 bit, three components
 data/nyu2_train/<scene>_out/1.png   640x480 PNG, 8 bit, one channel, metres = value / 255 * 10
 """
 
-import collections
 import hashlib
 import io
 import os
 import struct
 import zlib
+from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy
 from PIL import Image
@@ -21,27 +21,38 @@ from ..imaging.untrusted import DAMAGE, check_supported, open_image, open_zip, u
 
 TRAIN_CSV = "data/nyu2_train.csv"
 
-Row = collections.namedtuple("Row", "number rgb depth")
-Row.__doc__ = "One pair of the csv: its line number (from 1) and the member names of its two images."
+
+class Row(NamedTuple):
+    """One pair of the csv: its line number (from 1) and the member names of its two images."""
+
+    number: int
+    rgb: str
+    depth: str
+
+
+# Gets (line number, line, error) of each line that names no pair.
+Malformed = List[Tuple[int, str, PipelineError]]
 
 
 class Archive:
     """`nyu_data.zip`, open. A context manager."""
 
-    def __init__(self, path):
+    def __init__(self, path: str) -> None:
         self.path = path
         self._zip = open_zip(path)
 
     # The depth has 8 bits, see above.
     unit = None
 
-    def __enter__(self):
+    def __enter__(self) -> "Archive":
         return self
 
-    def __exit__(self, *exception):
+    def __exit__(self, *exception: Any) -> None:
         self._zip.close()
 
-    def rows(self, csv=TRAIN_CSV, check_members=True, malformed=None):
+    def rows(
+        self, csv: str = TRAIN_CSV, check_members: bool = True, malformed: Optional[Malformed] = None
+    ) -> List[Row]:
         """The `Row`s of the member `csv`: any line ends, blank lines and a header skipped, fields stripped.
 
         malformed: a list that gets (line number, line, PipelineError) of each line without two fields. Raises
@@ -126,7 +137,7 @@ class Archive:
                 return " (it has {}: was it zipped again within another folder?)".format(name)
         return "; the csv and the images do not match, or the archive is incomplete: get it again"
 
-    def identity(self):
+    def identity(self) -> Dict[str, Any]:
         """What tells this archive from another, as JSON: a digest of names, sizes and CRC-32 of its members.
 
         That of all bytes would read some GB once more; the CRC-32 is checked whenever a member is read.
@@ -136,11 +147,11 @@ class Archive:
             digest.update("{}\n{} {:08x}\n".format(name, size, crc).encode("utf-8", "surrogatepass"))
         return {"members_sha256": digest.hexdigest()}
 
-    def state(self, rows):
+    def state(self, rows: Iterable[Row]) -> str:
         """Text that differs once the archive was changed."""
         return files.state([self.path])
 
-    def pair(self, row, check=False):
+    def pair(self, row: Row, check: bool = False) -> Tuple[bytes, bytes, Tuple[int, int]]:
         """(JPEG bytes, PNG bytes, (height, width)) of `row`, checked by the headers; with `check` by all pixels.
 
         Raises PipelineError with row and member for a damaged member, one that is not an image of the expected
@@ -162,13 +173,13 @@ class Archive:
             self._decoded(row, row.depth, depth)
         return rgb, depth, rgb_size
 
-    def arrays(self, row):
+    def arrays(self, row: Row) -> Tuple[numpy.ndarray, numpy.ndarray]:
         """(rgb uint8 (H, W, 3), depth float32 (H, W) in metres) of `row`; raises as `pair` does."""
         rgb, depth, _ = self.pair(row)
         depth = self._decoded(row, row.depth, depth).astype(numpy.float32) * numpy.float32(10 / 255)
         return self._decoded(row, row.rgb, rgb), depth
 
-    def look(self, row):
+    def look(self, row: Row) -> Tuple[numpy.ndarray, numpy.ndarray, int]:
         """What `arrays` gives, and the number of pixels that are unknown for being too far: none, by the 8 bits."""
         return self.arrays(row) + (0,)
 
@@ -201,7 +212,7 @@ def _is_header(line):
     return len(fields) == 2 and not any("." in field or "/" in field for field in fields)
 
 
-def size_text(size):
+def size_text(size: Sequence[int]) -> str:
     """(height, width) as `640x480`, the way pictures are described."""
     return "{1}x{0}".format(*size)
 

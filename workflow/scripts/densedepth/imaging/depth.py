@@ -4,15 +4,21 @@ The network reads RGB in 0..1 at its own size and writes 1000 / depth in centime
 (height, width). All resizing places pixel i of n at (i + 0.5) / n of the picture (half-pixel centres).
 """
 
-import collections
-from typing import Any, Optional, Tuple
+from typing import Any, NamedTuple, Optional, Tuple
 
 import numpy as np
 
 from . import resize
 
-# Where a picture lies in the network's input: `height` x `width` pixels from row `top` and column `left`.
-Place = collections.namedtuple("Place", "height width top left")
+
+class Place(NamedTuple):
+    """Where a picture lies in the network's input: `height` x `width` pixels from row `top` and column `left`."""
+
+    height: int
+    width: int
+    top: int
+    left: int
+
 
 # The nearest and farthest depth a prediction may take, in metres (10 and 1000 cm in the reference port).
 LIMITS_M = (0.1, 10.0)

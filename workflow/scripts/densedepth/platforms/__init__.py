@@ -1,6 +1,7 @@
 """Where training runs: one module per kind of device, all with the interface of `base.Platform`."""
 
 import importlib
+from typing import Any
 
 from ..errors import PipelineError
 
@@ -8,12 +9,12 @@ from ..errors import PipelineError
 KINDS = {"cpu_gpu": "CpuGpu", "ascend": "Ascend"}
 
 
-def create(name, options):
-    """The platform called `name` with `options` (a `base.Options`)."""
+def create(name: str, options: Any) -> Any:
+    """The platform (`base.Platform`) called `name` with `options` (a `base.Options`)."""
     return kind(name)(options)
 
 
-def kind(name):
+def kind(name: str) -> Any:
     """The class of the platform called `name`. Raises PipelineError for an unknown name."""
     if name not in KINDS:
         raise PipelineError("platform = {!r}: must be one of {}".format(name, ", ".join(sorted(KINDS))))

@@ -7,13 +7,14 @@ import collections
 import importlib
 import json
 import os
+from typing import Any, ContextManager, Dict, List, Optional, Sequence, Tuple
 
 from .. import files, progress
 from ..errors import PipelineError
-from ..tf import tf
+from ..tf import Tensor, tf
 from . import ascend_rank_table, loss_scale
 from .ascend_options import NUMBERS, OWN, PARAMETERS, checked, refuse
-from .base import Platform, checked_modes
+from .base import Options, Platform, checked_modes
 from .heartbeat import Peers
 
 # Modes in which gradients may be too small for what they are computed in.
@@ -22,14 +23,14 @@ _MEMORY = 31 << 30  # of a card with 32 GiB, variables and graph together
 _DUMP_STEPS = 100  # entries of dump_step
 
 
-def session_parameters(options):
+def session_parameters(options: Options) -> Dict[str, Tuple[str, Any]]:
     """{name: (field, value)} for the NpuOptimizer from a `base.Options`; defaults that matter are spelt out.
 
     Raises PipelineError naming the first parameter that the engine would not take.
     """
     given = checked(options.extra)
     checked_modes(options)
-    values = {
+    values: Dict[str, Tuple[str, Any]] = {
         "use_off_line": ("b", True),
         "graph_run_mode": ("i", 1),
         "precision_mode": ("s", options.precision_mode),
@@ -92,7 +93,7 @@ class Ascend(Platform):
     # A graph that only some ranks run makes them count their exchanges differently, and HCCL hangs.
     same_calls = True
 
-    def __init__(self, options):
+    def __init__(self, options: Options) -> None:
         super().__init__(options)
         self._parameters = session_parameters(options)
         self._own = {name: value for name, (_, value) in checked(options.extra).items() if name in OWN}
@@ -100,17 +101,18 @@ class Ascend(Platform):
             name = min(self._own)
             refuse(name, self._own[name], "needs --is_loss_scale true")
         self.steps_per_run = self._parameters["iterations_per_loop"][1]
-        mode = self._parameters.get("precision_mode", self._parameters.get("precision_mode_v2"))
-        self.precision = {"must_keep_origin_dtype": "float32", "origin": "float32"}.get(mode[1], mode[1])
-        self._bridge = None
-        self._loss_scale = None
-        self._skipped = None
-        self._peers = None
+        newer = "precision_mode" not in self._parameters
+        mode = self._parameters["precision_mode_v2" if newer else "precision_mode"][1]
+        self.precision = {"must_keep_origin_dtype": "float32", "origin": "float32"}.get(mode, mode)
+        self._bridge: Any = None
+        self._loss_scale: Optional[Tensor] = None
+        self._skipped: Optional[Tensor] = None
+        self._peers: Optional[Peers] = None
 
-    def numbers(self):
+    def numbers(self) -> Dict[str, str]:
         return {name: str(value) for name, value in self.options.extra.items() if name in NUMBERS}
 
-    def notes(self):
+    def notes(self) -> List[str]:
         shown = ("{} {}".format(name, value) for name, (_, value) in sorted(self._parameters.items()))
         lines = ["Ascend session: {}".format(", ".join(shown))]
         if self.precision in _WITH_FLOAT16 and not self.options.is_loss_scale:
@@ -119,13 +121,13 @@ class Ascend(Platform):
             lines.append("loss scale {}".format(self._own.get("loss_scale", "dynamic")))
         return lines
 
-    def start(self):
+    def start(self) -> None:
         """Read the rank from the environment and import npu_bridge. Raises PipelineError where either cannot work."""
         ranks = self.options.ranks
         if ranks is not None and "RANK_SIZE" not in os.environ:
             # Slurm has told the rank; the engine wants it under its own names.
             os.environ.update(_environment(ranks.rank, ranks.size, os.environ.get("RANK_TABLE_FILE")))
-        if ranks is None and os.environ.pop("RANK_TABLE_FILE", None):
+        if ranks is None and os.environ.pop("RANK_TABLE_FILE", ""):
             # With a table the engine would turn HCCL on.
             progress.line("RANK_TABLE_FILE is left aside: one device trains alone")
         self.rank, self.size = ascend_rank_table.placement(os.environ)
@@ -151,12 +153,12 @@ class Ascend(Platform):
             # HCCL itself would wait its timeout of half an hour for a rank that has died.
             self._peers = Peers(ranks, 0, self.precision)
 
-    def close(self):
+    def close(self) -> None:
         if self._peers:
             self._peers.finish()
 
     @staticmethod
-    def environments(size, folder, addresses=()):
+    def environments(size: int, folder: str, addresses: Sequence[str] = ()) -> List[Dict[str, str]]:
         """Reads the rank table of RANK_TABLE_FILE; without one, makes it in `folder`.
 
         addresses: those of the devices 0, 1, ...; without any, this host's hccn.conf has them.
@@ -167,7 +169,7 @@ class Ascend(Platform):
             files.write_json(table, _table(size, addresses))
         return [_environment(rank, size, table) for rank in range(size)]
 
-    def session_config(self):
+    def session_config(self) -> Any:
         config = tf.ConfigProto(allow_soft_placement=True)
         rewrite = config.graph_options.rewrite_options
         # These passes put in operations that the engine's parser does not know.
@@ -179,13 +181,13 @@ class Ascend(Platform):
             setattr(optimizer.parameter_map[name], field, value.encode() if field == "s" else value)
         return config
 
-    def device(self, session):
+    def device(self, session: Any) -> str:
         return "Ascend"
 
-    def loss_scope(self):
+    def loss_scope(self) -> ContextManager[Any]:
         return self._bridge.npu_scope.keep_dtype_scope()
 
-    def wrap_optimizer(self, optimizer):
+    def wrap_optimizer(self, optimizer: Any) -> Any:
         """Gradients averaged over the ranks inside, loss scale outside: so the overflow of one rank is all ranks'.
 
         Call it outside tf.control_dependencies: the loss scale is a variable. Clip after `compute_gradients`.
@@ -215,14 +217,14 @@ class Ascend(Platform):
             decr_ratio=0.5,
         )
 
-    def prepare(self, session, train_op):
+    def prepare(self, session: Any, train_op: Tensor) -> Tensor:
         prepared = self._bridge.util.set_iteration_per_loop(session, train_op, self.steps_per_run)
         # The engine finds the loop by exactly this name; under another one it would do one step and say nothing.
         if self.steps_per_run > 1 and prepared.name != "IterationOp":
             raise PipelineError("iterations_per_loop: the operation is named {}, not IterationOp".format(prepared.name))
         return prepared
 
-    def broadcast(self, variables):
+    def broadcast(self, variables: Sequence[Tensor]) -> Optional[Tensor]:
         """Rank 0's values of all `variables` in every rank; None for one rank.
 
         Integers, which count steps, travel as int32, since not every version broadcasts int64, and are not fused: that
@@ -240,13 +242,13 @@ class Ascend(Platform):
             assigned += [received[0].op, tf.assign(variable, tf.cast(received[0], dtype)).op]
         return tf.group(*assigned)
 
-    def total(self, vector):
+    def total(self, vector: Tensor) -> Tensor:
         if self.size == 1:
             return vector
         # Not fused with the gradients, so that it does not wait for them.
         return self._bridge.hccl_ops.allreduce(vector, "sum", fusion=0)
 
-    def figures(self):
+    def figures(self) -> Dict[str, Tensor]:
         """`loss_scale`, and `skipped` (1.0 in a step that was not applied), where there is loss scaling.
 
         Call it after the gradients are applied. The device computes in saturation: an overflow gives neither inf nor

@@ -4,15 +4,25 @@ What the engine reads wrong it either ignores or answers by aborting the process
 value is checked before the session starts.
 """
 
-import collections
 import os
 import re
+from typing import Any, Callable, Dict, Mapping, NamedTuple, NoReturn, Tuple
 
 from ..errors import PipelineError
 
-# A session parameter: the field of its protobuf value (b, i or s), what the text must be, and the same in words. A
-# value in the wrong field is read as zero without a word, hence the field stands beside the name.
-Parameter = collections.namedtuple("Parameter", "field pattern legal")
+
+class Parameter(NamedTuple):
+    """A session parameter.
+
+    A value in the wrong field is read as zero without a word, hence the field stands beside the name.
+    """
+
+    # Of its protobuf value: b, i or s.
+    field: str
+    # What the text must be, as a regular expression, and the same in words.
+    pattern: str
+    legal: str
+
 
 _FLAG = Parameter("b", r"true|false", "true or false")
 _BYTES = Parameter("s", r"\d+( *\* *\d+)*", "a number of bytes")
@@ -72,7 +82,11 @@ NUMBERS = (
 )
 
 
-def checked(extra):
+# By the field of a parameter's value.
+_READERS: Dict[str, Callable[[str], Any]] = {"b": lambda text: text == "true", "i": int, "s": str}
+
+
+def checked(extra: Mapping[str, str]) -> Dict[str, Tuple[str, Any]]:
     """{name: (field, value)} of the options given as {name: text}. Raises PipelineError for the first illegal one."""
     known = dict(PARAMETERS, **OWN)
     found = {}
@@ -92,7 +106,7 @@ def checked(extra):
             text = os.path.abspath(text)
         if known[name] is _FOLDER and not (os.path.isdir(text) and os.access(text, os.R_OK | os.W_OK)):
             refuse(name, value, "no such folder, or not one to read and write in")
-        found[name] = (field, {"b": lambda t: t == "true", "i": int, "s": str}[field](text))
+        found[name] = (field, _READERS[field](text))
     return found
 
 
@@ -103,6 +117,6 @@ def _product(text):
     return result
 
 
-def refuse(name, value, message):
+def refuse(name: str, value: Any, message: str) -> NoReturn:
     """Raise the PipelineError that `value` of the option `name` is not to be used."""
     raise PipelineError("npu_option {} = {}: {}".format(name, value, message))

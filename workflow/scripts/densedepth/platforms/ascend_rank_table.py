@@ -9,11 +9,11 @@ All values are strings. A server takes part with 1, 2, 4 or 8 devices. Devices 0
 devices must lie inside one of them (CANN's guide to distributed training, precautions).
 """
 
-import collections
 import ipaddress
 import os
 import re
 import socket
+from typing import Any, Dict, Iterable, List, Mapping, NamedTuple, Optional, Tuple
 
 from .. import files
 from ..errors import PipelineError
@@ -29,11 +29,19 @@ _COUNTS = (1, 2, 4, 8)
 _RING = 4
 _JOB = re.compile(r"[A-Za-z0-9_-]+$")
 
-# One rank: `device` is the physical number (N of /dev/davinciN), `address` that of the device's own network port.
-Device = collections.namedtuple("Device", "rank server device address")
+
+class Device(NamedTuple):
+    """One rank of a table."""
+
+    rank: int
+    server: str
+    # The physical number: N of /dev/davinciN.
+    device: int
+    # The IP address of the device's own network port.
+    address: str
 
 
-def read_hccn(path):
+def read_hccn(path: str) -> Dict[int, str]:
     """{device number: address} from the lines `address_N=IP` of an hccn.conf; PipelineError when there is none."""
     try:
         with open(path, encoding="utf-8") as stream:
@@ -48,7 +56,7 @@ def read_hccn(path):
     return found
 
 
-def build(server, addresses):
+def build(server: str, addresses: Dict[int, str]) -> Dict[str, Any]:
     """The rank table of one server for {device number: address}; ranks follow the devices' numbers."""
     devices = [
         {"device_id": str(device), "device_ip": addresses[device], "rank_id": str(rank)}
@@ -64,7 +72,7 @@ def build(server, addresses):
     return table
 
 
-def of_host(devices, hccn=HCCN_CONF, server=None):
+def of_host(devices: Iterable[int], hccn: str = HCCN_CONF, server: Optional[str] = None) -> Dict[str, Any]:
     """The rank table of this host for the physical numbers `devices`, with addresses from an hccn.conf.
 
     server: the host's name in the table; default: its own IP address. Raises PipelineError for what is not known.
@@ -76,7 +84,7 @@ def of_host(devices, hccn=HCCN_CONF, server=None):
     return build(server or own_address(), {device: known[device] for device in devices})
 
 
-def own_address():
+def own_address() -> str:
     """The IP address of this host by its own name. Raises PipelineError where there is none."""
     try:
         return socket.gethostbyname(socket.gethostname())
@@ -84,12 +92,12 @@ def own_address():
         raise PipelineError("this host does not know its own address; give --server_id") from None
 
 
-def load(path):
+def load(path: str) -> List[Device]:
     """The `Device` of each rank in the file `path`. Raises PipelineError when the file is no usable rank table."""
     return check(files.read_json(path), path)
 
 
-def check(table, name):
+def check(table: Dict[str, Any], name: str) -> List[Device]:
     """The `Device` of each rank in `table`, by rank. Raises PipelineError, led by `name`, for the first fault."""
 
     def fail(message, *values):
@@ -123,7 +131,7 @@ def check(table, name):
     servers = entries(table, "server_list", "the table")
     if number(table, "server_count", "the table") != len(servers):
         fail("server_count is {} but server_list has {}", table["server_count"], len(servers))
-    ranks = []
+    ranks: List[Device] = []
     for index, server in enumerate(servers):
         where = "server {}".format(index)
         identity = text(server, "server_id", where)
@@ -170,7 +178,9 @@ def _check_server(devices, identity, fail):
         )
 
 
-def ascend_environment(rank, size, table=None, job=JOB, connect_timeout=CONNECT_TIMEOUT):
+def ascend_environment(
+    rank: int, size: int, table: Optional[str] = None, job: str = JOB, connect_timeout: int = CONNECT_TIMEOUT
+) -> Dict[str, str]:
     """The environment variables of process `rank` among `size` on Ascend, as {name: text}; add them to the parent's.
 
     table: path of the rank table, which must have `size` devices; None for one device. job: letters, digits, - and _.
@@ -208,7 +218,7 @@ def _placed(rank, size, table):
     return devices[rank]
 
 
-def placement(environment):
+def placement(environment: Mapping[str, str]) -> Tuple[int, int]:
     """(rank, size) of this process from the mapping `environment`.
 
     Raises PipelineError naming the first variable that the engine would trip on.

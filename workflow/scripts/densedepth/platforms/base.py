@@ -1,15 +1,26 @@
 """What training asks of the device it runs on."""
 
-import collections
 import contextlib
+import dataclasses
+from typing import Any, ContextManager, Dict, List, Mapping, Optional, Sequence
 
 from ..errors import PipelineError
+from .ranks import Ranks
 
-# precision_mode, op_select_implmode, is_loss_scale, hcom_parallel: as in the reference port's command line.
-# ranks: a `ranks.Ranks`, this process among those that train together; None for one that trains alone.
-# extra: more options of the platform as {name: text}.
-Options = collections.namedtuple("Options", "precision_mode op_select_implmode is_loss_scale hcom_parallel ranks extra")
-Options.__new__.__defaults__ = (None, {})
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """How a platform is to train. The first four are as in the reference port's command line."""
+
+    precision_mode: str
+    op_select_implmode: str
+    is_loss_scale: bool
+    hcom_parallel: bool
+    # This process among those that train together; None for one that trains alone.
+    ranks: Optional[Ranks] = None
+    # More options of the platform, by their names.
+    extra: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
 
 PRECISION_MODES = (
     "allow_mix_precision",
@@ -29,7 +40,7 @@ IMPLEMENTATION_MODES = (
 )
 
 
-def checked_modes(options):
+def checked_modes(options: Options) -> None:
     """Raises PipelineError where `precision_mode` or `op_select_implmode` of `options` is no word for training."""
     if options.precision_mode == "force_fp16":
         raise PipelineError("precision_mode = force_fp16: is for inference only; train with allow_mix_precision")
@@ -58,71 +69,71 @@ class Platform:
     # What most of the network is computed in, for the tables.
     precision = "float32"
 
-    def __init__(self, options):
+    def __init__(self, options: Options) -> None:
         self.options = options
         if options.ranks is not None:
             self.rank, self.size = options.ranks.rank, options.ranks.size
 
     @staticmethod
-    def environments(size, folder, addresses=()):
+    def environments(size: int, folder: str, addresses: Sequence[str] = ()) -> List[Dict[str, str]]:
         """A list of {name: text}: what the environment of each of `size` ranks on this machine needs more.
 
         `folder` is where files may be put that it points to; `addresses` are those of the devices' own network ports.
         """
         return [{}] * size
 
-    def numbers(self):
+    def numbers(self) -> Dict[str, str]:
         """{name: text} of those `options.extra` that change what is computed."""
         return {}
 
-    def notes(self):
+    def notes(self) -> List[str]:
         """Lines for the log: what the options mean here."""
         return []
 
-    def start(self):
+    def start(self) -> None:
         """Called before the graph is built: check the options and join the other ranks."""
 
-    def session_target(self):
+    def session_target(self) -> str:
         """The target of the tf.Session."""
         return ""
 
-    def session_config(self):
+    def session_config(self) -> Any:
         """The tf.ConfigProto for the training session."""
         raise NotImplementedError
 
-    def device(self, session):
+    def device(self, session: Any) -> str:
         """What `session` computes on, for the tables."""
         raise NotImplementedError
 
-    def loss_scope(self):
+    def loss_scope(self) -> ContextManager[Any]:
         """A context manager in which the loss, and what else must not lose precision, is built."""
         return contextlib.nullcontext()
 
-    def wrap_optimizer(self, optimizer):
+    def wrap_optimizer(self, optimizer: Any) -> Any:
         """`optimizer`, or what stands for it: compute_gradients gives gradients averaged over all ranks."""
         return optimizer
 
-    def prepare(self, session, train_op):
+    def prepare(self, session: Any, train_op: Any) -> Any:
         """Called before the graph is finalized; returns the operation that is run for a step."""
         return train_op
 
-    def broadcast(self, variables):
+    def broadcast(self, variables: Sequence[Any]) -> Optional[Any]:
         """An operation that gives `variables` the values of rank 0 on every rank, or None where there is no other.
 
         Every rank runs it once, before the first step, when its variables are initialized.
         """
         return None
 
-    def total(self, vector):
+    def total(self, vector: Any) -> Any:
         """The float32 `vector` of a few elements, summed over all ranks; evaluated in every step."""
         return vector
 
-    def figures(self):
+    def figures(self) -> Dict[str, Any]:
         """{name: scalar tensor}: more figures of each step for the history.
 
         Where there is loss scaling they are `loss_scale` and `skipped`: 1.0 in a step that was not applied.
         """
         return {}
 
-    def close(self):
+    def close(self) -> None:
         """Called after the last step, on every rank: wait until all have come to it. Not called after an error."""

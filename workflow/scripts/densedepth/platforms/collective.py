@@ -2,10 +2,12 @@
 
 import collections
 import socket
+from typing import Any, Dict, List, Sequence
 
 from ..errors import PipelineError
-from ..tf import collective_ops, tf
+from ..tf import Tensor, collective_ops, tf
 from .heartbeat import Peers
+from .ranks import Ranks
 
 # Bytes of gradients exchanged in one piece. Few pieces cost few round trips; the first can leave while the backward
 # pass still computes the others, and only for the last does nothing else remain to do.
@@ -22,7 +24,7 @@ class Group:
     whatever device computes. Raises PipelineError when the ranks do not find each other.
     """
 
-    def __init__(self, ranks, config, kind):
+    def __init__(self, ranks: Ranks, config: Any, kind: str) -> None:
         self._size = ranks.size
         self._rank = ranks.rank
         self._key = 0
@@ -53,11 +55,11 @@ class Group:
         with tf.device("/cpu:0"):
             return collective_ops.all_reduce(tf.identity(tensor), self._size, 1, self._key, "Add", final)
 
-    def total(self, vector):
+    def total(self, vector: Tensor) -> Tensor:
         """`vector` summed over all ranks."""
         return self._sum(vector)
 
-    def averaging(self, optimizer):
+    def averaging(self, optimizer: Any) -> Any:
         """`optimizer` with gradients averaged over all ranks."""
         return _Averaging(optimizer, self._means)
 
@@ -69,9 +71,9 @@ class Group:
             means.update(zip(piece, _parted(mean, [tensors[i].shape.as_list() for i in piece])))
         return [means[i] for i in range(len(tensors))]
 
-    def broadcast(self, variables):
+    def broadcast(self, variables: Sequence[Tensor]) -> Tensor:
         """An operation that assigns rank 0's values to `variables` (float32 or integer) on all ranks."""
-        kinds = collections.OrderedDict()
+        kinds: Dict[Any, List[Tensor]] = collections.OrderedDict()
         for variable in variables:
             kinds.setdefault(variable.dtype.base_dtype, []).append(variable)
         assigned = []
@@ -90,7 +92,7 @@ class Group:
                     assigned.extend(tf.assign(members[i], value) for i, value in zip(piece, values))
         return tf.group(*assigned)
 
-    def close(self):
+    def close(self) -> None:
         """Wait for all ranks to come here, so that none leaves while another still receives from it."""
         self._peers.finish()
 
@@ -108,12 +110,13 @@ class _Averaging:
         return self._optimizer.apply_gradients(grads_and_vars, global_step)
 
 
-def pieces(tensors, limit=_PIECE):
+def pieces(tensors: Sequence[Tensor], limit: int = _PIECE) -> List[List[int]]:
     """Lists of indices of `tensors`, from the last to the first, each of up to `limit` bytes or of one tensor.
 
     The backward pass computes the gradients of the last variables first.
     """
-    found, size = [], limit + 1
+    found: List[List[int]] = []
+    size = limit + 1
     for index in reversed(range(len(tensors))):
         tensor = tensors[index]
         own = _count(tensor.shape.as_list()) * tensor.dtype.base_dtype.size

@@ -3,9 +3,10 @@
 import ctypes
 import gc
 import os
+from typing import Any, Dict, List, Optional, Sequence
 
-from ..tf import tf
-from .base import Platform, checked_modes
+from ..tf import Tensor, tf
+from .base import Options, Platform, checked_modes
 from .collective import Group
 from .loss_scale import DynamicLossScale
 
@@ -19,10 +20,10 @@ class CpuGpu(Platform):
     the graph to float16, with a dynamic loss scale; processors compute in float32.
     """
 
-    def __init__(self, options):
+    def __init__(self, options: Options) -> None:
         super().__init__(options)
-        self._group = None
-        self._scaled = None
+        self._group: Optional[Group] = None
+        self._scaled: Optional[DynamicLossScale] = None
         self.gpu = bool(tf.config.experimental.list_physical_devices("GPU"))
         # Measured on processors only, where it takes 0.6 to 0.7 of the time.
         self.lean = not self.gpu
@@ -32,7 +33,7 @@ class CpuGpu(Platform):
         if self._mixed:
             self.precision = "mixed float16"
 
-    def notes(self):
+    def notes(self) -> List[str]:
         lines = ["training on {}".format("a GPU" if self.gpu else "the processor")]
         if self._mixed:
             lines.append("precision_mode allow_mix_precision: float16 by TensorFlow's graph rewrite")
@@ -45,15 +46,16 @@ class CpuGpu(Platform):
     def _scales(self):
         return self._mixed or self.options.is_loss_scale
 
-    def start(self):
-        if self.size > 1:
+    def start(self) -> None:
+        ranks = self.options.ranks
+        if ranks is not None and ranks.size > 1:
             kind = "{} on a {}".format(self.precision, "GPU" if self.gpu else "processor")
-            self._group = Group(self.options.ranks, self._plain_config(), kind)
+            self._group = Group(ranks, self._plain_config(), kind)
 
-    def session_target(self):
+    def session_target(self) -> str:
         return self._group.target if self._group else ""
 
-    def session_config(self):
+    def session_config(self) -> Any:
         return self._group.config if self._group else self._plain_config()
 
     def _plain_config(self):
@@ -63,19 +65,20 @@ class CpuGpu(Platform):
             rewrite_to_float16(config)
         return config
 
-    def device(self, session):
+    def device(self, session: Any) -> str:
         """`GPU`, or the kind of processor."""
         kinds = {device.device_type for device in session.list_devices()}
         return "GPU" if "GPU" in kinds else "{} CPU".format(os.uname().machine)
 
-    def wrap_optimizer(self, optimizer):
+    def wrap_optimizer(self, optimizer: Any) -> Any:
         if self._group:
             optimizer = self._group.averaging(optimizer)
         if self._scales():
-            optimizer = self._scaled = DynamicLossScale(optimizer)
+            self._scaled = DynamicLossScale(optimizer)
+            return self._scaled
         return optimizer
 
-    def prepare(self, session, train_op):
+    def prepare(self, session: Any, train_op: Tensor) -> Tensor:
         # Building the graph and filling the variables leaves memory free that the C library would keep.
         gc.collect()
         trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
@@ -83,21 +86,21 @@ class CpuGpu(Platform):
             trim(0)
         return train_op
 
-    def broadcast(self, variables):
+    def broadcast(self, variables: Sequence[Tensor]) -> Optional[Tensor]:
         return self._group.broadcast(variables) if self._group else None
 
-    def total(self, vector):
+    def total(self, vector: Tensor) -> Tensor:
         return self._group.total(vector) if self._group else vector
 
-    def figures(self):
+    def figures(self) -> Dict[str, Tensor]:
         return {"loss_scale": self._scaled.scale, "skipped": self._scaled.skipped} if self._scaled else {}
 
-    def close(self):
+    def close(self) -> None:
         if self._group:
             self._group.close()
 
 
-def rewrite_to_float16(config):
+def rewrite_to_float16(config: Any) -> None:
     """Let sessions with `config` compute convolutions on GPUs in float16 and the loss in float32."""
     # RewriterConfig.ON of tensorflow.core.protobuf.rewriter_config_pb2.
     config.graph_options.rewrite_options.auto_mixed_precision = 1

@@ -11,8 +11,10 @@ import socket
 import sys
 import threading
 import time
+from typing import Set
 
 from ..errors import PipelineError
+from .ranks import Ranks
 
 # A rank that `launcher` watches and that has lost rank k exits with this status plus k, for the launcher's message.
 LOST = 64
@@ -36,7 +38,7 @@ class Peers:
     `ranks.timeout`.
     """
 
-    def __init__(self, ranks, port, kind):
+    def __init__(self, ranks: Ranks, port: int, kind: str) -> None:
         self._ranks = ranks
         self._kind = kind
         self._patience = _START * ranks.timeout
@@ -49,7 +51,7 @@ class Peers:
             self._links = {0: self._join(port)}
         for link in self._links.values():
             link.settimeout(ranks.timeout)
-        self._ended = set()
+        self._ended: Set[int] = set()
         threading.Thread(target=self._watch, daemon=True).start()
 
     def _gather(self, port):
@@ -124,7 +126,7 @@ class Peers:
                     ) from None
                 time.sleep(0.1)
 
-    def finish(self):
+    def finish(self) -> None:
         """Return when all ranks have called this."""
         self._leaving = True
         self._finished.wait()

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from typing import Dict, Sequence
 
 from .. import orphans
 from ..errors import PipelineError
@@ -23,7 +24,7 @@ _ORDERLY = (0, 128 + signal.SIGINT, 128 + signal.SIGTERM)
 _PR_SET_PDEATHSIG = 1
 
 
-def run(command, environments, timeout, folder):
+def run(command: Sequence[str], environments: Sequence[Dict[str, str]], timeout: float, folder: str) -> int:
     """Run `command` in a process for each of `environments`, ranks from 0; returns when all have ended.
 
     Each rank's environment has its {name: text}, its rank, and the address of rank 0.
@@ -55,12 +56,12 @@ def run(command, environments, timeout, folder):
             signal.signal(number, handler)
 
 
-def rank_folder(folder, rank):
+def rank_folder(folder: str, rank: int) -> str:
     """The folder below `folder` for what process `rank` leaves besides results."""
     return os.path.join(os.path.abspath(folder), "rank{}".format(rank))
 
 
-def enter_folder(folder, rank):
+def enter_folder(folder: str, rank: int) -> None:
     """Work in `rank_folder` from now on, as a rank must whose compiler writes files of fixed names where it works."""
     if os.environ.get("RANK_TABLE_FILE"):
         os.environ["RANK_TABLE_FILE"] = os.path.abspath(os.environ["RANK_TABLE_FILE"])
@@ -181,7 +182,7 @@ def _drain(processes):
         process.copier.join(timeout=5)
 
 
-def end_with_launcher():
+def end_with_launcher() -> None:
     """In a rank: terminate with the launcher, however that ends; nothing without a launcher."""
     launcher = os.environ.get(ranks.LAUNCHER)
     if launcher is None:

@@ -1,6 +1,8 @@
 """Dynamic loss scale: gradients too small for float16 are lifted by scaling the loss, and overflows are skipped."""
 
-from ..tf import tf
+from typing import Any, List, Sequence, Tuple
+
+from ..tf import Tensor, tf
 
 # The loss is a mean over 240 x 320 pixels a sample, so its gradients start near 2**-18, below what float16 holds with
 # full precision (2**-14). 2**16 brings them to the middle of its range. The reference port starts at 2**32, which
@@ -18,18 +20,18 @@ class DynamicLossScale:
     where an overflow kept the step from being applied).
     """
 
-    def __init__(self, optimizer):
+    def __init__(self, optimizer: Any) -> None:
         self._optimizer = optimizer
         self._scale = _state("loss_scale", tf.float32, INITIAL)
         self._good = _state("good_steps", tf.int32, 0)
         self.scale = tf.identity(self._scale)
         self.skipped = None
 
-    def compute_gradients(self, loss, var_list):
+    def compute_gradients(self, loss: Tensor, var_list: Sequence[Tensor]) -> List[Tuple[Tensor, Tensor]]:
         pairs = self._optimizer.compute_gradients(loss * self.scale, var_list=var_list)
         return [(gradient / self.scale, variable) for gradient, variable in pairs]
 
-    def apply_gradients(self, grads_and_vars, global_step):
+    def apply_gradients(self, grads_and_vars: Sequence[Tuple[Tensor, Tensor]], global_step: Tensor) -> Tensor:
         finite = tf.is_finite(tf.global_norm([gradient for gradient, _ in grads_and_vars]))
         self.skipped = 1.0 - tf.cast(finite, tf.float32)
         applied = tf.cond(

@@ -1,15 +1,31 @@
 """Which process among those that train together this one is: read from the environment that a launcher sets."""
 
-import collections
+import dataclasses
 import os
 import re
+from typing import List, Mapping, Optional, Tuple
 
 from ..errors import PipelineError
 
-# rank: this process, from 0. size: all. master: (host, port) where rank 0 listens. listener: descriptor of a socket
-# that rank 0 has inherited, already listening there, or None. threads: TensorFlow's threads in this process.
-# timeout: seconds without a heartbeat after which a rank counts as lost. launched: whether `launcher` watches.
-Ranks = collections.namedtuple("Ranks", "rank size master listener threads timeout launched")
+
+@dataclasses.dataclass(frozen=True)
+class Ranks:
+    """This process among those that train together."""
+
+    # From 0 to `size` - 1.
+    rank: int
+    size: int
+    # Host and port where rank 0 listens; None for one process, and where the ranks meet through HCCL alone.
+    master: Optional[Tuple[str, int]]
+    # Descriptor of a socket that rank 0 has inherited, already listening there.
+    listener: Optional[int]
+    # TensorFlow's threads in this process.
+    threads: int
+    # Seconds without a heartbeat after which a rank counts as lost.
+    timeout: float
+    # Whether `launcher` watches the ranks.
+    launched: bool
+
 
 LAUNCHER = "DENSEDEPTH_LAUNCHER"
 LISTENER = "DENSEDEPTH_LISTENER"
@@ -19,7 +35,7 @@ THREADS = "DENSEDEPTH_THREADS"
 _SLURM_PORTS = (20000, 12000)
 
 
-def find(environ, timeout):
+def find(environ: Mapping[str, str], timeout: float) -> Optional[Ranks]:
     """The `Ranks` that `environ` tells of, or None.
 
     Read are RANK_ID and RANK_SIZE, with DENSEDEPTH_MASTER as host:port of rank 0, or Slurm's variables of an srun step,
@@ -42,7 +58,7 @@ def find(environ, timeout):
     return Ranks(rank, size, master, listener, _threads(environ), timeout, LAUNCHER in environ)
 
 
-def joined(environ, is_distributed, devices, timeout):
+def joined(environ: Mapping[str, str], is_distributed: bool, devices: int, timeout: float) -> Optional[Ranks]:
     """The `Ranks` of a process that is to train on `devices`; None for one that trains alone or starts the ranks.
 
     is_distributed: whether it was asked to be one of several ranks. Raises PipelineError where the environment says
@@ -98,7 +114,7 @@ def _threads(environ):
     return usable
 
 
-def hosts(nodelist):
+def hosts(nodelist: str) -> List[str]:
     """The names in Slurm's short form, in order: `n[01-03,7],gpu5` is n01, n02, n03, n7, gpu5."""
     if not re.match(
         r"[^][,]*(\[[\d,-]+\][^][,]*)*(,[^][,]+(\[[\d,-]+\][^][,]*)*|,[^][,]*(\[[\d,-]+\][^][,]*)+)*$", nodelist
