@@ -4,10 +4,11 @@ Texts, captions and cells are the little Markdown that `render.inline` knows. Wh
 `plain`, so that no name changes the page.
 """
 
+import dataclasses
 import json
 import os
 import re
-from typing import Any, NamedTuple, Sequence
+from typing import Any, ClassVar, Sequence
 
 from ..errors import PipelineError
 
@@ -15,20 +16,22 @@ from ..errors import PipelineError
 BLANK = "-"
 
 
-class Text(NamedTuple):
+@dataclasses.dataclass(frozen=True)
+class Text:
     """A heading, a quote or a paragraph."""
 
     text: str
-    kind = "text"
+    kind: ClassVar[str] = "text"
 
 
-class Table(NamedTuple):
+@dataclasses.dataclass(frozen=True)
+class Table:
     """`rows` as long as `columns`; the columns named in `numbers` are set to the right."""
 
     columns: Sequence[str]
     rows: Sequence[Sequence[Any]]
     numbers: Sequence[str]
-    kind = "table"
+    kind: ClassVar[str] = "table"
 
     @property
     def right(self):
@@ -36,30 +39,34 @@ class Table(NamedTuple):
         return [column in self.numbers for column in self.columns]
 
 
-class Fold(NamedTuple):
+@dataclasses.dataclass(frozen=True)
+class Fold:
     """What follows, until `EndFold`, is behind a title to click on."""
 
     title: str
-    kind = "fold"
+    kind: ClassVar[str] = "fold"
 
 
-class EndFold(NamedTuple):
-    kind = "end of fold"
+@dataclasses.dataclass(frozen=True)
+class EndFold:
+    kind: ClassVar[str] = "end of fold"
 
 
-class Picture(NamedTuple):
+@dataclasses.dataclass(frozen=True)
+class Picture:
     path: str
     caption: str
-    kind = "picture"
+    kind: ClassVar[str] = "picture"
 
 
-class Scene(NamedTuple):
+@dataclasses.dataclass(frozen=True)
+class Scene:
     """A scene of a gallery: its `picture`, and the file with its depth maps (see `gallery`)."""
 
     picture: str
     data: str
     caption: str
-    kind = "scene"
+    kind: ClassVar[str] = "scene"
 
 
 class Page:
