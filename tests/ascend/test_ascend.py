@@ -2,21 +2,19 @@
 
 import dataclasses
 import os
-import runpy
 import subprocess
 import sys
 
 import numpy as np
 import pytest
+import trainings
 from densedepth import files, platforms
-from densedepth.data.records import RecordIndex
 from densedepth.errors import PipelineError
 from densedepth.network import architecture, checkpoints
-from densedepth.network.model import Model
 from densedepth.platforms import ascend_rank_table, ranks
 from densedepth.platforms.base import Options
 from densedepth.tf import tf
-from densedepth.training import loop, optimizers
+from densedepth.training import checks, loop, optimizers
 from scenes import write_records
 
 SCRIPTS = os.path.dirname(os.path.dirname(os.path.dirname(loop.__file__)))
@@ -422,25 +420,8 @@ def records(tmp_path):
 
 
 def train(records, folder, platform, first, last, start=None, log_every=1, steps=2):
-    segment = loop.Segment(
-        first, last, (), start, None, str(folder), os.path.join(str(folder), os.pardir, "events"), log_every, 1e9
-    )
-    settings = loop.Settings(
-        model=Model(encoder="densenet121"),
-        size=(64, 96),
-        batch_size=1,
-        steps=steps,
-        learning_rate=1e-4,
-        lr_decay=0.5,
-        halving="mean",
-        mirror_probability=0.5,
-        swap_probability=0.5,
-        batch_norm_momentum=0.9,
-        seed=3,
-        depth_range=(10, 1000),
-    )
-    with RecordIndex([records]) as index:
-        loop.train(settings, segment, index, platform)
+    changes = dict(batch_size=1, steps=steps, learning_rate=1e-4, log_every=log_every)
+    trainings.train(records, folder, first, last, start=start, on=platform, **changes)
     return str(folder / "epoch{}".format(last))
 
 
@@ -603,7 +584,7 @@ def test_training_in_loops_counts_their_steps(bridge, records, tmp_path, monkeyp
 
 
 def test_overflows_without_end_are_told(bridge, records, tmp_path, monkeypatch):
-    monkeypatch.setattr(loop, "_MOST_SKIPPED", 2)
+    monkeypatch.setattr(checks, "_MOST_SKIPPED", 2)
     platform = started(loss_scale="4")
     monkeypatch.setattr(platform, "figures", lambda: {"loss_scale": tf.constant(4.0), "skipped": tf.constant(1.0)})
     with pytest.raises(PipelineError, match="2 steps in a row overflowed at a loss scale of 4"):
@@ -634,10 +615,11 @@ def test_ranks_of_another_launcher_must_be_asked_for(bridge, records, tmp_path):
     assert "RANK_SIZE = 8 in the environment: give --is_distributed true" in process.stderr
 
 
-def test_the_evaluation_is_found_from_the_folder_of_a_rank(monkeypatch):
-    monkeypatch.chdir(os.path.dirname(SCRIPTS))
-    program = runpy.run_path(os.path.join("scripts", "train.py"))["_EVALUATE"]
-    assert os.path.isabs(program) and os.path.isfile(program)
+def test_the_evaluation_is_found_from_the_folder_of_a_rank(tmp_path):
+    code = "import os, sys; sys.path.insert(0, 'scripts'); from densedepth.training import evaluations; "
+    code += "os.chdir(sys.argv[1]); print(os.path.isfile(evaluations._PROGRAM))"
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    assert subprocess.check_output(command, cwd=os.path.dirname(SCRIPTS), text=True).split()[-1] == "True"
 
 
 @pytest.mark.parametrize("changes", [dict(steps=3, log_every=2), dict(steps=4, log_every=1)])

@@ -9,8 +9,8 @@ import sys
 import tracemalloc
 
 import pytest
-import test_loop
 import tiny
+import trainings
 from densedepth import platforms
 from densedepth.data.order import Order
 from densedepth.data.records import RecordIndex
@@ -89,7 +89,7 @@ def test_a_training_step_is_one_session_run(tmp_path, monkeypatch, sessions):
     found = []
     for steps in (3, 9):
         del sessions[:]
-        test_loop.train(str(path), tmp_path / str(steps) / "checkpoints", 0, 1, steps=steps)
+        trainings.train(str(path), tmp_path / str(steps) / "checkpoints", 0, 1, steps=steps)
         found.append(len(sessions))
     assert found[1] - found[0] == 6
 

@@ -12,7 +12,7 @@ from densedepth import files
 from densedepth.data.test_archive import open_test_set
 from densedepth.errors import PipelineError
 from densedepth.evaluation import protocols, scoring
-from test_scoring import FakePredictor
+from fake_predictor import FakePredictor
 
 NETWORK = (120, 160)
 

@@ -5,29 +5,21 @@ import os
 import re
 import signal
 import subprocess
-import sys
 
 import faults
 import numpy as np
 import pytest
+import trainings
 from densedepth.platforms import collective
 from densedepth.tf import tf
-from scenes import write_holed_records, write_records
+from scenes import write_holed_records
+from trainings import assert_same, history, side
 
-PROGRAM = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "shallow_train.py")
-OPTIONS = "--epochs 2 --size 64 96 --encoder densenet121 --lr 1e-3 --seed 3 --log-every 1 --batch_norm_momentum 0.9"
-
-
-@pytest.fixture(scope="module")
-def records(tmp_path_factory):
-    path = tmp_path_factory.mktemp("records") / "x.tfrecords"
-    write_records(path, 8)
-    return str(path)
+OPTIONS = "--epochs 2 --batch_norm_momentum 0.9"
 
 
 def command(records, folder, devices, *extra, first=()):
-    words = [sys.executable, PROGRAM] + list(first) + OPTIONS.split() + ["--devices", str(devices)]
-    return words + ["--train_tfrecords", records, "--ckptdir", os.path.join(str(folder), "checkpoints")] + list(extra)
+    return trainings.command(records, folder, OPTIONS, "--devices", str(devices), *extra, first=first)
 
 
 def run(*arguments, **options):
@@ -41,27 +33,9 @@ def checked(*arguments, **options):
     return process.stdout
 
 
-def history(folder, epoch=2):
-    with open(os.path.join(str(folder), "checkpoints", "epoch{}".format(epoch), "history.jsonl")) as stream:
-        return [json.loads(line) for line in stream]
-
-
-def side(folder, epoch=2):
-    with open(os.path.join(str(folder), "checkpoints", "epoch{}".format(epoch), "model.json")) as stream:
-        return json.load(stream)
-
-
-def values(folder):
-    reader = tf.train.load_checkpoint(os.path.join(str(folder), "checkpoints", "epoch2", "model.ckpt"))
-    return {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()}
-
-
-def assert_same(folder, other, tolerance):
-    one, two = values(folder), values(other)
-    assert sorted(one) == sorted(two)
-    for name in one:
-        scale = np.abs(one[name]).max() + 1e-6
-        np.testing.assert_allclose(one[name] / scale, two[name] / scale, atol=tolerance, err_msg=name)
+def ended(folder, epoch=2):
+    """The checkpoint that a training below `folder` has left."""
+    return os.path.join(str(folder), "checkpoints", "epoch{}".format(epoch))
 
 
 def test_pieces_go_from_the_last_tensor_to_the_first():
@@ -77,13 +51,13 @@ def test_a_global_batch_gives_the_same_losses_on_1_2_4_and_8_devices(records, tm
         # The last --epochs counts.
         batch = ["--steps", "3", "--steps_per_device", "true", "--bs", str(8 // devices), "--epochs", "1"]
         checked(records, tmp_path / str(devices), devices, *batch, first=["--frozen"])
-    expected = history(tmp_path / "1", epoch=1)
+    expected = history(ended(tmp_path / "1", epoch=1))
     assert [entry["global_step"] for entry in expected] == [1, 2, 3]
     for devices in (2, 4, 8):
-        found = history(tmp_path / str(devices), epoch=1)
+        found = history(ended(tmp_path / str(devices), epoch=1))
         for name in ("loss", "l1", "gradient", "ssim", "gradient_norm"):
             np.testing.assert_allclose([e[name] for e in found], [e[name] for e in expected], rtol=2e-3, err_msg=name)
-        performance = side(tmp_path / str(devices), epoch=1)["performance"]
+        performance = side(ended(tmp_path / str(devices), epoch=1))["performance"]
         assert (performance["world_size"], performance["batch_size"]) == (devices, 8 // devices)
 
 
@@ -100,9 +74,9 @@ def undisturbed(records, tmp_path_factory):
 def test_devices_share_the_steps(undisturbed):
     folder, log = undisturbed
     assert "4 steps per epoch on one device are 2 on 2 devices: the same number of samples" in log
-    assert side(folder)["global_step"] == 4
-    assert side(folder)["training"]["steps"] == 2
-    performance = side(folder)["performance"]
+    assert side(ended(folder))["global_step"] == 4
+    assert side(ended(folder))["training"]["steps"] == 2
+    performance = side(ended(folder))["performance"]
     assert performance["timed_steps"] == 1
     np.testing.assert_allclose(performance["images_per_second"], 2000 / performance["step_ms"])
 
@@ -155,8 +129,8 @@ def test_a_terminated_training_goes_on_and_equals_an_undisturbed_one(records, tm
     assert errors == "densedepth: interrupted by SIGTERM; the state is saved\n"
     log = checked(records, tmp_path, 2, *SMALL)
     assert "resuming from step" in log
-    assert_same(undisturbed[0], tmp_path, 1e-4)
-    assert sum(entry["steps"] for entry in history(tmp_path)) == 4
+    assert_same(ended(undisturbed[0]), ended(tmp_path), 1e-4)
+    assert sum(entry["steps"] for entry in history(ended(tmp_path))) == 4
 
 
 def test_a_signal_to_one_rank_ends_all_at_the_same_step(records, tmp_path):
@@ -222,7 +196,7 @@ def test_batches_without_a_known_target_are_counted_over_all_ranks(tmp_path, kno
     process = run(str(tmp_path / "x.tfrecords"), tmp_path, 2, *options)
     if known:
         assert process.returncode == 0, process.stdout
-        assert sum(entry["batches_without_depth"] for entry in history(tmp_path, epoch=1)) == 4
+        assert sum(entry["batches_without_depth"] for entry in history(ended(tmp_path, epoch=1))) == 4
     else:
         assert process.returncode == 1
         assert "epoch 1 step 4: no valid target depth in 4 steps in a row; `pick` takes" in process.stdout

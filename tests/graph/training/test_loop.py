@@ -1,95 +1,20 @@
 """The training loop: cut anywhere, killed anywhere, the weights are the same."""
 
-import json
 import os
 import signal
 import subprocess
-import sys
 
 import numpy as np
 import pytest
-from densedepth import platforms
+import trainings
 from densedepth.data.records import RecordIndex
 from densedepth.errors import PipelineError
-from densedepth.network import architecture, checkpoints, model
-from densedepth.platforms.base import Options
+from densedepth.network import checkpoints
 from densedepth.tf import tf
 from densedepth.training import checks, loss, step_graph
 from densedepth.training import loop as training
-from scenes import write_holed_records, write_records
-
-STEPS = 3
-TRAIN = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "shallow_train.py")
-
-
-@pytest.fixture(scope="module")
-def records(tmp_path_factory):
-    path = tmp_path_factory.mktemp("records") / "x.tfrecords"
-    write_records(path, 8)
-    return str(path)
-
-
-@pytest.fixture(scope="module")
-def shallow():
-    """DenseNet-121 with one layer a block: the same code, quick to build."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(architecture.BLOCKS, "densenet121", (1, 1, 1, 1))
-        yield
-
-
-def settings(**changes):
-    values = dict(
-        model=model.Model(encoder="densenet121"),
-        size=(64, 96),
-        batch_size=2,
-        steps=STEPS,
-        learning_rate=1e-3,
-        lr_decay=0.5,
-        halving="mean",
-        mirror_probability=0.5,
-        swap_probability=0.5,
-        batch_norm_momentum=0.9,
-        seed=3,
-        depth_range=(10, 1000),
-    )
-    values.update(changes)
-    return training.Settings(**values)
-
-
-def train(records, folder, first, last, start=None, kept=(), state_seconds=1e9, callback=None, **changes):
-    segment = training.Segment(
-        first=first,
-        last=last,
-        kept=kept,
-        start=start,
-        weights=None,
-        folder=str(folder),
-        events=os.path.join(str(folder), os.pardir, "tensorboard"),
-        log_every=2,
-        state_seconds=state_seconds,
-    )
-    options = Options("must_keep_origin_dtype", "high_precision", False, False)
-    with RecordIndex([records]) as index:
-        platform = platforms.create("cpu_gpu", options)
-        training.train(settings(**changes), segment, index, platform, callback or (lambda checkpoint: None))
-
-
-def values(folder):
-    reader = tf.train.load_checkpoint(os.path.join(str(folder), "model.ckpt"))
-    return {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()}
-
-
-def assert_same(folder, other, tolerance=1e-5):
-    one, two = values(folder), values(other)
-    assert sorted(one) == sorted(two)
-    for name in one:
-        scale = np.abs(one[name]).max() + 1e-6
-        np.testing.assert_allclose(one[name] / scale, two[name] / scale, atol=tolerance, err_msg=name)
-
-
-def history(folder):
-    with open(os.path.join(str(folder), "history.jsonl")) as stream:
-        return [json.loads(line) for line in stream]
+from scenes import write_holed_records
+from trainings import assert_same, history, settings, train, values
 
 
 @pytest.fixture(scope="module")
@@ -284,9 +209,8 @@ def test_a_damaged_kept_checkpoint_is_trained_again(records, tmp_path, whole, ca
 
 def test_an_overflow_at_a_scale_of_1_stops_whatever_the_norm_is(records):
     """Devices that compute in saturation give a finite norm and tell of the overflow only."""
-    platform = platforms.create("cpu_gpu", Options("must_keep_origin_dtype", "high_precision", False, False))
     with RecordIndex([records]) as index:
-        looking = checks.Checks(settings(), index, platform)
+        looking = checks.Checks(settings(), index, trainings.cpu())
         values = dict.fromkeys(step_graph.LOSS_PARTS, 1.0)
         values.update(records=[0, 1], figures={"skipped": 1.0, "loss_scale": 2.0})
         assert looking.examine(2, values)["gradient_norm"] == 0.0
@@ -361,10 +285,11 @@ def test_a_checkpoint_of_another_epoch_is_refused(records, tmp_path, whole):
         train(records, tmp_path / "checkpoints", 2, 3, start=str(whole / "epoch1"))
 
 
+OPTIONS = "--epochs 2 --steps 40 --bs 1"
+
+
 def command(records, folder, *extra):
-    words = "--epochs 2 --steps 40 --bs 1 --size 64 96 --encoder densenet121 --lr 1e-3 --seed 3 --log-every 1"
-    paths = ["--train_tfrecords", records, "--ckptdir", os.path.join(str(folder), "checkpoints")]
-    return [sys.executable, TRAIN] + words.split() + paths + list(extra)
+    return trainings.command(records, folder, OPTIONS, *extra)
 
 
 def run(*arguments):
