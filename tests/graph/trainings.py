@@ -11,6 +11,7 @@ from densedepth.network import model
 from densedepth.platforms.base import Options
 from densedepth.tf import tf
 from densedepth.training import loop
+from densedepth.training.settings import Segment, Settings
 
 STEPS = 3
 PROGRAM = os.path.join(os.path.dirname(os.path.abspath(__file__)), "shallow_train.py")
@@ -32,7 +33,7 @@ def settings(**changes):
         depth_range=(10, 1000),
     )
     values.update(changes)
-    return loop.Settings(**values)
+    return Settings(**values)
 
 
 def cpu():
@@ -43,7 +44,7 @@ def train(
     records, folder, first, last, start=None, kept=(), state_seconds=1e9, log_every=2, on=None, callback=None, **changes
 ):
     """Train on the platform `on` (default: `cpu`) by `settings(**changes)`; checkpoints go to `folder`."""
-    segment = loop.Segment(
+    segment = Segment(
         first=first,
         last=last,
         kept=kept,

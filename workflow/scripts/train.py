@@ -23,6 +23,7 @@ from densedepth.network import model
 from densedepth.platforms import launcher, ranks
 from densedepth.platforms.base import Options
 from densedepth.training import evaluations, job, loop
+from densedepth.training.settings import Segment, Settings
 
 
 def build_parser():
@@ -168,7 +169,7 @@ def _job(args):
 
 def _settings(args):
     return cli.fields(
-        loop.Settings,
+        Settings,
         args,
         model=model.Model(args.encoder, args.decoder, args.upsampling, args.mid_activation),
         size=tuple(args.size),
@@ -180,7 +181,7 @@ def _settings(args):
 
 def _segment(args):
     return cli.fields(
-        loop.Segment,
+        Segment,
         args,
         first=args.initial_epoch,
         last=args.epochs,

@@ -1,9 +1,13 @@
 """What stops a training that has gone wrong: a loss that is not finite, repeated overflow, no valid depth."""
 
+from typing import Any, Dict
+
 import numpy as np
 
-from ..data import dataset
+from ..data import dataset, records
 from ..errors import PipelineError
+from ..platforms.base import Platform
+from .settings import Settings
 from .step_graph import LOSS_PARTS
 
 # Steps in a row that are skipped, after which no more are tried. From the largest float32 scale down to 1 are 128.
@@ -19,14 +23,14 @@ class Checks:
     steps_without_depth: steps in a row, up to the last one, without a valid target depth; a snapshot keeps it.
     """
 
-    def __init__(self, settings, index, platform):
+    def __init__(self, settings: Settings, index: records.RecordIndex, platform: Platform) -> None:
         self._settings = settings
         self._index = index
         self._platform = platform
         self._skipped_in_a_row = 0
         self.steps_without_depth = 0
 
-    def examine(self, position, values):
+    def examine(self, position: int, values: Dict[str, Any]) -> Dict[str, float]:
         """The figures of the step that ended at `position`, {name: float}, from the `values` of `StepGraph.run`.
 
         Raises PipelineError with epoch, step and samples when a figure is not finite, when there has been no valid

@@ -4,6 +4,7 @@ import dataclasses
 import os
 import subprocess
 import sys
+from typing import Tuple
 
 from ..errors import PipelineError
 
@@ -24,12 +25,12 @@ class Evaluations:
     """
 
     name: str
-    epochs: tuple
+    epochs: Tuple[int, ...]
     checkpoints: str
     results: str
     test_data: str
 
-    def make_missing(self):
+    def make_missing(self) -> None:
         """Evaluate the checkpoints that have no evaluation yet, or an older one.
 
         Each in a process of its own, so that training depends on no code of the evaluation. Raises PipelineError when

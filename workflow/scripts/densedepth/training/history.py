@@ -7,9 +7,12 @@ import json
 import os
 import statistics
 import time
+from typing import Any, Dict, List
 
 from .. import files, progress
+from ..platforms.base import Platform
 from ..tf import tf
+from .settings import Segment, Settings
 from .step_graph import LOSS_PARTS
 
 FILE = "history.jsonl"
@@ -28,29 +31,31 @@ class History:
     them, which is `step` of `epoch` (both from 1) and `global_step` of the run, and where there are such the figures of
     the platform and `batches_without_depth`.
 
-    settings, segment: see `loop`. platform: a `platforms.base.Platform`. entries: list of dict.
+    entries: one dict each.
     """
 
-    def __init__(self, settings, segment, platform):
+    def __init__(self, settings: Settings, segment: Segment, platform: Platform) -> None:
         self._settings = settings
         self._segment = segment
         self._samples = settings.batch_size * platform.size
         self._steps_per_run = platform.steps_per_run
-        self._interval = []
-        self._events = None
-        self._started_at = self._started_from = None
-        self.entries = []
+        self._interval: List[Dict[str, Any]] = []
+        self._events: Any = None
+        self._started_at, self._started_from = time.monotonic(), 0
+        self.entries: List[Dict[str, Any]] = []
 
-    def open(self, position):
+    def open(self, position: int) -> None:
         """Begin at `position`, steps since the first epoch; `close` ends the file for TensorBoard."""
         self._started_at, self._started_from = time.monotonic(), position
         self._events = tf.summary.FileWriter(self._segment.events)
         self._events.add_session_log(tf.SessionLog(status=tf.SessionLog.START), global_step=position + 1)
 
-    def close(self):
+    def close(self) -> None:
         self._events.close()
 
-    def add(self, position, figures, rate, seconds, platform_figures):
+    def add(
+        self, position: int, figures: Dict[str, float], rate: float, seconds: float, platform_figures: Dict[str, float]
+    ) -> None:
         """Note a step that ended at `position`: the `figures` of `Checks.examine`, its learning rate, and its time."""
         self._interval.append(
             dict(figures, learning_rate=rate, step_ms=1000 * seconds, platform_figures=platform_figures)
@@ -59,7 +64,7 @@ class History:
         words = "{}/{} steps, loss {loss:.4f} {step_ms:.0f} ms/step"
         progress.bar(position, last, words.format(position, last, **self._interval[-1]))
 
-    def end_interval(self, position):
+    def end_interval(self, position: int) -> None:
         """Make an entry of the steps up to `position`, if there are any: with a line and a point for TensorBoard."""
         if not self._interval:
             return
@@ -109,7 +114,7 @@ class History:
             **entry,
         )
 
-    def write(self, folder):
+    def write(self, folder: str) -> None:
         """Write the entries to `FILE` in `folder`, one JSON object a line."""
         lines = [json.dumps(entry, sort_keys=True) + "\n" for entry in self.entries]
         files.write_text(os.path.join(folder, FILE), "".join(lines))

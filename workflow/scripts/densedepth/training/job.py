@@ -4,11 +4,14 @@ import contextlib
 import dataclasses
 import os
 import tempfile
+from typing import List, Optional, Union
 
 from .. import progress
 from ..data import records
 from ..errors import PipelineError
+from ..platforms.base import Platform
 from . import evaluations, loop, performance
+from .settings import Segment, Settings
 
 # The steps of an epoch that sees each pair once.
 AUTO = "auto"
@@ -26,17 +29,17 @@ class Job:
     """
 
     name: str
-    records: list
-    steps: object
+    records: List[str]
+    steps: Union[int, str]
     steps_per_device: bool
     must_have_gpu: bool
-    performance: str
-    single: str
-    evaluations: evaluations.Evaluations
+    performance: Optional[str]
+    single: Optional[str]
+    evaluations: Optional[evaluations.Evaluations]
 
 
-def train(job, settings, segment, platform):
-    """Train `segment` by `settings` (see `loop`), whose `steps` are those that follow from the job.
+def train(job: Job, settings: Settings, segment: Segment, platform: Platform) -> None:
+    """Train `segment` by `settings` (see `settings`), whose `steps` are those that follow from the job.
 
     Raises PipelineError, and `loop.Interrupted` when a signal has asked for the end.
     """

@@ -9,22 +9,23 @@ the others get the variables from it and take the same steps.
 
 import collections
 import contextlib
-import dataclasses
 import os
 import resource
 import signal
 import statistics
 import time
-from typing import Optional
+from typing import Any, Callable
 
 from .. import files, progress, runtime
-from ..data import dataset, order
+from ..data import dataset, order, records
 from ..errors import PipelineError
 from ..imaging import resize
 from ..network import architecture, checkpoints, model, recompute, upsample_conv, weights
 from ..platforms import loss_scale
+from ..platforms.base import Platform
 from ..tf import tf
 from . import checks, history, loss, optimizers, resume, run_folder, start, step_graph
+from .settings import Segment, Settings
 
 # Steps after a start that are not timed: TensorFlow plans memory and threads in them.
 _WARM_UP = 3
@@ -45,85 +46,22 @@ _NUMBERS = (
 )
 
 
-@dataclasses.dataclass(frozen=True)
-class Settings:
-    """Everything that shapes the trained weights besides the data and the start.
-
-    size: (height, width) of the network's input. batch_size: samples in a step of one rank. steps: steps in an epoch.
-    learning_rate, lr_decay: rate of the first epoch and the factor for each later one. halving: see
-    `dataset.batches`. depth_range: nearest and farthest depth of the targets in centimetres. mirror_probability,
-    swap_probability: see `order.Order`.
-    """
-
-    model: model.Model
-    size: tuple
-    batch_size: int
-    steps: int
-    learning_rate: float
-    lr_decay: float
-    halving: str
-    mirror_probability: float
-    swap_probability: float
-    batch_norm_momentum: float
-    seed: int
-    depth_range: tuple
-
-    def __post_init__(self):
-        """Raises PipelineError unless the nearest depth is below the farthest."""
-        if not self.depth_range[0] < self.depth_range[1]:
-            raise PipelineError(
-                "--mindepth {:g} --maxdepth {:g}: centimetres, the nearest must be below the farthest".format(
-                    *self.depth_range
-                )
-            )
-
-    def as_dict(self):
-        """The settings as JSON-like values, without the model and size, which a side file holds by themselves."""
-        fields = dataclasses.asdict(self)
-        del fields["model"], fields["size"]
-        return dict(fields, depth_range=list(self.depth_range))
-
-
-@dataclasses.dataclass(frozen=True)
-class Segment:
-    """What one call trains: epochs first + 1 to last, keeping checkpoints after those in `kept` (and the last).
-
-    start: checkpoint folder (of epoch `first`) or None. weights: what to begin with, see `weights.load`, or None; only
-    without a start. folder: where epoch<N> checkpoints and the resume state go. events: TensorBoard folder.
-    run_epochs: epochs of the whole run, for the log; None: `last`.
-    """
-
-    first: int
-    last: int
-    kept: tuple
-    start: str
-    weights: str
-    folder: str
-    events: str
-    log_every: int
-    state_seconds: float
-    run_epochs: Optional[int] = None
-
-    def __post_init__(self):
-        """Raises PipelineError for epochs between which there is nothing to train, or to keep."""
-        if not 0 <= self.first < self.last:
-            raise PipelineError(
-                "--initial_epoch {} --epochs {}: nothing to train between them".format(self.first, self.last)
-            )
-        if self.kept and max(self.kept) > self.last:
-            raise PipelineError("--keep_epochs {}: must be at most --epochs {}".format(max(self.kept), self.last))
-
-
 class Interrupted(Exception):
     """The process was asked to end by `signal_number`; the state has been saved."""
 
-    def __init__(self, signal_number):
+    def __init__(self, signal_number: int) -> None:
         super().__init__("interrupted by {}; the state is saved".format(signal.Signals(signal_number).name))
         self.signal_number = signal_number
 
 
-def train(settings, segment, index, platform, after_checkpoint=lambda checkpoint: None):
-    """Train `segment` on the records of `index` (records.RecordIndex); `after_checkpoint` is called with each new one.
+def train(
+    settings: Settings,
+    segment: Segment,
+    index: records.RecordIndex,
+    platform: Platform,
+    after_checkpoint: Callable[[checkpoints.Checkpoint], Any] = lambda checkpoint: None,
+) -> None:
+    """Train `segment` on the records of `index`; `after_checkpoint` is called with each new one.
 
     Continues from the newest snapshot of an interrupted call with the same settings, code, data and start, or from the
     newest checkpoint that such a call has kept. Raises PipelineError when the loss or a gradient is not finite (nothing

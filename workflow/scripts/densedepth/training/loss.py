@@ -5,6 +5,8 @@
 Prediction and target are inverse depths, 1000 / centimetres, in 1..100 for 10 m .. 0.1 m.
 """
 
+from typing import Dict
+
 import numpy as np
 
 from ..errors import PipelineError
@@ -20,7 +22,7 @@ _K2 = 0.03
 _RANGE = 100.0
 
 
-def depth_loss(prediction, target, holes=False):
+def depth_loss(prediction: tf.Tensor, target: tf.Tensor, holes: bool = False) -> Dict[str, tf.Tensor]:
     """The loss and its terms as a dict of float32 scalars: `total`, `l1`, `gradient`, `ssim`.
 
     prediction, target: (N, H, W, 1) inverse depths in 1..100. `l1` is the mean absolute difference; `gradient` the mean
@@ -100,7 +102,7 @@ def _gradient_error(difference):
     return tf.reduce_mean(down) * ((height - 1.0) / height) + tf.reduce_mean(across) * ((width - 1.0) / width)
 
 
-def structural_similarity(first, second):
+def structural_similarity(first: tf.Tensor, second: tf.Tensor) -> tf.Tensor:
     """Mean structural similarity of each pair of samples, (N,), for maps (N, H, W, 1) of range 100.
 
     The figures are those of `tf.image.ssim(first, second, 100)`. That function leaves Assert nodes and shapes unknown

@@ -1,12 +1,15 @@
 """The optimizer of the recipe: Adam, with a rate that falls by a constant factor each epoch."""
 
+from typing import List, Tuple
+
+from ..platforms.base import Platform
 from ..tf import tf
 
 # The reference port's epsilon; TensorFlow's own default is 1e-8.
 EPSILON = 1e-7
 
 
-def learning_rate(base, decay, epoch):
+def learning_rate(base: float, decay: float, epoch: int) -> float:
     """The rate of `epoch` (counted from 1): base * decay ** (epoch - 1)."""
     return base * decay ** (epoch - 1)
 
@@ -18,12 +21,12 @@ class Adam(tf.train.AdamOptimizer):
     beta powers in the checkpoint would begin with `cond/`.
     """
 
-    def create_variables(self, variables):
+    def create_variables(self, variables: List[tf.Variable]) -> None:
         """Make the moments and beta powers for `variables` here, outside any scope."""
         self._create_slots(variables)
 
 
-def training_step(loss, rate, platform):
+def training_step(loss: tf.Tensor, rate: tf.Tensor, platform: Platform) -> Tuple[tf.Operation, tf.Tensor]:
     """(operation, gradient norm): one Adam step on `loss` with the rate tensor `rate`, and batch norm's averages.
 
     The operation also runs the UPDATE_OPS and adds 1 to the global step, unless loss scaling skips the step. The norm

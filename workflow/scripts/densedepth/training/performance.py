@@ -1,7 +1,10 @@
 """How fast a training is, with how much memory, and how well it scales: the figures of performance.json."""
 
+from typing import Optional
+
 from .. import files, metadata, progress
 from ..errors import PipelineError
+from ..network.checkpoints import Checkpoint
 
 # What the measurement of one device must hold to compare others with it.
 _SCHEMA = {
@@ -18,7 +21,7 @@ _SCHEMA = {
 }
 
 
-def write(path, name, checkpoint, single=None):
+def write(path: str, name: str, checkpoint: Checkpoint, single: Optional[str] = None) -> None:
     """Write the speed of the steps that led to `checkpoint` to `path`, for the run `name`.
 
     single: such a file of one device, or None; where it was measured under the same circumstances, the scaling

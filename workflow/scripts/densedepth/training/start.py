@@ -1,17 +1,23 @@
 """What a training begins with: a snapshot, a checkpoint of an earlier call, a given checkpoint, or first weights."""
 
 import os
+from typing import Any, Dict, Optional, Tuple
 
 from .. import progress
 from ..errors import PipelineError
 from ..network import architecture, checkpoints, weights
 from ..tf import tf
+from .resume import State
+from .settings import Segment, Settings
+from .step_graph import StepGraph
 
 
-def fill(session, graph, settings, segment, saved, fingerprint):
-    """Give the variables of `graph` (a StepGraph) their values; returns (position, metadata of the snapshot or None).
+def fill(
+    session: tf.Session, graph: StepGraph, settings: Settings, segment: Segment, saved: State, fingerprint: str
+) -> Tuple[int, Optional[Dict[str, Any]]]:
+    """Give the variables of `graph` their values; returns (position, metadata of the snapshot or None).
 
-    The newest of these is taken: a snapshot of `saved` (resume.State), a checkpoint in the segment's folder that was
+    The newest of these is taken: a snapshot of `saved`, a checkpoint in the segment's folder that was
     made under the same `fingerprint`, the segment's start. The position is the number of steps since the first epoch.
     """
     snapshot = saved.restore(session, graph.saver, progress.line)

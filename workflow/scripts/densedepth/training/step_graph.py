@@ -1,14 +1,17 @@
 """The graph of a training step: input, network, loss and optimizer, and the values that a run of it fetches."""
 
 import time
+from typing import Any, Callable, Dict
 
 import numpy as np
 
-from ..data import dataset, order
+from ..data import dataset, order, records
 from ..errors import PipelineError
 from ..network import architecture, checkpoints
+from ..platforms.base import Platform
 from ..tf import tf
 from . import loss, optimizers
+from .settings import Settings
 
 # The losses of a step, as they are fetched and recorded.
 LOSS_PARTS = ("loss", "l1", "gradient", "ssim", "gradient_norm")
@@ -31,22 +34,22 @@ _EXCHANGE_ENDED = (
 class StepGraph:
     """The training step of one rank, built in the default graph.
 
-    settings: a `loop.Settings`. index: a `records.RecordIndex`. platform: a `platforms.base.Platform` that was started.
+    platform: one that was started.
     saver: the tf.train.Saver of all variables. initialize: the operation that initializes them. parameters: how many
     numbers are trained.
     """
 
-    def __init__(self, settings, index, platform):
+    def __init__(self, settings: Settings, index: records.RecordIndex, platform: Platform) -> None:
         self._settings = settings
         self._index = index
         self._platform = platform
         self._iterator = _iterator(settings.batch_size, settings.size)
-        images, targets, records = self._iterator.get_next()
+        images, targets, numbers = self._iterator.get_next()
         losses = self._losses(images, targets)
         self._rate = tf.placeholder(tf.float32, (), name="learning_rate")
         train, norm = optimizers.training_step(losses["loss"], self._rate, platform)
-        self._fetches = dict(losses, train=train, records=records, gradient_norm=norm, figures=platform.figures())
-        self._exchange = None
+        self._fetches = dict(losses, train=train, records=numbers, gradient_norm=norm, figures=platform.figures())
+        self._exchange: Any = None
         if platform.size > 1:
             # In the scope of the loss: float16 does not hold the numbers of records.
             with platform.loss_scope():
@@ -71,7 +74,7 @@ class StepGraph:
                 losses["without_depth"] = tf.cast(tf.reduce_max(targets) <= dataset.HOLE, tf.float32)
         return losses
 
-    def begin(self, session, start):
+    def begin(self, session: tf.Session, start: Callable[[], int]) -> int:
         """Fill the variables by `start()`, which returns the position to begin at; returns that position.
 
         Of several ranks, rank 0 calls it (all ranks where they must make the same calls), and the others get its
@@ -81,7 +84,7 @@ class StepGraph:
             return start()
         return self._exchange.begin(session, start, self.initialize)
 
-    def rewind(self, position, last, on_error):
+    def rewind(self, position: int, last: int, on_error: Callable[[Exception], None]) -> tf.Operation:
         """The operation that sets the input to `position`, steps since the first epoch; it ends at `last`.
 
         on_error: called with an exception of the input before TensorFlow turns it into one of its own.
@@ -99,11 +102,11 @@ class StepGraph:
         batches = dataset.batches(self._index, samples, position, last, s.size, s.halving, s.depth_range, on_error)
         return self._iterator.make_initializer(batches)
 
-    def prepare(self, session):
+    def prepare(self, session: tf.Session) -> None:
         """Let the platform adapt the graph, the last change before it is finalized."""
         self._fetches["train"] = self._platform.prepare(session, self._fetches["train"])
 
-    def run(self, session, rate, asked):
+    def run(self, session: tf.Session, rate: float, asked: bool) -> Dict[str, Any]:
         """The values of one step of learning rate `rate`: those of `LOSS_PARTS`, `records`, `figures`, ...
 
         Of several ranks, losses are averages over all, `records` (int64 record numbers) are those of all, and
