@@ -47,7 +47,7 @@ def place(name):
 def section(name, found, pictures):
     """One benchmark: its table, its curves, and what it was measured on."""
     lines = ["### {}".format(name.replace("_", " ").capitalize()), ""]
-    lines += ["| what | runtime | median (lowest to highest) | wanted | reached |", "| --- | --- | --- | --- | --- |"]
+    lines += ["| what | runtime | median (lowest to highest) | target | met |", "| --- | --- | --- | --- | --- |"]
     lines += ["| " + " | ".join(cells(row)) + " |" for row in found["figures"]]
     for number, one in enumerate(found["curves"]):
         file = "{}{}.png".format(name, number or "")
