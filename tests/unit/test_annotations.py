@@ -9,7 +9,9 @@ from test_syntax import PACKAGE, read
 NOT_YET = (
     *("configuration.py", "provenance.py"),
     *("data/custom_pairs.py", "data/download.py", "data/hdf5.py"),
-    *("evaluation/", "inference/", "network/", "report/", "sample/"),
+    "network/importer.py",
+    "report/",
+    "sample/",
 )
 
 

@@ -1,5 +1,6 @@
 """predict.py: what it writes for pictures of every shape, and what it does with those it cannot use."""
 
+import dataclasses
 import errno
 import json
 import os
@@ -249,7 +250,7 @@ def again(folder, names, network=None, **changes):
     network = network or Known()
     options = predictions.Options(1, ["npy", "png"], False, None, None, 100, depth.LIMITS_M, None)
     paths = [str(folder / name) for name in names]
-    summary = predictions.predict(network, paths, str(folder / "out"), options._replace(**changes))
+    summary = predictions.predict(network, paths, str(folder / "out"), dataclasses.replace(options, **changes))
     return network.seen, summary
 
 

@@ -6,11 +6,13 @@ One file for each epoch, of a fixed name, so that an evaluation that is repeated
 import io
 import os
 import time
+from typing import Any, Dict, Iterable, List, Tuple
 
 import numpy as np
 from PIL import Image
 
 from .. import files
+from ..data.test_archive import TestSet
 from ..inference import forward
 from ..tf import tf
 from . import scoring
@@ -20,7 +22,7 @@ _IMAGES = 3
 _HEIGHT = 160
 
 
-def write(folder, document, pictures):
+def write(folder: str, document: Dict[str, Any], pictures: Iterable[Tuple[int, np.ndarray]]) -> None:
     """Write the events of an evaluation (see `scoring.evaluate`) to `folder`; `pictures` as from `pictures`."""
     source = document["source"]
     values = []
@@ -42,7 +44,7 @@ def write(folder, document, pictures):
         stream.write(tf.Event(wall_time=now, step=step, summary=tf.Summary(value=values)).SerializeToString())
 
 
-def pictures(predictor, test_set, count=_IMAGES):
+def pictures(predictor: Any, test_set: TestSet, count: int = _IMAGES) -> List[Tuple[int, np.ndarray]]:
     """[(index, uint8 (h, 4 w, 3))] of some test images: input, true depth, prediction and error side by side.
 
     Depth is grey, black at the nearest true depth and white at the farthest; the error is red, full at a third of that

@@ -1,10 +1,11 @@
 """Galleries: held-out scenes with input, truth, prediction and error, as pictures and as the data that pages show."""
 
-import collections
+import dataclasses
 import math
 import os
 import re
 import zipfile
+from typing import Any, Callable, Dict
 
 import numpy as np
 
@@ -23,23 +24,44 @@ SIDE_FILE = "gallery.json"
 # Width of the maps in a scene's data file: every second pixel of NYU's crop, enough for a page of which each is a part.
 _WIDTH = 296
 
-# rgb: uint8 (h, w, 3). truth, prediction: uint16 (h, w), millimetres; a truth of 0 is not known. near, far: ends of the
-# depth's colours; worst: the far end of the error's, all in millimetres. depth_colours, error_colours: uint8 (256, 3).
-Scene = collections.namedtuple("Scene", "rgb truth prediction near far worst depth_colours error_colours")
+
+@dataclasses.dataclass(frozen=True)
+class Scene:
+    """The data of a scene, reduced."""
+
+    # uint8 (h, w, 3).
+    rgb: np.ndarray
+    # uint16 (h, w), millimetres; a truth of 0 is not known.
+    truth: np.ndarray
+    prediction: np.ndarray
+    # Ends of the depth's colours, and the far end of the error's, in millimetres.
+    near: int
+    far: int
+    worst: int
+    # uint8 (256, 3).
+    depth_colours: np.ndarray
+    error_colours: np.ndarray
 
 
-def spread(count, scenes):
+def spread(count: int, scenes: int) -> Dict[str, int]:
     """{name: index} of `count` scenes spread evenly over so many: the middle of each of `count` equal parts."""
     return {"scene_{}".format(i + 1): (2 * i + 1) * scenes // (2 * count) for i in range(count)}
 
 
-def extremes(evaluation):
+def extremes(evaluation: Dict[str, Any]) -> Dict[str, int]:
     """{name: index} of the images with the smallest and the largest rms in an evaluation's JSON document."""
     ranked = sorted(evaluation["per_image"], key=lambda image: (image["rms"], image["index"]))
     return {"best": ranked[0]["index"], "worst": ranked[-1]["index"]}
 
 
-def draw(folder, name, test_set, wanted, predicted, source):
+def draw(
+    folder: str,
+    name: str,
+    test_set: Any,
+    wanted: Dict[str, int],
+    predicted: Callable[[np.ndarray, int], np.ndarray],
+    source: Dict[str, Any],
+) -> None:
     """Draw the scenes `wanted` ({name: index}) to `folder`/<name>.png and .npz, and write `folder`/gallery.json.
 
     `predicted(rgb, index)` gives the flip-averaged depth inside the crop for uint8 (1, H, W, 3): what evaluations
@@ -96,7 +118,7 @@ def _write_data(path, rgb, truth, predicted):
         np.savez_compressed(stream, rgb=small, truth=maps[0], prediction=maps[1])
 
 
-def read(path):
+def read(path: str) -> Scene:
     """The `Scene` in a data file. Raises PipelineError when it is none."""
     try:
         with np.load(path) as data:

@@ -16,19 +16,29 @@ Nothing is cropped, clipped or resized here: hand in exactly the pixels that cou
 Truth and prediction are keyword-only arguments, because swapping them changes `rel` alone and goes unseen.
 """
 
-import collections
 import math
+from typing import Dict, List, NamedTuple, Optional
 
 import numpy as np
 
 NAMES = ("delta1", "delta2", "delta3", "rel_truth", "rel_prediction", "rms_pooled", "rms_image", "log10")
 IMAGE_NAMES = ("delta1", "delta2", "delta3", "rel_truth", "rel_prediction", "rms", "log10")
 
-Sums = collections.namedtuple("Sums", "pixels delta1 delta2 delta3 rel_truth rel_prediction squares log10")
-Sums.__doc__ = "What one image adds up to: its number of pixels, those within each threshold, and the sums of errors."
+
+class Sums(NamedTuple):
+    """What one image adds up to: its number of pixels, those within each threshold, and the sums of errors."""
+
+    pixels: int
+    delta1: int
+    delta2: int
+    delta3: int
+    rel_truth: float
+    rel_prediction: float
+    squares: float
+    log10: float
 
 
-def measure(*, truth, prediction, mask=None):
+def measure(*, truth: np.ndarray, prediction: np.ndarray, mask: Optional[np.ndarray] = None) -> Sums:
     """The `Sums` of one image.
 
     `truth` and `prediction` are arrays of one shape, metres, both > 0 and finite wherever they count; `mask` is a bool
@@ -68,7 +78,7 @@ def measure(*, truth, prediction, mask=None):
     )
 
 
-def image_scores(sums):
+def image_scores(sums: Sums) -> Dict[str, float]:
     """The scores of one image by `IMAGE_NAMES`; its `rms` has one meaning only."""
     scores = {name: getattr(sums, name) / sums.pixels for name in IMAGE_NAMES if name != "rms"}
     scores["rms"] = math.sqrt(sums.squares / sums.pixels)
@@ -81,21 +91,21 @@ class Accumulator:
     `images` lists the scores of each image (see `image_scores`) in the order of adding.
     """
 
-    def __init__(self):
-        self.images = []
-        self._totals = Sums(*[0] * len(Sums._fields))
+    def __init__(self) -> None:
+        self.images: List[Dict[str, float]] = []
+        self._totals = Sums._make([0] * len(Sums._fields))
 
-    def add(self, *, truth, prediction, mask=None):
+    def add(self, *, truth: np.ndarray, prediction: np.ndarray, mask: Optional[np.ndarray] = None) -> Dict[str, float]:
         """Add one image; arguments and errors as in `measure`. Returns its scores."""
         return self.add_sums(measure(truth=truth, prediction=prediction, mask=mask))
 
-    def add_sums(self, sums):
+    def add_sums(self, sums: Sums) -> Dict[str, float]:
         """Add one image by what `measure` made of it. Returns its scores."""
-        self._totals = Sums(*[total + value for total, value in zip(self._totals, sums)])
+        self._totals = Sums._make(total + value for total, value in zip(self._totals, sums))
         self.images.append(image_scores(sums))
         return self.images[-1]
 
-    def result(self):
+    def result(self) -> Dict[str, float]:
         """The scores of all images added so far, by `NAMES`. Raises ValueError when there is none."""
         if not self.images:
             raise ValueError("no image was measured")
@@ -105,6 +115,6 @@ class Accumulator:
         return scores
 
 
-def line(figures):
+def line(figures: Dict[str, float]) -> str:
     """The three main figures in one line; AbsRel divides by the ground truth, RMSE is pooled over all pixels."""
     return "delta1 {delta1:.3f}, AbsRel {rel_truth:.3f}, RMSE {rms_pooled:.2f} m".format(**figures)

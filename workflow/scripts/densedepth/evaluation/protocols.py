@@ -8,10 +8,11 @@ bts    BTS (Lee et al. 2019) and what followed it: crop 45:471, 41:601 of 480x64
 
 import dataclasses
 import math
-from typing import Optional, Tuple
+from typing import Collection, Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 
+from ..data.test_archive import TestSet
 from ..errors import PipelineError
 
 _BTS_SIZE = (480, 640)
@@ -30,13 +31,13 @@ class Protocol:
     limits_m: Optional[Tuple[float, float]] = None
 
     @property
-    def masked(self):
+    def masked(self) -> bool:
         """Whether the ground truth may have invalid pixels."""
         return self.truth_m is not None
 
-    def mask(self, truth):
+    def mask(self, truth: np.ndarray) -> Optional[np.ndarray]:
         """Bool array of the pixels of `truth` that count, or None for all of them."""
-        if not self.masked:
+        if self.truth_m is None:
             return None
         with np.errstate(invalid="ignore"):
             # A hole that is not a number compares as false.
@@ -51,7 +52,7 @@ _ALL = (
 NAMES = tuple(protocol.name for protocol in _ALL)
 
 
-def named(names):
+def named(names: Collection[str]) -> List[Protocol]:
     """The protocols of these names, each once, in the order of `NAMES`. Raises PipelineError for an unknown name."""
     for name in names:
         if name not in NAMES:
@@ -59,7 +60,7 @@ def named(names):
     return [protocol for protocol in _ALL if protocol.name in names]
 
 
-def fitted(protocol, test_set):
+def fitted(protocol: Protocol, test_set: TestSet) -> Protocol:
     """`protocol` with the crop for this test set, and without its invalid pixels.
 
     Raises PipelineError when the protocol's crop is for images of another size.
@@ -77,7 +78,7 @@ def fitted(protocol, test_set):
     return protocol
 
 
-def mean_of_images(scores):
+def mean_of_images(scores: Sequence[Dict[str, float]]) -> Dict[str, float]:
     """Each figure's mean over the images' `scores` (see `metrics.image_scores`); rms becomes `rms_image`."""
     means = {name: math.fsum(image[name] for image in scores) / len(scores) for name in scores[0]}
     means["rms_image"] = means.pop("rms")

@@ -19,10 +19,12 @@ import collections
 import concurrent.futures
 import csv
 import os
+from typing import Any, Callable, Collection, Dict, List, Optional, Tuple
 
 import numpy as np
 
 from .. import files, runtime
+from ..data.test_archive import TestSet
 from ..errors import PipelineError
 from ..file_names import of_image
 from ..imaging import depth
@@ -39,7 +41,15 @@ _BINS_PER_METRE = 10000
 _FARTHEST_BIN = 100 * _BINS_PER_METRE
 
 
-def evaluate(predictor, test_set, batch_size, limits=None, progress=None, names=("port",), alone=False):
+def evaluate(
+    predictor: Any,
+    test_set: TestSet,
+    batch_size: int,
+    limits: Optional[Tuple[float, float]] = None,
+    progress: Optional[Callable[[int], Any]] = None,
+    names: Collection[str] = ("port",),
+    alone: bool = False,
+) -> Dict[str, Any]:
     """Evaluate `predictor` (see `predictors.Predictor`) on `test_set` (see `test_archive.TestSet`).
 
     `limits` are the nearest and farthest predicted depth in metres (None: those of the test set); `progress(images)` is
@@ -70,7 +80,9 @@ def evaluate(predictor, test_set, batch_size, limits=None, progress=None, names=
     return _document(predictor.describe(), test_set, found, speed.as_dict())
 
 
-def evaluate_stored(stored, test_set, progress=None, names=("port",)):
+def evaluate_stored(
+    stored: Any, test_set: TestSet, progress: Optional[Callable[[int], Any]] = None, names: Collection[str] = ("port",)
+) -> Dict[str, Any]:
     """As `evaluate`, of outputs that a network gave elsewhere; `speed` is None.
 
     `stored.batch_size`, `stored.outputs(number)` with the outputs (n, h, w) of batch `number` and of its mirrored
@@ -117,7 +129,7 @@ def _scored(outputs, test_set, chosen, limits, progress, most_pending=_PENDING):
     }
 
 
-def evaluate_constant(test_set, progress=None):
+def evaluate_constant(test_set: TestSet, progress: Optional[Callable[[int], Any]] = None) -> Dict[str, Any]:
     """Evaluate one constant depth: the median of all ground-truth depths inside the crop of this very test set.
 
     It is an oracle among constants: no training set was asked, so a network that learned nothing about the images can
@@ -143,7 +155,7 @@ def evaluate_constant(test_set, progress=None):
     return document
 
 
-def figures(document):
+def figures(document: Dict[str, Any]) -> str:
     """The six figures of the reference port as two lines of text: names and values.
 
     As there, rel divides by the prediction and rms is pooled over all pixels.
@@ -154,7 +166,7 @@ def figures(document):
     return "\n".join(", ".join("{:>10}".format(word) for word in words) for words in (names, values))
 
 
-def append_log(path, document):
+def append_log(path: str, document: Dict[str, Any]) -> None:
     """Append what was evaluated and its `figures` to the text file `path`, in one write.
 
     So evaluations that end at the same time cannot mix their lines. Without the protocol `port` nothing is written.
@@ -263,7 +275,7 @@ def _block(protocol, limits, scores, images):
     return {"protocol": described, "metrics": figures, "per_image": per_image}
 
 
-def blocks(document):
+def blocks(document: Dict[str, Any]) -> Dict[str, Dict[str, Any]]:
     """{name: block} of all protocols in an evaluation document, `port` first where it is there."""
     found = {}
     if "protocol" in document:
@@ -272,7 +284,7 @@ def blocks(document):
     return found
 
 
-def write_csv(path, document):
+def write_csv(path: str, document: Dict[str, Any]) -> None:
     """Write the scores of each image by each protocol, one row for both: protocol, index, pixels, scores.
 
     The images' names are a last column, where they have some.
@@ -288,7 +300,7 @@ def write_csv(path, document):
                 writer.writerow(dict({"protocol": name, "pixels": pixels}, **image))
 
 
-def extremes(document, count=3):
+def extremes(document: Dict[str, Any], count: int = 3) -> List[str]:
     """Lines that name the images of the smallest and the largest rms by each protocol."""
     lines = []
     for name, block in blocks(document).items():
@@ -299,7 +311,7 @@ def extremes(document, count=3):
     return lines
 
 
-def other_figures(document):
+def other_figures(document: Dict[str, Any]) -> List[str]:
     """One line for each protocol beside `port`: its name and its figures."""
     return [
         "{} ({}): {}".format(

@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from typing import Any, Dict, Tuple
 
 import numpy as np
 
@@ -52,7 +53,7 @@ _MISSING = {
 }
 
 
-def convert(graph_path, path, soc_version, precision_mode, batch_size):
+def convert(graph_path: str, path: str, soc_version: str, precision_mode: str, batch_size: int) -> Dict[str, Any]:
     """Convert the frozen graph to the OM file `path` by `atc`, and write `path`.json; returns its content.
 
     The graph needs its metadata file. Raises PipelineError when `atc` is not there or fails, with its last words.
@@ -99,7 +100,7 @@ def convert(graph_path, path, soc_version, precision_mode, batch_size):
     return content
 
 
-def write_batches(test_set, folder, size, batch_size):
+def write_batches(test_set: Any, folder: str, size: Tuple[int, int], batch_size: int) -> int:
     """Write all images of the test set, and their mirror images, as batches below `folder`; returns their number.
 
     A short last batch is filled up with copies of its last image. The folder, complete or not there, is replaced.
@@ -127,7 +128,7 @@ def write_batches(test_set, folder, size, batch_size):
     return count
 
 
-def run(model, batches, out, tool, device):
+def run(model: str, batches: str, out: str, tool: str, device: int) -> None:
     """Run the OM file over the folder `batches` by `tool`; the outputs go below the folder `out`, which is replaced."""
     _program(tool)
     if not os.path.isfile(model):
@@ -145,7 +146,7 @@ def run(model, batches, out, tool, device):
         stored.outputs(number)
 
 
-def run_batch(model, images, tool, device):
+def run_batch(model: str, images: np.ndarray, tool: str, device: int) -> np.ndarray:
     """The output (n, height / 2, width / 2) for float32 `images` (n, height, width, 3), one batch."""
     count, height, width = images.shape[:3]
     stem = "{}{}_0".format(_KINDS[0][1], count)
@@ -157,7 +158,7 @@ def run_batch(model, images, tool, device):
         return _read_output(out, _by_stem(out), stem, (count, height // 2, width // 2))
 
 
-def installed_tool():
+def installed_tool() -> str:
     """The first of `TOOLS` that is installed. Raises PipelineError, saying what to install, where none is."""
     reasons = []
     for tool in TOOLS:
@@ -185,17 +186,20 @@ def _run_folder(model, batches, out, batch_size, tool, device, quiet=False):
 class Stored:
     """The outputs of a finished run, as `scoring.evaluate_stored` wants them."""
 
-    def __init__(self, folder):
+    def __init__(self, folder: str) -> None:
         self._folder = folder
         self._side = _batches_side(folder)
         self.batch_size = self._side["batch_size"]
         self._found = {kind: _by_stem(os.path.join(folder, kind)) for kind, _ in _KINDS}
 
-    def outputs(self, number):
+    def outputs(self, number: int) -> Tuple[np.ndarray, np.ndarray]:
         """Outputs (n, h, w) of batch `number` and of its mirrored images. Raises PipelineError naming the batch."""
-        return [self._read(kind, "{}{}_{}".format(start, self.batch_size, number)) for kind, start in _KINDS]
+        output, mirrored = (
+            self._read(kind, "{}{}_{}".format(start, self.batch_size, number)) for kind, start in _KINDS
+        )
+        return output, mirrored
 
-    def describe(self):
+    def describe(self) -> Dict[str, Any]:
         """As `predictors.Predictor.describe`, with the kind "om"."""
         return dict(self._side["model"], kind="om", size=self._side["size"])
 
@@ -232,7 +236,7 @@ def _by_stem(folder):
     return found
 
 
-def input_size(path):
+def input_size(path: str) -> Tuple[int, int]:
     """(height, width) of the network's input by the metadata file `path` of a frozen graph or an OM file."""
     size = metadata.read(path, TENSORS)["input"]["shape"][1:3]
     metadata.check(path, {"input": {"size": size}}, {"input": {"size": SIZE}})
@@ -246,7 +250,7 @@ def _batches_side(folder):
     return metadata.read(path, _BATCHES, FORMAT)
 
 
-def describe(path):
+def describe(path: str) -> Dict[str, Any]:
     """What is known of an OM file, from its metadata file if that is of this file."""
     known = {"path": path, "sha256": files.sha256(path), "epoch": None, "global_step": None, "model": None}
     if os.path.exists(path + ".json"):

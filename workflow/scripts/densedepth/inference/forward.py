@@ -6,6 +6,7 @@ its output.
 
 import concurrent.futures
 import time
+from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from ..errors import PipelineError
 from ..imaging import depth
 
 
-def predict(predictor, images, batch_size):
+def predict(predictor: Any, images: np.ndarray, batch_size: int) -> np.ndarray:
     """The network's output for float `images` (n, H, W, 3) of its size, any n, in batches of `batch_size`: (n, h, w).
 
     The last batch is filled up with copies of its last image, which are dropped again.
@@ -25,7 +26,13 @@ def predict(predictor, images, batch_size):
     return np.concatenate(outputs)
 
 
-def predict_depth(predictor, rgb, batch_size, crop, limits=depth.LIMITS_M):
+def predict_depth(
+    predictor: Any,
+    rgb: np.ndarray,
+    batch_size: int,
+    crop: Tuple[int, int, int, int],
+    limits: Tuple[float, float] = depth.LIMITS_M,
+) -> np.ndarray:
     """Flip-averaged depth in metres of uint8 `rgb` (n, H, W, 3) inside `crop`, as evaluations compare it.
 
     Returns float64 (n, bottom - top + 1, right - left + 1).
@@ -36,7 +43,9 @@ def predict_depth(predictor, rgb, batch_size, crop, limits=depth.LIMITS_M):
     return flip_averaged(output, mirrored, rgb.shape[1:3], crop, limits)
 
 
-def metres(predictor, images, batch_size, limits, flip_average=True):
+def metres(
+    predictor: Any, images: np.ndarray, batch_size: int, limits: Tuple[float, float], flip_average: bool = True
+) -> np.ndarray:
     """Depth in metres for float `images` (n, H, W, 3) in 0..1 of the network's size: (n, h, w), its output's size.
 
     flip_average: mean with the depth of the mirrored images.
@@ -48,7 +57,7 @@ def metres(predictor, images, batch_size, limits, flip_average=True):
     return (maps + mirrored[:, :, ::-1]) / 2
 
 
-def limits(source, farthest_cm=None):
+def limits(source: Dict[str, Any], farthest_cm: Optional[float] = None) -> Tuple[Tuple[float, float], str]:
     """((nearest, farthest) depth in metres, in words by what they were decided) for the network that `describe` calls
     `source`: `farthest_cm` in centimetres where it is given, else the range that the network was trained for.
 
@@ -67,7 +76,7 @@ def limits(source, farthest_cm=None):
     return (nearest, farthest_cm / 100), "--maxdepth"
 
 
-def input_size(predictor, size=None):
+def input_size(predictor: Any, size: Optional[Sequence[int]] = None) -> Tuple[int, int]:
     """(height, width) of the network's input: its own, or `size` where it takes any.
 
     Raises PipelineError for another `size` than its own, and for none where it takes any.
@@ -75,12 +84,13 @@ def input_size(predictor, size=None):
     path = predictor.describe()["path"]
     if predictor.size and size and tuple(size) != tuple(predictor.size):
         raise PipelineError("{}: takes {}x{} only, not size {}x{}".format(path, *tuple(predictor.size) + tuple(size)))
-    if not (predictor.size or size):
+    own = predictor.size or size
+    if not own:
         raise PipelineError("{}: takes any size; choose one (--size HEIGHT WIDTH), multiples of 32".format(path))
-    return tuple(predictor.size or size)
+    return own[0], own[1]
 
 
-def check_batch_size(predictor, batch_size):
+def check_batch_size(predictor: Any, batch_size: int) -> None:
     """Raises PipelineError when the network takes another batch size only."""
     if predictor.batch not in (None, batch_size):
         raise PipelineError(
@@ -98,16 +108,16 @@ class Speed:
     the time of a whole one for fewer images, so the rate is that of whole batches; with none of them, filling counts.
     """
 
-    def __init__(self, predictor, batch_size):
+    def __init__(self, predictor: Any, batch_size: int) -> None:
         self._predictor = predictor
         self._batch_size = batch_size
         self._started = time.perf_counter()
-        self._times = []
+        self._times: List[float] = []
         # Whether each of them was of a whole batch.
-        self._whole = []
+        self._whole: List[bool] = []
         self._images = 0
 
-    def run(self, images):
+    def run(self, images: np.ndarray) -> np.ndarray:
         """The network's output for up to a batch of images: (n, h, w)."""
         if not self._images:
             _forward(self._predictor, images, self._batch_size)
@@ -118,7 +128,7 @@ class Speed:
         self._images += len(images)
         return output
 
-    def as_dict(self):
+    def as_dict(self) -> Dict[str, Any]:
         """The figures so far.
 
         images: forward passes, mirrored ones included. network_seconds: time in them, copies to and from the device
@@ -143,9 +153,9 @@ class Speed:
         }
 
 
-def ahead(iterator):
+def ahead(iterator: Iterator[Any]) -> Iterator[Any]:
     """The items of `iterator`, the next one being made in a thread while this one is in use."""
-    end = object()
+    end: Any = object()
     with concurrent.futures.ThreadPoolExecutor(1) as reader:
         coming = reader.submit(next, iterator, end)
         while True:
@@ -169,7 +179,13 @@ def _forward(predictor, images, batch_size):
     return output[: len(images), :, :, 0]
 
 
-def flip_averaged(output, mirrored, size, crop, limits=depth.LIMITS_M):
+def flip_averaged(
+    output: np.ndarray,
+    mirrored: np.ndarray,
+    size: Tuple[int, int],
+    crop: Tuple[int, int, int, int],
+    limits: Tuple[float, float] = depth.LIMITS_M,
+) -> np.ndarray:
     """Depth inside `crop` of images of `size`, from the outputs (n, h, w) for them and for their mirror images."""
     average = (depth.metres(output, limits) + depth.metres(mirrored, limits)[:, :, ::-1]) / 2
     return depth.enlarge(average, size, crop)

@@ -2,6 +2,7 @@
 
 import os
 import warnings
+from typing import Any, Dict, Optional
 
 from .. import files, runtime
 from ..errors import PipelineError
@@ -22,7 +23,14 @@ SIGNATURE_OUTPUT = "conv3"
 _NEWER_ATTRIBUTES = {"FusedBatchNormV3": ["exponential_avg_factor"], "MaxPool": ["explicit_paddings"]}
 
 
-def freeze(checkpoint_path, output_name, path, batch=None, fold=True, saved_model=None):
+def freeze(
+    checkpoint_path: str,
+    output_name: str,
+    path: str,
+    batch: Optional[int] = None,
+    fold: bool = True,
+    saved_model: Optional[str] = None,
+) -> Dict[str, Any]:
     """Write the network of the checkpoint to the GraphDef file `path` and what is known of it to `path`.json.
 
     `output_name` is the operation to end at; `batch` fixes the batch size (default: any). The graph holds inference

@@ -3,10 +3,11 @@
 Pillow is imported when a picture is read, so that the workflow can look for files without it.
 """
 
-import collections
+import dataclasses
 import glob
 import os
 import re
+from typing import Dict, Iterable, Iterator, List, Optional, Tuple
 
 import numpy as np
 
@@ -21,12 +22,20 @@ _ANIMATED = ("GIF", "PNG", "TIFF", "WEBP")
 _ORIENTATION = 0x0112
 _VIDEOS = (".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpg", ".webm")
 
-# number: from 1 in an animation, None for a single picture. rgb: uint8 (H, W, 3), upright.
-# read_as: what had to be done to it, in words, e.g. ["grey of 16 bits", "turned upright"].
-Frame = collections.namedtuple("Frame", "number rgb read_as")
+
+@dataclasses.dataclass(frozen=True)
+class Frame:
+    """One picture of a file."""
+
+    # From 1 in an animation, None for a single picture.
+    number: Optional[int]
+    # uint8 (H, W, 3), upright.
+    rgb: np.ndarray
+    # What had to be done to it, in words, e.g. ["grey of 16 bits", "turned upright"].
+    read_as: List[str]
 
 
-def find(words, broken_links=False):
+def find(words: Iterable[str], broken_links: bool = False) -> List[str]:
     """The files that `words` (files, folders, glob patterns; `**` reaches subfolders) stand for, each once.
 
     Of a folder, those right in it that have one of `SUFFIXES`; nothing hidden (see `names`) that is not named. Within a
@@ -39,7 +48,7 @@ def find(words, broken_links=False):
         # What is neither, such as a pipe, might never be read to its end.
         return os.path.isfile(path) or (broken_links and os.path.islink(path) and not os.path.exists(path))
 
-    found = {}
+    found: Dict[Tuple[str, str], str] = {}
     for word in words:
         if os.path.isdir(word):
             paths = [path for path in file_names.files_below(word, deep=False) if path.lower().endswith(SUFFIXES)]
@@ -60,7 +69,7 @@ def find(words, broken_links=False):
     return list(found.values())
 
 
-def left_out(words):
+def left_out(words: Iterable[str]) -> List[str]:
     """Lines on the files in the folders among `words` that are not taken for pictures by their suffix."""
     lines = [file_names.left_out(word, SUFFIXES, deep=False) for word in words if os.path.isdir(word)]
     return [files.printable(line) for line in lines if line]
@@ -76,12 +85,12 @@ def _matches(word):
     ]
 
 
-def read(path):
+def read(path: str) -> Frame:
     """The first picture in the file as a `Frame`. Raises PipelineError when it is not a whole picture."""
     return next(frames(path))
 
 
-def frames(path):
+def frames(path: str) -> Iterator[Frame]:
     """Yield the `Frame`s of the file: one, or all of an animated GIF, PNG, WebP or a TIFF of several pages.
 
     Only one is in memory. Raises PipelineError, with what was wrong, when the file is not a whole picture.

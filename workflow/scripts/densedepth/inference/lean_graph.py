@@ -10,6 +10,8 @@ Two patterns are replaced, whatever the graph's names:
 The files keep the plain form: it is that of the reference port, which Ascend's and other compilers take.
 """
 
+from typing import Any
+
 import numpy as np
 
 from ..network import upsample_conv
@@ -19,7 +21,7 @@ _ONE = [1, 1, 1, 1]
 _LARGEST = float(np.finfo(np.float32).max)
 
 
-def rewrite(definition, output):
+def rewrite(definition: Any, output: str) -> Any:
     """The GraphDef with both patterns replaced, cut down to what the operation named `output` needs.
 
     It is the same object where there is none of the patterns, and no such operation. A graph with FusedBatchNorm, which

@@ -9,6 +9,7 @@ What a kind of file needs is imported when one is loaded: an ONNX file needs no 
 """
 
 import os
+from typing import Any, Dict, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -17,7 +18,7 @@ from ..imaging import depth
 from . import forward
 
 
-def load(path, *tensors):
+def load(path: str, *tensors: str) -> "Network":
     """The `Network` in `path`, ready to run:
 
     - an ONNX file (`.onnx`), by ONNX Runtime
@@ -51,22 +52,29 @@ class Network:
     when any will do. Both only concern `run`: `predict` takes pictures of any size and number.
     """
 
-    def __init__(self, predictor):
+    def __init__(self, predictor: Any) -> None:
         self._predictor = predictor
         self.size = predictor.size
         self.batch = predictor.batch
 
-    def __enter__(self):
+    def __enter__(self) -> "Network":
         return self
 
-    def __exit__(self, *exception):
+    def __exit__(self, *exception: Any) -> None:
         self.close()
 
-    def close(self):
+    def close(self) -> None:
         """Free the network's memory; it cannot run afterwards."""
         self._predictor.__exit__(None, None, None)
 
-    def predict(self, rgb, flip_average=True, limits=None, batch_size=4, size=None):
+    def predict(
+        self,
+        rgb: np.ndarray,
+        flip_average: bool = True,
+        limits: Optional[Tuple[float, float]] = None,
+        batch_size: int = 4,
+        size: Optional[Sequence[int]] = None,
+    ) -> np.ndarray:
         """Depth in metres for RGB pictures of any size.
 
         rgb: one picture (H, W, 3) or a batch (n, H, W, 3), red first; uint8 in 0..255 or floating point in 0..1.
@@ -100,18 +108,18 @@ class Network:
             raise PipelineError("{}: the network's output is not a number".format(self.describe()["path"]))
         return metres[0] if np.ndim(rgb) == 3 else metres
 
-    def depth_range(self):
+    def depth_range(self) -> Tuple[float, float]:
         """(nearest, farthest) depth in metres the network was trained for; NYU Depth v2's (0.1, 10) if unknown."""
         return forward.limits(self.describe())[0]
 
-    def run(self, images):
+    def run(self, images: np.ndarray) -> np.ndarray:
         """The output as it is, (n, height / 2, width / 2, 1), 1000 / depth in centimetres.
 
         `images`: float32 (n, height, width, 3), RGB in 0..1, of the network's `size` and `batch`.
         """
         return self._predictor.run(images)
 
-    def describe(self):
+    def describe(self) -> Dict[str, Any]:
         """What this is: kind ("checkpoint", "frozen", "saved_model", "onnx" or "om"), path, epoch, global_step, model,
         size, depth_range (centimetres) and sha256; None for what the files do not tell."""
         return self._predictor.describe()

@@ -5,6 +5,7 @@ Each call of `run` starts the tool, which loads the model again: pass many pictu
 """
 
 import os
+from typing import Any, Dict, Optional
 
 import numpy as np
 
@@ -16,7 +17,7 @@ from . import ascend_om
 _SIDE = {"sha256": metadata.SHA256, "source": {"depth_range?": Null(DEPTH_RANGE)}}
 
 
-def load(path, tool=None, device=0):
+def load(path: str, tool: Optional[str] = None, device: int = 0) -> "OmPredictor":
     """The `OmPredictor` of the file, whose metadata file export_om.py writes beside it.
 
     `tool`: "msame" or "ais_bench"; by default the first that is installed. Raises PipelineError when the file, its
@@ -35,7 +36,7 @@ def load(path, tool=None, device=0):
 class OmPredictor:
     """As `predictors.Predictor`: a context manager with `size`, `batch`, `run` and `describe`."""
 
-    def __init__(self, path, batch, source, tool, device):
+    def __init__(self, path: str, batch: int, source: Dict[str, Any], tool: str, device: int) -> None:
         self._path = path
         self._source = source
         self._tool = tool
@@ -43,13 +44,13 @@ class OmPredictor:
         self.batch = batch
         self.size = tuple(source["size"])
 
-    def __enter__(self):
+    def __enter__(self) -> "OmPredictor":
         return self
 
-    def __exit__(self, *exception):
+    def __exit__(self, *exception: Any) -> None:
         pass
 
-    def run(self, images):
+    def run(self, images: np.ndarray) -> np.ndarray:
         """The output for float32 `images` (batch, height, width, 3), RGB in 0..1: (batch, height / 2, width / 2, 1)."""
         images = np.asarray(images, np.float32)
         expected = (self.batch, *self.size, 3)
@@ -59,6 +60,6 @@ class OmPredictor:
             )
         return ascend_om.run_batch(self._path, images, self._tool, self._device)[..., np.newaxis]
 
-    def describe(self):
+    def describe(self) -> Dict[str, Any]:
         """As `predictors.Predictor.describe`, with the kind "om"."""
         return dict(self._source)

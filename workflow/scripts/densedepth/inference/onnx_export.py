@@ -4,6 +4,7 @@ Needs TensorFlow, tf2onnx and ONNX Runtime.
 """
 
 import os
+from typing import Any, Dict
 
 import numpy as np
 
@@ -19,7 +20,13 @@ FORMAT = 1
 TOLERANCE_M = 1e-3
 
 
-def export(graph_path, path, opset, input_name=predictors.INPUT_TENSOR, output_name=predictors.OUTPUT_TENSOR):
+def export(
+    graph_path: str,
+    path: str,
+    opset: int,
+    input_name: str = predictors.INPUT_TENSOR,
+    output_name: str = predictors.OUTPUT_TENSOR,
+) -> Dict[str, Any]:
     """Write the frozen graph as the ONNX file `path` and what is known of it to `path`.json; returns the metadata file.
 
     Input and output keep their names, layout (NHWC), shapes and meaning. Raises PipelineError, and writes nothing, when
@@ -78,7 +85,7 @@ def export(graph_path, path, opset, input_name=predictors.INPUT_TENSOR, output_n
     return side
 
 
-def compare(first, second, images=2):
+def compare(first: Any, second: Any, images: int = 2) -> Dict[str, Any]:
     """Largest differences of two networks on fixed images: `output`, relative to its largest value, and `metres`."""
     batch = first.batch or images
     height, width = first.size or (96, 128)

@@ -1,6 +1,7 @@
 """Networks in ONNX files, run by ONNX Runtime. Needs the package onnxruntime, and no TensorFlow."""
 
 import os
+from typing import Any, Dict
 
 import numpy as np
 
@@ -21,7 +22,7 @@ SIDE = {
 }
 
 
-def runtime_module():
+def runtime_module() -> Any:
     """The package onnxruntime. Raises PipelineError, saying how to get it, where it is not installed."""
     try:
         import onnxruntime
@@ -32,7 +33,7 @@ def runtime_module():
     return onnxruntime
 
 
-def load(path):
+def load(path: str) -> "OnnxPredictor":
     """The `OnnxPredictor` of the file. Raises PipelineError when it is none, or no network from picture to depth."""
     onnxruntime = runtime_module()
     if not os.path.isfile(path):
@@ -57,7 +58,7 @@ def load(path):
 class OnnxPredictor:
     """As `predictors.Predictor`: a context manager with `size`, `batch`, `run` and `describe`."""
 
-    def __init__(self, session, source):
+    def __init__(self, session: Any, source: Dict[str, Any]) -> None:
         self._session = session
         self._input = session.get_inputs()[0]
         self._output = session.get_outputs()[0].name
@@ -67,13 +68,13 @@ class OnnxPredictor:
         self.size = (height, width) if height and width else None
         source["size"] = list(self.size) if self.size else None
 
-    def __enter__(self):
+    def __enter__(self) -> "OnnxPredictor":
         return self
 
-    def __exit__(self, *exception):
+    def __exit__(self, *exception: Any) -> None:
         self._session = None
 
-    def run(self, images):
+    def run(self, images: np.ndarray) -> np.ndarray:
         """The output for float32 `images` (n, height, width, 3), RGB in 0..1: (n, height / 2, width / 2, 1)."""
         images = np.ascontiguousarray(images, np.float32)
         expected = (self.batch or len(images),) + tuple(self.size or images.shape[1:3]) + (3,)
@@ -85,7 +86,7 @@ class OnnxPredictor:
             )
         return self._session.run([self._output], {self._input.name: images})[0]
 
-    def describe(self):
+    def describe(self) -> Dict[str, Any]:
         """As `predictors.Predictor.describe`, with the kind "onnx"."""
         return dict(self._source)
 

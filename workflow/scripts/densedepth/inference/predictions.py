@@ -8,11 +8,13 @@ interrupted goes on.
 
 import collections
 import concurrent.futures
+import dataclasses
 import errno
 import io
 import json
 import os
 import re
+from typing import Any, Dict, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -48,16 +50,42 @@ _FRAME = re.compile(r"\d{6,}\.json$")
 # What stands in the way of all pictures, not of one: no room, no permission.
 _ENDS_ALL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
 
-# batch_size; kinds: of KINDS; flip_average; size: of the network's input where it takes any, else None;
-# intrinsics: clouds.Intrinsics or None for NYU's; points: the most in a cloud.
-# limits: nearest and farthest depth in metres; scale: ends of the panels' colours in metres, None: each panel its own.
-Options = collections.namedtuple("Options", "batch_size kinds flip_average size intrinsics points limits scale")
 
-# sha256: of the file `path`. where, image: the picture in the network's input.
-_Job = collections.namedtuple("_Job", "path sha256 name frame where image")
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """How pictures are predicted, and what is written of each."""
+
+    batch_size: int
+    # Of `KINDS`.
+    kinds: Sequence[str]
+    # Whether depth is the mean with that of the mirrored picture.
+    flip_average: bool
+    # (height, width) of the network's input where it takes any, else None.
+    size: Optional[Sequence[int]]
+    # None: those of NYU Depth v2's camera, scaled.
+    intrinsics: Optional[point_clouds.Intrinsics]
+    # The most in a cloud.
+    points: int
+    # Nearest and farthest depth in metres.
+    limits: Tuple[float, float]
+    # Ends of the panels' colours in metres; None: each panel has its own.
+    scale: Optional[Tuple[float, float]]
 
 
-def predict(predictor, paths, out, options):
+class _Job(NamedTuple):
+    """A picture on its way through the network."""
+
+    path: str
+    # Of the file `path`.
+    sha256: str
+    name: str
+    frame: image_files.Frame
+    # Where the picture lies in the network's input, and that input: float32 (height, width, 3), 0..1.
+    where: depth.Place
+    image: np.ndarray
+
+
+def predict(predictor: Any, paths: Sequence[str], out: str, options: Options) -> Dict[str, Any]:
     """Predict the pictures in the files `paths` and write the results below the folder `out`; returns the summary.
 
     Results are called after the pictures (see `names`). The summary, also in `out`/predictions.json, names what was
@@ -96,7 +124,7 @@ def predict(predictor, paths, out, options):
     return summary
 
 
-def names(paths):
+def names(paths: Sequence[str]) -> Dict[str, str]:
     """{path: what its results are called}: the path from the folder common to all, without its suffix.
 
     Where two would be called the same, as a.jpg and a.png, or one as the summary, they keep their suffixes.
@@ -307,7 +335,7 @@ class _Run:
 
 def _made_by(network, options, size):
     """What decides results beside the picture, as a metadata file has it."""
-    asked = dict(options._asdict(), size=size)
+    asked = dict(vars(options), size=size)
     # A batch is only a matter of speed.
     del asked["batch_size"]
     made_by = {"format": FORMAT, "network": network, "asked": asked, "runtime": runtime.describe()}

@@ -3,13 +3,14 @@
 import gc
 import os
 import warnings
+from typing import Any, Dict, Optional, Tuple
 
 import numpy as np
 
 from .. import files, metadata
 from ..errors import PipelineError
 from ..network import architecture, checkpoints, model
-from ..tf import tf
+from ..tf import Tensor, tf
 from . import lean_graph
 
 INPUT_TENSOR = architecture.INPUT + ":0"
@@ -31,7 +32,7 @@ class Predictor:
     size: (height, width) of its input, or None when any will do. batch: its one batch size, or None when any will do.
     """
 
-    def __init__(self, graph, input_tensor, output_tensor, source):
+    def __init__(self, graph: Any, input_tensor: Tensor, output_tensor: Tensor, source: Dict[str, Any]) -> None:
         # A graph with its normalisations is to give the checkpoint's results bit for bit.
         exact = any(op.type.startswith("FusedBatchNorm") for op in graph.get_operations())
         self._session = tf.Session(graph=graph, config=_session_config(exact))
@@ -42,13 +43,13 @@ class Predictor:
         self.batch = shape[0]
         self.size = tuple(shape[1:3]) if None not in shape[1:3] else None
 
-    def __enter__(self):
+    def __enter__(self) -> "Predictor":
         return self
 
-    def __exit__(self, *exception):
+    def __exit__(self, *exception: Any) -> None:
         self._session.close()
 
-    def run(self, images):
+    def run(self, images: np.ndarray) -> np.ndarray:
         """The output, as it is, for float32 `images` (n, height, width, 3), RGB in 0..1.
 
         For the networks of this package that is (n, height / 2, width / 2, 1), 1000 / depth in centimetres. Raises
@@ -70,7 +71,7 @@ class Predictor:
                 )
             ) from None
 
-    def describe(self):
+    def describe(self) -> Dict[str, Any]:
         """What this is: kind ("checkpoint", "frozen" or "saved_model"), path, epoch, global_step, model, size,
         depth_range and sha256.
 
@@ -80,7 +81,7 @@ class Predictor:
         return dict(self._source)
 
 
-def load(path, *tensors):
+def load(path: str, *tensors: Any) -> Predictor:
     """The `Predictor` for `path`: a SavedModel (its folder or `saved_model.pb`), a frozen graph (another file) or a
     checkpoint (see `checkpoints.find`). `tensors`: names of a frozen graph's input and output, if not ours.
     """
@@ -92,7 +93,7 @@ def load(path, *tensors):
     return load_frozen(path, *tensors) if frozen else load_checkpoint(path)
 
 
-def load_checkpoint(path):
+def load_checkpoint(path: str) -> Predictor:
     """The `Predictor` of the checkpoint that `path` names, of the input size it was trained with."""
     checkpoint = checkpoints.find(path)
     with tf.Graph().as_default() as graph:
@@ -102,7 +103,9 @@ def load_checkpoint(path):
     return predictor
 
 
-def inference_graph(checkpoint, batch=None, folded=False):
+def inference_graph(
+    checkpoint: checkpoints.Checkpoint, batch: Optional[int] = None, folded: bool = False
+) -> Tuple[Tensor, Tensor]:
     """Build the network of `checkpoint` in the current graph, for inference: its input and output tensor.
 
     `folded`: with the variables that `architecture.fold` makes.
@@ -127,7 +130,9 @@ def _checkpoint_source(checkpoint):
     }
 
 
-def load_frozen(path, input_tensor_name=INPUT_TENSOR, output_tensor_name=OUTPUT_TENSOR, as_written=False):
+def load_frozen(
+    path: str, input_tensor_name: str = INPUT_TENSOR, output_tensor_name: str = OUTPUT_TENSOR, as_written: bool = False
+) -> Predictor:
     """The `Predictor` of the frozen graph in file `path`.
 
     On a processor a folded graph is run in the form that `lean_graph` gives it, unless it shall run `as_written`. The
@@ -138,7 +143,7 @@ def load_frozen(path, input_tensor_name=INPUT_TENSOR, output_tensor_name=OUTPUT_
     return _of_graph(_read_graph(path), source, input_tensor_name, output_tensor_name, as_written)
 
 
-def load_saved_model(folder):
+def load_saved_model(folder: str) -> Predictor:
     """The `Predictor` of the SavedModel in `folder`: signature `serving_default`, one input and one output.
 
     Model, epoch and range of depth are taken from `saved_model.pb.json` in it if it is of this file. Raises

@@ -9,13 +9,14 @@ graph: accelerators that compile whole graphs need that.
 
 import math
 import zlib
+from typing import Dict, Iterable, Optional, Tuple
 
 import numpy as np
 
 from ..errors import PipelineError
-from ..tf import tf
+from ..tf import Tensor, tf
 from . import recompute, upsample_conv
-from .model import BLOCKS
+from .model import BLOCKS, Model
 
 INPUT = "input_1"
 OUTPUT = "conv3/BiasAdd"
@@ -29,7 +30,7 @@ _LEAK = 0.2  # slope of the decoder's leaky ReLU below zero
 _SKIPS = ("pool3_pool", "pool2_pool", "pool1", "conv1/relu")  # in the order in which the decoder takes them
 
 
-def image_placeholder(size=None, batch=None):
+def image_placeholder(size: Optional[Tuple[int, int]] = None, batch: Optional[int] = None) -> Tensor:
     """The network's input `input_1`: (batch, height, width, 3) float32, RGB in 0..1.
 
     `size` is (height, width), or None for any. Raises PipelineError unless both are multiples of 32.
@@ -39,7 +40,14 @@ def image_placeholder(size=None, batch=None):
     return tf.placeholder(tf.float32, (batch, height, width, 3), name=INPUT)
 
 
-def predict(images, model, training=False, momentum=0.99, folded=False, lean=False):
+def predict(
+    images: Tensor,
+    model: Model,
+    training: bool = False,
+    momentum: float = 0.99,
+    folded: bool = False,
+    lean: bool = False,
+) -> Tensor:
     """The network's output for `images` (N, H, W, 3), RGB in 0..1: (N, H/2, W/2, 1), the inverse depth 1000 / cm.
 
     The last layer is linear: nothing keeps the output in the range 1..100 of the targets. With `training`, batch
@@ -53,7 +61,14 @@ def predict(images, model, training=False, momentum=0.99, folded=False, lean=Fal
     return decode(encode(images, model.encoder, training, momentum, folded, lean), model, lean)
 
 
-def encode(images, encoder, training=False, momentum=0.99, folded=False, lean=False):
+def encode(
+    images: Tensor,
+    encoder: str,
+    training: bool = False,
+    momentum: float = 0.99,
+    folded: bool = False,
+    lean: bool = False,
+) -> Dict[str, Tensor]:
     """The encoder's features for `images` (N, H, W, 3), RGB in 0..1, without ImageNet mean or deviation.
 
     `lean` trains the same in less memory, up to rounding: gradients normalise the features of dense layers again
@@ -100,7 +115,7 @@ def encode(images, encoder, training=False, momentum=0.99, folded=False, lean=Fa
     return features
 
 
-def decode(features, model, lean=False):
+def decode(features: Dict[str, Tensor], model: Model, lean: bool = False) -> Tensor:
     """The network's output, as `predict`, from the features that `encode` gives.
 
     `lean` computes the same, up to rounding, without the upsampled maps (see `convolution`), where the upsampling is
@@ -126,7 +141,7 @@ def decode(features, model, lean=False):
         return _conv(x, "conv3", 1, size=3)
 
 
-def fold(values):
+def fold(values: Dict[str, np.ndarray]) -> Dict[str, np.ndarray]:
     """The values of the `folded` network's variables from those of the network's, {name: float32 array} both.
 
     With its moving averages a normalisation is x * scale + shift. Where it follows a convolution, that is the same
@@ -159,7 +174,7 @@ def _convolution_before(norm):
     return None
 
 
-def initial_values(variables, seed):
+def initial_values(variables: Iterable[Tensor], seed: int) -> Dict[str, np.ndarray]:
     """Random initial values for variables of this network, as {name: float32 array}.
 
     Kernels are Glorot-uniform as Keras' default, gamma and moving variance one, the rest zero. Each array depends on

@@ -7,10 +7,11 @@
 `epoch`, `global_step`, `runtime` and `files` (SHA-256 of each file).
 """
 
-import collections
+import dataclasses
 import os
 import re
 import shutil
+from typing import Any, Dict
 
 from .. import files
 from ..errors import PipelineError
@@ -40,10 +41,19 @@ LOSS_SCALE = ("loss_scale", "good_steps", "bad_steps")
 
 _PART = re.compile(re.escape(PREFIX) + r"(\.index|\.data-\d+-of-\d+)?$")
 
-Checkpoint = collections.namedtuple("Checkpoint", "folder prefix side")
+
+@dataclasses.dataclass(frozen=True)
+class Checkpoint:
+    """A checkpoint on the disk."""
+
+    folder: str
+    # Of its files, as TensorFlow wants it.
+    prefix: str
+    # The content of `model.json`.
+    side: Dict[str, Any]
 
 
-def find(path):
+def find(path: str) -> Checkpoint:
     """The `Checkpoint` that `path` names.
 
     `path` is a checkpoint folder, its file prefix (`.../model.ckpt`) or one of the files that begin so, or a folder of
@@ -63,7 +73,7 @@ def find(path):
     return Checkpoint(folder, os.path.join(folder, PREFIX), side)
 
 
-def is_part(path):
+def is_part(path: str) -> bool:
     """Whether `path` names the files of one checkpoint, or one of them, rather than a folder."""
     return _PART.match(os.path.basename(path)) is not None
 
@@ -77,12 +87,12 @@ def _epoch_folders(folder):
     return found
 
 
-def saver():
+def saver() -> Any:
     """A tf.train.Saver of all global variables of the default graph; make it once, before the graph is finalized."""
     return tf.train.Saver(save_relative_paths=True, max_to_keep=None)
 
 
-def write(folder, session, side, with_saver=None):
+def write(folder: str, session: Any, side: Dict[str, Any], with_saver: Any = None) -> Checkpoint:
     """Save all global variables of `session` and `side` to `folder`: complete, or not there.
 
     The files are written elsewhere, flushed and renamed one by one, `model.json` last. A loop that saves often passes
@@ -105,7 +115,7 @@ def write(folder, session, side, with_saver=None):
     return Checkpoint(folder, os.path.join(folder, PREFIX), side)
 
 
-def save(folder, session, side, with_saver=None):
+def save(folder: str, session: Any, side: Dict[str, Any], with_saver: Any = None) -> Dict[str, Any]:
     """Save into the existing `folder`, plainly; returns `side` completed with the format and the files' checksums.
 
     Raises PipelineError when TensorFlow cannot write, on a full disk for example.
@@ -122,7 +132,7 @@ def save(folder, session, side, with_saver=None):
     return side
 
 
-def verify(checkpoint):
+def verify(checkpoint: Checkpoint) -> None:
     """Compare the files of `checkpoint` with its metadata file's sums. Raises PipelineError naming the damaged one."""
     for name, expected in checkpoint.side["files"].items():
         path = os.path.join(checkpoint.folder, name)
@@ -132,7 +142,7 @@ def verify(checkpoint):
             raise PipelineError("{}: damaged, its SHA-256 is not the one in {}".format(path, SIDE_FILE))
 
 
-def restore(session, checkpoint, with_saver=None):
+def restore(session: Any, checkpoint: Checkpoint, with_saver: Any = None) -> None:
     """Load all global variables of the session's graph from `checkpoint`; call it before the graph is finalized.
 
     Variables of `LOSS_SCALE` that the checkpoint lacks get their initial values, and what the graph lacks is left out.

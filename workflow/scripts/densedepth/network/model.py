@@ -1,6 +1,7 @@
 """What distinguishes one DenseDepth network from another, as plain data (no TensorFlow needed)."""
 
 import dataclasses
+from typing import Any, Dict
 
 from ..errors import PipelineError
 from ..metadata import COUNT, DEPTH_RANGE, SHA256, Closed, Null, OneOf
@@ -57,7 +58,7 @@ class Model:
     upsampling: str = "half_pixel"
     mid_activation: bool = True
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for key, legal in LEGAL.items():
             value = getattr(self, key)
             if not any(value is choice or (isinstance(value, str) and value == choice) for choice in legal):
@@ -65,18 +66,18 @@ class Model:
                     "model: {} is {!r}, legal are {}".format(key, value, ", ".join(str(choice) for choice in legal))
                 )
 
-    def settings_unlike(self, other):
+    def settings_unlike(self, other: "Model") -> str:
         """The settings in which this network differs from `other`, with its own values: "model.decoder: full, ..."."""
         keys = [key for key in LEGAL if getattr(self, key) != getattr(other, key)]
         values = (str(getattr(self, key)).lower() for key in keys)
         return ", ".join("model.{}: {}".format(_SETTINGS.get(key, key), value) for key, value in zip(keys, values))
 
-    def as_dict(self):
+    def as_dict(self) -> Dict[str, Any]:
         """The fields as a plain dict, for JSON; `model_from_dict` reads it back."""
         return dataclasses.asdict(self)
 
 
-def model_from_dict(fields):
+def model_from_dict(fields: Dict[str, Any]) -> Model:
     """The `Model` with the given fields; those left out take their defaults.
 
     Raises PipelineError for an unknown key or value, naming what is legal.

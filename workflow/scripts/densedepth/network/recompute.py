@@ -5,12 +5,16 @@ gradient recomputes it from the features themselves, which the normalisation's o
 2017, arXiv 1707.06990).
 """
 
-from ..tf import tf
+from typing import Tuple
+
+from ..tf import Tensor, tf
 
 _ONE = [1, 1, 1, 1]
 
 
-def norm_relu_conv(x, gamma, beta, kernel, epsilon):
+def norm_relu_conv(
+    x: Tensor, gamma: Tensor, beta: Tensor, kernel: Tensor, epsilon: float
+) -> Tuple[Tensor, Tensor, Tensor]:
     """(y, mean, variance): convolution (padding SAME) of relu(batch normalisation of x), and the batch statistics.
 
     x: (N, h, w, C) of known shape; gamma, beta: (C,); kernel: (k, k, C, F). Returns (N, h, w, F), (C,) and (C,), the

@@ -8,7 +8,7 @@ border do the two differ: there upsampling repeats the edge, while the convoluti
 
 import numpy as np
 
-from ..tf import tf
+from ..tf import Tensor, tf
 
 # The filter in one direction. The first tap only makes the window odd, so that the transposed convolution's output
 # need not be cropped.
@@ -17,7 +17,7 @@ _TAPS = np.array([0, 1, 3, 3, 1], np.float32) / 4
 _ONE = [1, 1, 1, 1]
 
 
-def of_upsampled(x, skip, kernel, name):
+def of_upsampled(x: Tensor, skip: Tensor, kernel: Tensor, name: str) -> Tensor:
     """The 3x3 convolution "SAME" of concat(x upsampled, skip), up to rounding.
 
     x: (N, h, w, C); skip: (N, 2h, 2w, D); kernel: (3, 3, C + D, F); of known shape but for N. Returns (N, 2h, 2w, F).
@@ -26,7 +26,7 @@ def of_upsampled(x, skip, kernel, name):
     return tf.add(of_upsampled_alone(x, above), tf.nn.conv2d(skip, below, _ONE, "SAME"), name=name)
 
 
-def of_upsampled_alone(x, kernel):
+def of_upsampled_alone(x: Tensor, kernel: Tensor) -> Tensor:
     """As `of_upsampled`, without a skip."""
     height, width = x.shape.as_list()[1:3]
     count = _count(x)

@@ -5,6 +5,7 @@ Values travel as plain dicts {variable name: float32 array}.
 
 import os
 import re
+from typing import Any, Dict, Iterable, List, Tuple
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from ..data import hdf5
 from ..errors import PipelineError
 from ..tf import tf
 from . import architecture, checkpoints
-from .model import BLOCKS, model_from_dict
+from .model import BLOCKS, Model, model_from_dict
 
 PREFIX = "model.ckpt"
 SIDE_FILE = "weights.json"
@@ -35,7 +36,7 @@ _PUBLISHED = {
 }
 
 
-def load(path, model):
+def load(path: str, model: Model) -> Dict[str, np.ndarray]:
     """The values that `path` has for the network `model`: a Keras .h5 file's or an imported folder's for the encoder
     (see `import_keras`), those of a checkpoint of ours for all of it.
 
@@ -54,7 +55,7 @@ def load(path, model):
     return keras_encoder(path, model.encoder)
 
 
-def identity(path):
+def identity(path: str) -> Any:
     """What tells these weights from others: SHA-256 sums of a checkpoint's files, or that of the Keras file that `path`
     is or was imported from."""
     if _is_checkpoint(path):
@@ -68,7 +69,7 @@ def _is_checkpoint(path):
     return os.path.isdir(path) and not os.path.exists(os.path.join(path, SIDE_FILE))
 
 
-def trained(checkpoint):
+def trained(checkpoint: checkpoints.Checkpoint) -> Dict[str, np.ndarray]:
     """{variable name: array} of the network in a checkpoint of ours, without what only its training needs.
 
     Raises PipelineError when it is damaged.
@@ -94,7 +95,7 @@ def _stored(prefix, advice):
         ) from None
 
 
-def assign(session, values):
+def assign(session: Any, values: Dict[str, np.ndarray]) -> None:
     """Give the variables of the session's graph that `values` names their values; the others stay as they are.
 
     Call it after the initialisers have run. No operation is added, so the graph may be final. Raises PipelineError for
@@ -108,7 +109,7 @@ def assign(session, values):
     session.run(initializers, feeds)
 
 
-def import_keras(path, encoder, folder):
+def import_keras(path: str, encoder: str, folder: str) -> Tuple[Dict[str, Any], Dict[str, np.ndarray]]:
     """Write the Keras file `path` as a TensorFlow checkpoint with `weights.json` to `folder`; complete or not there.
 
     Returns (side, values): the content of `weights.json` and the encoder's values. An existing `folder` is replaced
@@ -139,17 +140,17 @@ def import_keras(path, encoder, folder):
 _FILES = {SIDE_FILE, "checkpoint", PREFIX + ".index", PREFIX + ".data-00000-of-00001"}
 
 
-def groups(values):
+def groups(values: Dict[str, np.ndarray]) -> List[Tuple[str, int, int]]:
     """(group, tensors, parameters) of `values` in order: one group for each stage and transition of the encoder."""
-    counts = {}
+    counts: Dict[str, Tuple[int, int]] = {}
     for name, value in values.items():
-        group = re.match(r"[^/_]+", name).group()
+        group = re.split("[/_]", name, maxsplit=1)[0]
         tensors, parameters = counts.get(group, (0, 0))
         counts[group] = (tensors + 1, parameters + int(value.size))
     return [(group, tensors, parameters) for group, (tensors, parameters) in counts.items()]
 
 
-def keras_encoder(path, encoder):
+def keras_encoder(path: str, encoder: str) -> Dict[str, np.ndarray]:
     """The encoder's values {variable name: float32 array} from the Keras weight file `path` (HDF5, without top).
 
     Understood is the layout of the published files, written by Keras 2 and by `save_weights` of tf.keras: attributes
@@ -169,7 +170,7 @@ def keras_encoder(path, encoder):
     return {name: values[name] for name in shapes}
 
 
-def read_keras(path):
+def read_keras(path: str) -> Dict[str, np.ndarray]:
     """{layer/kind: float32 array} of all tensors in the Keras file `path`, as in `conv1_conv/kernel` (no other slash).
 
     Raises PipelineError for a file that is not there, is damaged, or is no weights of Keras.
@@ -208,12 +209,12 @@ def _names(group, attribute):
     return [word.decode("utf8") if isinstance(word, bytes) else str(word) for word in words]
 
 
-def key_of(layer, kind):
+def key_of(layer: str, kind: str) -> str:
     """The key of a tensor in `read_keras`, from the name of its layer in any spelling."""
     return "{}/{}".format(layer.replace("/", "_"), kind)
 
 
-def encoders(stored):
+def encoders(stored: Iterable[str]) -> Tuple[List[str], List[int]]:
     """(names, depths): the encoders, one or none, whose dense blocks have the depths that the keys of `stored` show."""
     depths = [0, 0, 0, 0]
     for key in stored:
@@ -240,7 +241,7 @@ def _check_depth(path, stored, encoder):
     )
 
 
-def check(source, shapes, values, complete=False):
+def check(source: str, shapes: Dict[str, List[int]], values: Dict[str, np.ndarray], complete: bool = False) -> None:
     """Compare `values` with the wanted {name: shape}; `complete` asks for every name and for finite values."""
     missing = [name for name in shapes if name not in values]
     if complete and missing:
