@@ -2,12 +2,12 @@
 
 import os
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import yaml
+from warm import Snakemake
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PARTS = ("Snakefile", "config", "envs", "profiles", "workflow")
@@ -22,6 +22,8 @@ TINY = {
 
 
 SETTINGS = ("--configfile", "mine.yaml")
+
+warm_snakemake = Snakemake()
 
 
 class Project:
@@ -48,11 +50,9 @@ class Project:
 
     def snakemake(self, *arguments, fails=False):
         """Run Snakemake; returns its output. The test fails when it ends otherwise than expected."""
-        run = subprocess.run(
-            self.command(*arguments), cwd=self.folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-        )
-        assert (run.returncode != 0) == fails, run.stdout
-        return run.stdout
+        status, said = warm_snakemake(arguments, self.folder)
+        assert (status != 0) == fails, said
+        return said
 
     def planned(self, *arguments):
         """The jobs that a dry run lists: {rule: how many}."""
