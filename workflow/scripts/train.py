@@ -144,14 +144,9 @@ def _options(args, group):
     for word in words:
         if "=" not in word:
             raise PipelineError("--npu_option {}: must be KEY=VALUE".format(word))
-    return Options(
-        precision_mode=args.precision_mode,
-        op_select_implmode=args.op_select_implmode,
-        is_loss_scale=args.is_loss_scale,
-        hcom_parallel=args.hcom_parallel,
-        ranks=group,
-        extra=dict(word.split("=", 1) for word in words),
-    )
+    extra = dict(word.split("=", 1) for word in words)
+    modes = (args.precision_mode, args.op_select_implmode, args.is_loss_scale, args.hcom_parallel)
+    return Options(*modes, ranks=group, extra=extra)
 
 
 def _absolute_paths(args):
@@ -168,29 +163,16 @@ def _job(args):
 
 
 def _settings(args):
-    return cli.fields(
-        Settings,
-        args,
-        model=model.Model(args.encoder, args.decoder, args.upsampling, args.mid_activation),
-        size=tuple(args.size),
-        batch_size=args.bs,
-        learning_rate=args.lr,
-        depth_range=(args.mindepth, args.maxdepth),
-    )
+    network = model.Model(args.encoder, args.decoder, args.upsampling, args.mid_activation)
+    depth_range = (args.mindepth, args.maxdepth)
+    others = {"size": tuple(args.size), "batch_size": args.bs, "learning_rate": args.lr, "depth_range": depth_range}
+    return cli.fields(Settings, args, model=network, **others)
 
 
 def _segment(args):
-    return cli.fields(
-        Segment,
-        args,
-        first=args.initial_epoch,
-        last=args.epochs,
-        kept=_kept(args),
-        start=args.checkpoint,
-        folder=args.ckptdir,
-        events=os.path.join(_results(args), "tensorboard"),
-        state_seconds=60 * args.state_minutes,
-    )
+    epochs = {"first": args.initial_epoch, "last": args.epochs, "kept": _kept(args), "start": args.checkpoint}
+    folders = {"folder": args.ckptdir, "events": os.path.join(_results(args), "tensorboard")}
+    return cli.fields(Segment, args, state_seconds=60 * args.state_minutes, **epochs, **folders)
 
 
 def _kept(args):
