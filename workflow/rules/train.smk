@@ -1,6 +1,6 @@
 """From records, and weights or the checkpoint before, to the next checkpoint; and how fast that goes.
 
-Needs results/data/; makes results/<run>/checkpoints/epoch<e>/ and results/<run>/performance.json. The state that an interrupted segment goes on from lies
+Needs results/data/; makes results/<run>/checkpoints/epoch<e>/ and results/<run>/performance.json. The state that an interrupted segment resumes from lies
 undeclared in results/<run>/checkpoints/state/, so that Snakemake leaves it alone.
 """
 
