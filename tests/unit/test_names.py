@@ -98,7 +98,7 @@ def test_images_keep_their_names(tmp_path, named):
         gallery.draw(str(tmp_path), "1p", test_set, wanted, lambda rgb, _: np.full((32, 64), 2.5), {})
     assert [image.get("name") for image in document["per_image"]] == called
     # The constant is the median, 2 m.
-    first = "port, best by rms: {} (0.000 m), ".format(called[0] or "image 0")
+    first = "port, best by RMSE: {} (0.000 m), ".format(called[0] or "image 0")
     assert scoring.extremes(document)[0].startswith(first)
     scoring.write_csv(str(tmp_path / "a.csv"), document)
     with open(str(tmp_path / "a.csv"), newline="", encoding="utf-8") as stream:

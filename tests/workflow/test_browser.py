@@ -112,10 +112,10 @@ def test_depth_shows_under_the_pointer(page):
             chromium.point(left + (column + 0.5) / 40 * width, top + (row + 0.5) / 30 * height)
             g, p = int(truth[row, column]), int(prediction[row, column])
             metres = tuple("{:.2f}".format(value / 1000) for value in (g, p, abs(g - p)))
-            assert chromium.evaluate(READ % scene) == "truth {} m, prediction {} m, error {} m".format(*metres)
+            assert chromium.evaluate(READ % scene) == "ground truth {} m, prediction {} m, error {} m".format(*metres)
         left, top, width, height = chromium.evaluate(PLACE % (1, 3))
         chromium.point(left + 1, top + height - 1)
-        assert chromium.evaluate(READ % 1) == "truth not known, prediction 3.20 m"
+        assert chromium.evaluate(READ % 1) == "no valid ground truth, prediction 3.20 m"
         # Beside the maps the line is as it was.
         chromium.point(1, 1)
         assert chromium.evaluate(READ % 1).startswith("Point at a map")

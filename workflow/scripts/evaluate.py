@@ -49,9 +49,7 @@ def work(args):
     if args.csv:
         scoring.write_csv(args.csv, document)
     scoring.append_log(os.path.join(args.logdir, "evaluate.log"), document)
-    if "port" in args.protocol:
-        print(scoring.figures(document))
-    for line in scoring.other_figures(document) + scoring.extremes(document):
+    for line in scoring.lines(document) + scoring.extremes(document):
         print(line)
     # The last line of all, which the workflow shows on the terminal.
     for block in list(scoring.blocks(document).values())[:1]:

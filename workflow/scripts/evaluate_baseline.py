@@ -34,7 +34,7 @@ def work(args):
         document = scoring.evaluate_constant(test_set, progress=Progress(test_set.count, "images"))
     files.write_json(args.json, document)
     print("constant depth {:.3f} m".format(document["source"]["depth_m"]))
-    print(scoring.figures(document))
+    print("\n".join(scoring.lines(document)))
 
 
 def main(argv=None):

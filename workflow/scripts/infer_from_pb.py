@@ -47,7 +47,7 @@ def work(args):
         )
     if args.json:
         files.write_json(args.json, document)
-    print(scoring.figures(document))
+    print("\n".join(scoring.lines(document)))
     print(
         "{images_per_second:.2f} images/s, {ms_per_image:.2f} ms an image in batches of {batch_size}; "
         "{flip_averaged_images_per_second:.2f} flip-averaged depth maps/s".format(**document["speed"])

@@ -44,7 +44,7 @@ def work(args):
                 return forward.flip_averaged(output, mirrored, rgb.shape[1:3], test_set.crop, test_set.limits)[0]
 
             gallery.draw(args.gallery, args.name, test_set, wanted, predicted, stored.describe())
-    print(scoring.figures(document))
+    print("\n".join(scoring.lines(document)))
 
 
 def main(argv=None):

@@ -172,6 +172,6 @@ def test_program_writes_csv_and_names_best_and_worst(checkpoint, test_archive, t
         }
     rms = [image["rms"] for image in document["per_image"]]
     output = capsys.readouterr().out
-    assert "port, best by rms: image {} ({:.3f} m)".format(int(np.argmin(rms)), min(rms)) in output
-    assert "paper, worst by rms: image {} ({:.3f} m)".format(int(np.argmax(rms)), max(rms)) in output
+    assert "port, best by RMSE: image {} ({:.3f} m)".format(int(np.argmin(rms)), min(rms)) in output
+    assert "paper, worst by RMSE: image {} ({:.3f} m)".format(int(np.argmax(rms)), max(rms)) in output
     assert "paper (mean over images): delta1" in output

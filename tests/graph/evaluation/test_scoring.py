@@ -2,6 +2,7 @@ import hashlib
 import json
 import math
 import os
+import re
 
 import evaluate
 import evaluate_baseline
@@ -220,7 +221,13 @@ def test_program_writes_json_and_appends_six_figures(checkpoint, test_archive, t
     assert [name.strip() for name in names.split(",")] == ["delta1", "delta2", "delta3", "rel", "rms", "log_10"]
     keys = ("delta1", "delta2", "delta3", "rel_prediction", "rms_pooled", "log10")
     assert [float(value) for value in values.split(",")] == [round(document["metrics"][key], 4) for key in keys]
-    assert "5/5 images" in capsys.readouterr().out
+    output = capsys.readouterr().out
+    assert "5/5 images" in output
+    # The port's names stay in its log; what is printed says which convention a figure has.
+    port = next(line for line in output.splitlines() if line.startswith("port (pooled): delta1 "))
+    for title, key in (("AbsRel (by ground truth)", "rel_truth"), ("RMSE (pooled)", "rms_pooled")):
+        assert "{} {:.4f}".format(title, document["metrics"][key]) in port
+    assert not re.search(r"\b(rel|rms)\b", output)
 
     scoring.append_log(str(log), document)
     assert log.read_text() == 2 * first

@@ -1,8 +1,12 @@
+import dataclasses
 import math
+import os
+import re
 
 import numpy as np
 import pytest
 from densedepth.evaluation import metrics
+from densedepth.evaluation.metric_table import METRICS
 
 # Two pixels: 1 m predicted as 2 m, 4 m predicted as 5 m. Ratios 2 and 1.25; errors 1 and 1.
 TRUTH = np.array([[1.0, 4.0]])
@@ -107,3 +111,21 @@ def test_shapes_masks_and_emptiness_are_checked():
         metrics.measure(truth=np.ones(2), prediction=np.ones(2), mask=np.array([False, False]))
     with pytest.raises(ValueError, match="no image"):
         metrics.Accumulator().result()
+
+
+def test_the_table_of_the_docs_is_that_of_the_metrics():
+    with open(os.path.join(os.path.dirname(__file__), "../../../docs/metrics.md"), encoding="utf-8") as stream:
+        lines = stream.read().partition("| key |")[2].partition("\n\n")[0].splitlines()
+    rows = [[cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in lines[2:]]
+    assert rows == [
+        ["`{}`".format(m.key), m.title, m.formula.replace("|", "\\|"), m.unit or "-"]
+        + ["higher" if m.higher_is_better else "lower", m.averaging]
+        for m in METRICS
+    ]
+
+
+def test_the_table_names_each_metric_once_and_cannot_be_changed():
+    assert len({m.title for m in METRICS}) == len({m.key for m in METRICS}) == len(METRICS)
+    assert (METRICS[0].plain_title, METRICS[0].heading) == ("delta1", "δ1 ↑")
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        METRICS[0].title = "d1"

@@ -10,6 +10,7 @@ import numpy
 import pytest
 import report as program
 from densedepth.errors import PipelineError
+from densedepth.evaluation.metric_table import METRICS
 from densedepth.report import comparison, curves, inputs, page, published_results, render, sections
 from PIL import Image
 
@@ -265,7 +266,7 @@ def nyu(tmp_path):
 def test_precision_table_has_every_row_under_its_convention(nyu):
     text = nyu.make()
     header = rows_of(text, "Precision")[0]
-    assert [cell.rstrip(" ↑↓") for cell in header[1:]] == [metric.title for metric in published_results.METRICS]
+    assert [cell.rstrip(" ↑↓") for cell in header[1:]] == [metric.title for metric in METRICS]
     assert row_of(text, "Precision", "paper [1]")[1:] == [
         "0.846",
         "0.974",
@@ -291,9 +292,9 @@ def test_everything_shows_the_last_checkpoint_and_the_best_is_said_to_be_chosen_
     marked = [row for row in rows_of(text, "Precision") if row[0].startswith("**")]
     assert [row[0] for row in marked] == ["**1p, epoch 3 (last)**"]
     assert all(cell.startswith("**") for cell in marked[0])
-    words = "**Run 1p, last checkpoint (epoch 3): delta1 0.7980 against 0.3100 of one constant depth**"
+    words = "**Run 1p, last checkpoint (epoch 3): δ1 0.7980 against 0.3100 of one constant depth**"
     assert words in text.split("## Precision")[0] and "est checkpoint" not in text.replace(words, "")
-    assert "The highest delta1 is that of 1p, epoch 2. It was chosen on the test images" in text
+    assert "The highest δ1 is that of 1p, epoch 2. It was chosen on the test images" in text
     assert "### Run 1p, the frozen graph of epoch 3" in text and "after each kept epoch; the last is epoch 3." in text
 
 
@@ -316,7 +317,7 @@ def test_all_links_are_relative_and_lead_to_pictures(sample):
     for link in links:
         with open(os.path.join(os.path.dirname(sample.out), link), "rb") as stream:
             assert stream.read(8) == PNG[:8]
-    assert "Test image 7: RMSE 0.412 m, delta1 0.700" in text
+    assert "Test image 7: RMSE 0.412 m, δ1 0.700" in text
 
 
 @pytest.mark.curves
@@ -346,9 +347,9 @@ def test_equal_inputs_in_any_order_give_equal_bytes(tmp_path):
 def test_sample_is_declared_not_comparable_and_judged_by_the_constant_depth(sample):
     text = sample.make()
     assert "**not comparable** with the published figures" in text
-    assert row_of(text, "Verdicts", "1p, epoch 3 (last)")[1:] == ["+0.4880", "at least 0.15", "reached"]
+    assert row_of(text, "Verdicts", "1p, epoch 3 (last)")[1:] == ["+0.4880", "at least 0.15", "passed"]
     assert "reproduced" not in " ".join(" ".join(row) for row in rows_of(text, "Verdicts"))
-    assert row_of(text, "Verdicts", "1p: frozen graph")[1:] == ["4.0e-09", "at most 1e-06", "equal"]
+    assert row_of(text, "Verdicts", "1p: frozen graph")[1:] == ["4.0e-09", "at most 1e-06", "passed"]
 
 
 def test_a_folded_graph_may_differ_by_rounding(sample):
@@ -363,9 +364,9 @@ def test_a_folded_graph_may_differ_by_rounding(sample):
             (line,) = [line for line in stream if "frozen graph against its checkpoint" in line]
         return line
 
-    assert "at most 1e-04 (folded) | equal" in frozen(True, 5e-5)
-    assert "at most 1e-04 (folded) | not equal" in frozen(True, 2e-4)
-    assert "at most 1e-06 | not equal" in frozen(False, 5e-5)
+    assert "at most 1e-04 (folded) | passed" in frozen(True, 5e-5)
+    assert "at most 1e-04 (folded) | not passed" in frozen(True, 2e-4)
+    assert "at most 1e-06 | not passed" in frozen(False, 5e-5)
 
 
 @pytest.mark.curves
@@ -435,7 +436,7 @@ def test_a_network_trained_elsewhere_is_shown_with_its_graphs_and_scenes(nyu):
         assert "nyu (trained elsewhere), " + graph in names
         assert [graph, "25.00"] in [[row[1], row[-2]] for row in rows_of(text, "Performance")]
     check = row_of(text, "Verdicts", "nyu (trained elsewhere): frozen graph against its checkpoint, largest")
-    assert check[-1] == "equal"
+    assert check[-1] == "passed"
     assert "### nyu (trained elsewhere), the frozen graph" in text and "Best by RMSE. Test image 3" in text
 
 
@@ -448,16 +449,16 @@ def test_a_network_trained_elsewhere_is_judged_by_its_form(nyu):
     text = nyu.make()
     found = {(row[0].split(" (")[0], row[1]): row[2:] for row in rows_of(text, "Verdicts") if len(row) == 6}
     name = "nyu.h5 (the paper's weights), re-measured"
-    assert found["nyu", "delta1"] == ["0.8469", "0.8471 ({})".format(name), "± 0.002", "reproduced"]
+    assert found["nyu", "δ1"] == ["0.8469", "0.8471 ({})".format(name), "± 0.002", "reproduced"]
     assert found["nyu", "RMSE (pooled)"][1:] == ["0.5485 ({})".format(name), "± 0.005", "reproduced"]
     assert found["nyu", "RMSE (per image)"][1] == "0.465 (paper)"
-    assert {found["nyu", metric.title][3] for metric in published_results.METRICS} == {"reproduced"}
+    assert {found["nyu", metric.title][3] for metric in METRICS} == {"reproduced"}
     # As a user measured it with code that builds another network than that of the file.
-    assert found["old", "delta1"][3] == found["old", "RMSE (pooled)"][3] == "not reproduced"
-    assert found["port", "delta1"][1:] == ["0.8480 (reference port, GPU)", "± 0.005", "reproduced"]
+    assert found["old", "δ1"][3] == found["old", "RMSE (pooled)"][3] == "not reproduced"
+    assert found["port", "δ1"][1:] == ["0.8480 (reference port, GPU)", "± 0.005", "reproduced"]
     assert not {"kitti", "other"} & {name for name, _ in found}
     assert "without a verdict here: kitti (trained elsewhere), other (trained elsewhere)." in text
-    assert row_of(text, "Verdicts", "kitti (trained elsewhere): delta1 above")[3] == "reached"
+    assert row_of(text, "Verdicts", "kitti (trained elsewhere): δ1 above")[3] == "passed"
 
 
 def test_a_network_trained_elsewhere_needs_no_run(nyu):
@@ -469,12 +470,12 @@ def test_a_network_trained_elsewhere_needs_no_run(nyu):
     assert program.main([*words, "--settings", settings]) == 0
     with open(nyu.out, encoding="utf-8") as stream:
         text = stream.read()
-    assert "**nyu (trained elsewhere): delta1 0.8469 against 0.3100 of one constant depth**" in text
+    assert "**nyu (trained elsewhere): δ1 0.8469 against 0.3100 of one constant depth**" in text
     headings = re.findall("^## (.*)$", text, re.MULTILINE)
     expected = ["Precision", "Verdicts", "Among published results", "Settings", "Versions", "Inputs and checkpoints"]
     assert headings == expected and "Best" not in text
     verdicts = [row for row in rows_of(text, "Verdicts") if len(row) == 6]
-    assert len(verdicts) == 2 + len(published_results.METRICS)
+    assert len(verdicts) == 2 + len(METRICS)
     assert ["`published.nyu.file`", '`"dataset/nyu.h5"`'] in rows_of(text, "Settings")
     with open(page, encoding="utf-8") as stream:
         assert "0.8469" in stream.read()
@@ -548,7 +549,7 @@ def test_pictures_are_called_by_their_names(sample):
     sample.edit(sample.flags["gallery"][0], lambda content: content["scenes"][1].update(name="kitchen_01.jpg"))
     text = sample.make()
     assert "| smallest | ``a_*1\\|`.jpg`` (0.200 m), ``a_*0\\|`.jpg`` (0.500 m), ``a_*2" in text
-    assert "*`kitchen_01.jpg`: RMSE 0.412 m, delta1 0.700*" in text and "Test image 7" not in text
+    assert "*`kitchen_01.jpg`: RMSE 0.412 m, δ1 0.700*" in text and "Test image 7" not in text
     assert "Test image 0: RMSE 0.412 m" in text
 
 
@@ -573,11 +574,11 @@ def test_a_run_is_placed_among_results_that_are_measured_alike(nyu):
     assert "**0.8481**" in own[1][0] and "**0.4633**" in own[1][0] and "0.465" in groups[1]
     # The crop of AdaBins' figures on the filled truth is that of `bts`, not that of the paper.
     assert "**0.8777**" in own[2][0] and "**0.4011**" in own[2][0] and "issue 4 of AdaBins" in groups[2]
-    assert groups[2].startswith("Filled truth, crop 45:471 x 41:601") and "AdaBins" not in groups[1]
+    assert groups[2].startswith("Filled ground truth, crop 45:471 x 41:601") and "AdaBins" not in groups[1]
     # Each figure has its source, and rows are in order.
     for group, lines in zip(published_results.GROUPS, groups):
         assert all(row.source in lines for row in group.rows)
-        table = lines.split("| delta1 ↑ |")[1].split("\n\n")[0]
+        table = lines.split("| δ1 ↑ |")[1].split("\n\n")[0]
         scores = [float(score) for score in re.findall(r"^\| [^|]+ \| \**(\d\.\d+)", table, re.MULTILINE)]
         assert scores == sorted(scores, reverse=True) and len(scores) >= len(group.rows)
     assert "| 1p, epoch 3 | smallest | 1 (0.200 m), 0 (0.500 m), 2 (0.900 m) |" in text
@@ -587,8 +588,8 @@ def test_a_network_near_the_constant_depth_is_said_to_fail(sample):
     sample.edit(sample.flags["evaluation"][-1], lambda e: e["metrics"].update(delta1=0.45))
     sample.edit(sample.flags["frozen"][0], lambda e: e["metrics"].update(delta1=0.46))
     text = sample.make()
-    assert row_of(text, "Verdicts", "1p, epoch 3 (last)")[1:] == ["+0.1400", "at least 0.15", "not reached"]
-    assert row_of(text, "Verdicts", "1p: frozen graph")[3] == "not equal"
+    assert row_of(text, "Verdicts", "1p, epoch 3 (last)")[1:] == ["+0.1400", "at least 0.15", "not passed"]
+    assert row_of(text, "Verdicts", "1p: frozen graph")[3] == "not passed"
 
 
 def test_nyu_figures_have_a_verdict_for_each_metric_and_run(nyu):
@@ -599,10 +600,10 @@ def test_nyu_figures_have_a_verdict_for_each_metric_and_run(nyu):
     assert "not comparable" not in text
     verdicts = {(row[0], row[1]): row[2:] for row in rows_of(text, "Verdicts") if len(row) == 6}
     # Two rows are the head and the line below it.
-    assert len(verdicts) == 2 + 2 * len(published_results.METRICS)
-    assert verdicts["1p, epoch 3", "delta1"] == ["0.8480", "0.8480 (reference port, GPU)", "± 0.005", "reproduced"]
-    assert verdicts["8p, epoch 3", "delta1"][3] == "reproduced"
-    assert verdicts["8p, epoch 3", "delta2"][3] == "better"
+    assert len(verdicts) == 2 + 2 * len(METRICS)
+    assert verdicts["1p, epoch 3", "δ1"] == ["0.8480", "0.8480 (reference port, GPU)", "± 0.005", "reproduced"]
+    assert verdicts["8p, epoch 3", "δ1"][3] == "reproduced"
+    assert verdicts["8p, epoch 3", "δ2"][3] == "better"
     assert verdicts["8p, epoch 3", "RMSE (pooled)"][3] == "not reproduced"
     assert verdicts["8p, epoch 3", "RMSE (per image)"][1] == "0.465 (paper)"
 
@@ -627,7 +628,7 @@ def test_own_archives_are_not_judged_by_published_figures(tmp_path):
     ],
 )
 def test_verdict(key, value, expected):
-    metric = next(m for m in published_results.METRICS if m.key == key)
+    metric = next(m for m in METRICS if m.key == key)
     assert comparison.verdict(metric, value) == expected
 
 

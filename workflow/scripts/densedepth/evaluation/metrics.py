@@ -1,16 +1,8 @@
 """Depth metrics, NumPy only, streamed image by image.
 
-With g the true and p the predicted depth of a pixel in metres, over the pixels that count:
-
-    delta<k>        share of pixels with max(g/p, p/g) < 1.25^k, k = 1, 2, 3
-    rel_truth       mean of |g - p| / g      the usual absolute relative error
-    rel_prediction  mean of |g - p| / p      what the reference port prints as `rel` (its arguments are swapped)
-    rms_pooled      sqrt(mean of (g - p)^2) over all pixels of all images at once; the reference port's `rms`
-    rms_image       the mean over images of each image's own sqrt(mean of (g - p)^2); the paper's `rms`
-    log10           mean of |log10 g - log10 p|
-
-All but `rms_image` are pooled: sums over the pixels of all images, divided by their number. Where every image has the
-same number of pixels that equals the mean of the per-image values, except for rms: rms_pooled >= rms_image always.
+Names, formulas and conventions are in `metric_table`. All but `rms_image` are pooled: sums over the pixels of all
+images, divided by their number. Where every image has the same number of pixels that equals the mean of the per-image
+values, except for rms: rms_pooled >= rms_image always.
 
 Nothing is cropped, clipped or resized here: hand in exactly the pixels that count, or a mask. Sums are float64.
 Truth and prediction are keyword-only arguments, because swapping them changes `rel` alone and goes unseen.
@@ -21,8 +13,11 @@ from typing import Dict, List, NamedTuple, Optional
 
 import numpy as np
 
-NAMES = ("delta1", "delta2", "delta3", "rel_truth", "rel_prediction", "rms_pooled", "rms_image", "log10")
-IMAGE_NAMES = ("delta1", "delta2", "delta3", "rel_truth", "rel_prediction", "rms", "log10")
+from .metric_table import METRICS
+
+NAMES = tuple(metric.key for metric in METRICS)
+# Of a single image; both figures of a test set that have a root are made of its `rms`.
+IMAGE_NAMES = tuple(dict.fromkeys(metric.image_key for metric in METRICS))
 
 
 class Sums(NamedTuple):

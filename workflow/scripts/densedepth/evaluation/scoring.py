@@ -30,6 +30,7 @@ from ..file_names import of_image
 from ..imaging import depth
 from ..inference import forward
 from . import metrics, protocols
+from .metric_table import METRICS
 
 FORMAT = 1
 
@@ -156,9 +157,9 @@ def evaluate_constant(test_set: TestSet, progress: Optional[Callable[[int], Any]
 
 
 def figures(document: Dict[str, Any]) -> str:
-    """The six figures of the reference port as two lines of text: names and values.
+    """The six figures of the reference port as two lines of text: its own names, and values.
 
-    As there, rel divides by the prediction and rms is pooled over all pixels.
+    As there, rel is AbsRel divided by the prediction, rms is the RMSE pooled over all pixels.
     """
     names = ("delta1", "delta2", "delta3", "rel", "rms", "log_10")
     keys = ("delta1", "delta2", "delta3", "rel_prediction", "rms_pooled", "log10")
@@ -301,27 +302,24 @@ def write_csv(path: str, document: Dict[str, Any]) -> None:
 
 
 def extremes(document: Dict[str, Any], count: int = 3) -> List[str]:
-    """Lines that name the images of the smallest and the largest rms by each protocol."""
+    """Lines that name the images of the smallest and the largest RMSE by each protocol."""
     lines = []
     for name, block in blocks(document).items():
         ranked = sorted(block["per_image"], key=lambda image: (image["rms"], image["index"]))
         for word, images in (("best", ranked[:count]), ("worst", ranked[::-1][:count])):
             shown = ", ".join("{} ({:.3f} m)".format(of_image(image), image["rms"]) for image in images)
-            lines.append("{}, {} by rms: {}".format(name, word, shown))
+            lines.append("{}, {} by RMSE: {}".format(name, word, shown))
     return lines
 
 
-def other_figures(document: Dict[str, Any]) -> List[str]:
-    """One line for each protocol beside `port`: its name and its figures."""
-    return [
-        "{} ({}): {}".format(
-            name,
-            "mean over images" if block["protocol"]["averaging"] == "image" else "pooled",
-            ", ".join("{} {:.4f}".format(key, value) for key, value in block["metrics"].items()),
-        )
-        for name, block in blocks(document).items()
-        if name != "port"
-    ]
+def lines(document: Dict[str, Any]) -> List[str]:
+    """One line for each protocol: its name and its figures, with their conventions."""
+    found = []
+    for name, block in blocks(document).items():
+        averaging = "mean over images" if block["protocol"].get("averaging") == "image" else "pooled"
+        scores = [(m.plain_title, block["metrics"][m.key]) for m in METRICS if m.key in block["metrics"]]
+        found.append("{} ({}): {}".format(name, averaging, ", ".join("{} {:.4f}".format(*one) for one in scores)))
+    return found
 
 
 def _crop(maps, crop):

@@ -1,12 +1,13 @@
 """What the figures are held against: the constant depth, the graph's checkpoint, and published results."""
 
+from ..evaluation.metric_table import DECIDING, METRICS
 from . import precision, published_results, wording
 from .inputs import NYU, data_kind
 from .page import BLANK
 
 
 def verdict(metric, value, references=published_results.REFERENCES):
-    """How `value` of the published.Metric `metric` stands to its published reference, in words."""
+    """How `value` of `metric` stands to its published reference, in words."""
     reference = references[metric.key]
     excess = value - float(reference.row.scores[metric.key])
     excess = -excess if metric.higher_is_better else excess
@@ -36,7 +37,7 @@ def add_published(page, findings):
     for group in published_results.GROUPS:
         page.add("### {}", group.title)
         page.add("{}", group.how)
-        titles = tuple(m.title + (" ↑" if m.higher_is_better else " ↓") for m in group.metrics)
+        titles = tuple(m.heading for m in group.metrics)
         rows = [
             (row.name,) + tuple(row.scores.get(m.key, BLANK) for m in group.metrics) + (row.source,)
             for row in group.rows
@@ -66,22 +67,22 @@ def add_verdicts(page, findings):
     page.add("## Verdicts")
     if data_kind(findings) == NYU:
         _reproductions(page, findings)
-    constant = findings.baseline.number("metrics", "delta1")
+    constant = findings.baseline.number("metrics", DECIDING.key)
     rows = []
     last = [(name + " (last)", evaluation) for name, evaluation in wording.last_of_runs(findings)]
     for name, evaluation in last + wording.elsewhere(findings):
-        margin = evaluation.number("metrics", "delta1") - constant
+        margin = evaluation.number("metrics", DECIDING.key) - constant
         rows.append(
             (
-                "{}: delta1 above the constant depth".format(name),
+                "{}: {} above the constant depth".format(name, DECIDING.title),
                 "{:+.4f}".format(margin),
                 "at least {:.2f}".format(published_results.BASELINE_MARGIN),
-                "reached" if margin >= published_results.BASELINE_MARGIN else "not reached",
+                "passed" if margin >= published_results.BASELINE_MARGIN else "not passed",
             )
         )
     networks = findings.imported + findings.runs
     rows += [_frozen_check(run) for run in networks if _frozen_epoch(run) in run.evaluations]
-    page.add_table(rows, ("check", "value", "wanted", "verdict"), numbers=("value",))
+    page.add_table(rows, ("check", "value", "threshold", "verdict"), numbers=("value",))
 
 
 def _reproductions(page, findings):
@@ -99,8 +100,8 @@ def _reproductions(page, findings):
             unknown.append(name)
     if rows:
         page.add(
-            "{} beside the published figure. *Reproduced* means no further than the tolerance from it, *better* more "
-            "than that on the good side.",
+            "{} beside the published figure. *Reproduced*: worse or better than the reference by no more than the "
+            "tolerance; *better*: better by more than the tolerance.",
             "Each run's last checkpoint" if findings.runs else "What was evaluated",
         )
         columns = ("checkpoint", "metric", "value", "reference", "tolerance", "verdict")
@@ -117,7 +118,7 @@ def _reproductions(page, findings):
 
 def _reproduction(name, evaluation, references):
     rows = []
-    for metric in published_results.METRICS:
+    for metric in METRICS:
         reference = references[metric.key]
         value = evaluation.number("metrics", metric.key)
         source = "{} ({})".format(reference.row.scores[metric.key], reference.row.name)
@@ -135,8 +136,7 @@ def _frozen_check(run):
     folded = run.frozen.get("source", "folded", default=False)
     tolerance = published_results.FOLDED_TOLERANCE if folded else published_results.FROZEN_TOLERANCE
     apart = max(
-        abs(run.frozen.number("metrics", m.key) - run.evaluations[epoch].number("metrics", m.key))
-        for m in published_results.METRICS
+        abs(run.frozen.number("metrics", m.key) - run.evaluations[epoch].number("metrics", m.key)) for m in METRICS
     )
     return (
         "{}: frozen graph against its checkpoint{}, largest difference".format(
@@ -144,5 +144,5 @@ def _frozen_check(run):
         ),
         "{:.1e}".format(apart),
         "at most {:.0e}{}".format(tolerance, " (folded)" if folded else ""),
-        "equal" if apart <= tolerance else "not equal",
+        "passed" if apart <= tolerance else "not passed",
     )

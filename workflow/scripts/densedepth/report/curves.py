@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from .. import files
+from ..evaluation.metric_table import BY_KEY
 
 # Above this many history entries, neighbours are averaged: a longer curve is a band of ink.
 POINTS = 400
@@ -56,7 +57,7 @@ def draw_loss(path, history, epoch_ends):
 
 
 def draw_metrics(path, scores, baseline):
-    """Draw delta1, delta2, delta3 and both RMSE over the epochs to `path`, the constant depth's as dashed lines.
+    """Draw δ1, δ2, δ3 and both RMSE over the epochs to `path`, the constant depth's as dashed lines.
 
     scores: DataFrame with the column epoch and the metrics, in the order of the epochs. baseline: {metric: value}.
     """
@@ -64,13 +65,12 @@ def draw_metrics(path, scores, baseline):
         ("share of pixels (higher is better)", (("delta1", _BLUE), ("delta2", _ORANGE), ("delta3", _GREEN))),
         ("metres (lower is better)", (("rms_pooled", _BLUE), ("rms_image", _ORANGE))),
     )
-    names = {"rms_pooled": "RMSE, pooled", "rms_image": "RMSE, per image"}
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
         figure, all_axes = _figure((8.6, 3.8), 1, 2)
         for axes, (title, lines) in zip(all_axes, panels):
             for key, color in lines:
-                axes.plot(scores["epoch"], scores[key], color=color, marker="o", label=names.get(key, key))
+                axes.plot(scores["epoch"], scores[key], color=color, marker="o", label=BY_KEY[key].title)
                 axes.axhline(baseline[key], color=color, linestyle="--", linewidth=1)
             axes.plot([], [], color=_GREY, linestyle="--", linewidth=1, label="constant depth")
             axes.set_ylabel(title)

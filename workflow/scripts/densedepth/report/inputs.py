@@ -10,6 +10,7 @@ import pandas
 
 from .. import files, metadata
 from ..errors import PipelineError
+from ..evaluation.metric_table import METRICS
 from ..metadata import COUNT, NAME, Map, Null, Number
 from . import published_results
 
@@ -142,7 +143,7 @@ class Run:
     def scores(self):
         """A row for each evaluated epoch, in order: `epoch` and the metrics."""
         rows = [
-            dict(((m.key, document.number("metrics", m.key)) for m in published_results.METRICS), epoch=epoch)
+            dict(((m.key, document.number("metrics", m.key)) for m in METRICS), epoch=epoch)
             for epoch, document in sorted(self.evaluations.items())
         ]
         return pandas.DataFrame(rows)
@@ -257,7 +258,7 @@ def _evaluation(path):
     document = _read(path, _EVALUATION)
     for keys in _COMMON:
         document.get(*keys)
-    for metric in published_results.METRICS:
+    for metric in METRICS:
         document.number("metrics", metric.key)
     return document
 

@@ -1,5 +1,6 @@
 """The report's precision tables: every checkpoint and graph, by every protocol, and the images at both ends."""
 
+from ..evaluation.metric_table import DECIDING, METRICS
 from . import published_results, wording
 from .inputs import NYU, data_kind
 from .page import BLANK, code
@@ -22,7 +23,7 @@ def add(page, findings):
             rows.append(row)
         for name, graph in run.graphs():
             rows.append(("{}, {}{}".format(run.name, name, wording.of_epoch(graph)),) + wording.scores(graph))
-    titles = tuple(m.title + (" ↑" if m.higher_is_better else " ↓") for m in published_results.METRICS)
+    titles = tuple(m.heading for m in METRICS)
     page.add_table(rows, ("",) + titles, numbers=titles)
     page.add(
         "↑ higher is better, ↓ lower is better; RMSE in metres. The constant depth is the median depth of these very "
@@ -30,7 +31,7 @@ def add(page, findings):
     )
     best = wording.best_checkpoint(findings)
     if best:
-        page.add(_BEST, *best)
+        page.add(_BEST, DECIDING.title, *best)
     if comparable:
         sources = "; ".join("[{}] {}".format(n, row.source) for n, row in enumerate(published_results.ROWS, 1))
         page.add("Published rows, with a dash where nothing is: {}.", sources)
@@ -40,14 +41,14 @@ def add(page, findings):
 
 
 _BEST = (
-    "The highest delta1 is that of {}, epoch {}. It was chosen on the test images, so it is optimistic as an estimate "
+    "The highest {} is that of {}, epoch {}. It was chosen on the test images, so it is optimistic as an estimate "
     "for other images."
 )
 
 
 def _published_rows():
     return [
-        ("{} [{}]".format(row.name, number),) + tuple(row.scores.get(m.key, BLANK) for m in published_results.METRICS)
+        ("{} [{}]".format(row.name, number),) + tuple(row.scores.get(m.key, BLANK) for m in METRICS)
         for number, row in enumerate(published_results.ROWS, 1)
     ]
 
@@ -60,20 +61,21 @@ def add_conventions(page):
         "0.5485 when pooled, so 0.5445 and 0.5595 compare with 0.5485, and 0.465 with the per-image column."
     )
     page.add(
-        "In the same way AbsRel divides the absolute error by the truth in the paper, by the prediction in the port."
+        "In the same way AbsRel divides the absolute error by the ground truth in the paper, by the prediction in the "
+        "port."
     )
 
 
 def _other_protocols(page, findings):
     """The last checkpoints by the protocols beside `port`."""
-    metrics = [m for m in published_results.METRICS if m.key not in ("rms_pooled", "rel_prediction")]
+    metrics = [m for m in METRICS if m.key not in ("rms_pooled", "rel_prediction")]
     rows = []
     for checkpoint, evaluation in wording.last_of_runs(findings) + wording.elsewhere(findings):
         for name, block in sorted(evaluation.get("protocols", default={}).items()):
             scores = tuple(wording.score(block["metrics"][m.key]) for m in metrics)
             rows.append((checkpoint, code(name)) + scores)
     if rows:
-        titles = tuple(m.title + (" ↑" if m.higher_is_better else " ↓") for m in metrics)
+        titles = tuple(m.heading for m in metrics)
         page.add("The table above is by the protocol `port`. The same predictions by others (`docs/metrics.md`):")
         page.add_table(rows, ("checkpoint", "protocol") + titles, numbers=titles)
 

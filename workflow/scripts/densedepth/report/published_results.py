@@ -5,23 +5,9 @@ docs/metrics.md for the conventions.
 """
 
 import collections
+import dataclasses
 
-Metric = collections.namedtuple("Metric", "key title higher_is_better")
-
-# The columns of the precision table; keys as in an evaluation's `metrics`.
-METRICS = (
-    Metric("delta1", "delta1", True),
-    Metric("delta2", "delta2", True),
-    Metric("delta3", "delta3", True),
-    Metric("rel_truth", "AbsRel (truth)", False),
-    Metric("rel_prediction", "AbsRel (prediction)", False),
-    Metric("rms_pooled", "RMSE (pooled)", False),
-    Metric("rms_image", "RMSE (per image)", False),
-    Metric("log10", "log10", False),
-)
-
-# The metric by which a checkpoint is called the best.
-DECIDING = "delta1"
+from ..evaluation.metric_table import BY_KEY, METRICS
 
 Row = collections.namedtuple("Row", "name source scores")
 
@@ -91,7 +77,7 @@ CROP = (20, 459, 24, 615)
 Group = collections.namedtuple("Group", "title how metrics rows protocol")
 
 # The RMSE of works that are not measured alike: no figure of ours, and each says how it was taken.
-PRINTED = Metric("rms_printed", "RMSE (as printed)", False)
+PRINTED = dataclasses.replace(BY_KEY["rms_image"], key="rms_printed", title="RMSE (as printed)")
 POOLED, PER_IMAGE, NOT_STATED = "pooled", "per image", "not stated"
 
 
@@ -124,7 +110,7 @@ _TABLE_1 = "Table 1 of [arXiv 1812.11941](https://arxiv.org/abs/1812.11941)"
 
 GROUPS = (
     Group(
-        "Filled truth, crop 20:460 x 24:616, pooled over all pixels",
+        "Filled ground truth, crop 20:460 x 24:616, pooled over all pixels",
         "The protocol `port`: DenseDepth's code since August 2019, and the reference port.",
         _columns("delta1", "delta2", "delta3", "rel_prediction", "rms_pooled", "log10"),
         (
@@ -135,19 +121,19 @@ GROUPS = (
         "port",
     ),
     Group(
-        "Filled truth, crop 20:460 x 24:616, each figure averaged over images",
+        "Filled ground truth, crop 20:460 x 24:616, each figure averaged over images",
         "The protocol `paper`.",
         _PER_IMAGE,
         (PAPER,),
         "paper",
     ),
     Group(
-        "Filled truth, crop 45:471 x 41:601, each figure averaged over images",
-        "The protocol `bts` on `nyu_test.zip`: crop and averaging of the table below, other truth.",
+        "Filled ground truth, crop 45:471 x 41:601, each figure averaged over images",
+        "The protocol `bts` on `nyu_test.zip`: crop and averaging of the table below, another ground truth.",
         _PER_IMAGE,
         (
             _row(
-                "AdaBins 2021, its predictions on this truth",
+                "AdaBins 2021, its predictions on this ground truth",
                 "a user's measurement in [issue 4 of AdaBins](https://github.com/shariqfarooq123/AdaBins/issues/4)",
                 *("0.887", "0.978", "0.995", "0.110", "0.41", "0.047"),
             ),
@@ -155,9 +141,9 @@ GROUPS = (
         "bts",
     ),
     Group(
-        "Raw truth, crop 45:471 x 41:601, 0.001 m < truth < 10 m, averaged over images",
+        "Raw ground truth, crop 45:471 x 41:601, 0.001 m < truth < 10 m, averaged over images",
         "Common since BTS. Training data, resolution and flip averaging differ between these works. No place for a "
-        "run: the truth of `nyu_test.zip` is the filled one. But for the truth, the table above is measured like this.",
+        "run: the ground truth of `nyu_test.zip` is the filled one. But for that, the table above is measured alike.",
         _PER_IMAGE,
         (
             _row("BTS 2019, DenseNet-121", _BTS, "0.871", "0.977", "0.993", "0.118", "0.410", "0.050"),
@@ -223,9 +209,10 @@ GROUPS = (
     Group(
         "Of different or unstated protocols",
         "Mostly as the paper's Table 1 prints them: of different crops and ways to average, not all of them stated. "
-        "No place for a run, nor comparable among themselves. WaveletMonodepth's crop, truth and pooling are those of "
-        "`port`; but its code divides AbsRel by the truth, averages no mirror image, predicts without a border of 16 "
-        "pixels and repeats the nearest depths there, enlarges with aligned corners, and clips to 0.4..10 m.",
+        "No place for a run, nor comparable among themselves. WaveletMonodepth's crop, ground truth and pooling are "
+        "those of `port`; but its code divides AbsRel by the ground truth, averages no mirror image, predicts without "
+        "a border of 16 pixels and repeats the nearest depths there, enlarges with aligned corners, and clips to "
+        "0.4..10 m.",
         _AS_PRINTED,
         (
             _printed("Eigen and Fergus 2015", _TABLE_1, NOT_STATED, "0.769", "0.950", "0.988", "0.158", "0.641"),
@@ -243,8 +230,8 @@ GROUPS = (
         None,
     ),
     Group(
-        "Each prediction multiplied by median(truth) / median(prediction)",
-        "No metric depth: the scale is taken from the truth. This project does not measure so.",
+        "Each prediction multiplied by median(ground truth) / median(prediction)",
+        "No metric depth: the scale is taken from the ground truth. This project does not measure so.",
         _PER_IMAGE,
         (_row("DenseDepth, paper", _TABLE_1, "0.895", "0.980", "0.996", "0.103", "0.390", "0.043"),),
         None,
@@ -294,7 +281,7 @@ def references_of(model, size):
     return next((references for form, references in known if form == model), None)
 
 
-# By how much the delta1 of a network that has learned something exceeds that of the constant depth.
+# By how much the `DECIDING` metric of a network that has learned something exceeds that of the constant depth.
 BASELINE_MARGIN = 0.15
 
 # The largest difference of a metric between a checkpoint and the graph frozen from it: of one that is meant to be equal

@@ -8,6 +8,7 @@ import os
 
 from .. import files
 from ..evaluation import metrics
+from ..evaluation.metric_table import DECIDING, METRICS
 from . import comparison, curves, origins, precision, published_results, render, speeds, wording
 from .inputs import NYU, SAMPLE, data_kind
 from .page import BLANK, Page, code
@@ -73,12 +74,12 @@ def _introduction(page, findings):
         )
         for run in findings.runs:
             words = "Run {}, last checkpoint (epoch {}):".format(run.name, max(run.evaluations))
-            page.add(_HEADLINE, words, *_delta1(run.last().number("metrics", "delta1"), baseline))
+            page.add(_HEADLINE, words, *_against(run.last(), baseline))
         page.add("Gallery, verdicts, examples and exported graphs are those of the last checkpoint of each run.")
     else:
         page.add("Monocular depth networks that were trained elsewhere, evaluated on the {} images of {}.", *tested)
         for name, one in wording.elsewhere(findings):
-            page.add(_HEADLINE, name + ":", *_delta1(one.number("metrics", "delta1"), baseline))
+            page.add(_HEADLINE, name + ":", *_against(one, baseline))
     if kind == SAMPLE:
         page.add(
             "> The figures of the embedded sample are **not comparable** with the published figures for NYU Depth v2: "
@@ -86,8 +87,8 @@ def _introduction(page, findings):
         )
     elif kind != NYU:
         page.add(
-            "> The test images are not the {} of NYU Depth v2 with their crop and their filled truth, so the figures "
-            "here are **not comparable** with the published ones.",
+            "> The test images are not the {} of NYU Depth v2 with their crop and their filled ground truth, so the "
+            "figures here are **not comparable** with the published ones.",
             published_results.TEST_IMAGES,
         )
     if findings.runs:
@@ -97,17 +98,19 @@ def _introduction(page, findings):
 
 
 _HEADLINE = (
-    "**{} delta1 {} against {} of one constant depth** (the share of pixels whose depth is within 25 % of the truth)."
+    "**{} {} {} against {} of one constant depth** (the share of pixels whose depth is within 25 % of the ground "
+    "truth)."
 )
 
 
-def _delta1(score, baseline):
-    return wording.score(score), wording.score(baseline.number("metrics", "delta1"))
+def _against(evaluation, baseline):
+    scores = [wording.score(one.number("metrics", DECIDING.key)) for one in (evaluation, baseline)]
+    return [DECIDING.title] + scores
 
 
 def _archive(findings):
     path = code(findings.data.get("archive", "path"))
-    return "the embedded sample, drawn rooms in " + path if data_kind(findings) == SAMPLE else path
+    return "the embedded sample, synthetic rooms in " + path if data_kind(findings) == SAMPLE else path
 
 
 def _trained_here(page, runs):
@@ -147,7 +150,7 @@ def _draw_curves(findings, figures):
             path = os.path.join(figures, "loss_{}.png".format(run.name))
             curves.draw_loss(path, run.history, sorted(side.get("global_step") for side in run.checkpoints.values()))
         path = os.path.join(figures, "metrics_{}.png".format(run.name))
-        baseline = {m.key: findings.baseline.number("metrics", m.key) for m in published_results.METRICS}
+        baseline = {m.key: findings.baseline.number("metrics", m.key) for m in METRICS}
         curves.draw_metrics(path, run.scores(), baseline)
 
 
@@ -170,13 +173,13 @@ def _gallery(page, findings):
     if not runs:
         return
     page.add("## Gallery")
-    page.add("Test images the network has not seen in training: input, true depth, predicted depth, error.")
+    page.add("Test images the network has not seen in training: input, ground truth, predicted depth, error.")
     for run in runs:
         epoch = "" if run.elsewhere or run.frozen is None else wording.of_epoch(run.frozen)
         page.add("### {}{}, the frozen graph{}", "" if run.elsewhere else "Run ", run.label, epoch)
         for picture, data, scene in run.scenes:
             called = wording.called(scene, "Test image {}")
-            caption = "{}: RMSE {:.3f} m, delta1 {:.3f}".format(called, scene["rms"], scene["delta1"])
+            caption = "{}: RMSE {:.3f} m, {} {:.3f}".format(called, scene["rms"], DECIDING.title, scene["delta1"])
             place = os.path.splitext(os.path.basename(picture))[0]
             if place in ("best", "worst"):
                 caption = "{} by RMSE. {}".format(place.capitalize(), caption)

@@ -1,19 +1,19 @@
 """How the report calls things: runs, images, networks, devices; and how it writes figures."""
 
+from ..evaluation.metric_table import DECIDING, METRICS
 from ..file_names import of_image
-from . import published_results
 from .page import code, plain
 
 
 def best_checkpoint(findings):
-    """(run name, epoch) of the checkpoint with the highest delta1; the first in the table among equals.
+    """(run name, epoch) of the checkpoint with the highest `DECIDING` metric; the first in the table among equals.
 
     None without runs.
     """
     best, best_score = None, -1.0
     for run in findings.runs:
         for epoch, evaluation in sorted(run.evaluations.items()):
-            score = evaluation.number("metrics", published_results.DECIDING)
+            score = evaluation.number("metrics", DECIDING.key)
             if score > best_score:
                 best, best_score = (run.name, epoch), score
     return best
@@ -41,7 +41,7 @@ def last_checkpoint(run):
 
 
 def scores(evaluation):
-    return tuple(score(evaluation.number("metrics", metric.key)) for metric in published_results.METRICS)
+    return tuple(score(evaluation.number("metrics", metric.key)) for metric in METRICS)
 
 
 def score(value):

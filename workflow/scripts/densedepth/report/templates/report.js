@@ -27,7 +27,7 @@
   document.querySelectorAll('.scene').forEach(function (scene) {
     var data = JSON.parse(scene.querySelector('script').textContent);
     var truth = millimetres(data.truth), prediction = millimetres(data.prediction);
-    // A truth of 0 is not known: no colour there, and no error.
+    // A ground truth of 0 is invalid: no colour there, and no error.
     var error = truth.map(function (value, i) { return Math.abs(value - prediction[i]); });
     var known = truth.map(function (value) { return value > 0 ? 255 : 0; });
     var all = known.map(function () { return 255; });
@@ -44,7 +44,7 @@
         var y = Math.floor((event.clientY - box.top) / box.height * data.height);
         if (x < 0 || y < 0 || x >= data.width || y >= data.height) return;
         var at = y * data.width + x;
-        read.textContent = (known[at] ? 'truth ' + metres(truth[at]) : 'truth not known') +
+        read.textContent = (known[at] ? 'ground truth ' + metres(truth[at]) : 'no valid ground truth') +
           ', prediction ' + metres(prediction[at]) + (known[at] ? ', error ' + metres(error[at]) : '');
         maps.forEach(function (other) {
           var mark = other.querySelector('.mark');
