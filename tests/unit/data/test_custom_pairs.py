@@ -474,19 +474,24 @@ def test_a_photograph_that_is_not_turned_keeps_its_bytes(tmp_path, orientation):
 @pytest.mark.parametrize(
     "image, depth, suffixes, words",
     [
-        (np.zeros((0, 64, 3), np.uint8), metres(), (".npy", ".npy"), r"a.npy: is uint8 \(0, 64, 3\), where uint8"),
-        (rgb(), np.zeros((32, 0)), (".png", ".npy"), r"b.npy: is float64 \(32, 0\), where numbers"),
+        (
+            np.zeros((0, 64, 3), np.uint8),
+            metres(),
+            (".npy", ".npy"),
+            r"a.npy: expected uint8 .*, got uint8 \(0, 64, 3\)",
+        ),
+        (rgb(), np.zeros((32, 0)), (".png", ".npy"), r"b.npy: expected numbers .*, got float64 \(32, 0\)"),
         (rgb((32, 32)), metres(), (".png", ".npy"), "a.png: is 32x32, its depth .*b.npy is 64x32; .* same view"),
         (rgb(), np.zeros(SIZE), (".png", ".npy"), "no pixel has a depth below 10 m; .*greatest found: none"),
         (rgb(), metres() * 1000, (".png", ".npy"), r"no pixel has a depth below 10 m; .*greatest found: 7000 m"),
-        (rgb(), rgb(), (".png", ".png"), "b.png: is a picture of mode RGB, where depth of one channel"),
-        (rgb(), metres().astype(complex), (".png", ".npy"), "b.npy: is complex128 .*, where numbers"),
-        (rgb().astype(np.float32), metres(), (".npy", ".npy"), "a.npy: is float32 .*, where uint8"),
+        (rgb(), rgb(), (".png", ".png"), "b.png: expected depth of one channel, 8 or 16 bit, got an image of mode RGB"),
+        (rgb(), metres().astype(complex), (".png", ".npy"), "b.npy: expected numbers .*, got complex128"),
+        (rgb().astype(np.float32), metres(), (".npy", ".npy"), "a.npy: expected uint8 .*, got float32"),
         (
             metres().astype(np.uint16),
             metres(),
             (".png", ".npy"),
-            "a.png: is a picture of mode I.*, where 8-bit colours",
+            "a.png: expected 8-bit colours, got an image of mode I",
         ),
     ],
 )

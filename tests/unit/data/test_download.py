@@ -460,7 +460,7 @@ def test_a_file_that_is_there_is_kept(server, out, sums, capsys):
 def test_a_wrong_file_that_is_there_is_not_touched(server, out):
     out.parent.mkdir()
     out.write_bytes(b"mine")
-    with pytest.raises(PipelineError, match="already there, but SHA-256"):
+    with pytest.raises(PipelineError, match="already there, but expected SHA-256"):
         fetch([server.address + "/good"], str(out), Sums(SHA256))
     assert out.read_bytes() == b"mine"
     assert server.seen == []
@@ -661,7 +661,7 @@ def test_a_page_without_a_length_is_refused_as_one(server, out):
 
 def test_a_folder_in_place_of_the_file_is_named(server, out):
     out.mkdir(parents=True)
-    with pytest.raises(PipelineError, match="already there, but: expected a file, got a folder"):
+    with pytest.raises(PipelineError, match="already there, but expected a file, got a folder"):
         fetch([server.address + "/good"], str(out), Sums(md5="0" * 32))
 
 

@@ -53,7 +53,7 @@ def test_files_of_other_kinds(tmp_path):
         matfile.read_numbers(str(path), "a")
     for content, words in (
         (b"<html>", "not a MATLAB 5 file"),
-        (b"MATLAB 7.3 MAT-file".ljust(200), "7.3 file, where MATLAB 5"),
+        (b"MATLAB 7.3 MAT-file".ljust(200), "expected a MATLAB 5 file, got MATLAB 7.3"),
     ):
         path.write_bytes(content)
         with pytest.raises(PipelineError, match=words):

@@ -177,12 +177,12 @@ def test_corrupt_member(tmp_path):
     [
         ("data/a/2.jpg", b"<html>not found</html>", "not an image"),
         ("data/a/2.png", b"", "not an image (0 bytes"),
-        ("data/a/2.jpg", rgb(kind="PNG"), "is PNG, where a JPEG"),
-        ("data/a/2.png", rgb(), "is JPEG, where an 8-bit PNG"),
+        ("data/a/2.jpg", rgb(kind="PNG"), "expected a JPEG image, got PNG"),
+        ("data/a/2.png", rgb(), "expected an 8-bit PNG of depth, got JPEG"),
         ("data/a/2.jpg", encoded(numpy.zeros((12, 16), numpy.uint8), "JPEG"), "mode L"),
         ("data/a/2.png", rgb(kind="PNG"), "mode RGB"),
         ("data/a/2.png", depth(dtype=bool), "with 1 bit"),
-        ("data/a/2.png", depth(dtype=numpy.uint16), r"expected 8-bit depth .*, got 16-bit"),
+        ("data/a/2.png", depth(dtype=numpy.uint16), "expected 8-bit depth (metres = value / 255 * 10), got 16-bit"),
         ("data/a/2.jpg", rgb()[:-3], "ends early"),
         ("data/a/2.png", depth()[:-12], "ends early"),
     ],
@@ -215,7 +215,9 @@ def test_the_quick_look_leaves_other_jpegs_to_pillow(mode):
     Image.new(mode, (52, 31)).save(stream, "JPEG")
     assert train_archive._quick_jpeg_size(stream.getvalue()) is None
     assert train_archive._quick_jpeg_size(stream.getvalue()[:30]) is None
-    with pytest.raises(PipelineError, match="here: is a JPEG of mode " + mode):
+    with pytest.raises(
+        PipelineError, match=r"here: expected three components of 8 bit .RGB., got a JPEG of mode " + mode
+    ):
         train_archive._jpeg_size(stream.getvalue(), "here")
 
 
@@ -285,8 +287,8 @@ def test_a_method_that_no_program_has_is_damage(tmp_path):
         (b"Rar!\x1a\x07\1\0", "expected a zip file, got a RAR archive; unpack it"),
         (b"a" + bytes(256) + b"ustar", "expected a zip file, got a tar archive; unpack it"),
         (b"\n<!DOCTYPE html>", "expected a zip file, got a web page; get the archive again"),
-        (b"<!-- x --><HTML>", "is a web page"),
-        (b"version https://git-lfs.github.com/spec/v1", "is a pointer of Git LFS"),
+        (b"<!-- x --><HTML>", "got a web page"),
+        (b"version https://git-lfs.github.com/spec/v1", "got a pointer of Git LFS"),
     ],
 )
 def test_what_is_no_zip_file_is_named(tmp_path, head, words):

@@ -290,5 +290,5 @@ def _open(data, where, kind):
         raise PipelineError("{}: has {}".format(where, error)) from None
     except (OSError, SyntaxError, ValueError, struct.error, EOFError):
         raise PipelineError(
-            "{}: expected {}, got no image ({} bytes, starting {!r})".format(where, kind, len(data), data[:8])
+            "{}: not an image ({} bytes, starting {!r}); expected {}".format(where, len(data), data[:8], kind)
         ) from None
