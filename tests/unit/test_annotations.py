@@ -11,7 +11,6 @@ NOT_YET = (
     *("data/custom_pairs.py", "data/download.py", "data/hdf5.py"),
     "network/importer.py",
     "report/",
-    "sample/",
 )
 
 

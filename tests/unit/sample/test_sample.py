@@ -10,12 +10,13 @@ import pytest
 from densedepth.data.test_archive import open_test_set
 from densedepth.data.train_archive import Archive
 from densedepth.errors import PipelineError
-from densedepth.sample import archives, render, rooms
-from densedepth.sample.render import BOX, CYLINDER, ELLIPSOID, Camera, Group, Light, Part, Scene
+from densedepth.sample import archives, render, rooms, views
+from densedepth.sample.materials import material
+from densedepth.sample.scene import BOX, CYLINDER, ELLIPSOID, Camera, Group, Light, Part, Scene
 from PIL import Image
 
 SIZE = (48, 64)
-PLAIN = rooms.material("plain", (0.8, 0.8, 0.8))
+PLAIN = material("plain", (0.8, 0.8, 0.8))
 AHEAD = Camera((2.0, 1.5, 1.0), (1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
 
 
@@ -93,7 +94,7 @@ DEPTH_SHA256 = "44434a3c5b708e24a03230bc81efb9e807260495953ea6735803d0373ae9b1ac
 
 def test_pixels_of_a_small_picture_are_known():
     room = rooms.make_room(7, 0, 3)
-    ((view, camera),) = rooms.make_views(room, 1, 7, 10, 3)
+    ((view, camera),) = views.make_views(room, 1, 7, 10, 3)
     rgb, depth = render.render(view, camera, 5, 60, 80)
     assert hashlib.sha256(rgb.tobytes()).hexdigest() == RGB_SHA256
     assert hashlib.sha256(archives.millimetres(depth).astype("<u2").tobytes()).hexdigest() == DEPTH_SHA256
@@ -109,7 +110,7 @@ def test_rooms_differ_and_repeat():
 @pytest.mark.parametrize("number", range(6))
 def test_views_keep_the_range_of_depth(number):
     room = rooms.make_room(number, 0, 0)
-    for view, camera in rooms.make_views(room, 2, number, 10, 0):
+    for view, camera in views.make_views(room, 2, number, 10, 0):
         rgb, depth = render.render(view, camera, 0, *SIZE)
         assert float(depth.min()) >= 0.5
         assert float(depth.max()) <= 10.0

@@ -9,7 +9,7 @@ import os
 import signal
 import threading
 import time
-from typing import Any, Callable, Iterable, Iterator, Optional
+from typing import Any, Callable, Generator, Iterable, Optional
 
 from .errors import PipelineError
 
@@ -22,7 +22,7 @@ _stop = None
 
 def ordered(
     function: Callable[[Any, Tick], Any], tasks: Iterable[Any], workers: int, progress: Optional[Tick] = None
-) -> Iterator[Any]:
+) -> Generator[Any, None, None]:
     """`Workers(workers).ordered(function, tasks, progress)`, with the processes started for this alone."""
     with Workers(workers) as pool:
         yield from pool.ordered(function, tasks, progress)
@@ -63,7 +63,7 @@ class Workers:
 
     def ordered(
         self, function: Callable[[Any, Tick], Any], tasks: Iterable[Any], progress: Optional[Tick] = None
-    ) -> Iterator[Any]:
+    ) -> Generator[Any, None, None]:
         """Yield `function(task, tick)` for each of `tasks`, in their order.
 
         `tick(n)` is for `function` to call as it gets on; `progress(total)` hears the sum of the ticks so far. Not more

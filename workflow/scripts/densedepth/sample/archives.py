@@ -4,13 +4,14 @@
     nyu_test.zip      eigen_test_rgb.npy, eigen_test_depth.npy, eigen_test_crop.npy, of other rooms
     examples/1.png    ... 4.png: pictures of further rooms to try a network on
 
-The pixels are the same on every machine for a seed (see `sample_render`), the files are for the same versions of
+The pixels are the same on every machine for a seed (see `render`), the files are for the same versions of
 Pillow and NumPy.
 """
 
 import io
 import os
 import zipfile
+from typing import Tuple
 
 import numpy
 from PIL import Image
@@ -20,9 +21,10 @@ from ..data import test_archive_writer
 from ..errors import PipelineError
 from ..pool import ordered
 from ..progress import Progress
-from . import render, rooms
+from . import render, rooms, views
+from .scene import HEIGHT, WIDTH
 
-SIZE = (render.HEIGHT, render.WIDTH)
+SIZE = (HEIGHT, WIDTH)
 # The part of the 480x640 picture that NYU evaluations look at: top, bottom, left, right, inclusive.
 CROP = (20, 459, 24, 615)
 
@@ -32,7 +34,14 @@ PAIRS_16_BIT = 4
 _TRAIN, _TEST, _EXAMPLE = 0, 1, 2
 
 
-def write(out, train_scenes=240, test_scenes=48, seed=0, workers=1, size=SIZE):
+def write(
+    out: str,
+    train_scenes: int = 240,
+    test_scenes: int = 48,
+    seed: int = 0,
+    workers: int = 1,
+    size: Tuple[int, int] = SIZE,
+) -> None:
     """Write the sample to the folder `out`: `train_scenes` training pictures of 4 a room, `test_scenes` held out.
 
     Held-out pictures are each of a room of their own. `size` (height, width) other than 480x640 makes the same views
@@ -61,10 +70,10 @@ def write(out, train_scenes=240, test_scenes=48, seed=0, workers=1, size=SIZE):
 
 def _draw(task, tick):
     """(kind of the room, [(rgb, depth), ...]); those of training as JPEG and 8-bit PNG, others as arrays."""
-    seed, split, index, views, size = task
+    seed, split, index, count, size = task
     room = rooms.make_room(seed, split, index)
     pictures = []
-    for number, (scene, camera) in enumerate(rooms.make_views(room, views, seed, 10 + split, index)):
+    for number, (scene, camera) in enumerate(views.make_views(room, count, seed, 10 + split, index)):
         noise_seed = (seed * 31 + split) * 100003 + index * 17 + number
         rgb, depth = render.render(scene, camera, noise_seed, *size)
         pictures.append((_jpeg(rgb), _png(eight_bit(depth))) if split == _TRAIN else (rgb, depth))
@@ -72,12 +81,12 @@ def _draw(task, tick):
     return room.kind, pictures
 
 
-def eight_bit(depth):
+def eight_bit(depth: numpy.ndarray) -> numpy.ndarray:
     """Depth in metres as the training PNGs hold it: value = metres / 10 * 255, rounded, uint8."""
     return numpy.floor(numpy.clip(depth * 25.5 + 0.5, 1.0, 255.0)).astype(numpy.uint8)
 
 
-def millimetres(depth):
+def millimetres(depth: numpy.ndarray) -> numpy.ndarray:
     """Depth in metres as the 16-bit PNGs of data/nyu2_test hold it, uint16."""
     return numpy.floor(depth * 1000.0 + 0.5).astype(numpy.uint16)
 
@@ -132,7 +141,7 @@ def _write_test(final, drawn, count, size):
     return kept
 
 
-def crop_of(size):
+def crop_of(size: Tuple[int, int]) -> Tuple[int, int, int, int]:
     """`CROP` for pictures of `size` (height, width); itself for 480x640."""
     height, width = size
     top, bottom, left, right = CROP
