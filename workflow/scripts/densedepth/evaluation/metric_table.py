@@ -47,12 +47,22 @@ METRICS = (
     Metric("rel_prediction", "AbsRel (by prediction)", "mean of |g − p| / p", False, _EITHER, "", "rel_prediction"),
     # The reference port's `rms`, and the paper's.
     Metric(
-        *("rms_pooled", "RMSE (pooled)", "√( mean of (g − p)² over all pixels of all images )"),
-        *(False, _POOLED, "m", "rms"),
+        "rms_pooled",
+        "RMSE (pooled)",
+        "√( mean of (g − p)² over all pixels of all images )",
+        False,
+        _POOLED,
+        "m",
+        "rms",
     ),
     Metric(
-        *("rms_image", "RMSE (per image)", "mean over images of √( mean of (g − p)² over the image )"),
-        *(False, _PER_IMAGE, "m", "rms"),
+        "rms_image",
+        "RMSE (per image)",
+        "mean over images of √( mean of (g − p)² over the image )",
+        False,
+        _PER_IMAGE,
+        "m",
+        "rms",
     ),
     Metric("log10", "log10", "mean of |log₁₀ g − log₁₀ p|", False, _EITHER, "", "log10"),
 )
