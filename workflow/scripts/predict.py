@@ -27,12 +27,8 @@ def build_parser():
     )
     add("--input", nargs="+", required=True, metavar="WORD", help="files, folders, quoted patterns")
     add("--out", default="./results/predictions", help="folder of the results")
-    add(
-        "--bs",
-        type=cli.number("inference.batch_size"),
-        default=4,
-        help="pictures in a batch, if the network takes any number",
-    )
+    batch = cli.number("inference.batch_size")
+    add("--bs", type=batch, default=4, help="pictures in a batch, if the network takes any number")
     add("--write", nargs="+", default=list(predictions.KINDS), choices=predictions.KINDS, help="what to write")
     cli.add_boolean(arguments, "--flip_average", True, "average with the mirrored picture's depth, as evaluations do")
     add(

@@ -39,18 +39,7 @@ def export(
         path
     ) as temporary:
         source = predictor.describe()
-        try:
-            model, _ = convert(
-                _definition(graph_path), input_names=[input_name], output_names=[output_name], opset=opset
-            )
-        except (ValueError, NotImplementedError, RuntimeError) as error:
-            raise PipelineError(
-                "{}: tf2onnx cannot write it as opset {} ({})".format(graph_path, opset, str(error).split("\n")[0])
-            ) from None
-        for tensor in list(model.graph.input) + list(model.graph.output):
-            if not tensor.type.tensor_type.shape.dim[0].dim_value:
-                tensor.type.tensor_type.shape.dim[0].dim_param = "images"
-        _drop_meaningless(model.graph)
+        model = _converted(convert, graph_path, opset, input_name, output_name)
         with open(temporary, "wb") as stream:
             stream.write(model.SerializeToString(deterministic=True))
         with onnx_predictor.load(temporary) as other:
@@ -113,6 +102,21 @@ def _converter():
 
     logging.getLogger("tf2onnx").setLevel(logging.ERROR)
     return tf2onnx.convert.from_graph_def
+
+
+def _converted(convert, graph_path, opset, input_name, output_name):
+    """The frozen graph as an ONNX model."""
+    try:
+        model, _ = convert(_definition(graph_path), input_names=[input_name], output_names=[output_name], opset=opset)
+    except (ValueError, NotImplementedError, RuntimeError) as error:
+        raise PipelineError(
+            "{}: tf2onnx cannot write it as opset {} ({})".format(graph_path, opset, str(error).split("\n")[0])
+        ) from None
+    for tensor in list(model.graph.input) + list(model.graph.output):
+        if not tensor.type.tensor_type.shape.dim[0].dim_value:
+            tensor.type.tensor_type.shape.dim[0].dim_param = "images"
+    _drop_meaningless(model.graph)
+    return model
 
 
 def _drop_meaningless(graph):

@@ -1,6 +1,6 @@
 """Point clouds from depth maps, as PLY files. NumPy only."""
 
-from typing import Iterable, NamedTuple, Optional, Tuple
+from typing import Iterable, List, NamedTuple, Optional, Tuple
 
 import numpy as np
 
@@ -76,3 +76,12 @@ def write_ply(path: str, cloud: np.ndarray, comments: Iterable[str]) -> None:
     with files.atomic_path(path) as temporary, open(temporary, "wb") as stream:
         stream.write(("\n".join(lines + ["end_header"]) + "\n").encode("ascii"))
         stream.write(cloud.tobytes())
+
+
+def ply_comments(intrinsics: Intrinsics) -> List[str]:
+    """What a point cloud says of itself: axes, unit and camera."""
+    return [
+        "metres; x to the right, y down, z away from the camera",
+        "fx {:.3f} fy {:.3f} cx {:.3f} cy {:.3f} pixels".format(*intrinsics[:4]),
+        "intrinsics: {}".format(intrinsics.source),
+    ]

@@ -273,7 +273,7 @@ class _Run:
         if "ply" in paths:
             self._warn_of(intrinsics, metres.shape)
             cloud = point_clouds.points(job.frame.rgb, metres, intrinsics, self._options.points)
-            point_clouds.write_ply(paths["ply"], cloud, _ply_comments(intrinsics))
+            point_clouds.write_ply(paths["ply"], cloud, point_clouds.ply_comments(intrinsics))
         files.write_json(stem + ".json", self._side(job, metres, paths, intrinsics))
 
     def _warn_of(self, intrinsics, size):
@@ -393,11 +393,3 @@ def _write_millimetres(path, metres):
     millimetres = np.clip(np.rint(metres * np.float32(1000)), 0, _FARTHEST_MM).astype(np.uint16)
     with files.atomic_path(path) as temporary:
         Image.fromarray(millimetres).save(temporary, "PNG")
-
-
-def _ply_comments(intrinsics):
-    return [
-        "metres; x to the right, y down, z away from the camera",
-        "fx {:.3f} fy {:.3f} cx {:.3f} cy {:.3f} pixels".format(*intrinsics[:4]),
-        "intrinsics: {}".format(intrinsics.source),
-    ]

@@ -99,55 +99,24 @@ def load(path: str) -> List[Device]:
 
 def check(table: Dict[str, Any], name: str) -> List[Device]:
     """The `Device` of each rank in `table`, by rank. Raises PipelineError, led by `name`, for the first fault."""
-
-    def fail(message, *values):
-        raise PipelineError("{}: {}".format(name, message.format(*values)))
-
-    def text(mapping, key, where):
-        if not isinstance(mapping, dict) or key not in mapping:
-            fail("{} has no {}", where, key)
-        if not isinstance(mapping[key], str):
-            fail("{} of {} is {!r}; all values are strings, write {!r}", key, where, mapping[key], str(mapping[key]))
-        return mapping[key]
-
-    def number(mapping, key, where):
-        value = text(mapping, key, where)
-        if not re.match(r"\d+$", value):
-            fail("{} of {} is {!r}, not a whole number", key, where, value)
-        return int(value)
-
-    def entries(mapping, key, where):
-        value = mapping.get(key)
-        if not isinstance(value, list) or not value:
-            fail("{} has no list {}", where, key)
-        return value
-
+    fields = _Fields(name)
+    fail = fields.fail
     if isinstance(table, dict) and "group_list" in table:
         fail("is of the older kind with group_list; make one with make_rank_table.py")
-    if text(table, "status", "the table") != "completed":
+    if fields.text(table, "status", "the table") != "completed":
         fail("status is {!r}; only a table that is completed can be used", table["status"])
-    if text(table, "version", "the table") != "1.0":
+    if fields.text(table, "version", "the table") != "1.0":
         fail("version is {!r} where 1.0 is understood", table["version"])
-    servers = entries(table, "server_list", "the table")
-    if number(table, "server_count", "the table") != len(servers):
+    servers = fields.entries(table, "server_list", "the table")
+    if fields.number(table, "server_count", "the table") != len(servers):
         fail("server_count is {} but server_list has {}", table["server_count"], len(servers))
     ranks: List[Device] = []
     for index, server in enumerate(servers):
-        where = "server {}".format(index)
-        identity = text(server, "server_id", where)
-        if not 0 < len(identity) <= 64:
-            fail("server_id of {} has {} characters; 1 to 64 are legal", where, len(identity))
-        if identity in {device.server for device in ranks}:
-            fail("server_id {} occurs twice", identity)
-        for place, device in enumerate(entries(server, "device", where)):
-            of = "device entry {} of {}".format(place, identity)
-            address = text(device, "device_ip", of)
-            try:
-                ipaddress.ip_address(address)
-            except ValueError:
-                fail("device_ip of {} is {!r}, not an IP address", of, address)
-            ranks.append(Device(number(device, "rank_id", of), identity, number(device, "device_id", of), address))
-        _check_server([device for device in ranks if device.server == identity], identity, fail)
+        devices = fields.devices(server, "server {}".format(index))
+        if devices[0].server in {device.server for device in ranks}:
+            fail("server_id {} occurs twice", devices[0].server)
+        _check_server(devices, devices[0].server, fail)
+        ranks += devices
     if [device.rank for device in ranks] != list(range(len(ranks))):
         fail(
             "rank_id are {}; they must count from 0 in the order of servers and devices",
@@ -158,6 +127,53 @@ def check(table: Dict[str, Any], name: str) -> List[Device]:
         if addresses.count(address) > 1:
             fail("device_ip {} occurs twice", address)
     return ranks
+
+
+class _Fields:
+    """What the fields of the rank table `name` hold; each method raises PipelineError for what is not there."""
+
+    def __init__(self, name):
+        self._name = name
+
+    def fail(self, message, *values):
+        raise PipelineError("{}: {}".format(self._name, message.format(*values)))
+
+    def text(self, mapping, key, where):
+        if not isinstance(mapping, dict) or key not in mapping:
+            self.fail("{} has no {}", where, key)
+        value = mapping[key]
+        if not isinstance(value, str):
+            self.fail("{} of {} is {!r}; all values are strings, write {!r}", key, where, value, str(value))
+        return value
+
+    def number(self, mapping, key, where):
+        value = self.text(mapping, key, where)
+        if not re.match(r"\d+$", value):
+            self.fail("{} of {} is {!r}, not a whole number", key, where, value)
+        return int(value)
+
+    def entries(self, mapping, key, where):
+        value = mapping.get(key)
+        if not isinstance(value, list) or not value:
+            self.fail("{} has no list {}", where, key)
+        return value
+
+    def devices(self, server, where):
+        """The `Device`s of an entry of the server list."""
+        identity = self.text(server, "server_id", where)
+        if not 0 < len(identity) <= 64:
+            self.fail("server_id of {} has {} characters; 1 to 64 are legal", where, len(identity))
+        found = []
+        for place, device in enumerate(self.entries(server, "device", where)):
+            of = "device entry {} of {}".format(place, identity)
+            address = self.text(device, "device_ip", of)
+            try:
+                ipaddress.ip_address(address)
+            except ValueError:
+                self.fail("device_ip of {} is {!r}, not an IP address", of, address)
+            rank, number = self.number(device, "rank_id", of), self.number(device, "device_id", of)
+            found.append(Device(rank, identity, number, address))
+        return found
 
 
 def _check_server(devices, identity, fail):
