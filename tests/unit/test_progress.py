@@ -2,8 +2,10 @@
 
 import sys
 
+import cli
 import pytest
 from densedepth import progress
+from densedepth.errors import PipelineError
 from densedepth.progress import Progress
 
 
@@ -63,6 +65,19 @@ def test_a_terminal_has_a_bar_that_renews_itself_and_ends_as_a_line(clock, monke
             erase + "4/4 files, 1.50 files/s, 0s left\n",
         ]
     )
+
+
+def test_an_error_does_not_stand_behind_a_bar(monkeypatch, capsys):
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+
+    def work(args):
+        progress.bar(1, 2, "half")
+        raise PipelineError("no more")
+
+    assert cli.run(cli.parser("A program."), work, []) == 1
+    captured = capsys.readouterr()
+    assert captured.out.endswith("] half" + "\r\x1b[K")
+    assert captured.err.endswith("error: no more\n")
 
 
 def test_a_muted_process_reports_nothing(clock, monkeypatch, capsys):

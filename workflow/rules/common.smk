@@ -119,9 +119,16 @@ def one_of(names):
     return "|".join(re.escape(name) for name in names)
 
 
+# What stages report with while they run: an edit changes no result, so it makes nothing again.
+REPORTING = tuple(os.path.join("densedepth", *path) for path in (("progress.py",), ("training", "history.py")))
+
+
 def code(program):
-    """Input function: the program and all modules of the project that it imports, so that an edit of one counts."""
-    return lambda wildcards: sources(program)
+    """Input function: the program and all modules of the project that it imports, so that an edit of one counts.
+
+    Those of `REPORTING` are among the inputs, but no edit of them counts.
+    """
+    return lambda wildcards: [ancient(path) if path.endswith(REPORTING) else path for path in sources(program)]
 
 
 @functools.lru_cache(maxsize=None)
@@ -133,15 +140,11 @@ def sources(program, loaded=()):
     )
 
 
-# What a training reports with: an edit changes no weight, so it trains nothing again.
-REPORTING = tuple(os.path.join("densedepth", *path) for path in (("progress.py",), ("training", "history.py")))
-
-
 def training_code(wildcards):
     """Input function: as `code`, of train.py, which loads the kinds of devices by name.
 
     Those that are not chosen are among the inputs too, so that another choice makes nothing again, but no edit of what
-    they alone import counts. Nor does one of `REPORTING`.
+    they alone import counts.
     """
     used = sources("train.py", (f"densedepth.platforms.{config['platform']}",))
     every = sources("train.py", tuple(f"densedepth.platforms.{kind}" for kind in platforms.KINDS))

@@ -6,7 +6,7 @@ import errno
 import os
 import sys
 
-from densedepth import interpreter, orphans, ranges, runtime
+from densedepth import interpreter, orphans, progress, ranges, runtime
 from densedepth.errors import PipelineError
 
 # Before any import of a program that may fail: `import cli` comes first in each.
@@ -113,6 +113,7 @@ def run(arguments, work, argv=None):
 
 
 def _fail(program, message):
+    progress.clear()
     sys.stdout.flush()
     print("{}: error: {}".format(program, message), file=sys.stderr)
     return 1

@@ -23,10 +23,16 @@ def line(text: str) -> None:
     """Print `text` on a line of its own, over a bar that may stand there."""
     if _muted:
         return
-    if sys.stdout.isatty():
-        sys.stdout.write("\r\x1b[K")
+    clear()
     print(text)
     sys.stdout.flush()
+
+
+def clear() -> None:
+    """Take away a bar that may stand there, before an error of the program follows."""
+    if not _muted and sys.stdout.isatty():
+        sys.stdout.write("\r\x1b[K")
+        sys.stdout.flush()
 
 
 def bar(done: float, total: float, text: str) -> None:

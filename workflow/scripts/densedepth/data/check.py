@@ -6,11 +6,10 @@ from typing import Any, Dict, List, Optional
 
 import numpy as np
 
-from .. import files
+from .. import files, progress
 from ..errors import PipelineError
 from ..imaging import visualize
 from ..pool import ordered
-from ..progress import Progress
 from . import depth_units
 from .custom_pairs import TEST, TRAIN
 from .sources import kept_open, open_source
@@ -42,7 +41,7 @@ def check(source_path: str, test_path: Optional[str] = None, workers: int = 1) -
     pairs = sum(len(task[2]) for task in tasks)
     print("reading {} pairs of {}".format(pairs, source_path), flush=True)
     try:
-        found = list(ordered(_look, tasks, max(1, min(workers, len(tasks))), Progress(pairs, "pairs")))
+        found = list(ordered(_look, tasks, max(1, min(workers, len(tasks))), progress.Progress(pairs, "pairs")))
     finally:
         kept_open.cache_clear()
     sizes = _sizes(found)
@@ -114,7 +113,7 @@ def _fault(row, rgb, problem, split, skippable=True):
 
 def _tell(faults):
     for fault in faults:
-        print(fault["problem"], flush=True)
+        progress.line(fault["problem"])
 
 
 def _look(task, tick):
@@ -224,7 +223,7 @@ def _test_archive(path):
                 part["pixels"] += depth.size
                 part["counts"] += depth_units.counts(depth[(depth > 0) & np.isfinite(depth)])
     except PipelineError as error:
-        print(error, flush=True)
+        progress.line(str(error))
         return count, str(error), part
     return count, None, part
 

@@ -10,11 +10,10 @@ from typing import Any, Dict
 
 import numpy
 
-from .. import files, metadata, runtime
+from .. import files, metadata, progress, runtime
 from ..errors import PipelineError
 from ..metadata import COUNT, SHA256, Null, Number
 from ..pool import Workers
-from ..progress import Progress
 from . import records
 from .sources import kept_open
 from .train_archive import Row, size_text
@@ -150,7 +149,7 @@ def _write_missing(tasks, done, pool, skip):
     pairs = sum(len(task[1]) for task in missing)
     faults = sum(len(result["faults"]) for result in done if result)
     results = []
-    written = pool.ordered(_write_shard, missing, Progress(pairs, "pairs"))
+    written = pool.ordered(_write_shard, missing, progress.Progress(pairs, "pairs"))
     for result in done:
         if result is None:
             result = next(written)
@@ -209,7 +208,7 @@ def _write_pairs(stream, source, rows, check, skip, tick):
         except PipelineError as error:
             if len(result["faults"]) == skip:
                 raise PipelineError(_too_many(skip, error) if skip else str(error)) from None
-            print("left out: {}".format(error), flush=True)
+            progress.line("left out: {}".format(error))
             result["faults"].append({"row": row.number, "rgb": row.rgb, "problem": str(error)})
         else:
             if not result["records"]:

@@ -104,13 +104,13 @@ def _fetch_any(sources, out, sums, pause):
             _verify(part, sums, out)
         except _Failure as failure:
             problems.append("{}: {}".format(_shown(url), failure))
-            print(problems[-1], flush=True)
+            progress.line(problems[-1])
             continue
         if not sums.known:
             checksums.note_seen(part, out)
         files.replace(part, out)
         _forget_parts(out)
-        print("{}: {} bytes from {}".format(out, os.path.getsize(out), _shown(url)), flush=True)
+        progress.line("{}: {} bytes from {}".format(out, os.path.getsize(out), _shown(url)))
         return url
     raise PipelineError(
         "{}: no source worked ({}); put the file there by hand, or give another address".format(
@@ -247,7 +247,7 @@ def _persist(url, part, pause):
             if idle > RETRIES:
                 raise _Failure("{}, after {} attempts that brought nothing".format(problem, idle)) from None
             wait = 0 if isinstance(problem, _Stale) else min(max(2 ** max(idle - 1, 0), problem.wait), _LONGEST_PAUSE)
-            print("{}: {}; {} bytes so far, again in {} s".format(url, problem, size, wait), flush=True)
+            progress.line("{}: {}; {} bytes so far, again in {} s".format(url, problem, size, wait))
             pause(wait)
 
 
