@@ -38,7 +38,7 @@ def test_a_chain_of_segments_equals_one_call(records, tmp_path, whole):
 
 
 def test_what_a_checkpoint_holds(whole):
-    assert sorted(os.listdir(str(whole))) == ["epoch1", "epoch3", "state"]
+    assert sorted(os.listdir(str(whole))) == ["epoch1", "epoch3", "state", "training.json"]
     assert os.listdir(str(whole / "state")) == ["lock"]
     assert sorted(os.listdir(str(whole / "epoch3"))) == [
         "checkpoint",
@@ -223,7 +223,7 @@ def test_a_loss_that_is_not_finite_stops_with_step_and_samples(records, tmp_path
     folder = tmp_path / "checkpoints"
     with pytest.raises(PipelineError, match=r"epoch 1 step \d+: \w+ is (nan|inf); samples data/scene_\d.jpg .*, data/"):
         train(records, folder, 0, 1, learning_rate=1e30, steps=8)
-    assert os.listdir(str(folder)) == ["state"]
+    assert sorted(os.listdir(str(folder))) == ["state", "training.json"]
 
 
 def between(known=()):
