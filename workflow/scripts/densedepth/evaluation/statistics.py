@@ -1,0 +1,191 @@
+"""How sure the figures of a test set are: intervals, paired comparisons, groups of runs. NumPy only.
+
+Images are what is drawn again, since the pixels of one image are far from independent. All that is needed stands in an
+evaluation document: `per_image` has what each image adds to a figure, so nothing is predicted or measured again.
+
+Sources: Efron, "Better bootstrap confidence intervals", JASA 82 (1987), for the interval (BCa); Phipson and Smyth,
+"Permutation p-values should never be zero", SAGMB 9 (2010); Holm, "A simple sequentially rejective multiple test
+procedure", Scand. J. Statist. 6 (1979).
+"""
+
+import math
+
+import numpy as np
+
+from ..errors import PipelineError
+
+# The lower and upper tail of a 95 % interval.
+TAILS = (0.025, 0.975)
+RESAMPLES = 10000
+
+# Fewer images give no interval that would hold what it promises.
+FEWEST = 10
+
+# Resamples at a time: bounds the memory at 654 images to some MB.
+_CHUNK = 1000
+
+
+def intervals(block, seed=0, resamples=RESAMPLES):
+    """{metric: (low, high)}: the 95 % bootstrap interval (BCa) over images of each figure in `block`.
+
+    `block` is that of one protocol (see `scoring.blocks`): its `metrics` and `per_image`. Metrics are those of
+    `block["metrics"]`, in their units. Empty where fewer than `FEWEST` images were measured.
+    """
+    table = _Table(block)
+    if table.count < FEWEST:
+        return {}
+    drawn = _drawn(table, seed, resamples)
+    jackknife = table.figures_of(np.ones((table.count, table.count)) - np.eye(table.count))
+    return {name: _bca(table.figures[name], drawn[name], jackknife[name]) for name in table.names}
+
+
+def compare(first, second, seed=0, resamples=RESAMPLES):
+    """{metric: {difference, low, high, p}} of two blocks of one protocol on the same images; `second` minus `first`.
+
+    difference, low, high: in the metric's unit, with the 95 % interval of the paired bootstrap: both are drawn with
+    the same images. p: of the permutation test that exchanges the two results of an image; two-sided, and not yet
+    corrected for the number of comparisons (see `holm`). Raises PipelineError where protocols or images differ.
+    """
+    a, b = _Table(first), _Table(second)
+    _check_pair(first, second, a, b)
+    if a.count < FEWEST:
+        raise PipelineError("{} images are too few to compare on; {} are the least".format(a.count, FEWEST))
+    drawn_a, drawn_b = _drawn(a, seed, resamples), _drawn(b, seed, resamples)
+    without = np.ones((a.count, a.count)) - np.eye(a.count)
+    jack_a, jack_b = a.figures_of(without), b.figures_of(without)
+    chances = _exchanged(a, b, seed, resamples)
+    found = {}
+    for name in a.names:
+        difference = b.figures[name] - a.figures[name]
+        low, high = _bca(difference, drawn_b[name] - drawn_a[name], jack_b[name] - jack_a[name])
+        found[name] = {"difference": difference, "low": low, "high": high, "p": chances[name]}
+    return found
+
+
+def holm(chances):
+    """Corrected p values of as many comparisons, in the order given: at most 1, never below the given ones (Holm)."""
+    order = np.argsort(chances, kind="stable")
+    corrected, greatest = [0.0] * len(chances), 0.0
+    for rank, place in enumerate(order):
+        greatest = max(greatest, min(1.0, chances[place] * (len(chances) - rank)))
+        corrected[place] = greatest
+    return corrected
+
+
+def spread(values):
+    """(mean, standard deviation with n - 1) of a figure over a group of runs; the deviation of one run is None."""
+    mean = math.fsum(values) / len(values)
+    if len(values) < 2:
+        return mean, None
+    return mean, math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (len(values) - 1))
+
+
+class _Table:
+    """What each image of `block` adds to the figures: one column of numbers and one of weights for each metric.
+
+    Pooled figures weigh an image by its pixels, and pooled rms adds up squares; the mean of images weighs all alike.
+    """
+
+    def __init__(self, block):
+        images = block["per_image"]
+        self.figures = block["metrics"]
+        self.names = list(self.figures)
+        self.indices = [image["index"] for image in images]
+        self.count = len(images)
+        pixels = np.array([image.get("pixels", 1) for image in images], np.float64)
+        pooled = block["protocol"].get("averaging", "pooled") == "pooled"
+        columns, weights = [], []
+        for name in self.names:
+            values = np.array([image[_of_image(name)] for image in images], np.float64)
+            weight = pixels if pooled and name != "rms_image" else np.ones(self.count)
+            columns.append(weight * (values**2 if name == "rms_pooled" else values))
+            weights.append(weight)
+        self.columns, self.weights = np.stack(columns, 1), np.stack(weights, 1)
+
+    def figures_of(self, times):
+        """{metric: (resamples,)} of test sets in which image i is there `times[:, i]` times."""
+        return self.finished(times @ self.columns, times @ self.weights)
+
+    def finished(self, sums, weights):
+        """{metric: figures} of sums over images (resamples, metrics) and the sums of their weights."""
+        figures = sums / weights
+        return {
+            name: np.sqrt(figures[:, place]) if name == "rms_pooled" else figures[:, place]
+            for place, name in enumerate(self.names)
+        }
+
+
+def _of_image(name):
+    return "rms" if name in ("rms_pooled", "rms_image") else name
+
+
+def _check_pair(first, second, a, b):
+    for key in ("name", "crop", "depth_limits_m", "truth_m"):
+        one, other = (block["protocol"].get(key) for block in (first, second))
+        if one != other:
+            raise PipelineError("protocols differ in {}: {} and {}; nothing to compare".format(key, one, other))
+    if a.indices != b.indices:
+        raise PipelineError("evaluated on other images ({} and {}); nothing to compare".format(a.count, b.count))
+
+
+def _chunks(resamples):
+    for first in range(0, resamples, _CHUNK):
+        yield min(_CHUNK, resamples - first)
+
+
+def _joined(parts):
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def _drawn(table, seed, resamples):
+    """{metric: (resamples,)} of bootstrap test sets; the same seed draws the same images."""
+    random = np.random.RandomState(seed)
+    even = np.full(table.count, 1 / table.count)
+    return _joined(
+        [table.figures_of(random.multinomial(table.count, even, size).astype(float)) for size in _chunks(resamples)]
+    )
+
+
+def _exchanged(a, b, seed, resamples):
+    """{metric: p}: how often a difference as large comes about when each image's results change sides by chance."""
+    random = np.random.RandomState(seed)
+    reached = dict.fromkeys(a.names, 1)
+    for size in _chunks(resamples):
+        keep = random.randint(0, 2, (size, a.count)).astype(float)
+        sides = [(keep, 1 - keep), (1 - keep, keep)]
+        one, other = (a.finished(x @ a.columns + y @ b.columns, x @ a.weights + y @ b.weights) for x, y in sides)
+        for name in a.names:
+            observed = abs(b.figures[name] - a.figures[name])
+            # The same sums in another order may differ in the last digits.
+            reached[name] += int(np.count_nonzero(np.abs(other[name] - one[name]) >= observed * (1 - 1e-9)))
+    return {name: count / (resamples + 1) for name, count in reached.items()}
+
+
+def _bca(figure, drawn, jackknife):
+    """The interval of `figure` from its bootstrap values, corrected for their bias and for skewness."""
+    below = (np.mean(drawn < figure) + np.mean(drawn <= figure)) / 2
+    deviations = jackknife.mean() - jackknife
+    squares = float((deviations**2).sum())
+    if not squares or not 0 < below < 1:
+        # All images are alike, or the figure lies beyond all that was drawn: no correction can be estimated.
+        return tuple(float(value) for value in np.percentile(drawn, [100 * tail for tail in TAILS]))
+    bias, skew = _quantile(below), float((deviations**3).sum()) / (6 * squares**1.5)
+    ends = []
+    for tail in TAILS:
+        shifted = bias + _quantile(tail)
+        ends.append(100 * _normal(bias + shifted / (1 - skew * shifted)))
+    return tuple(float(value) for value in np.percentile(drawn, ends))
+
+
+def _normal(value):
+    """The standard normal distribution function."""
+    return 0.5 * math.erfc(-value / math.sqrt(2))
+
+
+def _quantile(share):
+    """The value below which `share` of the standard normal distribution lies, by bisection to 1e-12."""
+    low, high = -10.0, 10.0
+    while high - low > 1e-12:
+        middle = (low + high) / 2
+        low, high = (middle, high) if _normal(middle) < share else (low, middle)
+    return (low + high) / 2
