@@ -64,7 +64,7 @@ def test_the_figures_of_a_real_evaluation_come_back():
 
 @pytest.mark.parametrize("count, least", [(48, 0.88), (200, 0.91)])
 def test_intervals_hold_the_true_figure_in_95_of_100_test_sets(count, least):
-    """Few images leave pooled rms, which a few bad images decide, a little less: 0.92 with 48."""
+    """Few images leave figures that a few bad ones decide a little less: 0.92 with 48."""
     spread, inside, rounds = 0.3, {"rms_pooled": 0, "rms_image": 0, "delta1": 0}, 250
     true = {"rms_pooled": math.exp(-1 + spread**2), "rms_image": math.exp(-1 + spread**2 / 2), "delta1": 0.8}
     random = np.random.RandomState(count)
@@ -137,12 +137,15 @@ def test_equal_results_are_no_difference():
 def test_what_cannot_be_compared_is_refused():
     first = block(errors(20))
     for second, words in (
-        (block(errors(20), indices=range(1, 21)), "other images"),
-        (block(errors(21)), r"other images \(20 and 21\)"),
+        (block(errors(20), indices=range(1, 21)), "different images"),
+        (block(errors(21)), r"different images \(20 and 21\)"),
         (block(errors(20), name="bts"), "differ in name: port and bts"),
     ):
         with pytest.raises(PipelineError, match=words):
             statistics.compare(first, second)
+        assert not statistics.comparable(first, second)
+    assert statistics.comparable(first, block(errors(20, 1)))
+    assert not statistics.comparable(block(errors(9)), block(errors(9)))
     with pytest.raises(PipelineError, match="9 images are too few"):
         statistics.compare(block(errors(9)), block(errors(9)))
 

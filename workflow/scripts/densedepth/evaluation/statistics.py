@@ -9,14 +9,19 @@ procedure", Scand. J. Statist. 6 (1979).
 """
 
 import math
+from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 
 from ..errors import PipelineError
+from .metric_table import BY_KEY
 
 # The lower and upper tail of a 95 % interval.
 TAILS = (0.025, 0.975)
 RESAMPLES = 10000
+
+# What an evaluation says of one protocol, see `scoring.blocks`.
+Block = Dict[str, Any]
 
 # Fewer images give no interval that would hold what it promises.
 FEWEST = 10
@@ -25,7 +30,7 @@ FEWEST = 10
 _CHUNK = 1000
 
 
-def intervals(block, seed=0, resamples=RESAMPLES):
+def intervals(block: Block, seed: int = 0, resamples: int = RESAMPLES) -> Dict[str, Tuple[float, float]]:
     """{metric: (low, high)}: the 95 % bootstrap interval (BCa) over images of each figure in `block`.
 
     `block` is that of one protocol (see `scoring.blocks`): its `metrics` and `per_image`. Metrics are those of
@@ -39,15 +44,22 @@ def intervals(block, seed=0, resamples=RESAMPLES):
     return {name: _bca(table.figures[name], drawn[name], jackknife[name]) for name in table.names}
 
 
-def compare(first, second, seed=0, resamples=RESAMPLES):
+def comparable(first: Block, second: Block) -> bool:
+    """Whether `compare` takes these two."""
+    return len(first["per_image"]) >= FEWEST and _unlike(first, second) is None
+
+
+def compare(first: Block, second: Block, seed: int = 0, resamples: int = RESAMPLES) -> Dict[str, Dict[str, float]]:
     """{metric: {difference, low, high, p}} of two blocks of one protocol on the same images; `second` minus `first`.
 
     difference, low, high: in the metric's unit, with the 95 % interval of the paired bootstrap: both are drawn with
     the same images. p: of the permutation test that exchanges the two results of an image; two-sided, and not yet
     corrected for the number of comparisons (see `holm`). Raises PipelineError where protocols or images differ.
     """
+    problem = _unlike(first, second)
+    if problem:
+        raise PipelineError("{}; nothing to compare".format(problem))
     a, b = _Table(first), _Table(second)
-    _check_pair(first, second, a, b)
     if a.count < FEWEST:
         raise PipelineError("{} images are too few to compare on; {} are the least".format(a.count, FEWEST))
     drawn_a, drawn_b = _drawn(a, seed, resamples), _drawn(b, seed, resamples)
@@ -62,7 +74,7 @@ def compare(first, second, seed=0, resamples=RESAMPLES):
     return found
 
 
-def holm(chances):
+def holm(chances: Sequence[float]) -> List[float]:
     """Corrected p values of as many comparisons, in the order given: at most 1, never below the given ones (Holm)."""
     order = np.argsort(chances, kind="stable")
     corrected, greatest = [0.0] * len(chances), 0.0
@@ -72,7 +84,7 @@ def holm(chances):
     return corrected
 
 
-def spread(values):
+def spread(values: Sequence[float]) -> Tuple[float, Optional[float]]:
     """(mean, standard deviation with n - 1) of a figure over a group of runs; the deviation of one run is None."""
     mean = math.fsum(values) / len(values)
     if len(values) < 2:
@@ -89,8 +101,7 @@ class _Table:
     def __init__(self, block):
         images = block["per_image"]
         self.figures = block["metrics"]
-        self.names = list(self.figures)
-        self.indices = [image["index"] for image in images]
+        self.names = [name for name in self.figures if all(_is_there(image, name) for image in images)]
         self.count = len(images)
         pixels = np.array([image.get("pixels", 1) for image in images], np.float64)
         pooled = block["protocol"].get("averaging", "pooled") == "pooled"
@@ -115,17 +126,25 @@ class _Table:
         }
 
 
+def _is_there(image, name):
+    """Whether the image has this score; one that is not finite is null in the file."""
+    return image.get(_of_image(name)) is not None
+
+
 def _of_image(name):
-    return "rms" if name in ("rms_pooled", "rms_image") else name
+    return BY_KEY[name].image_key
 
 
-def _check_pair(first, second, a, b):
+def _unlike(first, second):
+    """Why two blocks cannot be compared, or None."""
     for key in ("name", "crop", "depth_limits_m", "truth_m"):
         one, other = (block["protocol"].get(key) for block in (first, second))
         if one != other:
-            raise PipelineError("protocols differ in {}: {} and {}; nothing to compare".format(key, one, other))
-    if a.indices != b.indices:
-        raise PipelineError("evaluated on other images ({} and {}); nothing to compare".format(a.count, b.count))
+            return "protocols differ in {}: {} and {}".format(key, one, other)
+    one, other = ([image["index"] for image in block["per_image"]] for block in (first, second))
+    if one != other:
+        return "evaluated on different images ({} and {})".format(len(one), len(other))
+    return None
 
 
 def _chunks(resamples):

@@ -17,7 +17,9 @@ from . import published_results
 FORMAT = 1
 
 _FIGURE = Number()
-_SCORES = [{"index": COUNT, "rms": Null(_FIGURE)}]
+_SCORES = [
+    {"index": COUNT, "rms": Null(_FIGURE), "delta1?": Null(_FIGURE), "rel_truth?": Null(_FIGURE), "pixels?": COUNT}
+]
 _PROTOCOL = {"crop": (COUNT,) * 4, "images": COUNT}
 _SKIPPED = [{"row": Null(COUNT), "rgb": str, "problem": str}]
 _SOURCE = {"epoch?": Null(COUNT), "global_step?": Null(COUNT), "model?": Null({}), "size?": Null((COUNT, COUNT))}

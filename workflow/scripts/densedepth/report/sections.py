@@ -1,7 +1,7 @@
 """The report: all results of the pipeline on one page, as Markdown with links to pictures and as HTML with them inside.
 
 Nothing in it depends on the time or the machine it is written on. Its parts are modules of their own: `precision`,
-`comparison`, `speeds`, `origins`.
+`comparison`, `certainty`, `speeds`, `origins`.
 """
 
 import os
@@ -9,7 +9,7 @@ import os
 from .. import files
 from ..evaluation import metrics
 from ..evaluation.metric_table import DECIDING, METRICS
-from . import comparison, curves, origins, precision, published_results, render, speeds, wording
+from . import certainty, comparison, curves, origins, precision, published_results, render, speeds, wording
 from .inputs import NYU, SAMPLE, data_kind
 from .page import BLANK, Page, code
 
@@ -33,6 +33,7 @@ def _page(findings, figures):
     _introduction(page, findings)
     precision.add(page, findings)
     comparison.add_verdicts(page, findings)
+    certainty.add(page, findings)
     # Where the runs have a place among them, that is news; else the published results are only for orientation.
     nyu = data_kind(findings) == NYU
     if nyu:
