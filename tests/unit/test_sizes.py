@@ -3,7 +3,7 @@
 import ast
 
 import pytest
-from test_syntax import FILES, read
+from source_files import FILES, read
 
 # Lines of code of a function: without its docstring, comments and empty lines; all lines of a class and of a file.
 FUNCTION, CLASS, FILE = 50, 200, 400
