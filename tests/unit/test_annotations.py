@@ -10,7 +10,6 @@ NOT_YET = (
     *("configuration.py", "provenance.py"),
     *("data/custom_pairs.py", "data/download.py", "data/hdf5.py"),
     "network/importer.py",
-    "report/",
 )
 
 

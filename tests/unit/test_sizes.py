@@ -14,7 +14,6 @@ LONGER = (
     "densedepth/data/custom_pairs.py",
     "densedepth/data/download.py",
     "densedepth/network/importer.py",
-    "densedepth/report/inputs.py:gather",
 )
 
 

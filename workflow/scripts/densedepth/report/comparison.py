@@ -1,12 +1,17 @@
 """What the figures are held against: the constant depth, the graph's checkpoint, and published results."""
 
-from ..evaluation.metric_table import DECIDING, METRICS
+from typing import Mapping
+
+from ..evaluation.metric_table import DECIDING, METRICS, Metric
 from . import precision, published_results, wording
+from .findings import Findings
 from .inputs import NYU, data_kind
-from .page import BLANK
+from .page import BLANK, Page
 
 
-def verdict(metric, value, references=published_results.REFERENCES):
+def verdict(
+    metric: Metric, value: float, references: Mapping[str, published_results.Reference] = published_results.REFERENCES
+) -> str:
     """How `value` of `metric` stands to its published reference, in words."""
     reference = references[metric.key]
     excess = value - float(reference.row.scores[metric.key])
@@ -18,7 +23,7 @@ def verdict(metric, value, references=published_results.REFERENCES):
     return "better" if excess < -tolerance else "reproduced"
 
 
-def add_published(page, findings):
+def add_published(page: Page, findings: Findings) -> None:
     """Published results in tables, one for each way to measure, and the last checkpoints among them."""
     nyu = data_kind(findings) == NYU
     page.add("## Among published results" if nyu else "## Published results")
@@ -63,7 +68,7 @@ def _scores_by(evaluation, protocol):
     return evaluation.get("protocols", protocol, "metrics", default=None)
 
 
-def add_verdicts(page, findings):
+def add_verdicts(page: Page, findings: Findings) -> None:
     page.add("## Verdicts")
     if data_kind(findings) == NYU:
         _reproductions(page, findings)

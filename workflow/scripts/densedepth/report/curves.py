@@ -4,7 +4,10 @@ Drawn with matplotlib's own defaults whatever the user's settings, without metad
 one release of matplotlib).
 """
 
+from typing import Iterable, Mapping
+
 import matplotlib
+import pandas
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
@@ -20,7 +23,7 @@ _BLUE, _ORANGE, _GREEN, _RED = "#0072b2", "#e69f00", "#009e73", "#d55e00"
 _GREY, _DARK = "#808080", "#404040"
 
 
-def draw_loss(path, history, epoch_ends):
+def draw_loss(path: str, history: pandas.DataFrame, epoch_ends: Iterable[int]) -> None:
     """Draw the loss, its weighted terms and the learning rate over the optimiser steps to `path`.
 
     history: DataFrame with the columns global_step, steps, loss, l1, gradient, ssim, learning_rate, in the order of
@@ -56,7 +59,7 @@ def draw_loss(path, history, epoch_ends):
         _save(figure, path)
 
 
-def draw_metrics(path, scores, baseline):
+def draw_metrics(path: str, scores: Mapping[str, pandas.DataFrame], baseline: Mapping[str, float]) -> None:
     """Draw δ1, δ2, δ3 and both RMSE over the epochs to `path`, the constant depth's as dashed lines.
 
     scores: DataFrame with the column epoch and the metrics, in the order of the epochs. baseline: {metric: value}.
@@ -82,7 +85,7 @@ def draw_metrics(path, scores, baseline):
         _save(figure, path)
 
 
-def thin(history, points=POINTS):
+def thin(history: pandas.DataFrame, points: int = POINTS) -> pandas.DataFrame:
     """At most `points` rows: means of neighbouring rows weighted by `steps`; their last `global_step`."""
     if len(history) <= points:
         return history

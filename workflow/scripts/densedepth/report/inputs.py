@@ -1,10 +1,9 @@
 """What the report is made from: the JSON files of the other stages, read, checked and put together by run."""
 
-import collections
 import json
-import math
 import os
 import re
+from typing import List, Optional, Sequence, Tuple
 
 import pandas
 
@@ -13,6 +12,7 @@ from ..errors import PipelineError
 from ..evaluation.metric_table import METRICS
 from ..metadata import COUNT, NAME, Map, Null, Number
 from . import published_results
+from .findings import DEPLOYED, ELSEWHERE, HISTORY_KEYS, Document, Findings, Run
 
 FORMAT = 1
 
@@ -58,8 +58,6 @@ _GALLERY = {"scenes?": [{"picture?": NAME, "data?": NAME}]}
 _ORIGIN = Null({"path": str, "sha256": Null(str), "files?": Map(str)})
 _WEIGHTS = {"source?": _ORIGIN, "weights?": _ORIGIN}
 
-_HISTORY_KEYS = ("epoch", "global_step", "steps", "loss", "l1", "gradient", "ssim", "learning_rate")
-
 # What two evaluations must have in common to stand in one table.
 _COMMON = (
     ("protocol", "crop"),
@@ -71,137 +69,28 @@ _COMMON = (
 
 SAMPLE, NYU, OWN = "sample", "nyu", "own"
 
-# Kinds of files that a frozen graph becomes for other runtimes -> what the report calls them.
-DEPLOYED = collections.OrderedDict([("onnx", "ONNX file"), ("om", "OM file")])
-
-
-class Document:
-    """The content of one JSON file that knows the file's name, for messages."""
-
-    def __init__(self, path, content):
-        self.path = path
-        if not isinstance(content, dict):
-            raise PipelineError("{}: holds no JSON object".format(path))
-        self.content = content
-
-    def get(self, *keys, **default):
-        """The value below `keys`; PipelineError without it, unless a `default` is given (also taken for null)."""
-        value = self.content
-        for depth, key in enumerate(keys):
-            if not isinstance(value, dict) or value.get(key) is None:
-                if "default" in default:
-                    return default["default"]
-                name = ".".join(keys[: depth + 1])
-                raise PipelineError("{}: no key {}; make the file again with its program".format(self.path, name))
-            value = value[key]
-        return value
-
-    def number(self, *keys):
-        """The finite number below `keys`."""
-        return _finite(self.path, ".".join(keys), self.get(*keys))
-
-
-# What the name of a network trained elsewhere begins with.
-_ELSEWHERE = "published/"
-
-
-class Run:
-    """The files of one run. checkpoints, evaluations: {epoch: Document}; history: DataFrame, maybe empty;
-    frozen, speed (as measured by itself): Document or None; deployed: {kind in DEPLOYED: Document}; scenes: [(path of
-    the picture, path of the data, scene as in gallery.json)].
-
-    A network trained elsewhere is one too, without checkpoints, history and speed, and with a single evaluation.
-    """
-
-    def __init__(self, name):
-        self.name = name
-        self.checkpoints = {}
-        self.evaluations = {}
-        self.history = pandas.DataFrame(columns=list(_HISTORY_KEYS))
-        self.frozen = None
-        self.deployed = {}
-        self.speed = None
-        self.scenes = []
-
-    @property
-    def elsewhere(self):
-        """Whether this is a network trained elsewhere."""
-        return self.name.startswith(_ELSEWHERE)
-
-    @property
-    def label(self):
-        """What the report calls it."""
-        return "{} (trained elsewhere)".format(self.name[len(_ELSEWHERE) :]) if self.elsewhere else self.name
-
-    def last(self):
-        """The evaluation of the last epoch."""
-        return self.evaluations[max(self.evaluations)]
-
-    def graphs(self):
-        """[(what it is called, its evaluation)] of the frozen graph and of what it became for other runtimes."""
-        named = [("frozen graph", self.frozen)] if self.frozen is not None else []
-        return named + [(DEPLOYED[kind], self.deployed[kind]) for kind in DEPLOYED if kind in self.deployed]
-
-    def scores(self):
-        """A row for each evaluated epoch, in order: `epoch` and the metrics."""
-        rows = [
-            dict(((m.key, document.number("metrics", m.key)) for m in METRICS), epoch=epoch)
-            for epoch, document in sorted(self.evaluations.items())
-        ]
-        return pandas.DataFrame(rows)
-
-
-# runs: [Run] in natural order of their names. baseline: Document. data: Document, None without runs. weights:
-# [Document]. settings: dict. imported: [Run], networks trained elsewhere.
-Findings = collections.namedtuple("Findings", "runs baseline data weights settings imported")
-
 
 def gather(
-    baseline,
-    evaluations,
-    checkpoints,
-    histories,
-    frozen,
-    galleries,
-    data,
-    weights,
-    settings,
-    speeds=(),
-    imported=(),
-    deployed=(),
-):
+    baseline: str,
+    evaluations: Sequence[str],
+    checkpoints: Sequence[str],
+    histories: Sequence[str],
+    frozen: Sequence[str],
+    galleries: Sequence[str],
+    data: Optional[str],
+    weights: Sequence[str],
+    settings: str,
+    speeds: Sequence[str] = (),
+    imported: Sequence[str] = (),
+    deployed: Sequence[str] = (),
+) -> Findings:
     """Read all files into `Findings`. Paths, lists of paths, and `settings` as JSON text.
 
     Without any file of a run, `data` may be None and `imported` is what the report is of. Raises PipelineError, with
     file and key, for a file that is missing, lacks a key or holds a number that is not finite; for evaluations of
     different test sets or protocols; and for files of one run that do not belong together.
     """
-    runs = {}
-
-    def run(path):
-        name = run_name(path)
-        return runs.setdefault(name, Run(name))
-
-    for path in checkpoints:
-        document = _read(path, _CHECKPOINT)
-        _once(run(path).checkpoints, document.get("epoch"), document)
-    for path in list(evaluations) + list(imported):
-        document = _evaluation(path)
-        _once(run(path).evaluations, document.get("source", "epoch"), document)
-    for path in frozen:
-        if run(path).frozen is not None:
-            raise PipelineError("{}: second frozen graph of run {}".format(path, run_name(path)))
-        run(path).frozen = _evaluation(path)
-    for path in deployed:
-        _deploy(run(path), _evaluation(path))
-    for path in speeds:
-        run(path).speed = _read(path, _CHECKPOINT)
-    for path in galleries:
-        run(path).scenes.extend(_scenes(_read(path, _GALLERY)))
-    for name, paths in _by_run(histories).items():
-        run(paths[0]).history = _history(paths)
-        _check_history(runs[name], paths)
-
+    runs = _by_name([*evaluations, *imported], checkpoints, histories, frozen, galleries, speeds, deployed)
     found = [runs[name] for name in sorted(runs, key=natural)]
     trained = [one for one in found if not one.elsewhere]
     if trained and data is None:
@@ -222,7 +111,37 @@ def gather(
     return findings
 
 
-def run_name(path):
+def _by_name(evaluations, checkpoints, histories, frozen, galleries, speeds, deployed):
+    """{name: Run} with all that these files hold of each."""
+    runs = {}
+
+    def run(path):
+        name = run_name(path)
+        return runs.setdefault(name, Run(name))
+
+    for path in checkpoints:
+        document = _read(path, _CHECKPOINT)
+        _once(run(path).checkpoints, document.get("epoch"), document)
+    for path in evaluations:
+        document = _evaluation(path)
+        _once(run(path).evaluations, document.get("source", "epoch"), document)
+    for path in frozen:
+        if run(path).frozen is not None:
+            raise PipelineError("{}: second frozen graph of run {}".format(path, run_name(path)))
+        run(path).frozen = _evaluation(path)
+    for path in deployed:
+        _deploy(run(path), _evaluation(path))
+    for path in speeds:
+        run(path).speed = _read(path, _CHECKPOINT)
+    for path in galleries:
+        run(path).scenes.extend(_scenes(_read(path, _GALLERY)))
+    for name, paths in _by_run(histories).items():
+        run(paths[0]).history = _history(paths)
+        _check_history(runs[name], paths)
+    return runs
+
+
+def run_name(path: str) -> str:
     """The run a file belongs to: the folder after the last `results` in its path, or that and the one below for a
     network trained elsewhere."""
     parts = os.path.normpath(path).split(os.sep)
@@ -230,15 +149,15 @@ def run_name(path):
     if not places:
         raise PipelineError("{}: is of no known run; the path must go through results/<run>/".format(path))
     name = parts[places[-1] + 1]
-    return name if name + "/" != _ELSEWHERE else _ELSEWHERE + parts[places[-1] + 2]
+    return name if name + "/" != ELSEWHERE else ELSEWHERE + parts[places[-1] + 2]
 
 
-def natural(text):
+def natural(text: str) -> List[Tuple[int, str]]:
     """A sort key that puts 2p before 10p."""
     return [(int(part), "") if part.isdigit() else (0, part) for part in re.split(r"(\d+)", text) if part]
 
 
-def data_kind(findings):
+def data_kind(findings: Findings) -> str:
     """SAMPLE for the embedded sample, NYU for the official test split with its crop and its filled truth, OWN for
     anything else."""
     trained, tested = findings.data, findings.baseline
@@ -274,14 +193,6 @@ def _deploy(run, document):
     run.deployed[kind] = document
 
 
-def _finite(path, name, value):
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise PipelineError("{}: {} is {!r}, not a number".format(path, name, value))
-    if not math.isfinite(value):
-        raise PipelineError("{}: {} is {}; a figure that is not finite is not reported".format(path, name, value))
-    return value
-
-
 def _once(documents, epoch, document):
     if epoch in documents:
         raise PipelineError("{}: epoch {} again, it is in {}".format(document.path, epoch, documents[epoch].path))
@@ -309,8 +220,8 @@ def _history(paths):
                 entry = Document(where, files.parse_json(line, where))
             except ValueError as error:
                 raise PipelineError("{}: not JSON ({})".format(where, error)) from None
-            entries.append({key: entry.number(key) for key in _HISTORY_KEYS})
-    frame = pandas.DataFrame(entries, columns=list(_HISTORY_KEYS))
+            entries.append({key: entry.number(key) for key in HISTORY_KEYS})
+    frame = pandas.DataFrame(entries, columns=list(HISTORY_KEYS))
     return frame.sort_values("global_step", kind="mergesort").reset_index(drop=True)
 
 

@@ -2,25 +2,27 @@
 
 import json
 import os
+from typing import Any, Dict
 
 from ..errors import PipelineError
 from . import wording
-from .page import BLANK, code, leaves, plain
+from .findings import Findings
+from .page import BLANK, Page, code, leaves, plain
 
 
-def add_settings(page, findings):
+def add_settings(page: Page, findings: Findings) -> None:
     page.add("## Settings")
     rows = [(code(key), code(value)) for key, value in leaves(findings.settings)]
     page.add_folded("{} setting(s) of the pipeline".format(len(rows)), rows, ("key", "value"))
-    rows = []
+    trained = []
     for run in findings.runs:
         side = wording.last_checkpoint(run)
-        rows += [(run.name, code(key), code(value)) for key, value in leaves(side.get("training"))]
+        trained += [(run.name, code(key), code(value)) for key, value in leaves(side.get("training"))]
     if findings.runs:
-        page.add_folded("Training settings stored in the last checkpoint of each run", rows, ("run", "key", "value"))
+        page.add_folded("Training settings stored in the last checkpoint of each run", trained, ("run", "key", "value"))
 
 
-def add_versions(page, findings):
+def add_versions(page: Page, findings: Findings) -> None:
     page.add("## Versions")
     uses = [("records", findings.data)] if findings.data else []
     uses.append(("constant depth", findings.baseline))
@@ -28,7 +30,7 @@ def add_versions(page, findings):
         uses += [("training of " + run.label, side) for _, side in sorted(run.checkpoints.items())]
         uses += [("evaluation of " + run.label, evaluation) for _, evaluation in sorted(run.evaluations.items())]
         uses += [("{} of {}".format(name, run.label), graph) for name, graph in run.graphs()]
-    groups = {}
+    groups: Dict[Any, Any] = {}
     for use, document in uses:
         groups.setdefault(json.dumps(document.get("runtime"), sort_keys=True), []).append(use)
     first = ["runtime", "python", "tensorflow", "numpy"]
@@ -40,7 +42,7 @@ def add_versions(page, findings):
         page.add("Made with this: {}.", ", ".join(dict.fromkeys(times)))
 
 
-def add_checksums(page, findings):
+def add_checksums(page: Page, findings: Findings) -> None:
     page.add("## Inputs and checkpoints")
     rows = [_input(findings.data.get("archive"))] if findings.data else []
     rows.append(_input(findings.baseline.get("test_data")))

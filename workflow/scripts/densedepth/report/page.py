@@ -8,7 +8,7 @@ import dataclasses
 import json
 import os
 import re
-from typing import Any, ClassVar, Sequence
+from typing import Any, ClassVar, Iterator, List, Sequence, Tuple
 
 from ..errors import PipelineError
 
@@ -34,7 +34,7 @@ class Table:
     kind: ClassVar[str] = "table"
 
     @property
-    def right(self):
+    def right(self) -> List[bool]:
         """For each column, whether it is set to the right."""
         return [column in self.numbers for column in self.columns]
 
@@ -72,36 +72,36 @@ class Scene:
 class Page:
     """Collects `blocks`."""
 
-    def __init__(self):
-        self.blocks = []
+    def __init__(self) -> None:
+        self.blocks: List[Any] = []
 
-    def add(self, text, *values):
+    def add(self, text: str, *values: Any) -> None:
         """A block of Markdown; with `values`, put into `text` as by `str.format`."""
         self.blocks.append(Text(text.format(*values) if values else text))
 
-    def add_table(self, rows, columns, numbers=()):
+    def add_table(self, rows: Sequence[Sequence[Any]], columns: Sequence[str], numbers: Sequence[str] = ()) -> None:
         """A table of `rows` (tuples); the columns named in `numbers` are set to the right."""
         self.blocks.append(Table(columns, rows, numbers))
 
-    def add_folded(self, title, rows, columns):
+    def add_folded(self, title: str, rows: Sequence[Sequence[Any]], columns: Sequence[str]) -> None:
         """A table behind a title to click on: a long one would bury the rest of the page."""
         self.fold(title)
         self.add_table(rows, columns)
         self.end_fold()
 
-    def fold(self, title):
+    def fold(self, title: str) -> None:
         """What follows, until `end_fold`, is behind a title to click on."""
         self.blocks.append(Fold(title))
 
-    def end_fold(self):
+    def end_fold(self) -> None:
         self.blocks.append(EndFold())
 
-    def add_picture(self, path, caption):
+    def add_picture(self, path: str, caption: str) -> None:
         """A picture with its caption below. Raises PipelineError when there is no such file."""
         self._check(path)
         self.blocks.append(Picture(path, caption))
 
-    def add_scene(self, picture, data, caption):
+    def add_scene(self, picture: str, data: str, caption: str) -> None:
         """A scene of a gallery; its depths show on pages that can move only. Raises PipelineError as `add_picture`."""
         self._check(picture)
         self._check(data)
@@ -113,7 +113,7 @@ class Page:
             raise PipelineError("{}: no such picture, though the report shows it".format(path))
 
 
-def code(value):
+def code(value: Any) -> str:
     """`value` as code, whatever signs it has: in more backticks than it has in a row."""
     text = " ".join(str(value).splitlines())
     fence = "`" * (1 + max([len(run) for run in re.findall("`+", text)] or [0]))
@@ -121,12 +121,12 @@ def code(value):
     return fence + space + text + space + fence
 
 
-def plain(value):
+def plain(value: Any) -> str:
     """`value` as text in which no sign means anything to Markdown."""
     return re.sub(r"[\\`*<>&\[\]]|(?<!\w)_|_(?!\w)", r"\\\g<0>", " ".join(str(value).splitlines()))
 
 
-def leaves(value, name=""):
+def leaves(value: Any, name: str = "") -> Iterator[Tuple[str, str]]:
     """(dotted key, value as JSON) of all leaves of a nested dict, by key; lists are leaves."""
     if isinstance(value, dict) and value:
         for key in sorted(value):

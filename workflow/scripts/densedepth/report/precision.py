@@ -2,11 +2,12 @@
 
 from ..evaluation.metric_table import DECIDING, METRICS
 from . import published_results, wording
+from .findings import Findings
 from .inputs import NYU, data_kind
-from .page import BLANK, code
+from .page import BLANK, Page, code
 
 
-def add(page, findings):
+def add(page: Page, findings: Findings) -> None:
     page.add("## Precision")
     comparable = data_kind(findings) == NYU
     rows = _published_rows() if comparable else []
@@ -53,7 +54,7 @@ def _published_rows():
     ]
 
 
-def add_conventions(page):
+def add_conventions(page: Page) -> None:
     """Why figures under the same name are not the same measure."""
     page.add(
         "Why RMSE 0.465 and 0.5445 are not one measure: the paper takes the root for each image and averages these;\n"

@@ -4,12 +4,22 @@ Figures are strings with the digits their sources print; each stands under the c
 docs/metrics.md for the conventions.
 """
 
-import collections
 import dataclasses
+from typing import Any, Mapping, Optional, Sequence, Tuple
 
 from ..evaluation.metric_table import BY_KEY, METRICS
 
-Row = collections.namedtuple("Row", "name source scores")
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """The published figures of one network."""
+
+    name: str
+    # In Markdown.
+    source: str
+    # As they are printed, by the keys of metrics.
+    scores: Mapping[str, str]
+
 
 _PORT = (
     "README of DENSEDEPTH_ID0806_for_TensorFlow in [Ascend/ModelZoo-TensorFlow]"
@@ -72,9 +82,20 @@ ROWS = (PAPER, REMEASURED, PORT_GPU, PORT_ASCEND)
 TEST_IMAGES = 654
 CROP = (20, 459, 24, 615)
 
-# Results measured alike. protocol: the name of ours that is the same on the filled truth of nyu_test.zip, None without
-# one. `metrics` are the columns, as our figures are called.
-Group = collections.namedtuple("Group", "title how metrics rows protocol")
+
+@dataclasses.dataclass(frozen=True)
+class Group:
+    """Results measured alike."""
+
+    title: str
+    # They were measured, in words.
+    how: str
+    # The columns, as our figures are called; what is not measured here has no `Metric` of ours.
+    metrics: Sequence[Any]
+    rows: Sequence[Row]
+    # The name of ours that is the same on the filled truth of nyu_test.zip, None without one.
+    protocol: Optional[str]
+
 
 # The RMSE of works that are not measured alike: no figure of ours, and each says how it was taken.
 PRINTED = dataclasses.replace(BY_KEY["rms_image"], key="rms_printed", title="RMSE (as printed)")
@@ -238,7 +259,15 @@ GROUPS = (
     ),
 )
 
-Reference = collections.namedtuple("Reference", "row tolerance")
+
+@dataclasses.dataclass(frozen=True)
+class Reference:
+    """Which published figure is to be reached, and how far from it counts as reached."""
+
+    row: Row
+    # As it is printed.
+    tolerance: str
+
 
 # A run on NYU Depth v2 reproduces a figure when it is no further than the tolerance on the worse side of it. The
 # tolerances are about the distance between the rows above, that is, between runs of one recipe on different machines.
@@ -272,7 +301,7 @@ PORT_NETWORK = {"encoder": "densenet169", "width": "half", "upsampling": "half_p
 NETWORK_SIZE = (480, 640)
 
 
-def references_of(model, size):
+def references_of(model: Mapping[str, Any], size: Sequence[int]) -> Optional[Mapping[str, Reference]]:
     """The references for a network trained elsewhere, by its form; None for one that has no published figures."""
     # But for its size, kitti.h5 is of the form of nyu.h5.
     if tuple(size) != NETWORK_SIZE:
@@ -289,7 +318,22 @@ BASELINE_MARGIN = 0.15
 FROZEN_TOLERANCE = 1e-6
 FOLDED_TOLERANCE = 1e-4
 
-Speed = collections.namedtuple("Speed", "name device network size batch devices precision step_ms images_per_second")
+
+@dataclasses.dataclass(frozen=True)
+class Speed:
+    """A published speed of training."""
+
+    name: str
+    device: str
+    network: str
+    # Height and width.
+    size: Tuple[int, int]
+    batch: int
+    devices: int
+    precision: str
+    step_ms: float
+    images_per_second: float
+
 
 # Training speed of the reference port, from the README above; images/s = batch / step time.
 SPEEDS = (

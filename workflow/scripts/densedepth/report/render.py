@@ -6,20 +6,27 @@ that comes from Python is escaped in HTML but for what `inline` makes of the rep
 
 import os
 import re
+from typing import Any, Dict
 from urllib.parse import quote
 
 import jinja2
 from markupsafe import Markup, escape
 
 from . import scenes
+from .page import Page
 
 FOLDER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "templates")
 
 _LOADER = jinja2.FileSystemLoader(FOLDER)
-_OPTIONS = {"loader": _LOADER, "undefined": jinja2.StrictUndefined, "trim_blocks": True, "lstrip_blocks": True}
+_OPTIONS: Dict[str, Any] = {
+    "loader": _LOADER,
+    "undefined": jinja2.StrictUndefined,
+    "trim_blocks": True,
+    "lstrip_blocks": True,
+}
 
 
-def markdown(page, folder):
+def markdown(page: Page, folder: str) -> str:
     """The page as Markdown; its links are relative to `folder`, where it will lie."""
     environment = jinja2.Environment(autoescape=False, keep_trailing_newline=True, **_OPTIONS)
     environment.filters.update(
@@ -30,7 +37,7 @@ def markdown(page, folder):
     return environment.get_template("report.md").render(blocks=page.blocks)
 
 
-def html(page, title):
+def html(page: Page, title: str) -> str:
     """The page as HTML with its style, scripts and pictures inside, below `title` in the browser's bar."""
     environment = jinja2.Environment(autoescape=True, keep_trailing_newline=True, **_OPTIONS)
     environment.filters.update(block=block, inline=inline, anchor=anchor, file=scenes.file_as_text, scene=scenes.read)
@@ -40,12 +47,12 @@ def html(page, title):
     return environment.get_template("report.html").render(title=title, parts=parts, blocks=page.blocks)
 
 
-def cell(value):
+def cell(value: Any) -> str:
     """A value in a Markdown table, which it cannot break."""
     return " ".join(str(value).splitlines()).replace("|", "\\|")
 
 
-def block(text):
+def block(text: str) -> Markup:
     """A heading, a quote or a paragraph of Markdown as HTML."""
     heading = re.match(r"(#{1,3}) (.*)$", text)
     if heading:
@@ -56,7 +63,7 @@ def block(text):
     return Markup("<p>{}</p>").format(inline(text).replace("\n", Markup("<br>\n")))
 
 
-def anchor(heading):
+def anchor(heading: str) -> str:
     """What links to this heading of the page name: its letters and digits."""
     return "-".join(re.findall(r"\w+", heading.lower()))
 
@@ -67,7 +74,7 @@ _LITERAL = re.compile(
 )
 
 
-def inline(text):
+def inline(text: str) -> Markup:
     """Code, bold, emphasis and links of Markdown as HTML; everything else as it is written."""
     kept = []
 

@@ -33,7 +33,7 @@ class Scene(NamedTuple):
     tables: Dict[str, str]
 
 
-def read(path):
+def read(path: str) -> Scene:
     """The `Scene` in a file of a gallery (see `gallery`)."""
     scene = gallery.read(path)
     height, width = scene.truth.shape
@@ -51,7 +51,7 @@ def read(path):
     )
 
 
-def file_as_text(path):
+def file_as_text(path: str) -> str:
     """The bytes of a file in Base64."""
     with open(path, "rb") as stream:
         return _text(stream.read())

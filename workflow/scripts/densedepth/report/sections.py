@@ -5,16 +5,18 @@ Nothing in it depends on the time or the machine it is written on. Its parts are
 """
 
 import os
+from typing import List, Optional
 
 from .. import files
 from ..evaluation import metrics
 from ..evaluation.metric_table import DECIDING, METRICS
 from . import certainty, comparison, curves, origins, precision, published_results, render, speeds, wording
+from .findings import Findings
 from .inputs import NYU, SAMPLE, data_kind
 from .page import BLANK, Page, code
 
 
-def write(findings, out, figures, html=None):
+def write(findings: Findings, out: str, figures: str, html: Optional[str] = None) -> None:
     """Write the page to `out` and its curves to the folder `figures`; `findings` as made by `inputs.gather`.
 
     `html` is a file for the same page in HTML that needs no other file.
@@ -50,7 +52,7 @@ def _page(findings, figures):
     return page
 
 
-def results(findings):
+def results(findings: Findings) -> List[str]:
     """Lines with the figures of the last checkpoint of each run, the best of all, and networks trained elsewhere."""
     lines = ["run {} epoch {} (last): {}".format(r.name, max(r.evaluations), _line(r.last())) for r in findings.runs]
     best = wording.best_checkpoint(findings)

@@ -3,10 +3,11 @@
 import statistics
 
 from . import published_results, wording
-from .page import BLANK, plain
+from .findings import Findings
+from .page import BLANK, Page, plain
 
 
-def add(page, findings):
+def add(page: Page, findings: Findings) -> None:
     networks = findings.imported + findings.runs
     if findings.runs or any(run.graphs() for run in networks):
         page.add("## Performance")

@@ -1,11 +1,14 @@
 """How the report calls things: runs, images, networks, devices; and how it writes figures."""
 
+from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple
+
 from ..evaluation.metric_table import DECIDING, METRICS
 from ..file_names import of_image
+from .findings import Document, Findings, Run
 from .page import code, plain
 
 
-def best_checkpoint(findings):
+def best_checkpoint(findings: Findings) -> Optional[Tuple[str, int]]:
     """(run name, epoch) of the checkpoint with the highest `DECIDING` metric; the first in the table among equals.
 
     None without runs.
@@ -19,41 +22,41 @@ def best_checkpoint(findings):
     return best
 
 
-def last_of_runs(findings):
+def last_of_runs(findings: Findings) -> List[Tuple[str, Document]]:
     """[(name, evaluation)] of the last checkpoint of each run."""
     last = [(run.name,) + max(run.evaluations.items()) for run in findings.runs]
     return [("{}, epoch {}".format(name, epoch), evaluation) for name, epoch, evaluation in last]
 
 
-def elsewhere(findings):
+def elsewhere(findings: Findings) -> List[Tuple[str, Document]]:
     """[(name, evaluation)] of the networks trained elsewhere."""
     return [(run.label, run.last()) for run in findings.imported]
 
 
-def called(image, otherwise):
+def called(image: Dict[str, Any], otherwise: str) -> str:
     """The image's name, which may hold any signs, as code; or its number."""
     name = of_image(image, otherwise)
     return code(name) if image.get("name") else name
 
 
-def last_checkpoint(run):
+def last_checkpoint(run: Run) -> Document:
     return run.checkpoints[max(run.checkpoints)]
 
 
-def scores(evaluation):
+def scores(evaluation: Document) -> Tuple[str, ...]:
     return tuple(score(evaluation.number("metrics", metric.key)) for metric in METRICS)
 
 
-def score(value):
+def score(value: float) -> str:
     return "{:.4f}".format(value)
 
 
-def of_epoch(document):
+def of_epoch(document: Document) -> str:
     epoch = document.get("source", "epoch", default=None)
     return "" if epoch is None else " of epoch {}".format(epoch)
 
 
-def network(model):
+def network(model: Mapping[str, Any]) -> str:
     """`densenet169, half` and what differs from the reference port."""
     words = [model["encoder"], model["width"]]
     if model["upsampling"] != "half_pixel":
@@ -63,21 +66,21 @@ def network(model):
     return ", ".join(words)
 
 
-def size(size):
+def size(size: Optional[Sequence[int]]) -> str:
     return "any" if size is None else "{}x{}".format(*size)
 
 
-def numbers(values):
+def numbers(values: Iterable[Any]) -> str:
     return ", ".join(str(value) for value in sorted(values))
 
 
-def runtime(facts):
+def runtime(facts: Mapping[str, str]) -> str:
     return "{}: Python {}, TensorFlow {}".format(
         facts.get("runtime", "none"), facts.get("python", "?"), facts.get("tensorflow", "none")
     )
 
 
-def device(document):
+def device(document: Document) -> str:
     """The device where it is recorded, else the kind of machine."""
     recorded = document.get("performance", "device", default=None)
     return plain(recorded or "{} machine".format(document.get("runtime").get("machine", "unknown")))
