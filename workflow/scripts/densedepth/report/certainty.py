@@ -5,7 +5,8 @@ import itertools
 from ..evaluation import scoring, statistics
 from ..evaluation.metric_table import BY_KEY, DECIDING
 from . import wording
-from .page import BLANK
+from .findings import Findings
+from .page import BLANK, Page
 
 # What a comparison is about; the other figures say much the same again.
 _METRICS = [BY_KEY[key] for key in ("delta1", "rel_truth", "rms_pooled")]
@@ -16,7 +17,7 @@ _MOST_FOR_ALL_PAIRS = 4
 _SIGNIFICANT = 0.05
 
 
-def add(page, findings):
+def add(page: Page, findings: Findings) -> None:
     """Add the section on the last checkpoints; none where too few images were measured."""
     blocks = [
         (name, scoring.blocks(evaluation.content)["port"])
