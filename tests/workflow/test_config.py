@@ -72,7 +72,7 @@ def test_our_own_settings_are_accepted(overlay):
         ("train.lr_decay", 1.5, "config: train.lr_decay = 1.5: must be at most 1"),
         ("train.batch_norm_momentum", 1, "config: train.batch_norm_momentum = 1: must be less than 1"),
         ("train.mirror_probability", -0.1, "config: train.mirror_probability = -0.1: must be at least 0"),
-        ("train.swap_probability", 2, "config: train.swap_probability = 2: must be at most 1"),
+        ("train.channel_shuffle_probability", 2, "config: train.channel_shuffle_probability = 2: must be at most 1"),
         ("train.keep_epochs", [1, 1], "config: train.keep_epochs = [1, 1]: must hold each value once"),
         ("train.keep_epochs", [2, 0], "config: train.keep_epochs[1] = 0: must be at least 1"),
         ("train.keep_epochs", [2, 9], "config: train.keep_epochs[1] = 9: must be at most train.epochs = 6"),
@@ -110,25 +110,25 @@ def test_our_own_settings_are_accepted(overlay):
         ("evaluate.protocols", ["port", "kitti"], "must be one of port, paper, bts"),
         ("runs.1p\n", {"devices": 1}, "config: runs.1p\n: not a legal name; letters, digits,"),
         ("downloads", {"dataset/checksums.json": {"urls": ["a"]}}, "json: not a legal name; the pipeline uses"),
-        ("published.a/b", "a.h5", "config: published.a/b: not a legal name; letters, digits,"),
-        ("published.nyu", {"size": [480, 640]}, "config: published.nyu.file: missing"),
-        ("published.nyu", {"file": "a.h5", "size": [480, 641]}, "published.nyu.size[1] = 641: must be a multiple"),
-        ("published.kitti", {"file": "a.h5", "max_depth": 0.1}, "published.kitti.max_depth = 0.1: must be more than"),
+        ("pretrained.a/b", "a.h5", "config: pretrained.a/b: not a legal name; letters, digits,"),
+        ("pretrained.nyu", {"size": [480, 640]}, "config: pretrained.nyu.file: missing"),
+        ("pretrained.nyu", {"file": "a.h5", "size": [480, 641]}, "pretrained.nyu.size[1] = 641: must be a multiple"),
+        ("pretrained.kitti", {"file": "a.h5", "max_depth": 0.1}, "pretrained.kitti.max_depth = 0.1: must be more than"),
         ("predictions.m", {"input": ["a"], "scale": [3, 1]}, "predictions.m.scale = [3, 1]: the first, nearest depth"),
         (
             "predictions.m",
             {"input": ["a"], "intrinsics": [0, 1, 2, 3]},
             "the focal lengths, the first two, must",
         ),
-        ("data.pictures.csv", "a/{x}.csv", 'data.pictures.csv = "a/{x}.csv": must be a path without braces'),
+        ("data.custom.csv", "a/{x}.csv", 'data.custom.csv = "a/{x}.csv": must be a path without braces'),
         (
             "train.weights",
             "published/nyu",
-            'train.weights = "published/nyu": published has no such network, only none at all',
+            'train.weights = "published/nyu": pretrained has no such network, only none at all',
         ),
         ("runs.1p", {"devices": 1, "weights": "a.h5"}, 'runs.1p.weights = "a.h5": must be published/<name>, or empty'),
-        ("runs.1p", {"devices": 1, "weights": "published/x"}, "published has no such network, only none at all"),
-        ("published.nyu", "nyu.pb", 'config: published.nyu = "nyu.pb": must be a path that ends in .h5 or .index'),
+        ("runs.1p", {"devices": 1, "weights": "published/x"}, "pretrained has no such network, only none at all"),
+        ("pretrained.nyu", "nyu.pb", 'config: pretrained.nyu = "nyu.pb": must be a path that ends in .h5 or .index'),
         ("predictions.mine", {}, "config: predictions.mine.input: missing"),
         ("predictions.mine", {"input": [""]}, 'predictions.mine.input[0] = "": must not be empty'),
         ("predictions.mine", {"input": ["a"], "intrinsics": [1]}, "intrinsics = [1]: must have at least 4 items"),
@@ -239,7 +239,7 @@ def test_the_program_checks_files_laid_over_each_other(tmp_path):
     (tmp_path / "bad.yaml").write_text("train:\n  epochs: 3\n  steps: 0\n")
 
     good = subprocess.run([*program, base], capture_output=True, text=True)
-    assert good.returncode == 0 and "can be used" in good.stdout
+    assert good.returncode == 0 and "the configuration is valid" in good.stdout
     bad = subprocess.run([*program, base, str(tmp_path / "bad.yaml")], capture_output=True, text=True)
     assert bad.returncode == 1
     assert "config: train.steps = 0: must be at least 1\n" in bad.stderr
@@ -282,7 +282,7 @@ def test_the_range_of_a_network_trained_elsewhere_goes_to_its_import(project):
     project.path("a.png").write_text("by hand")
     network = {"file": "dataset/kitti.h5", "size": [384, 1280], "max_depth": 80}
     predictions = {"mine": {"input": ["a.png"], "run": "published/kitti"}}
-    settings = project.configure({"published": {"kitti": network}, "predictions": predictions})
+    settings = project.configure({"pretrained": {"kitti": network}, "predictions": predictions})
     targets = ["results/published/kitti/inference/examples.png", "results/predictions/mine"]
     words = " ".join(project.snakemake("-n", "-p", *targets, *settings).split())
     assert re.search(r"import_model.py .* --size 384 1280 --max_depth 80 ", words)
@@ -315,14 +315,59 @@ def test_jobs_get_the_nested_values_of_the_command_line(project):
     )
 
 
+OLD_NAMES = {
+    "published": {"nyu": "dataset/nyu.h5"},
+    "data": {"halving": "pick", "pictures": {"csv": "pairs.csv", "hole": -1}, "height": 64},
+    "train": {"swap_probability": 0.25},
+}
+NEW_NAMES = {
+    "pretrained": {"nyu": "dataset/nyu.h5"},
+    "data": {"target_downsampling": "nearest", "custom": {"csv": "pairs.csv", "invalid": -1}, "height": 64},
+    "train": {"channel_shuffle_probability": 0.25},
+}
+
+
+def test_old_names_are_read_as_the_new_ones_with_one_warning():
+    before = copy.deepcopy(OLD_NAMES)
+    config, warning = configuration.renamed(configuration.merge(CONFIG, OLD_NAMES))
+    assert config == configuration.merge(CONFIG, NEW_NAMES)
+    assert before == OLD_NAMES and len(warning.splitlines()) == 1
+    for words in (
+        "published is now pretrained",
+        "data.pictures.hole is now data.custom.invalid",
+        "data.pictures is now data.custom",
+        "data.halving is now data.target_downsampling",
+        "train.swap_probability is now train.channel_shuffle_probability",
+    ):
+        assert words in warning
+    assert configuration.renamed(config) == (config, "")
+    assert configuration.problems(config, SCHEMA)[0].startswith("config: data.examples: names pictures of the")
+
+
+@pytest.mark.parametrize("odd", [{"data": 3}, {"data": {"pictures": 3}}, {"data": {"halving": []}}, {"train": None}])
+def test_old_names_in_what_is_no_mapping_are_refused_as_ever(odd):
+    config, _ = configuration.renamed(configuration.merge(CONFIG, odd))
+    assert configuration.problems(config, SCHEMA)
+
+
+def test_old_names_in_a_file_and_on_the_command_line(project):
+    settings = project.configure({"train": {"swap_probability": 0.25}, "published": {"nyu": "dataset/nyu.h5"}})
+    words = ["--dry-run", "-p", "results/1p/checkpoints/epoch2/model.json", *settings, "--config"]
+    output = project.snakemake(*words, "data={'halving': 'pick'}", "train={'channel_shuffle_probability': 0.75}")
+    assert "--halving pick" in output and "--swap_probability 0.75" in output
+    (warning,) = re.findall("warning: .*", output)
+    assert "published is now pretrained" in warning and "data.halving is now data.target_downsampling" in warning
+    assert "is now" not in project.snakemake("--dry-run", "--config", "data={'target_downsampling': 'nearest'}")
+
+
 def test_the_home_folder_in_every_path(monkeypatch):
     monkeypatch.setenv("HOME", "/home/somebody")
     schema = configuration.read("workflow/schemas/config.schema.yaml")
     given = {
         "python": "~/bin/python",
         "download_cache": "~/cache",
-        "data": {"train_archive": "~/a.zip", "pictures": {"csv": "~/p.csv"}, "examples": ["~/*.png", "b~.png"]},
-        "published": {"nyu": "~/nyu.h5", "own": {"file": "~/own.index"}},
+        "data": {"train_archive": "~/a.zip", "custom": {"csv": "~/p.csv"}, "examples": ["~/*.png", "b~.png"]},
+        "pretrained": {"nyu": "~/nyu.h5", "own": {"file": "~/own.index"}},
         "predictions": {"holiday": {"input": ["~/holiday"], "run": "~"}},
         "runs": {"1p": {"weights": "~/w.h5"}},
     }

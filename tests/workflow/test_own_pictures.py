@@ -113,6 +113,31 @@ def test_kitti_ground_truth_to_the_evaluation(project, tensorflow_python):
     assert len(losses) == 2 and np.isfinite(losses).all()
 
 
+CUSTOM = ("--configfile", "config/custom.yaml", "--config", "report={'gallery': 2}")
+
+
+def test_the_settings_for_custom_pairs_need_only_the_pairs(project):
+    for number in range(20):
+        rgb, depth = scene(number, (120, 160))
+        save(project.path("dataset/custom/rgb") / "{}.jpg".format(number), rgb)
+        save(project.path("dataset/custom/depth") / "{}.png".format(number), (depth * 1000).astype(np.uint16))
+    plan = project.planned("all", *CUSTOM)
+    made = {"list_pictures": 1, "write_test_set": 1, "convert_records": 1, "download_file": 1, "import_weights": 1}
+    made.update(train_model=4, evaluate_checkpoint=4, write_report=1)
+    assert {rule: plan[rule] for rule in made} == made and "make_sample" not in plan
+    project.snakemake("check_data", *CUSTOM)
+    check = json.loads(project.path("results/data/check.json").read_text())
+    assert (check["pairs"], check["faults"]) == (20, [])
+
+
+def test_the_settings_for_custom_pairs_have_the_weights_of_the_reference_recipe():
+    custom, nyu = (yaml.safe_load((REPOSITORY / "config" / name).read_text()) for name in ("custom.yaml", "nyu.yaml"))
+    assert custom["train"]["weights"] == nyu["train"]["weights"] and list(custom["downloads"]) == [
+        nyu["train"]["weights"]
+    ]
+    assert custom["downloads"][nyu["train"]["weights"]] == nyu["downloads"][nyu["train"]["weights"]]
+
+
 def test_the_files_of_the_rebuilt_test_archive_are_fetched(project):
     files = ("--configfile", "config/nyu.yaml", "config/nyu_more.yaml")
     assert project.planned("results/data/nyu_test.zip", *files) == {"download_file": 2, "rebuild_nyu_test": 1}
@@ -151,7 +176,7 @@ def test_the_check_is_run_again_after_pictures_were_changed_in_place(project):
 
 def test_a_great_negative_hole_reaches_the_list(project):
     make_camera(project)
-    overlay = dict(CAMERA, data=dict(CAMERA["data"], pictures=dict(CAMERA["data"]["pictures"], hole=-3.4028235e38)))
+    overlay = dict(CAMERA, data=dict(CAMERA["data"], custom=dict(CAMERA["data"]["custom"], invalid=-3.4028235e38)))
     settings = project.configure(dict(overlay, report={"gallery": 2}))
     project.snakemake("results/data/pictures.json", *settings)
     assert json.loads(project.path("results/data/pictures.json").read_text())["hole"] == -3.4028235e38
@@ -186,13 +211,13 @@ def test_every_faulty_row_is_named(project):
 @pytest.mark.parametrize(
     "change, problem",
     [
-        ({"rgb": "x"}, "config: data.pictures: give csv, or rgb and depth"),
-        ({"metres_per_unit": "mm"}, 'config: data.pictures.metres_per_unit = "mm": must be a number'),
-        ({"unit": 1}, "config: data.pictures.unit: unknown key; legal here"),
+        ({"rgb": "x"}, "config: data.custom: give csv, or rgb and depth"),
+        ({"metres_per_unit": "mm"}, 'config: data.custom.metres_per_unit = "mm": must be a number'),
+        ({"unit": 1}, "config: data.custom.unit: unknown key; legal here"),
     ],
 )
 def test_wrong_settings_are_told(project, change, problem):
-    overlay = dict(CAMERA, data=dict(CAMERA["data"], pictures=dict(CAMERA["data"]["pictures"], **change)))
+    overlay = dict(CAMERA, data=dict(CAMERA["data"], custom=dict(CAMERA["data"]["custom"], **change)))
     output = project.snakemake("--dry-run", *project.configure(overlay), fails=True)
     assert problem in output
     assert "Traceback" not in output

@@ -86,13 +86,13 @@ def test_a_network_trained_elsewhere_is_imported_and_evaluated_without_training(
     project.path("dataset").mkdir()
     for name in ("nyu.h5", "nyu_test.zip"):
         project.path("dataset").joinpath(name).write_text("by hand")
-    settings = {"published": {"nyu": "dataset/nyu.h5"}, "data": {"test_archive": "dataset/nyu_test.zip"}}
+    settings = {"pretrained": {"nyu": "dataset/nyu.h5"}, "data": {"test_archive": "dataset/nyu_test.zip"}}
     arguments = project.configure(settings)
     plan = project.planned("results/published/nyu/evaluation/epoch0.json", *arguments)
     assert plan == {"import_published": 1, "evaluate_checkpoint": 1}
     plan = project.planned("results/published/nyu/inference/frozen.json", *arguments)
     assert plan == {"import_published": 1, "freeze_graph": 1, "infer_frozen_graph": 1}
-    settings["published"]["nyu"] = {"file": "dataset/nyu.h5", "size": [96, 128], "mid_activation": False}
+    settings["pretrained"]["nyu"] = {"file": "dataset/nyu.h5", "size": [96, 128], "mid_activation": False}
     settings["train"] = {"weights": "published/nyu"}
     output = project.snakemake("-n", "-p", "results/1p/checkpoints/epoch4/model.json", *project.configure(settings))
     assert "--size 96 128 --mid_activation false" in output
@@ -101,7 +101,7 @@ def test_a_network_trained_elsewhere_is_imported_and_evaluated_without_training(
     # One run goes on from what another one has trained.
     own = {"own": "results/1p/checkpoints/epoch6/model.ckpt.index"}
     runs = {"tuned": {"devices": 1, "weights": "published/own"}}
-    tuned = project.configure({"published": own, "runs": runs})
+    tuned = project.configure({"pretrained": own, "runs": runs})
     plan = project.planned("results/tuned/checkpoints/epoch2/model.json", *tuned)
     assert (plan["train_model"], plan["import_published"]) == (4, 1)
     del settings["train"]
@@ -115,13 +115,13 @@ def test_a_network_trained_elsewhere_is_imported_and_evaluated_without_training(
 def test_a_network_trained_elsewhere_has_a_report_of_its_own(project):
     """Everything for it is fetched, nothing is trained; the report of the runs shows it once it is evaluated."""
     files = ("--configfile", "config/nyu.yaml", "config/nyu_more.yaml")
-    arguments = (*files, "--config", "published={'nyu': 'dataset/nyu.h5'}")
+    arguments = (*files, "--config", "pretrained={'nyu': 'dataset/nyu.h5'}")
     plan = project.planned("results/published/nyu/report.md", *arguments)
     once = ("import_published", "evaluate_checkpoint", "evaluate_baseline", "report_published")
     once += ("freeze_graph", "infer_frozen_graph", "draw_gallery")
     assert plan == {"download_file": 2, **dict.fromkeys(once, 1)}
     assert "report_published" not in project.planned(*arguments)
-    settings = project.configure({"published": {"own": "results/1p/checkpoints/epoch6/model.ckpt.index"}})
+    settings = project.configure({"pretrained": {"own": "results/1p/checkpoints/epoch6/model.ckpt.index"}})
     made = ["results/published/own/{}.json".format(name) for name in ("evaluation/epoch0", "inference/onnx")]
     made += ["results/published/own/{}.json".format(name) for name in ("inference/frozen", "gallery/gallery")]
     for shown in (False, True):

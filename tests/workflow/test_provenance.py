@@ -56,22 +56,22 @@ def test_an_archive(settings, key, made, facts):
 
 
 def test_pictures(settings):
-    settings["data"]["pictures"].update(csv="mine/pairs.csv", max_depth=8)
+    settings["data"]["custom"].update(csv="mine/pairs.csv", max_depth=8)
     settings["data"]["examples"] = []
     assert [line.split(";")[0] for line in provenance.missing(settings)] == [
-        "config: data.pictures.csv = mine/pairs.csv: no such file or folder"
+        "config: data.custom.csv = mine/pairs.csv: no such file or folder"
     ]
     write("results/data/pictures.json", provenance.pictures_facts(settings["data"], settings["seed"]))
     assert provenance.missing(settings) == []
     # Another depth, size or seed would want a new list.
-    for change in ({"pictures": {"max_depth": 3}}, {"height": 64}, {"pictures": {"csv": "mine/pairz.csv"}}):
+    for change in ({"custom": {"max_depth": 3}}, {"height": 64}, {"custom": {"csv": "mine/pairz.csv"}}):
         changed = configuration.merge(settings, {"data": change})
         assert len(provenance.missing(changed)) == 1
     assert len(provenance.missing(dict(settings, seed=settings["seed"] + 1))) == 1
-    settings["data"]["pictures"].update(csv="", rgb="a", depth="b")
+    settings["data"]["custom"].update(csv="", rgb="a", depth="b")
     assert [line.split(" = ")[0] for line in provenance.missing(settings)] == [
-        "config: data.pictures.rgb",
-        "config: data.pictures.depth",
+        "config: data.custom.rgb",
+        "config: data.custom.depth",
     ]
 
 
@@ -81,7 +81,7 @@ def test_weights_and_networks(settings):
     write("results/weights/densenet121/weights.json", {"source": {"path": "dataset/nope_notop.h5"}})
     assert provenance.missing(settings) == []
     # A network that is not for this target may be absent, one that was imported from elsewhere may not.
-    settings["published"] = {"port": "port/ckpt-2.index"}
+    settings["pretrained"] = {"port": "port/ckpt-2.index"}
     assert provenance.missing(settings) == []
     imported = "results/published/port/checkpoints/epoch0/model.json"
     write(imported, {"weights": {"path": "port/ckpt-2.data-00000-of-00001"}})
@@ -89,7 +89,7 @@ def test_weights_and_networks(settings):
     write(imported, {"weights": {"path": "port/ckpt-2.data-00000-of-00002"}})
     assert provenance.missing(settings) == []
     write(imported, {"weights": {"path": "port/ckpt-1.data-00000-of-00001"}})
-    assert "config: published.port = port/ckpt-2.index: no such file" in provenance.missing(settings)[0]
+    assert "config: pretrained.port = port/ckpt-2.index: no such file" in provenance.missing(settings)[0]
 
 
 def test_a_mistyped_path_does_not_bring_the_old_results(finished):
@@ -98,7 +98,7 @@ def test_a_mistyped_path_does_not_bring_the_old_results(finished):
         {"data": {"train_archive": "dataset/typo.zip"}},
         {"data": {"test_archive": "dataset/typo.zip"}},
         {"data": {"examples": ["typo.png"]}},
-        {"data": {"pictures": {"csv": "typo.csv"}, "examples": []}, "evaluate": {"protocols": ["port"]}},
+        {"data": {"custom": {"csv": "typo.csv"}, "examples": []}, "evaluate": {"protocols": ["port"]}},
         {"train": {"weights": "dataset/typo_notop.h5"}},
     ):
         for target in ("all", "results/report.md"):
@@ -116,7 +116,7 @@ def test_results_outlive_what_they_were_made_from(project, tensorflow_python):
     project.path("mine/some pairs.csv").write_text(rows)
     settings = {
         "python": tensorflow_python,
-        "data": {"pictures": {"csv": "mine/some pairs.csv"}, "examples": []},
+        "data": {"custom": {"csv": "mine/some pairs.csv"}, "examples": []},
         "evaluate": {"protocols": ["port"]},
         "report": {"gallery": 1},
     }
@@ -126,8 +126,8 @@ def test_results_outlive_what_they_were_made_from(project, tensorflow_python):
     assert project.planned(made, *overlay(project, report={"gallery": 2})) == {}
     project.path("mine/some pairs.csv").unlink()
     assert "list_pictures" in project.snakemake("--list-rules", *SETTINGS)
-    output = project.snakemake("--list-rules", *overlay(project, data={"pictures": {"max_depth": 3}}), fails=True)
-    assert "data.pictures.csv = mine/some pairs.csv: no such file" in output
+    output = project.snakemake("--list-rules", *overlay(project, data={"custom": {"max_depth": 3}}), fails=True)
+    assert "data.custom.csv = mine/some pairs.csv: no such file" in output
 
 
 def test_what_may_be_left_out_changes_nothing_that_is_there(finished):

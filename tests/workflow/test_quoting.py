@@ -93,12 +93,12 @@ def test_hostile_names_pass_through_every_rule(tmp_path, tensorflow_python):
     weights = "weights {}.h5".format(HOSTILE.replace("\n", " "))
     project.path(weights).write_text("no weights")
     settings = {
-        "data": dict(TINY["data"], shards=1, pictures=pictures, examples=[]),
+        "data": dict(TINY["data"], shards=1, custom=pictures, examples=[]),
         "evaluate": {"protocols": ["port"]},
         "downloads": {"dataset/a.zip": {"urls": [names["nyu_test"]]}},
         "download_cache": "cache {}".format(HOSTILE),
         "predictions": {"mine": {"input": [str(mine)], "intrinsics": [90, 90, 48, 32]}},
-        "published": {"theirs": weights},
+        "pretrained": {"theirs": weights},
         "report": {"gallery": 1},
         "python": str(python),
     }

@@ -212,6 +212,12 @@ def test_an_edit_of_what_stages_report_with_makes_nothing_again(finished):
     assert finished.planned(*SETTINGS)["train_model"] == 2
 
 
+def test_old_names_of_settings_make_nothing_again(finished):
+    train = {"swap_probability": 0.5}
+    old = overlay(finished, data={"halving": "mean", "pictures": {"hole": 0}}, train=train, published={})
+    assert finished.planned(*old) == {}
+
+
 def test_an_edit_of_the_sample_draws_it_again(finished):
     edit(finished, "make_sample.py")
     assert finished.planned(*SETTINGS)["make_sample"] == 1

@@ -98,7 +98,7 @@ def test_the_speed_of_one_device_and_of_two(finished):
 def test_a_network_trained_elsewhere_is_evaluated_and_trained_on(finished):
     """Here one of the project's own: the rules are the same for files of Keras and of the reference port."""
     index = "results/1p/checkpoints/epoch2/model.ckpt.index"
-    settings = overlay(finished, published={"old": index}, runs={"on": {"devices": 1, "weights": "published/old"}})
+    settings = overlay(finished, pretrained={"old": index}, runs={"on": {"devices": 1, "weights": "published/old"}})
     evaluation = "results/published/old/evaluation/epoch0.json"
     finished.snakemake(evaluation, "results/on/checkpoints/epoch1/model.json", *settings)
     figures = [

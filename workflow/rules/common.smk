@@ -12,6 +12,7 @@ import sys
 import tempfile
 
 from snakemake.exceptions import WorkflowError
+from snakemake.logging import logger
 from snakemake.settings.types import DeploymentMethod
 from snakemake.utils import available_cpu_count, update_config
 
@@ -70,13 +71,19 @@ def check_config():
     """Stop before any job, with one line for each thing that is wrong with the settings."""
     try:
         schema = configuration.read(os.path.join(HOME, "workflow", "schemas", "config.schema.yaml"))
+        current, warning = configuration.renamed(dict(config))
+        config.clear()
+        config.update(current)
         # A module has the settings that its workflow gives it, and no part in that call's --config.
         if not workflow.modifier.skip_configfile:
             for path in workflow.configfiles if workflow.is_main_process else ():
                 configuration.read(path)
-            update_config(config, configuration.typed(workflow.config_settings.config, schema))
+            given, _ = configuration.renamed(workflow.config_settings.config)
+            update_config(config, configuration.typed(given, schema))
     except PipelineError as error:
         raise WorkflowError(str(error))
+    if warning and workflow.is_main_process:
+        logger.warning(warning)
     config.update(configuration.with_home(configuration.without_nulls(config), schema))
     problems = configuration.problems(config, schema)
     if not problems and workflow.is_main_process:
@@ -232,17 +239,24 @@ def picture_inputs():
 
 
 def picture_flags():
-    """Flags of list_pictures.py: the settings of custom data, under the same names.
+    """Flags of list_pictures.py: the settings of custom data.
 
-    Each is one word, since a value like -3.4e+38 would by itself be taken for a flag.
+    Each is one word, since a value like -3.4e+38 would by itself be taken for a flag. `--hole` is the old name of
+    `--invalid`, which stays here so that the new name lists nothing again.
     """
-    settings = config["data"]["pictures"].items()
-    return ["--{}={}".format(key, value) for key, value in settings if value != ""]
+    settings = dict(config["data"]["custom"], hole=config["data"]["custom"]["invalid"])
+    names = ("csv", "rgb", "depth", "metres_per_unit", "max_depth", "hole", "test_share")
+    return ["--{}={}".format(name, settings[name]) for name in names if settings[name] != ""]
+
+
+def halving():
+    """`data.target_downsampling` in the words of train.py, which stay so that a new name of a value retrains nothing."""
+    return {new: old for old, new in configuration.DOWNSAMPLING.items()}[config["data"]["target_downsampling"]]
 
 
 def max_depth_cm():
     """The farthest depth of the training's targets, in centimetres."""
-    return 100 * config["data"]["pictures"]["max_depth"] if picture_inputs() else 1000
+    return 100 * config["data"]["custom"]["max_depth"] if picture_inputs() else 1000
 
 
 def record_shards():
@@ -380,7 +394,7 @@ def published():
     """{what stands for `run` in the paths of a network trained elsewhere: its settings}."""
     return {
         "published/{}".format(name): entry if isinstance(entry, dict) else {"file": entry}
-        for name, entry in config["published"].items()
+        for name, entry in config["pretrained"].items()
     }
 
 
@@ -461,7 +475,7 @@ def deployed_graphs(runs):
 def evaluated_networks():
     """The networks trained elsewhere that have been evaluated.
 
-    Not all that `published` lists: runs start from some of them, and others are for other data.
+    Not all that `pretrained` lists: runs start from some of them, and others are for other data.
     """
     return [name for name in sorted(published()) if os.path.exists("results/{}/evaluation/epoch0.json".format(name))]
 
@@ -499,13 +513,13 @@ def weights_sides():
 
 def network_settings(wildcards):
     """What the settings say of a network trained elsewhere, as JSON text."""
-    return json.dumps({"published": {wildcards.run.split("/")[1]: published()[wildcards.run]}}, sort_keys=True)
+    return json.dumps({"pretrained": {wildcards.run.split("/")[1]: published()[wildcards.run]}}, sort_keys=True)
 
 
 def reported_settings():
     """The settings that decide the results, as JSON text: not those of the machine and addresses."""
     machine = ("runtime", "python", "platform", "gpus", "devices_per_node", "npu_options", "npu_addresses")
-    addresses = ("downloads", "download_cache", "published")
+    addresses = ("downloads", "download_cache", "pretrained")
     other_targets = ("predictions", "onnx", "om", "replace_results")
     settings = {key: value for key, value in config.items() if key not in machine + addresses + other_targets}
     apart = ("state_minutes", "rank_timeout", "performance_steps", "hcom_parallel")

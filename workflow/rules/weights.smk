@@ -1,7 +1,7 @@
 """From weights of elsewhere to checkpoints.
 
 Needs the .h5 file that `train.weights` names, and makes results/weights/<encoder>/; needs the files of whole networks
-that `published` names, and makes results/published/<name>/checkpoints/epoch0/, which `train.weights` may name too.
+that `pretrained` names, and makes results/published/<name>/checkpoints/epoch0/, which `train.weights` may name too.
 """
 
 

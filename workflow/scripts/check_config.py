@@ -27,6 +27,9 @@ def work(args):
     for path in args.files:
         config = configuration.merge(config, configuration.read(path))
     schema = configuration.read(args.schema)
+    config, warning = configuration.renamed(config)
+    if warning:
+        print(warning, file=sys.stderr)
     config = configuration.with_home(configuration.without_nulls(config), schema)
     found = configuration.problems(config, schema) or provenance.missing(config)
     for line in found:

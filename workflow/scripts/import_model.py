@@ -36,7 +36,7 @@ def build_parser():
     cli.add_boolean(arguments, "--mid_activation", None, "where the source leaves it open")
     arguments.add_argument(
         "--max_depth",
-        type=cli.number("published.*.max_depth"),
+        type=cli.number("pretrained.*.max_depth"),
         metavar="METRES",
         help="farthest depth it was trained for; its output is this / depth. Without: 10; 80 for kitti.h5",
     )

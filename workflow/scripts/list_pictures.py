@@ -24,25 +24,27 @@ def build_parser():
     add("--depth", help="folder of the depths: .png of 8 or 16 bit, or .npy")
     add(
         "--metres_per_unit",
-        type=cli.number("data.pictures.metres_per_unit"),
+        type=cli.number("data.custom.metres_per_unit"),
         required=True,
         help="metres per unit of stored depth",
     )
     add(
         "--max_depth",
-        type=cli.number("data.pictures.max_depth"),
+        type=cli.number("data.custom.max_depth"),
         required=True,
         help="metres; this depth and greater ones are invalid",
     )
     add(
+        "--invalid",
         "--hole",
-        type=cli.number("data.pictures.hole"),
+        dest="hole",
+        type=cli.number("data.custom.invalid"),
         default=0,
         help="stored value of invalid depth, besides those not above zero",
     )
     add(
         "--test_share",
-        type=cli.number("data.pictures.test_share"),
+        type=cli.number("data.custom.test_share"),
         default=0.1,
         help="share of the pairs kept for the test if no split is given",
     )

@@ -82,9 +82,14 @@ def _add_network(arguments):
     number("--maxdepth", "centimetres", 1000, "farthest depth of the targets, centimetres")
     pixels = cli.number("data.height")
     add("--size", type=pixels, nargs=2, default=[480, 640], help="height and width of the network's input")
-    add("--halving", choices=dataset.HALVINGS, default="pick", help="how the target comes to half size")
+    words = "downsampling of the training target; also called pick (nearest) and mean (area)"
+    ways = {"choices": dataset.HALVINGS, "default": "pick", "metavar": "{nearest,area}"}
+    add("--target_downsampling", "--halving", dest="halving", type=_halving, help=words, **ways)
     number("--mirror_probability", "train.mirror_probability", 0.5, "share of samples mirrored left to right")
-    number("--swap_probability", "train.swap_probability", 0.5, "share of samples with their colour channels shuffled")
+    flags = ("--channel_shuffle_probability", "--swap_probability")
+    kind = cli.number("train.channel_shuffle_probability")
+    words = "share of samples with their colour channels shuffled"
+    add(*flags, dest="swap_probability", type=kind, default=0.5, help=words)
     add("--encoder", default="densenet169", help="densenet121, densenet169 or densenet201")
     add("--decoder", default="half", help="width of the decoder: half or full")
     add("--upsampling", default="half_pixel", help="half_pixel, align_corners or asymmetric")
@@ -133,6 +138,10 @@ def work(args):
         if platform.rank == 0:
             print("{}: {}".format(args.name, error), file=sys.stderr)
         sys.exit(128 + error.signal_number)
+
+
+def _halving(word):
+    return {"nearest": "pick", "area": "mean"}.get(word, word)
 
 
 def _steps(word):

@@ -238,7 +238,7 @@ def between(known=()):
 def test_steps_without_a_known_target_stop(tmp_path, shallow, capsys):
     write_holed_records(tmp_path / "x.tfrecords", between())
     folder = tmp_path / "checkpoints"
-    message = "epoch 1 step 20: no valid target depth in 20 steps in a row; `pick` .*data.halving: mean"
+    message = "epoch 1 step 20: no valid target depth in 20 steps in a row; every .*data.target_downsampling: area"
     with pytest.raises(PipelineError, match=message) as caught:
         train(str(tmp_path / "x.tfrecords"), folder, 0, 2, halving="pick", steps=24)
     assert "\n" not in str(caught.value)

@@ -14,7 +14,19 @@ from . import ranges
 from .errors import PipelineError
 
 # Mappings whose keys are the user's own names: an overlay takes an entry away with null.
-_NAMED = ("runs", "downloads", "published", "predictions")
+_NAMED = ("runs", "downloads", "pretrained", "predictions")
+
+# How the programs call the ways of `data.target_downsampling`.
+DOWNSAMPLING = {"pick": "nearest", "mean": "area"}
+
+# Names of earlier versions and those of now, with the values that are called otherwise.
+_RENAMED = (
+    ("published", "pretrained", {}),
+    ("data.pictures.hole", "data.custom.invalid", {}),
+    ("data.pictures", "data.custom", {}),
+    ("data.halving", "data.target_downsampling", DOWNSAMPLING),
+    ("train.swap_probability", "train.channel_shuffle_probability", {}),
+)
 
 # The archives that the pipeline draws itself.
 SAMPLE_FOLDER = "results/sample/"
@@ -89,6 +101,34 @@ def merge(base, overlay):
         both = isinstance(value, dict) and isinstance(merged.get(key), dict)
         merged[key] = merge(merged[key], value) if both else value
     return merged
+
+
+def renamed(config):
+    """(`config` with keys of earlier versions under their new names, a warning that names both; empty for none).
+
+    A value under an old name is laid over that under the new one, which may be a default.
+    """
+    found = []
+    for old, new, values in _RENAMED:
+        *above, last = old.split(".")
+        place = config
+        for key in above:
+            place = place.get(key) if isinstance(place, dict) else None
+        if isinstance(place, dict) and last in place:
+            value = place[last]
+            overlay = values.get(value, value) if isinstance(value, str) else value
+            for key in reversed(new.split(".")):
+                overlay = {key: overlay}
+            config = merge(_without(config, old.split(".")), overlay)
+            found.append("{} is now {}".format(old, new))
+    warning = "warning: config: {}; old names are accepted, but take the new ones".format(", ".join(found))
+    return config, warning if found else ""
+
+
+def _without(config, path):
+    """`config` without the entry at `path`; mappings above it are copied, not changed."""
+    rest = {key: value for key, value in config.items() if key != path[0]}
+    return rest if len(path) == 1 else dict(rest, **{path[0]: _without(config[path[0]], path[1:])})
 
 
 def without_nulls(config):
@@ -262,13 +302,13 @@ def _contradictions(config):
     named = [(["train", "weights"], train["weights"])]
     named += [(["runs", name, "weights"], run["weights"]) for name, run in config["runs"].items() if "weights" in run]
     for path, name in named:
-        if name.startswith("published/") and name[len("published/") :] not in config["published"]:
+        if name.startswith("published/") and name[len("published/") :] not in config["pretrained"]:
             found.append(
-                "{} = {}: published has no such network, only {}".format(
-                    _name(path), _show(name), ", ".join(config["published"]) or "none at all"
+                "{} = {}: pretrained has no such network, only {}".format(
+                    _name(path), _show(name), ", ".join(config["pretrained"]) or "none at all"
                 )
             )
-    networks = [*config["runs"], *("published/" + name for name in config["published"])]
+    networks = [*config["runs"], *("published/" + name for name in config["pretrained"])]
     for name, entry in sorted(config["predictions"].items()):
         if entry.get("run", networks[0]) not in networks:
             found.append(
@@ -315,17 +355,17 @@ def _contradictions(config):
 
 
 def picture_inputs(data):
-    """The files or folders of one's own pictures in the settings `data`; none where the archives are used."""
-    return [data["pictures"][key] for key in ("csv", "rgb", "depth") if data["pictures"][key]]
+    """The files or folders of custom RGB-D pairs in the settings `data`; none where the archives are used."""
+    return [data["custom"][key] for key in ("csv", "rgb", "depth") if data["custom"][key]]
 
 
 def _pictures(data, protocols):
-    """What is wrong with one's own pictures."""
+    """What is wrong with custom RGB-D pairs."""
     if not picture_inputs(data):
         return []
     found = []
-    if {key for key in ("csv", "rgb", "depth") if data["pictures"][key]} not in ({"csv"}, {"rgb", "depth"}):
-        found.append("{}: give csv, or rgb and depth".format(_name(["data", "pictures"])))
+    if {key for key in ("csv", "rgb", "depth") if data["custom"][key]} not in ({"csv"}, {"rgb", "depth"}):
+        found.append("{}: give csv, or rgb and depth".format(_name(["data", "custom"])))
     if any(path.startswith(SAMPLE_FOLDER) for path in data["examples"]):
         found.append(
             "{}: names pictures of the embedded sample; give your own, or []".format(_name(["data", "examples"]))

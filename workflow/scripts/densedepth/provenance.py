@@ -39,13 +39,13 @@ def missing(config):
 
 def pictures_facts(data, seed):
     """What a list of custom RGB-D pairs must say of itself to have been made by the settings `data` and `seed`."""
-    pictures = data["pictures"]
+    pictures = data["custom"]
     return {
         "source": picture_inputs(data),
         "size": [data["height"], data["width"]],
         "metres_per_unit": pictures["metres_per_unit"],
         "max_depth_m": pictures["max_depth"],
-        "hole": pictures["hole"],
+        "hole": pictures["invalid"],
         "test_share": pictures["test_share"],
         "seed": seed,
     }
@@ -68,7 +68,7 @@ def replaced(config, jobs):
                 words = "results/{}/checkpoints/ are of a training".format(run)
                 found.append(_replaced(words, [held or "random weights"], [wanted or "random weights"]))
         elif rule == "import_published":
-            entry = config["published"][run.split("/", 1)[1]]
+            entry = config["pretrained"][run.split("/", 1)[1]]
             path = entry["file"] if isinstance(entry, dict) else entry
             side = "results/{}/checkpoints/epoch0/model.json".format(run)
             held = (_read(side).get("weights") or {}).get("path")
@@ -136,8 +136,8 @@ def _pictures(config):
     if _says("results/data/pictures.json", pictures_facts(data, config["seed"])):
         return []
     return [
-        _line("data.pictures." + key, path, "is the path right, the disk mounted?")
-        for key, path in data["pictures"].items()
+        _line("data.custom." + key, path, "is the path right, the disk mounted?")
+        for key, path in data["custom"].items()
         if key in ("csv", "rgb", "depth") and path and not os.path.exists(path)
     ]
 
@@ -174,11 +174,11 @@ def _weights(config):
 def _networks(config):
     """Pretrained networks of which there is an import, of another file. Others are not for all targets."""
     found = []
-    for name, entry in sorted(config["published"].items()):
+    for name, entry in sorted(config["pretrained"].items()):
         path = entry["file"] if isinstance(entry, dict) else entry
         side = "results/published/{}/checkpoints/epoch0/model.json".format(name)
         if os.path.exists(side) and not _can_be_had(config, path) and not _imported_from(side, path):
-            found.append(_line("published." + name, path, "what was imported is another file"))
+            found.append(_line("pretrained." + name, path, "what was imported is another file"))
     return found
 
 

@@ -20,16 +20,16 @@ SETTINGS: Dict[str, Dict[str, Any]] = {
     "sample.seed": _SEED,
     "sample.train_scenes": {"type": "integer", "minimum": 1, "maximum": 100000},
     "sample.test_scenes": {"type": "integer", "minimum": 1, "maximum": 10000},
-    "data.pictures.metres_per_unit": {"type": "number", "exclusiveMinimum": 0, "maximum": 1000},
-    "data.pictures.max_depth": _METRES,
-    "data.pictures.hole": {"type": "number"},
-    "data.pictures.test_share": {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1},
+    "data.custom.metres_per_unit": {"type": "number", "exclusiveMinimum": 0, "maximum": 1000},
+    "data.custom.max_depth": _METRES,
+    "data.custom.invalid": {"type": "number"},
+    "data.custom.test_share": {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1},
     "data.shards": {"type": "integer", "minimum": 1, "maximum": 1024},
     "data.skip_bad": {"type": "integer", "minimum": 0, "maximum": 1000000},
     "data.height": _SIDE,
     "data.width": _SIDE,
     "downloads.*.size": _COUNT,
-    "published.*.max_depth": _METRES,
+    "pretrained.*.max_depth": _METRES,
     "predictions.*.scale": {"type": "number", "minimum": 0},
     "predictions.*.intrinsics": {"type": "number"},
     "train.learning_rate": _RATE,
@@ -39,7 +39,7 @@ SETTINGS: Dict[str, Dict[str, Any]] = {
     "train.epochs": {"type": "integer", "minimum": 1, "maximum": 10000},
     "train.keep_epochs": _COUNT,
     "train.mirror_probability": _SHARE,
-    "train.swap_probability": _SHARE,
+    "train.channel_shuffle_probability": _SHARE,
     "train.batch_norm_momentum": {"type": "number", "minimum": 0, "exclusiveMaximum": 1},
     "train.log_every": _COUNT,
     "train.rank_timeout": {"type": "integer", "minimum": 5, "maximum": 3600},
@@ -52,7 +52,7 @@ SETTINGS: Dict[str, Dict[str, Any]] = {
     "runs.*.devices": {"type": "integer", "minimum": 1, "maximum": 64},
 }
 
-# centimetres: up to the 1000 m of data.pictures.max_depth. state_minutes: 0 saves after every step; the setting has
+# centimetres: up to the 1000 m of data.custom.max_depth. state_minutes: 0 saves after every step; the setting has
 # whole minutes. frozen_batch: 0 leaves the number of images open.
 FLAGS: Dict[str, Dict[str, Any]] = {
     "count": _COUNT,

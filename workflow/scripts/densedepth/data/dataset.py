@@ -205,7 +205,7 @@ def _unit(features, name):
     if "depth_unit" not in features:
         return None
     stored = features["depth_unit"].float_list.value
-    problem = ranges.fault(stored[0], "data.pictures.metres_per_unit") if stored else "must be a number"
+    problem = ranges.fault(stored[0], "data.custom.metres_per_unit") if stored else "must be a number"
     if problem:
         raise PipelineError(
             "{}: depth_unit = {}, metres a value: {}; {}".format(

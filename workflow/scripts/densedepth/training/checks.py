@@ -78,7 +78,7 @@ class Checks:
             advice = "look at the depth of {}".format(self._samples(values["records"]))
             if self._settings.halving == "pick":
                 advice = (
-                    "`pick` takes every second pixel, and the valid ones lie between: use data.halving: mean "
+                    "every second pixel is taken, and the valid ones lie between: use data.target_downsampling: area "
                     "(--halving)"
                 )
             raise PipelineError(
