@@ -61,7 +61,7 @@ def test_missing_tensors_are_refused_with_likely_names(frozen):
         predictors.load_frozen(frozen, "image:0")
     with pytest.raises(PipelineError, match=r"no output tensor depth:0; .* may be: conv3/BiasAdd:0$"):
         predictors.load_frozen(frozen, output_tensor_name="depth")
-    with pytest.raises(PipelineError, match="input conv3/BiasAdd:0 is float32 of shape"):
+    with pytest.raises(PipelineError, match="input conv3/BiasAdd:0: expected float32 .*, got float32 of shape"):
         predictors.load_frozen(frozen, "conv3/BiasAdd:0")
 
 
@@ -107,7 +107,7 @@ def test_images_of_a_wrong_size_are_refused(frozen):
 
 def test_wrong_output_tensor_is_told_at_the_first_batch(frozen):
     with predictors.load_frozen(frozen, output_tensor_name="conv2/BiasAdd:0") as predictor:
-        with pytest.raises(PipelineError, match=r"output has shape \(1, 1, 2, 512\)"):
+        with pytest.raises(PipelineError, match=r"expected an output of shape .*, got \(1, 1, 2, 512\)"):
             forward.predict(predictor, np.zeros((1, 32, 64, 3), np.float32), 1)
 
 
