@@ -145,7 +145,7 @@ def test_one_device_leaves_a_rank_table_aside(eight, monkeypatch, capsys):
         monkeypatch.delenv(name)
     platform = started()
     assert (platform.rank, platform.size) == (0, 1) and "RANK_TABLE_FILE" not in os.environ
-    assert "RANK_TABLE_FILE is left aside" in capsys.readouterr().out
+    assert "RANK_TABLE_FILE is ignored" in capsys.readouterr().out
 
 
 def test_what_the_user_has_set_of_the_environment_stays(bridge, monkeypatch, tmp_path):

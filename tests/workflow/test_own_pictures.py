@@ -152,7 +152,7 @@ def test_the_examples_tell_how_many_test_pairs_they_need(project, example, make)
     make(project)
     project.snakemake("results/data/pictures.json", *project.configure(example), fails=True)
     text = project.path("results/logs/list_pictures.log").read_text()
-    assert "2 pairs for test, where at least 6 are needed (report.gallery)" in text
+    assert "2 pairs for test, but report.gallery needs at least 6" in text
 
 
 def test_too_few_test_pairs_are_told_before_the_training(project):
@@ -161,7 +161,7 @@ def test_too_few_test_pairs_are_told_before_the_training(project):
     overlay = dict(CAMERA, report={"gallery": 2}, data=dict(CAMERA["data"], skip_bad=1))
     project.snakemake("results/data/test.zip", *project.configure(overlay), fails=True)
     text = project.path("results/logs/write_test_set.log").read_text()
-    assert "1 of 2 test pairs can be used, where at least 2 are needed (report.gallery)" in text
+    assert "1 of 2 test pairs can be used, but report.gallery needs at least 2" in text
 
 
 def test_the_check_is_run_again_after_pictures_were_changed_in_place(project):

@@ -20,10 +20,10 @@ def build_parser():
     )
     arguments.add_argument("--out", required=True, help="the file to make")
     sums = arguments.add_mutually_exclusive_group()
-    sums.add_argument("--sha256", help="SHA-256 that the file must have")
-    sums.add_argument("--md5", help="MD5 that the file must have")
-    arguments.add_argument("--older_md5", nargs="+", default=[], help="MD5 of older releases, taken with a warning")
-    arguments.add_argument("--size", type=cli.number("downloads.*.size"), help="bytes that the file must have")
+    sums.add_argument("--sha256", help="expected SHA-256")
+    sums.add_argument("--md5", help="expected MD5")
+    arguments.add_argument("--older_md5", nargs="+", default=[], help="MD5 of older releases, accepted with a warning")
+    arguments.add_argument("--size", type=cli.number("downloads.*.size"), help="expected size in bytes")
     arguments.add_argument("--cache", help="folder that may have the file under its name; never written to")
     return arguments
 

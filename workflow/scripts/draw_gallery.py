@@ -24,7 +24,7 @@ def build_parser():
     arguments.add_argument("--model_path", default="./results/1p/export/model.pb", help="frozen .pb or checkpoint")
     arguments.add_argument("--test_data", default="./dataset/nyu_test.zip", help="the archive nyu_test.zip")
     arguments.add_argument("--count", type=cli.number("report.gallery"), default=6, help="number of scenes")
-    arguments.add_argument("--evaluation", help="evaluation JSON that tells the best and the worst image")
+    arguments.add_argument("--evaluation", help="evaluation JSON, for the best and the worst image")
     arguments.add_argument("--out", default="./results/1p/gallery", help="folder of the pictures")
     arguments.add_argument("--name", default="1p", help="name of the run")
     return arguments

@@ -18,7 +18,7 @@ from densedepth.progress import Progress
 def build_parser():
     arguments = cli.parser(__doc__)
     arguments.add_argument("--test_data", default="./dataset/nyu_test.zip", help="the archive nyu_test.zip")
-    arguments.add_argument("--min_test", type=cli.positive_int, default=1, help="images that there must be")
+    arguments.add_argument("--min_test", type=cli.positive_int, default=1, help="least number of images")
     arguments.add_argument("--json", default="./results/baseline.json", help="file for the figures")
     return arguments
 
@@ -27,7 +27,7 @@ def work(args):
     with open_test_set(args.test_data) as test_set:
         if test_set.count < args.min_test:
             raise PipelineError(
-                "{}: has {} images, where at least {} are needed (report.gallery)".format(
+                "{}: has {} images, but report.gallery needs at least {}".format(
                     args.test_data, test_set.count, args.min_test
                 )
             )

@@ -30,15 +30,15 @@ def build_parser():
         type=cli.number("data.height"),
         nargs=2,
         metavar=("HEIGHT", "WIDTH"),
-        help="size of the images that it is to be used with, in pixels; without: 480 640, or that of our checkpoint",
+        help="size of the input images in pixels; default: 480 640, or that of the checkpoint",
     )
-    arguments.add_argument("--upsampling", choices=model.UPSAMPLINGS, help="where the source leaves it open")
-    cli.add_boolean(arguments, "--mid_activation", None, "where the source leaves it open")
+    arguments.add_argument("--upsampling", choices=model.UPSAMPLINGS, help="if the file does not say")
+    cli.add_boolean(arguments, "--mid_activation", None, "if the file does not say")
     arguments.add_argument(
         "--max_depth",
         type=cli.number("pretrained.*.max_depth"),
         metavar="METRES",
-        help="farthest depth it was trained for; its output is this / depth. Without: 10; 80 for kitti.h5",
+        help="farthest depth it was trained for, in metres; its output is this / depth. Default: 10; kitti.h5 needs 80",
     )
     return arguments
 

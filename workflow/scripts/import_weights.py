@@ -35,7 +35,7 @@ def work(args):
     if side["generation"] == weights.OLD:
         print("warning: an older generation of the published file; it fits, but newer ones replaced it")
     elif side["generation"] == weights.UNKNOWN:
-        print("note: the checksum is none of the published ones; the tensors fit")
+        print("note: the checksum is not a published one; the tensors fit")
 
 
 def main(argv=None):

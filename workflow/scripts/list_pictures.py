@@ -80,7 +80,7 @@ def work(args):
     }
     if counts[custom_pairs.TEST] < args.min_test:
         raise PipelineError(
-            "{}: {} pairs for test, where at least {} are needed (report.gallery)".format(
+            "{}: {} pairs for test, but report.gallery needs at least {}".format(
                 args.csv or args.rgb, counts[custom_pairs.TEST], args.min_test
             )
         )

@@ -27,7 +27,7 @@ def build_parser():
     arguments = cli.parser(__doc__)
     add = arguments.add_argument
     add("--out", required=True, help="the Markdown file to write")
-    add("--html", help="the same page as an HTML file that needs no other")
+    add("--html", help="the same page as a self-contained HTML file")
     add("--figures", help="folder for the curves of runs")
     add("--baseline", required=True, help="evaluation of the constant depth, by evaluate_baseline.py")
     add("--evaluation", nargs="*", default=[], help="evaluations of checkpoints of runs, by evaluate.py")
@@ -46,7 +46,7 @@ def build_parser():
 
 def work(args):
     if args.evaluation and not args.figures:
-        raise PipelineError("--figures: missing; the curves of the runs are drawn there")
+        raise PipelineError("--figures: missing; the curves of the runs are written there")
     findings = inputs.gather(
         baseline=args.baseline,
         evaluations=args.evaluation,

@@ -24,7 +24,7 @@ def build_parser():
         "--skip_bad", type=cli.whole_number, default=0, help="faulty pairs that may be left out; 0: stop at one"
     )
     arguments.add_argument(
-        "--min_test", type=cli.positive_int, default=1, help="test pictures that must be left of --pictures"
+        "--min_test", type=cli.positive_int, default=1, help="least number of test pairs of --pictures"
     )
     arguments.add_argument("--out", default="./dataset/nyu_test.zip", help="the archive")
     return arguments

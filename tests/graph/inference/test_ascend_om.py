@@ -186,5 +186,5 @@ def test_what_atc_says_when_it_fails_is_told(cann, shallow_frozen, tmp_path, cap
 
 
 def test_unfinished_batches_are_refused(cann, shallow_frozen, tmp_path):
-    with pytest.raises(PipelineError, match=r"no batches\.json, so no finished batches"):
+    with pytest.raises(PipelineError, match=r"no batches\.json, the batches are incomplete"):
         ascend_om.run(shallow_frozen, str(tmp_path), str(tmp_path / "out"), "msame", 0)

@@ -77,7 +77,7 @@ def test_other_upsamplings_and_a_fixed_batch(exported, tmp_path, monkeypatch, up
 def test_a_file_that_computes_something_else_is_not_written(exported, shallow_frozen, tmp_path, monkeypatch):
     run = predictors.Predictor.run
     monkeypatch.setattr(predictors.Predictor, "run", lambda self, images: run(self, images) * 1.01)
-    with pytest.raises(PipelineError, match=r"its depth is up to .* m off, more than 0\.001 m"):
+    with pytest.raises(PipelineError, match=r"its depth differs by up to .* m, more than 0\.001 m"):
         onnx_export.export(shallow_frozen, str(tmp_path / "model.onnx"), 13)
     assert list(tmp_path.iterdir()) == []
 

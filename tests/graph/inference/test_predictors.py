@@ -61,7 +61,7 @@ def test_missing_tensors_are_refused_with_likely_names(frozen):
         predictors.load_frozen(frozen, "image:0")
     with pytest.raises(PipelineError, match=r"no output tensor depth:0; .* may be: conv3/BiasAdd:0$"):
         predictors.load_frozen(frozen, output_tensor_name="depth")
-    with pytest.raises(PipelineError, match="input conv3/BiasAdd:0: expected float32 .*, got float32 of shape"):
+    with pytest.raises(PipelineError, match=r"input conv3/BiasAdd:0: expected float32 .*, got float32 of shape"):
         predictors.load_frozen(frozen, "conv3/BiasAdd:0")
 
 

@@ -144,7 +144,7 @@ def test_missing_tensor(tmp_path, values):
 def test_tensor_left_over(tmp_path, values):
     with_top = dict(values)
     with_top["fc1000/kernel"] = np.zeros((1024, 1000), np.float32)
-    refused(tmp_path, with_top, r"1 tensors have no place.*fc1000/kernel.*_notop\.h5")
+    refused(tmp_path, with_top, r"1 tensors are not part of the network.*fc1000/kernel.*_notop\.h5")
 
 
 def test_wrong_shape(tmp_path, values):
@@ -167,7 +167,7 @@ def test_assign_leaves_other_variables():
         graph.finalize()
         weights.assign(session, {"b": np.array([3.0, 4.0])})
         assert [list(value) for value in session.run([first, second])] == [[1, 1], [3, 4]]
-        with pytest.raises(PipelineError, match="1 tensors have no place in the network, first c"):
+        with pytest.raises(PipelineError, match="1 tensors are not part of the network, first c"):
             weights.assign(session, {"c": np.zeros(2)})
         with pytest.raises(PipelineError, match=r"b has shape \[3\], expected \[2\]"):
             weights.assign(session, {"b": np.zeros(3)})

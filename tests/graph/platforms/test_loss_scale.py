@@ -87,7 +87,7 @@ def test_the_scale_doubles_after_enough_good_steps(monkeypatch):
 def test_processors_say_that_they_compute_in_float32():
     assert platform(False).notes() == [
         "training on the processor",
-        "precision_mode allow_mix_precision: no GPU here, so all is computed in float32",
+        "precision_mode allow_mix_precision: no GPU here, computing in float32",
     ]
     assert platform(True).notes()[2:] == ["dynamic loss scale"]
     assert platform(True).precision == "float32"

@@ -106,8 +106,8 @@ def test_a_drawn_split_is_by_seed(tmp_path):
     "rows, words",
     [
         (["a.png"], "row 1: 'a.png' is not `rgb file,depth file`"),
-        (["a.png;b.png", "c.png;d.png"], "row 1: 'a.png;b.png' is not .*; fields must be parted by commas"),
-        (["a.png\tb.png\ttrain"], "row 1: .* is not .*; fields must be parted by commas"),
+        (["a.png;b.png", "c.png;d.png"], "row 1: 'a.png;b.png' is not .*; fields must be separated by commas"),
+        (["a.png\tb.png\ttrain"], "row 1: .* is not .*; fields must be separated by commas"),
         (["image,depth"], "row 1: .*image does not end in .*; a header must be `rgb,depth`"),
         (["image,depth,split", "b.PNG,b.png,train"], "row 1: .*image does .*; a header must .* or `rgb,depth,split`"),
         (["a.png,b.png", "c.png,d.png"], "none of its pictures is there, such as .*a.png; paths start from"),
@@ -118,7 +118,7 @@ def test_a_drawn_split_is_by_seed(tmp_path):
         (["b.PNG,b.png,train"], "no pair is for test"),
         (["b.PNG,b.png"], "1 pairs leave none to train on"),
         (["rgb,depth"], "has no rows"),
-        (["x\\a.png,b.png", "c.png,d.png"], r"such as .*a.png; paths start .*; folders are parted by /"),
+        (["x\\a.png,b.png", "c.png,d.png"], r"such as .*a.png; paths start .*; folders are separated by /"),
     ],
 )
 def test_a_wrong_csv(tmp_path, rows, words):
@@ -441,7 +441,7 @@ def test_a_cut_picture_does_not_keep_its_bytes(tmp_path):
 def test_depth_that_is_jpeg_inside_is_refused(tmp_path):
     source, row = one(tmp_path, rgb(), np.full(SIZE, 99, np.uint8))
     Image.fromarray(np.full(SIZE, 99, np.uint8)).save(str(tmp_path / "b.png"), "JPEG")
-    message = "b.png: expected PNG, got JPEG; its compression changes depth: store anew what was measured"
+    message = "b.png: expected PNG, got JPEG; its compression changes depth: store the original measurement"
     assert refusal(source.arrays, row).endswith(message)
 
 
@@ -720,7 +720,7 @@ def test_depth_far_below_or_beyond_the_greatest_is_doubted(camera):
     result = check.check(camera)
     assert check.doubts(result) == []
     assert "median 3." in check.depth_text(result)
-    assert check.depth_text(result).endswith("25.0% unknown (0.0% beyond max_depth)")
+    assert check.depth_text(result).endswith("25.0% invalid (0.0% beyond max_depth)")
     assert result["splits"]["train"]["median_m"] == pytest.approx(3, rel=0.01)
     assert result["splits"]["test"]["far_m"] == pytest.approx(6, rel=0.01)
 
@@ -856,7 +856,7 @@ def test_copies_across_the_splits_are_doubted(tmp_path, monkeypatch, workers):
     names = [(place + 1, tmp_path / "{}.png".format(place)) for place in range(6)]
     assert result["copies"] == [words.format(*names[test], *names[train]) for test, train in ((3, 1), (4, 2))]
     (doubt,) = check.doubts(result)
-    assert doubt.startswith("warning: 2 test pictures are copies of training pictures, which the test must not be on: ")
+    assert doubt.startswith("warning: 2 test pictures are copies of training pictures: ")
     assert check.verdict(result, 0) is None
 
 

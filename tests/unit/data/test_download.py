@@ -713,10 +713,10 @@ def test_a_cache_is_looked_into_first_and_never_written_to(server, out, tmp_path
 def test_a_cache_that_is_not_there_is_told(server, out, tmp_path, capsys):
     get([server.address + "/good"], out, str(tmp_path / "none"), sha256=SHA256)
     told = capsys.readouterr().out
-    assert "{}: the folder of earlier downloads is not there".format(tmp_path / "none") in told
+    assert "{}: the folder of earlier downloads is missing".format(tmp_path / "none") in told
     out.unlink()
     get([server.address + "/good"], out, "", sha256=SHA256)
-    assert "not there" not in capsys.readouterr().out
+    assert "is missing" not in capsys.readouterr().out
 
 
 def test_the_home_folder(out, tmp_path, monkeypatch):
@@ -796,7 +796,7 @@ def test_a_disk_without_room_is_told_before_the_transfer(server, out, tmp_path, 
     monkeypatch.setattr(download.shutil, "disk_usage", lambda path: usage(1 << 40, 0, room[0]))
     with pytest.raises(PipelineError) as caught:
         fetch([url, "http://never.invalid/"], str(out), pause=None)
-    assert str(caught.value).startswith("{}: needs 1 MB, 0 MB are free in {}; make room".format(out, out.parent))
+    assert str(caught.value).startswith("{}: needs 1 MB, 0 MB are free in {}; free space".format(out, out.parent))
     room[0] += 1
     get([url], out, sha256=SHA256)
     out.unlink()
@@ -819,7 +819,7 @@ def test_a_disk_that_takes_no_more(server, out, tmp_path, local):
             fetch([url], str(out), pause=None)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
-    words = "{}: {}; 1 more MB are needed in {}; make room and start again"
+    words = "{}: {}; 1 more MB are needed in {}; free space and start again"
     assert str(caught.value) == words.format(out, os.strerror(errno.EFBIG), out.parent)
     get([url], out, sha256=SHA256)
     assert server.seen[1:] == ([] if local else [("/good", "bytes={}-".format(HALF))])

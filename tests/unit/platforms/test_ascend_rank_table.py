@@ -47,7 +47,7 @@ def first(table):
     "change, message",
     [
         (lambda t: t.update(status="initializing"), "status is 'initializing'"),
-        (lambda t: t.update(version="2.0"), "version is '2.0' where 1.0"),
+        (lambda t: t.update(version="2.0"), "expected version 1.0, got '2.0'"),
         (lambda t: t.pop("server_count"), "the table has no server_count"),
         (lambda t: t.update(server_count=1), "server_count of the table is 1; all values are strings, write '1'"),
         (lambda t: t.update(server_count="2"), "server_count is 2 but server_list has 1"),

@@ -96,7 +96,7 @@ def hint(path: str, base: str = "") -> str:
 def form_hint(name: str, found: str) -> str:
     """What must be said of two names that look alike: that the letters are the same in another Unicode form."""
     same = name != found and unicodedata.normalize("NFC", name) == unicodedata.normalize("NFC", found)
-    return " (the same letters in another Unicode form: rename the file or write the name anew)" if same else ""
+    return " (the same letters in another Unicode form: rename the file or type the name again)" if same else ""
 
 
 def _near(path):

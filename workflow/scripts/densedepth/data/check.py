@@ -256,7 +256,7 @@ def depth_text(result: Dict[str, Any]) -> str:
     """The depth that `check` has found, in words."""
     if "median_m" not in result:
         return "no depth"
-    words = "depth {nearest_m:.2f} to {greatest_m:.2f} m, median {median_m:.2f} m, {holes:.1%} unknown"
+    words = "depth {nearest_m:.2f} to {greatest_m:.2f} m, median {median_m:.2f} m, {holes:.1%} invalid"
     if result["beyond_max_depth"] is not None:
         words += " ({beyond_max_depth:.1%} beyond max_depth)"
     return words.format(**result)
@@ -278,7 +278,7 @@ def _empty_doubt(result):
 
 
 def _copies_doubt(result):
-    words = "warning: {} test pictures are copies of training pictures, which the test must not be on: {}"
+    words = "warning: {} test pictures are copies of training pictures: {}"
     return words.format(len(result["copies"]), _some(result["copies"])) if result["copies"] else None
 
 

@@ -75,7 +75,7 @@ def _other_than_seen(path, out):
     found = files.sha256(path)
     if found == noted:
         return None
-    return "SHA-256 is {}, but {} was seen first; if the file was meant to change, take its line out of {}".format(
+    return "SHA-256 is {}, but {} was seen first; if the file was meant to change, remove its line from {}".format(
         found, noted, os.path.join(os.path.dirname(out), SEEN)
     )
 

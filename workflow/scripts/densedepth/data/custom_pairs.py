@@ -100,7 +100,7 @@ def _check_numbers(metres_per_unit, max_depth, hole):
             raise PipelineError("{} {}: must be a finite number above 0".format(key, value))
     if not np.isfinite(hole):
         raise PipelineError(
-            "hole {}: must be a finite number; values that are not finite are always unknown".format(hole)
+            "hole {}: must be a finite number; values that are not finite are always invalid".format(hole)
         )
 
 
@@ -157,7 +157,7 @@ def _csv_rows(table):
             raise PipelineError("{}: row {}: some rows name a split and some do not".format(table, row[0]))
     if not any(os.path.exists(row[1]) for row in rows):
         hint = file_names.hint(rows[0][1], os.path.dirname(table))
-        hint += "; folders are parted by /" if "\\" in rows[0][1] else ""
+        hint += "; folders are separated by /" if "\\" in rows[0][1] else ""
         raise PipelineError(
             "{}: none of its pictures is there, such as {}; paths start from the csv's folder{}".format(
                 table, rows[0][1], hint
@@ -175,7 +175,7 @@ def _csv_row(table, number, fields):
         parted = len(fields) == 1 and (";" in fields[0] or "\t" in fields[0])
         raise PipelineError(
             "{}: {!r} is not `rgb file,depth file` or `rgb file,depth file,train|test`{}".format(
-                where, ",".join(fields)[:80], "; fields must be parted by commas" if parted else ""
+                where, ",".join(fields)[:80], "; fields must be separated by commas" if parted else ""
             )
         )
     rgb, depth = (os.path.join(os.path.dirname(table), os.path.expanduser(name)) for name in fields[:2])
@@ -429,7 +429,7 @@ class Pictures:
         except _READING as error:
             raise self._error(row, row.depth, "cannot be read as a picture ({})", _words(error)) from None
         if image.format != "PNG":
-            lossy = "; its compression changes depth: store anew what was measured" if image.format == "JPEG" else ""
+            lossy = "; its compression changes depth: store the original measurement" if image.format == "JPEG" else ""
             raise self._error(row, row.depth, "expected PNG, got {}{}", image.format, lossy)
         if image.mode not in ("L", "I", "I;16", "I;16B"):
             raise self._error(

@@ -19,7 +19,7 @@ def write(list_path: str, out: str, skip: int = 0, least: int = 1) -> int:
         usable, skipped = _usable(source, rows, skip)
         if len(usable) < least:
             raise PipelineError(
-                "{}: {} of {} test pairs can be used, where at least {} are needed (report.gallery)".format(
+                "{}: {} of {} test pairs can be used, but report.gallery needs at least {}".format(
                     list_path, len(usable), len(rows), least
                 )
             )

@@ -89,7 +89,9 @@ def _cached(folder, name):
         return []
     folder = os.path.expanduser(folder)
     if not os.path.isdir(folder):
-        print("{}: the folder of earlier downloads is not there; going on without".format(_shown(folder)), flush=True)
+        print(
+            "{}: the folder of earlier downloads is missing; continuing without it".format(_shown(folder)), flush=True
+        )
     path = os.path.join(folder, name)
     return [path] if os.path.isfile(path) else []
 
@@ -152,7 +154,7 @@ def _keep(out, sums):
         raise PipelineError(
             "{}: already there, but {}; remove it to download it again, or correct the sum".format(out, problem)
         )
-    checked = "its checksum fits" if sums.known else "no published checksum"
+    checked = "checksum matches" if sums.known else "no published checksum"
     print(
         "{}: already there ({} bytes, {}); nothing to download".format(out, os.path.getsize(out), checked), flush=True
     )
@@ -178,7 +180,7 @@ def _fetch_one(url, part, pause):
     if parts.scheme == "file":
         return _copy(urllib.request.url2pathname(parts.path), part)
     if parts.scheme not in ("http", "https"):
-        raise _Failure("{} addresses are not understood; http, https, file or a path are".format(parts.scheme))
+        raise _Failure("{} addresses are not supported; use http, https, file or a path".format(parts.scheme))
     _check_address(url, parts)
     _persist(url, part, pause)
 
@@ -217,7 +219,7 @@ def _room(part, total):
     missing = (total or 0) - _size(part)
     # Some network file systems tell no sizes at all.
     if missing > usage.free and usage.total:
-        words = "{}: needs {} MB, {} MB are free in {}; make room and start again"
+        words = "{}: needs {} MB, {} MB are free in {}; free space and start again"
         raise PipelineError(words.format(_whole(part), _megabytes(missing), usage.free >> 20, folder))
     try:
         yield
@@ -225,7 +227,7 @@ def _room(part, total):
         if error.errno not in _FULL:
             raise
         needs = "{} more MB are".format(_megabytes(total - _size(part))) if total else "an unknown number of MB is"
-        words = "{}: {}; {} needed in {}; make room and start again"
+        words = "{}: {}; {} needed in {}; free space and start again"
         raise PipelineError(words.format(_whole(part), error.strerror, needs, folder)) from None
 
 
@@ -385,7 +387,7 @@ def _receive(response, part, have, total):
         raise _Broken("the connection ended after {} of {} bytes".format(size, total))
     if total is not None and size > total:
         _forget(part)
-        raise _Failure("{} bytes where {} were announced".format(size, total))
+        raise _Failure("{} bytes, but {} were announced".format(size, total))
 
 
 def _words(error):

@@ -32,7 +32,7 @@ def _check(path, group):
     for name in group:
         if isinstance(group.get(name, getlink=True), h5py.ExternalLink):
             raise PipelineError(
-                "{}: {}/{} is a link to another file; such are not followed".format(path, group.name, name)
+                "{}: {}/{} is a link to another file, which is not supported".format(path, group.name, name)
             )
         below = group.get(name)
         if isinstance(below, h5py.Group):
@@ -43,7 +43,7 @@ def _check(path, group):
 
 def _check_dataset(path, dataset):
     if dataset.external or dataset.is_virtual:
-        raise PipelineError("{}: {} has its values in another file; such are not read".format(path, dataset.name))
+        raise PipelineError("{}: {} has its values in another file, which is not supported".format(path, dataset.name))
     _check_size(path, dataset, dataset.chunks or ())
 
 
@@ -58,6 +58,4 @@ def _check_size(path, dataset, shape):
     for length in shape:
         size *= int(length)
     if size > LARGEST:
-        raise PipelineError(
-            "{}: {} has {} bytes in one piece, where {} are the most".format(path, dataset.name, size, LARGEST)
-        )
+        raise PipelineError("{}: {} has {} bytes in one piece, more than {}".format(path, dataset.name, size, LARGEST))

@@ -70,7 +70,7 @@ def write(labeled: str, splits: str, out: str) -> int:
 def _check_count(splits, numbers):
     repeated = [number for number, times in collections.Counter(numbers).items() if times > 1]
     if repeated:
-        raise PipelineError("{}: testNdxs holds {} more than once; get it again".format(splits, repeated[0]))
+        raise PipelineError("{}: testNdxs holds {} more than once; download it again".format(splits, repeated[0]))
     if len(numbers) != NYU_IMAGES:
         words = "{}: warning: testNdxs holds {} numbers, where NYU's has {}"
         print(words.format(splits, len(numbers), NYU_IMAGES), flush=True)

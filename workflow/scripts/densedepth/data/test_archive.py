@@ -168,7 +168,7 @@ class _Array:
 
         image = expected // max(1, int(self.shape[0])) if self.shape else expected
         if image > LARGEST:
-            raise self.error("an image has {} bytes, where {} are the most", image, LARGEST)
+            raise self.error("an image has {} bytes, more than {}", image, LARGEST)
 
     def _find(self, archive, name):
         """The member `name`, at the top or in exactly one folder."""

@@ -95,7 +95,7 @@ def _draw(folder, name, index, rgb, truth, predicted, test_set):
     scene = {"index": index, "rms": scores["rms"], "delta1": scores["delta1"]}
     if test_set.names:
         scene["name"] = test_set.names[index]
-    words = "held-out scene {}:  delta1 {:.3f},  RMSE {:.3f} m"
+    words = "test scene {}:  delta1 {:.3f},  RMSE {:.3f} m"
     title = words.format(of_image(scene, "{}"), scores["delta1"], scores["rms"])
     if not name.startswith("scene"):
         title = "{} {}".format(name, title)

@@ -119,7 +119,7 @@ def unpacked(path: str, archive: zipfile.ZipFile, member: str) -> bytes:
     size = info.file_size
     if size > LARGEST:
         raise PipelineError(
-            "{}: {} would have {} bytes unpacked, where {} are the most: this is no archive of pictures".format(
+            "{}: {} would have {} bytes unpacked, more than {}: not an archive of images".format(
                 path, member, size, LARGEST
             )
         )

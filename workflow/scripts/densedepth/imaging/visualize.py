@@ -146,7 +146,7 @@ def draw_sheet(path: str, title: str, samples: Sequence[Tile], histogram: np.nda
         figure.text(0.5, 1 - 0.1 / height, title.replace("$", r"\$"), ha="center", va="top", weight="bold")
         axes = _axes(figure, (0.4, height - top + 0.7, width - 0.8, top - 1.2))
         _bars(axes, edges, histogram)
-        axes.set_xlabel("depth in metres, all pairs (grey in the maps: unknown)")
+        axes.set_xlabel("depth in metres, all pairs (grey in the maps: invalid)")
         for number, (name, rgb, depth_map) in enumerate(samples):
             row, column = divmod(number, across)
             bottom = height - top - (row + 1) * (high + heading + 0.3) + 0.3

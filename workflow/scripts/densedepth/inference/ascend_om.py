@@ -60,7 +60,9 @@ def convert(graph_path: str, path: str, soc_version: str, precision_mode: str, b
     """
     side = metadata.read(graph_path + ".json", _GRAPH)
     if side["sha256"] != files.sha256(graph_path):
-        raise PipelineError("{}.json: is of another file; freeze the graph again with ckpt2pb.py".format(graph_path))
+        raise PipelineError(
+            "{}.json: belongs to another file; freeze the graph again with ckpt2pb.py".format(graph_path)
+        )
     batch = side["input"]["shape"][0]
     if batch not in (None, batch_size):
         raise PipelineError("{}: frozen for batches of {}, not {}".format(graph_path, batch, batch_size))
@@ -83,7 +85,7 @@ def convert(graph_path: str, path: str, soc_version: str, precision_mode: str, b
         made = os.path.join(place, "model.om")
         _call(program + flags + ["--output={}".format(made[:-3])], place)
         if not os.path.isfile(made):
-            raise PipelineError("atc ended well but made no .om file; see what it printed")
+            raise PipelineError("atc succeeded but made no .om file; see its output")
         content = {
             "format": FORMAT,
             "soc_version": soc_version,
@@ -246,7 +248,7 @@ def input_size(path: str) -> Tuple[int, int]:
 def _batches_side(folder):
     path = os.path.join(folder, SIDE_FILE)
     if not os.path.exists(path):
-        raise PipelineError("{}: no {}, so no finished batches; write them again".format(folder, SIDE_FILE))
+        raise PipelineError("{}: no {}, the batches are incomplete; write them again".format(folder, SIDE_FILE))
     return metadata.read(path, _BATCHES, FORMAT)
 
 

@@ -157,7 +157,7 @@ def _deep_grey(picture):
 
 def _reason(path, error):
     if path.lower().endswith(_VIDEOS):
-        return "a video; take its frames first: ffmpeg -i {} frames/%06d.png".format(os.path.basename(path))
+        return "a video; extract its frames first: ffmpeg -i {} frames/%06d.png".format(os.path.basename(path))
     if path.lower().endswith(file_names.CONVERTED) and "cannot identify" in str(error):
         return "a format that is not read; convert it: magick mogrify -format jpg {}".format(os.path.basename(path))
     if isinstance(error, MemoryError):

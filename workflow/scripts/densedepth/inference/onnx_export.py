@@ -46,7 +46,7 @@ def export(
             parity = compare(predictor, other)
         if not parity["metres"] <= TOLERANCE_M:
             raise PipelineError(
-                "{}: as ONNX its depth is up to {:.3g} m off, more than {} m; try another --opset".format(
+                "{}: as ONNX its depth differs by up to {:.3g} m, more than {} m; try another --opset".format(
                     graph_path, parity["metres"], TOLERANCE_M
                 )
             )

@@ -139,8 +139,8 @@ def load_frozen(
     tensor names may lack the `:0`. Model and epoch are taken from `path`.json if it is of this file. Raises
     PipelineError when the file is no frozen graph, or has no such tensor: then with the likely names.
     """
-    source = _source("frozen", path)
-    return _of_graph(_read_graph(path), source, input_tensor_name, output_tensor_name, as_written)
+    definition = _read_graph(path)
+    return _of_graph(definition, _source("frozen", path), input_tensor_name, output_tensor_name, as_written)
 
 
 def load_saved_model(folder: str) -> Predictor:

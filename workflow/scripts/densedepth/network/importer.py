@@ -227,7 +227,7 @@ class _Layers:
             raise self._error("its attributes cannot be read ({}); fetch it again", hdf5.words(error)) from None
         if text is None:
             raise self._error(
-                "holds weights without model_config, so nothing tells the decoder's activation and upsampling; "
+                "holds weights without model_config, so the decoder's activation and upsampling are unknown; "
                 "save the whole model (the weights of an encoder alone are for import_weights.py)"
             )
         self._version = _text(version)
@@ -266,13 +266,13 @@ class _Layers:
             middle.add(self._is_leaky(x))
             x = self._convolution(self._before(x) if self._is_leaky(x) else x, up + "_convA")
             if x.kind != "Concatenate" or len(x.inputs) != 2 or x.inputs[1].replace("/", "_") != skip:
-                raise self._error("{} {} does not join {} to the enlarged features", x.kind, x.name, skip)
+                raise self._error("{} {} does not concatenate {} with the upsampled features", x.kind, x.name, skip)
             enlargers.append(self._layers[x.inputs[0]])
             x = self._before(enlargers[-1])
         filters = x.config.get("filters")
         x = self._convolution(x, "conv2")
         if x.name != "relu" or self._before(x).name != "bn":
-            note = "; networks of Keras-Applications before 1.0.6 lack it and are others" if x.name == "bn" else ""
+            note = "; networks of Keras-Applications before 1.0.6 lack it and differ" if x.name == "bn" else ""
             raise self._error("conv2 reads {}, expected the activation `relu` after `bn`{}", x.name, note)
         if len(middle) != 1 or len({(layer.kind, str(_settings(layer))) for layer in enlargers}) != 1:
             raise self._error("the decoder's blocks differ from one another")
@@ -330,7 +330,7 @@ class _Layers:
         if taken_for:
             others = " or ".join(possible[1:])
             return possible[0], "{}, taken for {} (else say --upsampling {})".format(what, taken_for, others)
-        raise self._error("{} leaves open where pixels lie; say it with --upsampling {}", what, " or ".join(possible))
+        raise self._error("{} does not say how pixels are aligned; give --upsampling {}", what, " or ".join(possible))
 
     def _upsamplings(self, layer):
         """(what the enlarging layer may mean, the likeliest first; for what the file is then taken, or None to ask).
@@ -357,7 +357,7 @@ class _Layers:
                 return ("asymmetric",), None
             return ("half_pixel", "asymmetric"), None
         raise self._error(
-            "{} {} does not enlarge bilinearly in a way known here (interpolation {})",
+            "{} {} does not upsample bilinearly in a known way (interpolation {})",
             *(layer.kind, layer.name, layer.config.get("interpolation")),
         )
 

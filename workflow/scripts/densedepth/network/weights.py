@@ -249,7 +249,7 @@ def check(source: str, shapes: Dict[str, List[int]], values: Dict[str, np.ndarra
     unused = [name for name in values if name not in shapes]
     if unused:
         raise PipelineError(
-            "{}: {} tensors have no place in the network, first {}{}".format(
+            "{}: {} tensors are not part of the network, first {}{}".format(
                 source, len(unused), unused[0], _top_hint(unused)
             )
         )

@@ -129,7 +129,7 @@ class Ascend(Platform):
             os.environ.update(_environment(ranks.rank, ranks.size, os.environ.get("RANK_TABLE_FILE")))
         if ranks is None and os.environ.pop("RANK_TABLE_FILE", ""):
             # With a table the engine would turn HCCL on.
-            progress.line("RANK_TABLE_FILE is left aside: one device trains alone")
+            progress.line("RANK_TABLE_FILE is ignored: one device trains alone")
         self.rank, self.size = ascend_rank_table.placement(os.environ)
         if ranks is not None and (ranks.rank, ranks.size) != (self.rank, self.size):
             raise PipelineError(

@@ -106,7 +106,7 @@ def check(table: Dict[str, Any], name: str) -> List[Device]:
     if fields.text(table, "status", "the table") != "completed":
         fail("status is {!r}; only a table that is completed can be used", table["status"])
     if fields.text(table, "version", "the table") != "1.0":
-        fail("version is {!r} where 1.0 is understood", table["version"])
+        fail("expected version 1.0, got {!r}", table["version"])
     servers = fields.entries(table, "server_list", "the table")
     if fields.number(table, "server_count", "the table") != len(servers):
         fail("server_count is {} but server_list has {}", table["server_count"], len(servers))

@@ -38,7 +38,7 @@ class CpuGpu(Platform):
         if self._mixed:
             lines.append("precision_mode allow_mix_precision: float16 by TensorFlow's graph rewrite")
         elif self._asked:
-            lines.append("precision_mode allow_mix_precision: no GPU here, so all is computed in float32")
+            lines.append("precision_mode allow_mix_precision: no GPU here, computing in float32")
         if self._scales():
             lines.append("dynamic loss scale")
         return lines
