@@ -92,6 +92,12 @@ def test_modules_that_are_loaded_by_name(tree, tmp_path):
     ]
 
 
+def test_what_only_the_type_checker_reads_is_no_code(tree):
+    text = "if TYPE_CHECKING:\n    from house import cellar\nelse:\n    from house import room"
+    found = tree("run.py", run=text, house__room="", house__cellar="")
+    assert found == ["run.py", "house/__init__.py", "house/room.py"]
+
+
 def test_a_missing_program_stands_alone(tree):
     assert tree("gone.py") == ["gone.py"]
 

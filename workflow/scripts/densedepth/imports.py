@@ -11,10 +11,10 @@ def sources(program: str, loaded: Iterable[str] = ()) -> List[str]:
     """`program` and every module of its folder that it imports, directly or through others, sorted, `program` first.
 
     Counted are `import a.b`, `from a import b` and relative imports at any depth of the code, functions included,
-    where the module is a file or a package below the program's folder. The `__init__.py` of each package passed on
-    the way counts as well, since Python runs it, and so does every file in a folder `templates` beside a module.
-    `loaded` are the dotted names of more modules, which are imported by name while it runs. A program that does not
-    exist stands alone.
+    where the module is a file or a package below the program's folder; but none below `if TYPE_CHECKING`. The
+    `__init__.py` of each package passed on the way counts as well, since Python runs it, and so does every file in a
+    folder `templates` beside a module. `loaded` are the dotted names of more modules, which are imported by name while
+    it runs. A program that does not exist stands alone.
     """
     root = os.path.dirname(program)
     found = set()
@@ -50,7 +50,7 @@ def _imported(path, package, changed):
 def _names(path, package):
     with open(path, encoding="utf-8") as stream:
         tree = ast.parse(stream.read(), path)
-    for node in ast.walk(tree):
+    for node in _running(tree):
         if isinstance(node, ast.Import):
             for alias in node.names:
                 yield alias.name
@@ -62,6 +62,18 @@ def _names(path, package):
             yield base
             for alias in node.names:
                 yield "{}.{}".format(base, alias.name) if base else alias.name
+
+
+def _running(tree):
+    """The nodes of the code that runs: what stands below `if TYPE_CHECKING` is for the type checker alone."""
+    waiting = [tree]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.If) and getattr(node.test, "id", None) == "TYPE_CHECKING":
+            waiting.extend(node.orelse)
+            continue
+        yield node
+        waiting.extend(ast.iter_child_nodes(node))
 
 
 def _files(name, root):

@@ -6,16 +6,18 @@ One file for each epoch, of a fixed name, so that an evaluation that is repeated
 import io
 import os
 import time
-from typing import Any, Dict, Iterable, List, Tuple
+from typing import TYPE_CHECKING, Any, Dict, Iterable, List, Tuple
 
 import numpy as np
 from PIL import Image
 
 from .. import files
-from ..data.test_archive import TestSet
 from ..inference import forward
 from ..tf import tf
 from . import scoring
+
+if TYPE_CHECKING:
+    from ..data.test_archive import TestSet
 
 # Images shown, and their height on the page in pixels.
 _IMAGES = 3
@@ -44,7 +46,7 @@ def write(folder: str, document: Dict[str, Any], pictures: Iterable[Tuple[int, n
         stream.write(tf.Event(wall_time=now, step=step, summary=tf.Summary(value=values)).SerializeToString())
 
 
-def pictures(predictor: Any, test_set: TestSet, count: int = _IMAGES) -> List[Tuple[int, np.ndarray]]:
+def pictures(predictor: Any, test_set: "TestSet", count: int = _IMAGES) -> List[Tuple[int, np.ndarray]]:
     """[(index, uint8 (h, 4 w, 3))] of some test images: input, true depth, prediction and error side by side.
 
     Depth is grey, black at the nearest true depth and white at the farthest; the error is red, full at a third of that

@@ -5,7 +5,7 @@ import math
 import os
 import re
 import zipfile
-from typing import Any, Callable, Dict
+from typing import TYPE_CHECKING, Any, Callable, Dict
 
 import numpy as np
 
@@ -15,6 +15,9 @@ from ..file_names import of_image
 from ..imaging import depth, visualize
 from ..metadata import COUNT, Number, Rule
 from . import metrics
+
+if TYPE_CHECKING:
+    from ..data.test_archive import TestSet
 
 FORMAT = 1
 # What an evaluation must hold to tell the extremes.
@@ -57,7 +60,7 @@ def extremes(evaluation: Dict[str, Any]) -> Dict[str, int]:
 def draw(
     folder: str,
     name: str,
-    test_set: Any,
+    test_set: "TestSet",
     wanted: Dict[str, int],
     predicted: Callable[[np.ndarray, int], np.ndarray],
     source: Dict[str, Any],

@@ -8,12 +8,14 @@ bts    BTS (Lee et al. 2019) and what followed it: crop 45:471, 41:601 of 480x64
 
 import dataclasses
 import math
-from typing import Collection, Dict, List, Optional, Sequence, Tuple
+from typing import TYPE_CHECKING, Collection, Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 
-from ..data.test_archive import TestSet
 from ..errors import PipelineError
+
+if TYPE_CHECKING:
+    from ..data.test_archive import TestSet
 
 _BTS_SIZE = (480, 640)
 
@@ -60,7 +62,7 @@ def named(names: Collection[str]) -> List[Protocol]:
     return [protocol for protocol in _ALL if protocol.name in names]
 
 
-def fitted(protocol: Protocol, test_set: TestSet) -> Protocol:
+def fitted(protocol: Protocol, test_set: "TestSet") -> Protocol:
     """`protocol` with the crop for this test set, and without its invalid pixels.
 
     Raises PipelineError when the protocol's crop is for images of another size.

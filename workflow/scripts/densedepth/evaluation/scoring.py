@@ -19,18 +19,20 @@ import collections
 import concurrent.futures
 import csv
 import os
-from typing import Any, Callable, Collection, Dict, List, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Callable, Collection, Dict, List, Optional, Tuple
 
 import numpy as np
 
 from .. import files, runtime
-from ..data.test_archive import TestSet
 from ..errors import PipelineError
 from ..file_names import of_image
 from ..imaging import depth
 from ..inference import forward
 from . import metrics, protocols
 from .metric_table import METRICS
+
+if TYPE_CHECKING:
+    from ..data.test_archive import TestSet
 
 FORMAT = 1
 
@@ -44,7 +46,7 @@ _FARTHEST_BIN = 100 * _BINS_PER_METRE
 
 def evaluate(
     predictor: Any,
-    test_set: TestSet,
+    test_set: "TestSet",
     batch_size: int,
     limits: Optional[Tuple[float, float]] = None,
     progress: Optional[Callable[[int], Any]] = None,
@@ -82,7 +84,10 @@ def evaluate(
 
 
 def evaluate_stored(
-    stored: Any, test_set: TestSet, progress: Optional[Callable[[int], Any]] = None, names: Collection[str] = ("port",)
+    stored: Any,
+    test_set: "TestSet",
+    progress: Optional[Callable[[int], Any]] = None,
+    names: Collection[str] = ("port",),
 ) -> Dict[str, Any]:
     """As `evaluate`, of outputs that a network gave elsewhere; `speed` is None.
 
@@ -130,7 +135,7 @@ def _scored(outputs, test_set, chosen, limits, progress, most_pending=_PENDING):
     }
 
 
-def evaluate_constant(test_set: TestSet, progress: Optional[Callable[[int], Any]] = None) -> Dict[str, Any]:
+def evaluate_constant(test_set: "TestSet", progress: Optional[Callable[[int], Any]] = None) -> Dict[str, Any]:
     """Evaluate one constant depth: the median of all ground-truth depths inside the crop of this very test set.
 
     It is an oracle among constants: no training set was asked, so a network that learned nothing about the images can

@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from typing import Any, Dict, Tuple
+from typing import TYPE_CHECKING, Any, Dict, Tuple
 
 import numpy as np
 
@@ -21,6 +21,9 @@ from ..errors import PipelineError
 from ..imaging import depth
 from ..metadata import COUNT, SHA256, SIZE, Null, Number
 from ..network.model import GRAPH_SCHEMA, SCHEMA
+
+if TYPE_CHECKING:
+    from ..data.test_archive import TestSet
 
 FORMAT = 1
 SIDE_FILE = "batches.json"
@@ -102,7 +105,7 @@ def convert(graph_path: str, path: str, soc_version: str, precision_mode: str, b
     return content
 
 
-def write_batches(test_set: Any, folder: str, size: Tuple[int, int], batch_size: int) -> int:
+def write_batches(test_set: "TestSet", folder: str, size: Tuple[int, int], batch_size: int) -> int:
     """Write all images of the test set, and their mirror images, as batches below `folder`; returns their number.
 
     A short last batch is filled up with copies of its last image. The folder, complete or not there, is replaced.
