@@ -89,7 +89,7 @@ def check_config():
     if not problems and workflow.is_main_process:
         problems = provenance.missing(config)
     if problems:
-        raise WorkflowError("\n".join(["the settings cannot be used:", *problems]))
+        raise WorkflowError("\n".join(["invalid configuration:", *problems]))
 
 
 def other_epochs():
@@ -391,7 +391,7 @@ def last_checkpoint(name):
 
 
 def published():
-    """{what stands for `run` in the paths of a network trained elsewhere: its settings}."""
+    """{what stands for `run` in the paths of a pretrained network: its settings}."""
     return {
         "published/{}".format(name): entry if isinstance(entry, dict) else {"file": entry}
         for name, entry in config["pretrained"].items()
@@ -399,7 +399,7 @@ def published():
 
 
 def import_flags(wildcards):
-    """Flags of import_model.py for what the settings say of a network trained elsewhere."""
+    """Flags of import_model.py for what the settings say of a pretrained network."""
     entry = published()[wildcards.run]
     size = entry.get("size", [])
     said = {key: str(entry[key]).lower() for key in ("upsampling", "mid_activation", "max_depth") if key in entry}
@@ -468,12 +468,12 @@ def there(paths):
 
 
 def deployed_graphs(runs):
-    """The evaluations of ONNX and OM files of these runs, or networks trained elsewhere, that are there."""
+    """The evaluations of ONNX and OM files of these runs, or pretrained networks, that are there."""
     return there("results/{}/inference/{}.json".format(run, kind) for kind in ("onnx", "om") for run in runs)
 
 
 def evaluated_networks():
-    """The networks trained elsewhere that have been evaluated.
+    """The pretrained networks that have been evaluated.
 
     Not all that `pretrained` lists: runs start from some of them, and others are for other data.
     """
@@ -481,7 +481,7 @@ def evaluated_networks():
 
 
 def of_networks(pattern):
-    """The files by this pattern of networks trained elsewhere, where they are evaluated, that are there."""
+    """The files by this pattern of pretrained networks, where they are evaluated, that are there."""
     return there(pattern.format(run=name) for name in evaluated_networks())
 
 
@@ -512,7 +512,7 @@ def weights_sides():
 
 
 def network_settings(wildcards):
-    """What the settings say of a network trained elsewhere, as JSON text."""
+    """What the settings say of a pretrained network, as JSON text."""
     return json.dumps({"pretrained": {wildcards.run.split("/")[1]: published()[wildcards.run]}}, sort_keys=True)
 
 

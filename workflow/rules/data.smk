@@ -30,7 +30,7 @@ rule make_sample:
         test_scenes=lookup(dpath="sample/test_scenes", within=config),
         seed=lookup(dpath="sample/seed", within=config),
     message:
-        "drawing the embedded sample: {params.train_scenes} training and {params.test_scenes} test scenes"
+        "rendering the embedded sample: {params.train_scenes} training and {params.test_scenes} test scenes"
     shell:
         """
         {resources.python:q} {input.code[0]:q} \
@@ -250,7 +250,7 @@ rule check_data:
         test=lambda wildcards, input: ["--test_data", input.test] if input.test else [],
         skip_bad=lookup(dpath="data/skip_bad", within=config),
     message:
-        "reading all data of {input.train}"
+        "checking all data of {input.train}"
     shell:
         """
         {resources.python:q} {input.code[0]:q} \

@@ -196,7 +196,7 @@ rule draw_gallery:
     params:
         pictures=lookup(dpath="report/gallery", within=config),
     message:
-        "drawing {params.pictures} held-out scenes of {wildcards.run}"
+        "drawing {params.pictures} test scenes of {wildcards.run}"
     shell:
         """
         {resources.python:q} {input.code[0]:q} \

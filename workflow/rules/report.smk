@@ -1,13 +1,13 @@
 """From the JSON files of all stages before to the report.
 
 Needs the figures of the baseline, of every kept checkpoint and frozen graph of every run, and the galleries; makes
-results/report.md, results/report.html and the curves in results/report/. Of a network trained elsewhere the figures of
+results/report.md, results/report.html and the curves in results/report/. Of a pretrained network the figures of
 its evaluation and its frozen graph, and its gallery, are enough for results/published/<name>/report.md and .html.
 """
 
 
 rule write_report:
-    """Write the report of all runs: precision, speed, curves, held-out scenes, settings and versions."""
+    """Write the report of all runs: precision, speed, curves, test scenes, settings and versions."""
     input:
         baseline=rules.evaluate_baseline.output.figures,
         checkpoints=of_runs(rules.train_model.output.side),
@@ -87,7 +87,7 @@ sed '1,/^$/d' {log:q}
 
 
 rule report_published:
-    """Write the report of one network trained elsewhere; no run of this project is needed for it."""
+    """Write the report of one pretrained network; no run of this project is needed for it."""
     input:
         baseline=rules.evaluate_baseline.output.figures,
         code=code("report.py"),
