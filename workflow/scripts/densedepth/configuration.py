@@ -6,6 +6,7 @@ import json
 import math
 import os
 import re
+from typing import Any, Callable, Dict, List, Tuple
 
 import jsonschema
 import yaml
@@ -20,7 +21,7 @@ _NAMED = ("runs", "downloads", "pretrained", "predictions")
 DOWNSAMPLING = {"pick": "nearest", "mean": "area"}
 
 # Names of earlier versions and those of now, with the values that are called otherwise.
-_RENAMED = (
+_RENAMED: Tuple[Tuple[str, str, Dict[str, str]], ...] = (
     ("published", "pretrained", {}),
     ("data.pictures.hole", "data.custom.invalid", {}),
     ("data.pictures", "data.custom", {}),
@@ -32,7 +33,7 @@ _RENAMED = (
 SAMPLE_FOLDER = "results/sample/"
 
 
-def read(path):
+def read(path: str) -> Dict[str, Any]:
     """The settings in the YAML or JSON file `path`.
 
     Raises PipelineError for a file that holds no mapping, and for a key that stands twice in one.
@@ -94,7 +95,7 @@ class _Loader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
-def merge(base, overlay):
+def merge(base: Dict[str, Any], overlay: Dict[str, Any]) -> Dict[str, Any]:
     """`base` with the keys of `overlay` laid over it, mappings key by key, everything else as a whole."""
     merged = dict(base)
     for key, value in overlay.items():
@@ -103,7 +104,7 @@ def merge(base, overlay):
     return merged
 
 
-def renamed(config):
+def renamed(config: Dict[str, Any]) -> Tuple[Dict[str, Any], str]:
     """(`config` with keys of earlier versions under their new names, a warning that names both; empty for none).
 
     A value under an old name is laid over that under the new one, which may be a default.
@@ -111,12 +112,12 @@ def renamed(config):
     found = []
     for old, new, values in _RENAMED:
         *above, last = old.split(".")
-        place = config
+        place: Any = config
         for key in above:
             place = place.get(key) if isinstance(place, dict) else None
         if isinstance(place, dict) and last in place:
             value = place[last]
-            overlay = values.get(value, value) if isinstance(value, str) else value
+            overlay: Any = values.get(value, value) if isinstance(value, str) else value
             for key in reversed(new.split(".")):
                 overlay = {key: overlay}
             config = merge(_without(config, old.split(".")), overlay)
@@ -131,7 +132,7 @@ def _without(config, path):
     return rest if len(path) == 1 else dict(rest, **{path[0]: _without(config[path[0]], path[1:])})
 
 
-def without_nulls(config):
+def without_nulls(config: Dict[str, Any]) -> Dict[str, Any]:
     """`config` without the entries of `runs` and the like that an overlay has set to null."""
     kept = dict(config)
     for key in _NAMED:
@@ -140,7 +141,7 @@ def without_nulls(config):
     return kept
 
 
-def with_home(value, schema):
+def with_home(value: Any, schema: Dict[str, Any]) -> Any:
     """`value` with the home folder in place of a leading `~` in the settings that `schema` marks as `path: true`."""
     if isinstance(value, dict):
         known, other = schema.get("properties", {}), schema.get("additionalProperties")
@@ -152,7 +153,7 @@ def with_home(value, schema):
     return os.path.expanduser(value) if schema.get("path") and isinstance(value, str) else value
 
 
-def typed(value, schema):
+def typed(value: Any, schema: Dict[str, Any]) -> Any:
     """`value` of Snakemake's --config with the numbers and truth values that `schema` wants in place of words.
 
     Snakemake reads everything inside a mapping or a list of the command line as text. What cannot be read as the type
@@ -172,10 +173,14 @@ def typed(value, schema):
     return value
 
 
-_READERS = {"integer": int, "number": float, "boolean": lambda word: {"true": True, "false": False}[word.lower()]}
+_READERS: Dict[str, Callable[[str], Any]] = {
+    "integer": int,
+    "number": float,
+    "boolean": lambda word: {"true": True, "false": False}[word.lower()],
+}
 
 
-def problems(config, schema):
+def problems(config: Dict[str, Any], schema: Dict[str, Any]) -> List[str]:
     """Lines such as `config: train.batch_size = 0: must be at least 1`; none for a config that can be used.
 
     `schema` is a JSON schema, draft 2020-12; a key `legal` beside a `pattern` says in words what the pattern allows.
@@ -284,77 +289,63 @@ def _show(value):
 
 def _contradictions(config):
     """Problems between keys, looked for once each key is right by itself."""
-    data, train, sample = config["data"], config["train"], config["sample"]
-    found = _pictures(data, config["evaluate"]["protocols"])
-    for index, epoch in enumerate(train["keep_epochs"]):
-        if epoch > train["epochs"]:
-            found.append(
-                "{} = {}: must be at most train.epochs = {}".format(
-                    _name(["train", "keep_epochs", index]), epoch, train["epochs"]
-                )
-            )
-    if "port" not in config["evaluate"]["protocols"]:
-        found.append(
-            "{} = {}: must hold port, which the report begins with".format(
-                _name(["evaluate", "protocols"]), _show(config["evaluate"]["protocols"])
-            )
-        )
-    named = [(["train", "weights"], train["weights"])]
-    named += [(["runs", name, "weights"], run["weights"]) for name, run in config["runs"].items() if "weights" in run]
-    for path, name in named:
-        if name.startswith("published/") and name[len("published/") :] not in config["pretrained"]:
-            found.append(
-                "{} = {}: pretrained has no such network, only {}".format(
-                    _name(path), _show(name), ", ".join(config["pretrained"]) or "none at all"
-                )
-            )
-    networks = [*config["runs"], *("published/" + name for name in config["pretrained"])]
-    for name, entry in sorted(config["predictions"].items()):
-        if entry.get("run", networks[0]) not in networks:
-            found.append(
-                "{} = {}: must be one of {}".format(
-                    _name(["predictions", name, "run"]), _show(entry["run"]), ", ".join(networks)
-                )
-            )
-        if "scale" in entry and not entry["scale"][0] < entry["scale"][1]:
-            found.append(
-                "{} = {}: the first, nearest depth must be smaller than the second".format(
-                    _name(["predictions", name, "scale"]), entry["scale"]
-                )
-            )
-        if "intrinsics" in entry and min(entry["intrinsics"][:2]) <= 0:
-            found.append(
-                "{} = {}: the focal lengths, the first two, must be above 0".format(
-                    _name(["predictions", name, "intrinsics"]), entry["intrinsics"]
-                )
-            )
-    if data["train_archive"] == data["test_archive"]:
-        found.append(
-            "{} = {}: is data.train_archive as well".format(
-                _name(["data", "test_archive"]), _show(data["test_archive"])
-            )
-        )
+    found = _pictures(config["data"], config["evaluate"]["protocols"])
+    for problems_of in (_training, _networks, _predictions, _sources):
+        found += ["{} = {}: {}".format(_name(path), value, words) for path, value, words in problems_of(config)]
     for name, entry in sorted(config["downloads"].items()):
         if "sha256" in entry and "md5" in entry:
             found.append("{}: give sha256 or md5, not both".format(_name(["downloads", name])))
-    if picture_inputs(data):
-        return found
-    if data["test_archive"].startswith(SAMPLE_FOLDER) and config["report"]["gallery"] > sample["test_scenes"]:
-        found.append(
-            "{} = {}: must be at most sample.test_scenes = {}".format(
-                _name(["report", "gallery"]), config["report"]["gallery"], sample["test_scenes"]
-            )
-        )
-    if data["train_archive"].startswith(SAMPLE_FOLDER) and data["shards"] > sample["train_scenes"]:
-        found.append(
-            "{} = {}: must be at most sample.train_scenes = {}".format(
-                _name(["data", "shards"]), data["shards"], sample["train_scenes"]
-            )
-        )
     return found
 
 
-def picture_inputs(data):
+def _training(config):
+    """Yield (path of a key, its value as text, what is wrong with it), as the functions below do."""
+    train, names = config["train"], config["evaluate"]["protocols"]
+    for index, epoch in enumerate(train["keep_epochs"]):
+        if epoch > train["epochs"]:
+            words = "must be at most train.epochs = {}".format(train["epochs"])
+            yield ["train", "keep_epochs", index], epoch, words
+    if "port" not in names:
+        yield ["evaluate", "protocols"], _show(names), "must hold port, which the report begins with"
+
+
+def _networks(config):
+    named = [(["train", "weights"], config["train"]["weights"])]
+    named += [(["runs", name, "weights"], run["weights"]) for name, run in config["runs"].items() if "weights" in run]
+    for path, name in named:
+        if name.startswith("published/") and name[len("published/") :] not in config["pretrained"]:
+            known = ", ".join(config["pretrained"]) or "none at all"
+            yield path, _show(name), "pretrained has no such network, only {}".format(known)
+
+
+def _predictions(config):
+    networks = [*config["runs"], *("published/" + name for name in config["pretrained"])]
+    for name, entry in sorted(config["predictions"].items()):
+        path = ["predictions", name]
+        if entry.get("run", networks[0]) not in networks:
+            yield [*path, "run"], _show(entry["run"]), "must be one of {}".format(", ".join(networks))
+        if "scale" in entry and not entry["scale"][0] < entry["scale"][1]:
+            yield [*path, "scale"], entry["scale"], "the first, nearest depth must be smaller than the second"
+        if "intrinsics" in entry and min(entry["intrinsics"][:2]) <= 0:
+            words = "the focal lengths, the first two, must be above 0"
+            yield [*path, "intrinsics"], entry["intrinsics"], words
+
+
+def _sources(config):
+    data, sample, gallery = config["data"], config["sample"], config["report"]["gallery"]
+    if data["train_archive"] == data["test_archive"]:
+        yield ["data", "test_archive"], _show(data["test_archive"]), "is data.train_archive as well"
+    if picture_inputs(data):
+        return
+    if data["test_archive"].startswith(SAMPLE_FOLDER) and gallery > sample["test_scenes"]:
+        words = "must be at most sample.test_scenes = {}".format(sample["test_scenes"])
+        yield ["report", "gallery"], gallery, words
+    if data["train_archive"].startswith(SAMPLE_FOLDER) and data["shards"] > sample["train_scenes"]:
+        words = "must be at most sample.train_scenes = {}".format(sample["train_scenes"])
+        yield ["data", "shards"], data["shards"], words
+
+
+def picture_inputs(data: Dict[str, Any]) -> List[str]:
     """The files or folders of custom RGB-D pairs in the settings `data`; none where the archives are used."""
     return [data["custom"][key] for key in ("csv", "rgb", "depth") if data["custom"][key]]
 

@@ -7,6 +7,7 @@ mistyped path would bring the results of before as those of the settings of now.
 import glob
 import os
 import re
+from typing import Any, Dict, Iterable, List, Tuple
 
 from . import file_names, files
 from .configuration import picture_inputs
@@ -24,7 +25,7 @@ _REBUILT = os.path.join("results", "data", "nyu_test.zip")
 _REBUILT_FROM = ("dataset/nyu_depth_v2_labeled.mat", "dataset/splits.mat")
 
 
-def missing(config):
+def missing(config: Dict[str, Any]) -> List[str]:
     """Lines such as `config: data.train_archive = dataset/x.zip: no such file; ...`; none where all is there.
 
     A source that is not there is no fault where an address for it is given, and where its first result is there and
@@ -37,7 +38,7 @@ def missing(config):
     return found + _weights(config) + _networks(config)
 
 
-def pictures_facts(data, seed):
+def pictures_facts(data: Dict[str, Any], seed: int) -> Dict[str, Any]:
     """What a list of custom RGB-D pairs must say of itself to have been made by the settings `data` and `seed`."""
     pictures = data["custom"]
     return {
@@ -51,7 +52,7 @@ def pictures_facts(data, seed):
     }
 
 
-def replaced(config, jobs):
+def replaced(config: Dict[str, Any], jobs: Iterable[Tuple[str, Any]]) -> List[str]:
     """A line for each result of another source than that of the settings that one of `jobs` would replace.
 
     jobs: {(rule, run or None)}. Where settings change but not the source, results are merely updated: no line.
@@ -77,7 +78,7 @@ def replaced(config, jobs):
     return list(dict.fromkeys(found))
 
 
-def record(config, configfiles):
+def record(config: Dict[str, Any], configfiles: Iterable[str]) -> None:
     """Note by which files of settings the results are made, for the message of `replaced`."""
     base = os.path.join("config", "config.yaml")
     named = [str(path) for path in configfiles if os.path.normpath(os.path.relpath(str(path))) != base]
