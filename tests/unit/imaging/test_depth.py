@@ -72,6 +72,13 @@ def test_reduction_by_any_factor_is_the_exact_mean(old, new):
     np.testing.assert_allclose(depth.fit(images, new)[0] * 255, expected, atol=1e-4)
 
 
+@pytest.mark.parametrize("new", [(64, 96), (90, 101), (300, 211)])
+def test_white_stays_white_and_no_whiter(new):
+    white = np.full((1, 97, 132, 3), 255, np.uint8)
+    assert depth.fit(white, new).max() == 1.0
+    assert depth.fit(white, new).min() > 1 - 1e-6
+
+
 def test_reduction_of_a_part_is_the_exact_mean():
     values = np.random.RandomState(0).uniform(0, 255, (7, 9, 2))
     # From a quarter of a pixel on, in parts of a twelfth of one.

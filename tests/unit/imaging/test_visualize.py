@@ -28,6 +28,12 @@ def test_panel_holds_any_number_of_pictures_of_any_shape(tmp_path, count):
     assert len(np.unique(pixels.reshape(-1, 3), axis=0)) > 500
 
 
+def test_a_white_picture_of_any_size_is_drawn_without_a_complaint(tmp_path, caplog):
+    tile = visualize.tile("white", np.full((900, 693, 3), 255, np.uint8), np.full((50, 40), 2.0))
+    visualize.draw_panel(str(tmp_path / "panel.png"), [tile])
+    assert caplog.messages == []
+
+
 def test_letters_that_no_font_has_warn_nobody(tmp_path, monkeypatch, recwarn):
     monkeypatch.setattr(visualize, "_HAN_FONTS", ())
     visualize.draw_panel(str(tmp_path / "a.png"), [visualize.tile("\u4e2d\u6587", *scene())])

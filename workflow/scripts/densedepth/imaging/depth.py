@@ -47,6 +47,8 @@ def fit(images: Any, size: Optional[Tuple[int, int]]) -> np.ndarray:
     fitted = np.empty((len(images), height, width, images.shape[3]), np.float32)
     for image, out in zip(images, fitted):
         np.divide(resize.resized(image, (height, width)), np.float32(255), out=out)
+        # Shares that add up to a little more than 1 make white whiter.
+        np.minimum(out, 1, out=out)
     return fitted
 
 

@@ -80,7 +80,7 @@ def draw_panel(path: str, tiles: Sequence[Tile], scale: Optional[Tuple[float, fl
 
 
 def draw_scene(path: str, title: str, rgb: np.ndarray, truth: np.ndarray, prediction: np.ndarray) -> None:
-    """Draw input, true depth, predicted depth and absolute error of one scene side by side to the PNG `path`.
+    """Draw input, ground truth, predicted depth and absolute error of one scene side by side to the PNG `path`.
 
     `rgb` uint8 (H, W, 3), `truth` and `prediction` (H, W) in metres. Both depths share the ground truth's scale, up
     to the next half metre; a prediction beyond it takes the end's colour, and the scale then ends in an arrow. Where
@@ -98,7 +98,7 @@ def draw_scene(path: str, title: str, rgb: np.ndarray, truth: np.ndarray, predic
         lefts = [gap + (side + gap) * column for column in range(4)]
         _place(figure, (lefts[0], bar, side, high), "input").imshow(rgb)
         scale = {"cmap": _DEPTH_COLOURS, "vmin": near, "vmax": far}
-        _place(figure, (lefts[1], bar, side, high), "true depth").imshow(truth, **scale)
+        _place(figure, (lefts[1], bar, side, high), "ground truth").imshow(truth, **scale)
         depths = _place(figure, (lefts[2], bar, side, high), "predicted depth").imshow(prediction, **scale)
         axes = _place(figure, (lefts[3], bar, side, high), "absolute error")
         errors = axes.imshow(error, cmap=_ERROR_COLOURS, vmin=0, vmax=worst)
