@@ -1,5 +1,6 @@
 """The report's page in a real browser: it needs no network, complains of nothing, and shows depth under the pointer."""
 
+import os
 import re
 
 import browser
@@ -122,3 +123,58 @@ def test_depth_shows_under_the_pointer(page):
         # Equal depth has equal colour in truth and prediction: 3.0 m.
         assert chromium.evaluate(PIXEL % (0, 20, 0)) == chromium.evaluate(PIXEL % (1, 7, 0))
         assert chromium.evaluate(PIXEL % (0, 0, 0)) != chromium.evaluate(PIXEL % (0, 39, 0))
+
+
+EDGES = """(function (where, name) {
+  var table = document.querySelector('.table');
+  table.scrollLeft = where === 'end' ? table.scrollWidth : 0;
+  table.scrollIntoView({block: 'start'});
+  var row = table.querySelector(name).getBoundingClientRect(), box = table.getBoundingClientRect();
+  return [box.left, box.right, row.top + row.height / 2];
+})('%s', '%s')"""
+
+
+def shadows(chromium, path, where, row):
+    """(at the left, at the right): whether the frame of the first table, scrolled to an end, is darker at its edge."""
+    left, right, height = chromium.evaluate(EDGES % (where, row))
+    chromium.picture(path)
+    with Image.open(path) as picture:
+        line = np.asarray(picture.convert("L")).astype(int)[int(height)]
+    inside = np.median(line[int(left) : int(right)])
+    return tuple(inside - line[x] > 20 for x in (int(left) + 1, int(right) - 2))
+
+
+@needs_browser
+@pytest.mark.parametrize("columns, wide", [(2, False), (12, True)])
+def test_a_table_that_can_be_scrolled_tells_so(tmp_path, columns, wide):
+    made = Page()
+    made.add("# Results")
+    names = ["column {}".format(number) for number in range(columns)]
+    rows = [("**{}**".format(name) if name == "best" else name,) + ("0.5",) * (columns - 1) for name in ("a", "best")]
+    made.add_table(rows, names, numbers=names[1:])
+    (tmp_path / "page.html").write_text(render.html(made, "a"), encoding="utf-8")
+    with browser.browser() as chromium:
+        chromium.open(tmp_path / "page.html", width=400)
+        for row in ("tbody tr", "tr.best"):
+            assert shadows(chromium, tmp_path / "start.png", "start", row) == (False, wide)
+            assert shadows(chromium, tmp_path / "end.png", "end", row) == (wide, False)
+
+
+@needs_browser
+def test_the_browser_knows_every_declaration_of_the_style(page):
+    """A misspelt property or value would be dropped without a word."""
+    with open(os.path.join(render.FOLDER, "report.css"), encoding="utf-8") as stream:
+        style = re.sub(r"/\*.*?\*/", "", stream.read(), flags=re.DOTALL)
+    assert style.count("{") == style.count("}")
+    found = re.findall(r"^\s*([-\w]+):\s([^;{}]+);", style, re.MULTILINE)
+    assert len(found) == style.count(";") > 80
+    colours = {name: value for name, value in found if name.startswith("--")}
+    with browser.browser() as chromium:
+        chromium.open(page[0])
+        for name, value in found:
+            # Nothing is known to be wrong of a value that is still to be put in.
+            value = re.sub(r"var\((.*?)\)", lambda named: colours[named.group(1)], " ".join(value.split()))
+            name = "color" if name in colours else name
+            assert chromium.evaluate("CSS.supports({!r}, {!r})".format(name, value)), (name, value)
+        rules = "Array.from(document.styleSheets[0].cssRules).map(r => r.cssText).join('').split('{').length"
+        assert chromium.evaluate(rules) == len(style.split("{"))

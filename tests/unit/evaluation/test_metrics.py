@@ -126,6 +126,6 @@ def test_the_table_of_the_docs_is_that_of_the_metrics():
 
 def test_the_table_names_each_metric_once_and_cannot_be_changed():
     assert len({m.title for m in METRICS}) == len({m.key for m in METRICS}) == len(METRICS)
-    assert (METRICS[0].plain_title, METRICS[0].heading) == ("delta1", "δ1 ↑")
+    assert (METRICS[0].plain_title, METRICS[0].heading) == ("delta1", "δ1\N{NO-BREAK SPACE}↑")
     with pytest.raises(dataclasses.FrozenInstanceError):
         METRICS[0].title = "d1"

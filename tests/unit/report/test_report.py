@@ -266,7 +266,7 @@ def nyu(tmp_path):
 def test_precision_table_has_every_row_under_its_convention(nyu):
     text = nyu.make()
     header = rows_of(text, "Precision")[0]
-    assert [cell.rstrip(" ↑↓") for cell in header[1:]] == [metric.title for metric in METRICS]
+    assert [cell.rstrip("\N{NO-BREAK SPACE}↑↓") for cell in header[1:]] == [metric.title for metric in METRICS]
     assert row_of(text, "Precision", "paper [1]")[1:] == [
         "0.846",
         "0.974",
@@ -578,7 +578,7 @@ def test_a_run_is_placed_among_results_that_are_measured_alike(nyu):
     # Each figure has its source, and rows are in order.
     for group, lines in zip(published_results.GROUPS, groups):
         assert all(row.source in lines for row in group.rows)
-        table = lines.split("| δ1 ↑ |")[1].split("\n\n")[0]
+        table = lines.split("| δ1\N{NO-BREAK SPACE}↑ |")[1].split("\n\n")[0]
         scores = [float(score) for score in re.findall(r"^\| [^|]+ \| \**(\d\.\d+)", table, re.MULTILINE)]
         assert scores == sorted(scores, reverse=True) and len(scores) >= len(group.rows)
     assert "| 1p, epoch 3 | smallest | 1 (0.200 m), 0 (0.500 m), 2 (0.900 m) |" in text

@@ -29,8 +29,8 @@ class Metric:
 
     @property
     def heading(self) -> str:
-        """The title with an arrow to the better side, for a column of a table."""
-        return self.title + (" ↑" if self.higher_is_better else " ↓")
+        """The title with an arrow to the better side, which is not left alone on a line, for a column of a table."""
+        return self.title + "\N{NO-BREAK SPACE}" + ("↑" if self.higher_is_better else "↓")
 
     @property
     def plain_title(self) -> str:
