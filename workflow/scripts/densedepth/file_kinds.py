@@ -1,4 +1,4 @@
-"""What a file is by its first bytes, in words, for a file that should be of another kind."""
+"""Recognition of a file's kind by its first bytes, for error messages."""
 
 from typing import Optional
 

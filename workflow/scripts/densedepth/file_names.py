@@ -1,4 +1,4 @@
-"""Names of files: which a folder gives to all programs alike, near misses of one that is not there, what is shown.
+"""File names: which files of a folder are read, suggestions for a missing file, how names are shown.
 
 The rule for what is hidden: files and folders whose name begins with a dot, and the folders that systems keep for
 themselves. It holds for what is found, below a folder or by a pattern; what is named itself is always taken.

@@ -1,4 +1,4 @@
-"""Files that are either whole or absent: atomic writes, checksums, locks."""
+"""Files that are either complete or absent: atomic writes, checksums, locks."""
 
 import contextlib
 import errno

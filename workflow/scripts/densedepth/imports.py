@@ -1,4 +1,4 @@
-"""Which files of the project a program is made of, found by walking its imports without running it."""
+"""The project files that a program depends on, found by walking its imports without running it."""
 
 import ast
 import functools

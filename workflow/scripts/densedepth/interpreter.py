@@ -1,4 +1,4 @@
-"""One line, instead of a traceback, for a program started by an interpreter that lacks what it needs.
+"""One line instead of a traceback when the interpreter lacks what a program needs.
 
 For any Python 3, with the standard library alone.
 """

@@ -1,4 +1,4 @@
-"""Metadata files (JSON) read against a schema: what does not fit is one line with file, key and value.
+"""Metadata files (JSON), validated against a schema: an error is one line with file, key and value.
 
 The module that owns a kind of file declares its schema, as plain data: a dict is an object whose keys must be there
 (`"key?"` may be absent; further keys are allowed unless the dict is `Closed`), a list of one schema a list of any

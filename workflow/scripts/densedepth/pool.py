@@ -1,4 +1,4 @@
-"""Work spread over processes: results in order, errors and interruptions as if there were one process."""
+"""A process pool: results in order, errors and interruptions as in a single process."""
 
 import collections
 import concurrent.futures

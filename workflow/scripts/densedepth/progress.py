@@ -1,4 +1,4 @@
-"""Progress of a long work: a bar that renews itself on a terminal, plain lines in a log."""
+"""Progress of long work: a bar on a terminal, plain lines in a log."""
 
 import sys
 import time

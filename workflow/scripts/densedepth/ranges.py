@@ -1,4 +1,4 @@
-"""Legal ranges of numbers: those of the settings, by their keys in the schema, and those of flags that have no key.
+"""Legal ranges of numbers: of settings, by their keys in the schema, and of flags that have no key.
 
 The interpreters with TensorFlow read no YAML, so the programs take the schema's ranges from here; a test compares the
 two. The keywords are those of JSON Schema.

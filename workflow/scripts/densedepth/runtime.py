@@ -1,4 +1,4 @@
-"""Which interpreter and which versions a result was made with."""
+"""The interpreter and package versions that a result was made with."""
 
 import os
 import platform

@@ -1,4 +1,4 @@
-"""A look at all training and test data before anything is made of them: every pixel is read, every fault named."""
+"""Validation of all training and test data before they are used: every pixel is read, every invalid pair is named."""
 
 import contextlib
 import csv

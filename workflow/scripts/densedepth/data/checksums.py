@@ -1,4 +1,4 @@
-"""Whether a file is the one it should be: by its published checksum, or by its form and the checksum seen first."""
+"""Verification of files: by a published checksum, or by their format and the checksum seen first."""
 
 import os
 import struct

@@ -1,4 +1,4 @@
-"""From training pairs (an archive, or a list of pictures) to TFRecord files; their form is that of `records`."""
+"""Conversion of training pairs (an archive or a list of custom pairs) to TFRecord files, as `records` reads them."""
 
 import contextlib
 import functools

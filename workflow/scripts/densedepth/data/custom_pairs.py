@@ -3,9 +3,9 @@
 The list (a JSON file) holds all that is needed to read the pairs: which files, which are kept for the test, the unit of
 the depth, the value of invalid depth, the greatest depth, and the size that all are brought to.
 
-The one rule for sizes: of each picture the largest part in the middle that has the aspect ratio of the network's input
-is taken, and resized to its size; colours by the mean over the area (see `resize`), depth by the nearest value, so that
-no depth arises that was not measured. The two files of a pair may differ in resolution, not in aspect ratio.
+Sizes: the largest central crop of each image with the aspect ratio of the network's input is resized to its size;
+colours by the area mean (see `resize`), depth by nearest neighbour, so that no depth arises that was not measured. The
+two files of a pair may differ in resolution, not in aspect ratio.
 """
 
 import csv

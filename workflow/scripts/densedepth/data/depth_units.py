@@ -1,4 +1,4 @@
-"""Whether the depth of each split can be in the unit that was said: by its quantiles, and by how it is stored."""
+"""Plausibility of the depth unit of each split, by the quantiles of the depth and by how it is stored."""
 
 from typing import Any, Dict, List
 

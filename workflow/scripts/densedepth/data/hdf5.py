@@ -1,4 +1,4 @@
-"""HDF5 files of elsewhere: they can name other files for their content, and claim more than they hold."""
+"""HDF5 files of unknown origin, which may refer to other files and claim more data than they hold."""
 
 import contextlib
 

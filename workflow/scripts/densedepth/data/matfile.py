@@ -1,4 +1,4 @@
-"""Numbers from a MATLAB 5 file: the little of the format that `splits.mat` needs, so that SciPy need not be there.
+"""Reader of numbers in MATLAB 5 files: the part of the format that `splits.mat` needs, without SciPy.
 
 The file is a 128-byte header and elements: a tag (type, number of bytes; both in 8 bytes, or in 4 with up to 4 bytes
 of data beside them), the data, padding to 8 bytes. An element of type 14 is an array: flags with its class, dimensions,

@@ -1,6 +1,6 @@
-"""The test archive from NYU's labelled data, for when `nyu_test.zip` cannot be had.
+"""The test archive from NYU's labelled data, if `nyu_test.zip` is not available.
 
-nyu_depth_v2_labeled.mat   MATLAB 7.3, which is HDF5 with all axes turned round: `images` uint8 (1449, 3, 640, 480),
+nyu_depth_v2_labeled.mat   MATLAB 7.3, which is HDF5 with all axes reversed: `images` uint8 (1449, 3, 640, 480),
                            `depths` float32 (1449, 640, 480), metres, invalid depth filled in
 splits.mat                 MATLAB 5: `testNdxs`, the 654 numbers of the test images, from 1
 

@@ -1,4 +1,4 @@
-"""Which sample is seen when, and how it is augmented: a pure function of the seed and the position.
+"""Sample order and augmentation as a pure function of the seed and the position.
 
 Training sees a stream of passes over the records, each in an order of its own. Everything here depends on the seed and
 the position in that stream alone, not on threads, on the device count or on where a run was cut in segments, and it is

@@ -1,4 +1,4 @@
-"""Writing archives in the form of `nyu_test.zip`, which `testset` describes and reads."""
+"""Writer of archives in the form of `nyu_test.zip`, which `test_archive` describes and reads."""
 
 import contextlib
 import io

@@ -1,4 +1,4 @@
-"""Evaluations for TensorBoard: the figures of a checkpoint, and what it predicts for some held-out images.
+"""Evaluations for TensorBoard: the figures of a checkpoint, and what it predicts for some test images.
 
 One file for each epoch, of a fixed name, so that an evaluation that is repeated replaces its points.
 """

@@ -1,4 +1,4 @@
-"""Galleries: held-out scenes with input, truth, prediction and error, as pictures and as the data that pages show."""
+"""Galleries: test scenes with input, ground truth, prediction and error, as images and as data for the HTML report."""
 
 import dataclasses
 import math

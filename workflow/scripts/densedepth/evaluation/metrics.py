@@ -5,7 +5,7 @@ images, divided by their number. Where every image has the same number of pixels
 values, except for rms: rms_pooled >= rms_image always.
 
 Nothing is cropped, clipped or resized here: hand in exactly the pixels that count, or a mask. Sums are float64.
-Truth and prediction are keyword-only arguments, because swapping them changes `rel` alone and goes unseen.
+Truth and prediction are keyword-only arguments, because swapping them changes `rel` alone and goes unnoticed.
 """
 
 import math

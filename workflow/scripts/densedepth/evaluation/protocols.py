@@ -2,7 +2,7 @@
 
 port   the reference port's, and DenseDepth's code since August 2019: the archive's crop, every pixel, pooled
 paper  DenseDepth's paper (arXiv 1812.11941): the same pixels, each figure averaged over images; only rms differs
-bts    BTS (Lee et al. 2019) and what followed it: crop 45:471, 41:601 of 480x640, truth within 1e-3..10 m (both ends
+bts    BTS (Lee et al. 2019) and later work: crop 45:471, 41:601 of 480x640, truth within 1e-3..10 m (both ends
        excluded), prediction clipped to that range, averaged over images
 """
 

@@ -1,4 +1,4 @@
-"""Between what the network reads and writes and pictures with depth in metres. NumPy only.
+"""Conversion between images and depth in metres and the network's input and output. NumPy only.
 
 The network reads RGB in 0..1 at its own size and writes 1000 / depth in centimetres at half that size. Sizes are
 (height, width). All resizing places pixel i of n at (i + 0.5) / n of the picture (half-pixel centres).

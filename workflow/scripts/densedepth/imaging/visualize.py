@@ -1,6 +1,6 @@
-"""Pictures of depth: a panel of predictions, and held-out scenes beside their truth. PNG files, same bytes every time.
+"""Images of depth: a panel of predictions, and test scenes beside their ground truth. PNG files, reproducible bytes.
 
-Matplotlib is imported when a picture is drawn, so that a missing or slow one troubles nobody else.
+Matplotlib is imported when a picture is drawn, so that a missing or slow one affects nothing else.
 """
 
 import contextlib

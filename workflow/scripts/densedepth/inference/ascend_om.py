@@ -1,4 +1,4 @@
-"""The offline road to Ascend: a frozen graph as an OM file, batches in, outputs back. No TensorFlow, no Ascend code.
+"""Offline inference on Ascend: a frozen graph as an OM file, batches in, outputs back. No TensorFlow or Ascend code.
 
 The conversion is CANN's `atc`, the runs are `msame` or `ais_bench`, all of them programs of their own. They exchange
 raw little-endian float32 files without a header: batches (n, height, width, 3) RGB 0..1 and outputs

@@ -1,7 +1,7 @@
-"""A network's output for many images, in batches of a fixed size, and how fast that goes; NumPy only.
+"""Forward passes over many images in batches of a fixed size, and their speed; NumPy only.
 
-A short last batch is filled up for the network, since accelerators want fixed shapes, and the filling is dropped from
-its output.
+A short last batch is padded for the network, since accelerators need fixed shapes, and the padding is dropped from the
+output.
 """
 
 import concurrent.futures

@@ -1,4 +1,4 @@
-"""Freezing: a checkpoint's network as one file with its weights inside, ready for deployment."""
+"""Export of a checkpoint as one file with its weights inside (a frozen graph) and as a SavedModel."""
 
 import os
 import warnings

@@ -1,4 +1,4 @@
-"""Pictures from anywhere: files, folders and patterns; any mode of colour, depth of bits and orientation; animations.
+"""Reader of photos: files, folders and patterns; any colour mode, bit depth and orientation; animations.
 
 Pillow is imported when a picture is read, so that the workflow can look for files without it.
 """

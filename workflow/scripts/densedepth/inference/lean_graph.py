@@ -1,4 +1,4 @@
-"""A folded frozen graph rewritten to take less time on a processor, with the same results up to rounding.
+"""A folded frozen graph rewritten to run faster on a CPU, with the same results up to rounding.
 
 Two patterns are replaced, whatever the graph's names:
 

@@ -1,9 +1,8 @@
 """Depth of photos, any number of any size, in files that other programs read.
 
 Pictures are read and results written beside the network, a batch ahead and a batch behind: memory is that of a few
-batches, however many pictures there are. A picture that cannot be read, predicted or written is noted and left out, and
-nothing stays under its name. What an earlier run has made in the same way is taken over, so that one that was
-interrupted goes on.
+batches, however many pictures there are. A picture that cannot be read, predicted or written is listed and left out,
+and no file of it remains. Results of an earlier run with the same options are kept, so that an interrupted one resumes.
 """
 
 import collections

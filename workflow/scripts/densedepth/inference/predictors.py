@@ -1,4 +1,4 @@
-"""Networks that are ready to run: from a checkpoint of ours, from a frozen graph or SavedModel of anyone's."""
+"""Networks that are ready to run: checkpoints of this project, any frozen graph or SavedModel."""
 
 import gc
 import os

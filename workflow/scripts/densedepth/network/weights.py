@@ -1,4 +1,4 @@
-"""Weights that a network begins with: Keras' DenseNet files for the encoder, checkpoints for all of it.
+"""Initial weights: Keras' DenseNet files for the encoder, checkpoints for the whole network.
 
 Values travel as plain dicts {variable name: float32 array}.
 """

@@ -1,4 +1,4 @@
-"""The options of an Ascend session that a user may set: names, legal values, and what they change.
+"""The options of an Ascend session that a user may set: names, legal values, effects.
 
 What the engine reads wrong it either ignores or answers by aborting the process without a Python exception. So every
 value is checked before the session starts.

@@ -1,4 +1,4 @@
-"""What training asks of the device it runs on."""
+"""The interface between training and the devices it runs on."""
 
 import contextlib
 import dataclasses

@@ -1,4 +1,4 @@
-"""Several processes as one training, on TensorFlow's own collective runtime over gRPC."""
+"""Data-parallel training in several processes, on TensorFlow's collective runtime over gRPC."""
 
 import collections
 import socket

@@ -1,4 +1,4 @@
-"""Dynamic loss scale: gradients too small for float16 are lifted by scaling the loss, and overflows are skipped."""
+"""Dynamic loss scale, so that small gradients do not underflow in float16; steps that overflow are skipped."""
 
 from typing import Any, List, Sequence, Tuple
 

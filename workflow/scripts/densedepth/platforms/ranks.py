@@ -1,4 +1,4 @@
-"""Which process among those that train together this one is: read from the environment that a launcher sets."""
+"""Rank and number of processes of a distributed training, from the environment that a launcher sets."""
 
 import dataclasses
 import os

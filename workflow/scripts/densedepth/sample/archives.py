@@ -1,4 +1,4 @@
-"""The embedded sample: synthetic rooms in archives of exactly the form of the true ones.
+"""The embedded sample: synthetic rooms in archives of exactly the form of NYU's.
 
     nyu_data.zip      data/nyu2_train/<room>_out/<n>.jpg and .png, data/nyu2_train.csv, a few pairs of data/nyu2_test
     nyu_test.zip      eigen_test_rgb.npy, eigen_test_depth.npy, eigen_test_crop.npy, of other rooms
