@@ -1,11 +1,30 @@
+import contextlib
+
 import pytest
 import tiny
+from densedepth.network import architecture
+
+
+@contextlib.contextmanager
+def one_layer_a_block():
+    """DenseNet-121 with one layer in each block: the same code and operations, quick to build and to run."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(architecture.BLOCKS, "densenet121", (1, 1, 1, 1))
+        yield
+
+
+@pytest.fixture(scope="module")
+def shallow():
+    """Such a network in all of a module, for those that load `checkpoint`."""
+    with one_layer_a_block():
+        yield
 
 
 @pytest.fixture(scope="session")
 def checkpoint(tmp_path_factory):
-    """A checkpoint of DenseNet-121 with random weights for pictures of 32x64."""
-    return tiny.write_checkpoint(tmp_path_factory.mktemp("run") / "checkpoints" / "epoch3")
+    """A checkpoint of a shallow network with random weights for pictures of 32x64."""
+    with one_layer_a_block():
+        return tiny.write_checkpoint(tmp_path_factory.mktemp("run") / "checkpoints" / "epoch3")
 
 
 @pytest.fixture(scope="session")
@@ -14,7 +33,8 @@ def frozen(checkpoint, tmp_path_factory):
     from densedepth.inference import freeze
 
     path = str(tmp_path_factory.mktemp("export") / "model.pb")
-    freeze.freeze(checkpoint.folder, "conv3/BiasAdd", path, fold=False)
+    with one_layer_a_block():
+        freeze.freeze(checkpoint.folder, "conv3/BiasAdd", path, fold=False)
     return path
 
 
@@ -23,7 +43,9 @@ def predictor(checkpoint):
     """That checkpoint, ready to run."""
     from densedepth.inference import predictors
 
-    with predictors.load(checkpoint.folder) as predictor:
+    with one_layer_a_block():
+        loaded = predictors.load(checkpoint.folder)
+    with loaded as predictor:
         yield predictor
 
 
@@ -36,14 +58,11 @@ def test_archive(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def shallow_frozen(tmp_path_factory):
-    """The path of a frozen graph with one layer a block: quick to convert and to start, of the same operations."""
+def shallow_frozen(checkpoint, tmp_path_factory):
+    """The path of that checkpoint's folded graph."""
     from densedepth.inference import freeze
-    from densedepth.network import architecture
 
-    folder = tmp_path_factory.mktemp("shallow")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(architecture.BLOCKS, "densenet121", (1, 1, 1, 1))
-        checkpoint = tiny.write_checkpoint(folder / "epoch3")
-        freeze.freeze(checkpoint.folder, "conv3/BiasAdd", str(folder / "model.pb"))
-    return str(folder / "model.pb")
+    path = str(tmp_path_factory.mktemp("folded") / "model.pb")
+    with one_layer_a_block():
+        freeze.freeze(checkpoint.folder, "conv3/BiasAdd", path)
+    return path

@@ -94,7 +94,8 @@ def test_a_training_step_is_one_session_run(tmp_path, monkeypatch, sessions):
     assert found[1] - found[0] == 6
 
 
-def test_an_evaluated_image_is_two_passes(checkpoint, test_archive, sessions):
+def test_an_evaluated_image_is_two_passes(checkpoint, test_archive, monkeypatch, sessions):
+    monkeypatch.setitem(architecture.BLOCKS, "densenet121", (1, 1, 1, 1))
     with predictors.load(checkpoint.folder) as predictor, open_test_set(test_archive) as test_set:
         del sessions[:]
         scoring.evaluate(predictor, test_set, 1)
@@ -139,10 +140,12 @@ EVALUATE = """
 import resource, sys
 sys.path[:0] = [{scripts!r}, {tests!r}]
 import tiny
+from densedepth.network import architecture
 from densedepth.evaluation import scoring
 from densedepth.inference import predictors
 from densedepth.data.test_archive import open_test_set
 tiny.write_test_set({archive!r}, count=int(sys.argv[1]), size=(480, 640), crop=(20, 459, 24, 615))
+architecture.BLOCKS["densenet121"] = (1, 1, 1, 1)
 with predictors.load({folder!r}) as predictor, open_test_set({archive!r}) as test_set:
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     scoring.evaluate(predictor, test_set, 2)

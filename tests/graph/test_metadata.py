@@ -14,6 +14,8 @@ from densedepth.evaluation import gallery
 from densedepth.inference import ascend_om, predictors
 from densedepth.network import checkpoints, model, weights
 
+pytestmark = pytest.mark.usefixtures("shallow")
+
 SUM = "0" * 64
 NETWORK = model.Model().as_dict()
 GRAPH = {

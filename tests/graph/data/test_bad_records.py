@@ -5,8 +5,10 @@ import subprocess
 import sys
 
 import pytest
+import train
 from densedepth.data import dataset, order, records
 from densedepth.errors import PipelineError
+from densedepth.network import architecture
 from densedepth.tf import tf
 from scenes import write_records
 
@@ -34,14 +36,27 @@ def changed(data, **features):
     return record.SerializeToString()
 
 
-def errors(tmp_path, good, bad, place, *flags):
-    """What the program says on stderr, and its status, for records of which the one at `place` is bad."""
+@pytest.fixture
+def errors(monkeypatch, capfd, tmp_path, good):
+    """A function for records of which the one at `place` is bad: the program's status, and what it says on stderr.
+
+    Run here, since each start of TensorFlow takes longer than all that follows.
+    """
+    monkeypatch.setitem(architecture.BLOCKS, "densenet121", (1, 1, 1, 1))
+    monkeypatch.setattr(sys, "argv", ["train.py"])
+
+    def run(bad, place):
+        status = train.main(command(tmp_path, good, bad, place)[2:])
+        return status, capfd.readouterr().err
+
+    return run
+
+
+def command(tmp_path, good, bad, place, *flags):
     path = tmp_path / "x.tfrecords"
     path.write_bytes(b"".join(records.framed(data) for data in good[:place] + [bad] + good[place:]))
     words = [sys.executable, TRAIN] + OPTIONS.split() + list(flags)
-    words += ["--train_tfrecords", str(path), "--ckptdir", str(tmp_path / "checkpoints")]
-    done = subprocess.run(words, capture_output=True, text=True)
-    return done.returncode, done.stderr
+    return words + ["--train_tfrecords", str(path), "--ckptdir", str(tmp_path / "checkpoints")]
 
 
 @pytest.fixture(scope="module")
@@ -73,26 +88,27 @@ def bad_records(good, tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["no Example", "cut off", "JPEG as depth", "other size", "unit 0"])
-def test_a_bad_record_after_the_first_is_one_line(good, tmp_path, kind):
+def test_a_bad_record_after_the_first_is_one_line(errors, good, tmp_path, kind):
     bad, expected = bad_records(good, tmp_path)[kind]
-    status, said = errors(tmp_path, good, bad, 3)
+    status, said = errors(bad, 3)
     assert status == 1
     assert len(said.splitlines()) == 1, said
-    assert said.startswith("shallow_train.py: error: ") and "x.tfrecords record 3" in said and expected in said
+    assert said.startswith("train.py: error: ") and "x.tfrecords record 3" in said and expected in said
     assert "make the records again with dataset_tool_tf.py" in said
 
 
 @pytest.mark.parametrize("unit, expected", [(-1.0, "-1"), (float("inf"), "inf")])
-def test_a_first_record_with_an_impossible_unit_is_one_line(good, tmp_path, unit, expected):
-    bad = changed(good[0], depth_unit=[unit])
-    status, said = errors(tmp_path, good, bad, 0)
+def test_a_first_record_with_an_impossible_unit_is_one_line(errors, good, unit, expected):
+    status, said = errors(changed(good[0], depth_unit=[unit]), 0)
     assert status == 1 and len(said.splitlines()) == 1, said
     assert "x.tfrecords record 0: depth_unit = {}, metres a value: must be".format(expected) in said
 
 
 def test_a_bad_record_of_one_of_two_ranks_is_told_in_its_words(good, tmp_path):
-    status, said = errors(tmp_path, good, b"\xff" * 40, 3, "--devices", "2", "--bs", "1")
-    assert status != 0
+    words = command(tmp_path, good, b"\xff" * 40, 3, "--devices", "2", "--bs", "1")
+    done = subprocess.run(words, capture_output=True, text=True)
+    said = done.stderr
+    assert done.returncode != 0
     assert "x.tfrecords record 3: not a tf.train.Example" in said and "Traceback" not in said, said
 
 

@@ -14,6 +14,8 @@ from densedepth.errors import PipelineError
 from densedepth.evaluation import protocols, scoring
 from fake_predictor import FakePredictor
 
+pytestmark = pytest.mark.usefixtures("shallow")
+
 NETWORK = (120, 160)
 
 

@@ -18,6 +18,8 @@ from densedepth.inference import forward
 from densedepth.tf import tf
 from fake_predictor import FakePredictor
 
+pytestmark = pytest.mark.usefixtures("shallow")
+
 
 def brute_force(predictor, arrays, limits=(0.1, 10.0)):
     """The protocol as it is told, pixel by pixel, all pixels in one heap."""

@@ -1,4 +1,5 @@
 import json
+import os
 
 import ckpt2pb
 import infer_from_pb
@@ -10,6 +11,8 @@ from densedepth.errors import PipelineError
 from densedepth.evaluation import scoring
 from densedepth.inference import forward, freeze, predictors
 from densedepth.tf import tf
+
+pytestmark = pytest.mark.usefixtures("shallow")
 
 # All attributes of these operations in TensorFlow 1.15, the oldest release that must read the files.
 ATTRIBUTES_OF_1_15 = {
@@ -108,7 +111,7 @@ def test_side_file_tells_the_interface_and_the_source(checkpoint, frozen):
     assert side["sha256"] == files.sha256(frozen)
     definition = read_graph(frozen)
     assert side["nodes"] == len(definition.node)
-    assert side["bytes"] > 40e6
+    assert side["bytes"] == os.path.getsize(frozen)
 
 
 def test_graph_holds_inference_only_and_loads_in_the_oldest_release(frozen):
@@ -144,7 +147,7 @@ def test_unknown_output_is_refused_with_the_right_name(checkpoint, tmp_path, cap
 
 
 @pytest.fixture(scope="module")
-def folded(checkpoint, tmp_path_factory):
+def folded(checkpoint, shallow, tmp_path_factory):
     """The path of the checkpoint's folded graph, as the program writes it, with a SavedModel beside it."""
     folder = tmp_path_factory.mktemp("folded")
     arguments = ["--ckptdir", checkpoint.folder, "--pbdir", str(folder), "--pb_name", "model", "--saved_model"]
@@ -165,9 +168,9 @@ def test_folding_keeps_the_numbers_with_fewer_operations(predictor, frozen, fold
     assert len(nodes) < len(before)
     operations = [node.op for node in nodes]
     assert not [op for op in operations if op.startswith("FusedBatchNorm")]
-    # Normalisation remains where it reads joined features: before each of the 58 dense layers, in the three
+    # Normalisation remains where it reads joined features: before each of the four dense layers, in the three
     # transitions and at the end.
-    assert operations.count("Mul") == 58 + 3 + 1
+    assert operations.count("Mul") == 4 + 3 + 1
     for node in nodes:
         assert set(node.attr) <= ATTRIBUTES_OF_1_15[node.op], node.name
     assert files.read_json(folded + ".json")["folded"] is True

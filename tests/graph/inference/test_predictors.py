@@ -15,6 +15,7 @@ from densedepth.network import checkpoints
 from PIL import Image
 
 SCRIPTS = os.path.dirname(draw_gallery.__file__)
+pytestmark = pytest.mark.usefixtures("shallow")
 
 
 def program_test():
@@ -92,7 +93,7 @@ def test_files_that_are_no_frozen_graph_are_refused(tmp_path, content):
 def test_cut_frozen_graph_and_missing_file_are_refused(frozen, tmp_path):
     path = tmp_path / "model.pb"
     with open(frozen, "rb") as stream:
-        path.write_bytes(stream.read(1000000))
+        path.write_bytes(stream.read(os.path.getsize(frozen) // 2))
     with pytest.raises(PipelineError, match=r"model\.pb"):
         predictors.load_frozen(str(path))
     with pytest.raises(PipelineError, match=r"none\.pb: no such file; ckpt2pb\.py makes one"):
@@ -107,7 +108,7 @@ def test_images_of_a_wrong_size_are_refused(frozen):
 
 def test_wrong_output_tensor_is_told_at_the_first_batch(frozen):
     with predictors.load_frozen(frozen, output_tensor_name="conv2/BiasAdd:0") as predictor:
-        with pytest.raises(PipelineError, match=r"expected an output of shape .*, got \(1, 1, 2, 512\)"):
+        with pytest.raises(PipelineError, match=r"expected an output of shape .*, got \(1, 1, 2, 34\)"):
             forward.predict(predictor, np.zeros((1, 32, 64, 3), np.float32), 1)
 
 

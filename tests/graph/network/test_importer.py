@@ -22,7 +22,7 @@ from densedepth import files
 from densedepth.errors import PipelineError
 from densedepth.imaging import depth
 from densedepth.inference import predictors
-from densedepth.network import checkpoints, importer
+from densedepth.network import architecture, checkpoints, importer
 from densedepth.tf import tf
 from PIL import Image
 
@@ -156,7 +156,23 @@ def test_another_scale_of_the_output_becomes_ours(folder, far):
         np.testing.assert_array_equal(value * (8 if name.startswith("conv3/") else 1), before[name])
 
 
-def test_the_range_goes_with_the_network(imported, far, tmp_path, capsys):
+@pytest.fixture
+def reaching(checkpoint, tmp_path, monkeypatch):
+    """A function that makes a shallow network of ours whose training had depth of up to so many metres: its folder."""
+    monkeypatch.setitem(architecture.BLOCKS, "densenet121", (1, 1, 1, 1))
+
+    def make(metres):
+        folder = str(tmp_path / "reaching_{}".format(metres) / "epoch3")
+        shutil.copytree(checkpoint.folder, folder)
+        side = dict(checkpoint.side, training={"depth_range": [10, 100 * metres]})
+        files.write_json(os.path.join(folder, "model.json"), side)
+        return folder
+
+    return make
+
+
+def test_the_range_goes_with_the_network(reaching, tmp_path, capsys):
+    far = reaching(80)
     picture = str(tmp_path / "picture.png")
     Image.fromarray(tiny.write_test_set(tmp_path / "x.zip", count=1)["rgb"][0]).save(picture)
     assert ckpt2pb.main(["--ckptdir", far, "--pbdir", str(tmp_path), "--pb_name", "model"]) == 0
@@ -174,7 +190,7 @@ def test_the_range_goes_with_the_network(imported, far, tmp_path, capsys):
         told = capsys.readouterr().out
         assert "depth is limited to 0.1 to 80 m: the training's depth range" in told
         assert float(re.search(r"picture.png: .* to (.*) m, median", told).group(1)) > 10
-    words = ["--model_path", imported("library.h5"), "--input", picture, "--out", str(tmp_path), "--write", "npy"]
+    words = ["--model_path", reaching(10), "--input", picture, "--out", str(tmp_path), "--write", "npy"]
     assert predict.main(words) == 0
     assert "depth is limited to 0.1 to 10 m: the training's depth range" in capsys.readouterr().out
 
@@ -405,7 +421,8 @@ def test_a_wrong_shape_is_refused(changed):
         importer.read(changed(change))
 
 
-def test_a_checkpoint_of_ours_is_one_too(checkpoint, tmp_path, capsys):
+def test_a_checkpoint_of_ours_is_one_too(checkpoint, tmp_path, monkeypatch, capsys):
+    monkeypatch.setitem(architecture.BLOCKS, "densenet121", (1, 1, 1, 1))
     for number, path in enumerate((checkpoint.folder, checkpoint.prefix, checkpoint.prefix + ".index")):
         out = tmp_path / str(number)
         assert import_model.main(["--input", path, "--out", str(out)]) == 0
