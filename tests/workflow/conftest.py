@@ -1,5 +1,6 @@
 """A copy of the workflow in a folder of its own, and a way to call Snakemake there."""
 
+import fcntl
 import os
 import shutil
 import sys
@@ -98,11 +99,20 @@ def tensorflow_python():
 
 @pytest.fixture(scope="session")
 def walked(tmp_path_factory, tensorflow_python):
-    """A project in which the whole pipeline has run; not to be changed."""
-    project = copy(REPOSITORY, tmp_path_factory.mktemp("walked") / "project")
-    project.simplify()
-    project.configure(dict(TINY, python=tensorflow_python))
-    project.snakemake(*SETTINGS)
+    """A project in which the whole pipeline has run; not to be changed. It is one for all workers of pytest-xdist."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    with open(folder / "walked.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        project = Project(folder / "walked")
+        if not (folder / "walked.whole").exists():
+            shutil.rmtree(project.folder, ignore_errors=True)
+            copy(REPOSITORY, project.folder)
+            project.simplify()
+            project.configure(dict(TINY, python=tensorflow_python))
+            project.snakemake(*SETTINGS)
+            (folder / "walked.whole").touch()
     return project
 
 
