@@ -73,7 +73,7 @@ def test_our_own_settings_are_accepted(overlay):
         ("train.batch_norm_momentum", 1, "config: train.batch_norm_momentum = 1: must be less than 1"),
         ("train.mirror_probability", -0.1, "config: train.mirror_probability = -0.1: must be at least 0"),
         ("train.channel_shuffle_probability", 2, "config: train.channel_shuffle_probability = 2: must be at most 1"),
-        ("train.keep_epochs", [1, 1], "config: train.keep_epochs = [1, 1]: must hold each value once"),
+        ("train.keep_epochs", [1, 1], "config: train.keep_epochs = [1, 1]: must not contain duplicates"),
         ("train.keep_epochs", [2, 0], "config: train.keep_epochs[1] = 0: must be at least 1"),
         ("train.keep_epochs", [2, 9], "config: train.keep_epochs[1] = 9: must be at most train.epochs = 6"),
         (
@@ -96,7 +96,7 @@ def test_our_own_settings_are_accepted(overlay):
         ("npu_options.dump_path", [], "config: npu_options.dump_path = []: must be text or a whole number or true or"),
         ("npu_options.A-b", 1, "config: npu_options.A-b: not a legal name; lower-case letters,"),
         ("data.train_archive", "nyu_data", 'config: data.train_archive = "nyu_data": must be a path that ends in .zip'),
-        ("data.test_archive", CONFIG["data"]["train_archive"], "is data.train_archive as well"),
+        ("data.test_archive", CONFIG["data"]["train_archive"], "must not be data.train_archive as well"),
         ("data.examples", ["a.gif"], 'config: data.examples[0] = "a.gif": must be the path of a .png or .jpg file'),
         ("data.shards", 500, "config: data.shards = 500: must be at most sample.train_scenes = 400"),
         ("report.gallery", 60, "config: report.gallery = 60: must be at most sample.test_scenes = 48"),
@@ -104,9 +104,13 @@ def test_our_own_settings_are_accepted(overlay):
         ("runs.1p", {"devices": 65}, "config: runs.1p.devices = 65: must be at most 64"),
         ("runs.1p", {"devices": 0}, "config: runs.1p.devices = 0: must be at least 1"),
         ("runs.1p", {"devices": 2, "steps_per_device": 1}, "runs.1p.steps_per_device = 1: must be true or false"),
-        ("runs.report", {"devices": 1}, "config: runs.report: not a legal name; the pipeline uses that name itself"),
+        ("runs.report", {"devices": 1}, "config: runs.report: not a legal name; the pipeline uses this name itself"),
         ("runs.a/b", {"devices": 1}, "config: runs.a/b: not a legal name; letters, digits,"),
-        ("evaluate.protocols", ["bts"], 'evaluate.protocols = ["bts"]: must hold port, which the report begins with'),
+        (
+            "evaluate.protocols",
+            ["bts"],
+            'evaluate.protocols = ["bts"]: must contain port, with which the report begins',
+        ),
         ("evaluate.protocols", ["port", "kitti"], "must be one of port, paper, bts"),
         ("runs.1p\n", {"devices": 1}, "config: runs.1p\n: not a legal name; letters, digits,"),
         ("downloads", {"dataset/checksums.json": {"urls": ["a"]}}, "json: not a legal name; the pipeline uses"),
@@ -114,7 +118,11 @@ def test_our_own_settings_are_accepted(overlay):
         ("pretrained.nyu", {"size": [480, 640]}, "config: pretrained.nyu.file: missing"),
         ("pretrained.nyu", {"file": "a.h5", "size": [480, 641]}, "pretrained.nyu.size[1] = 641: must be a multiple"),
         ("pretrained.kitti", {"file": "a.h5", "max_depth": 0.1}, "pretrained.kitti.max_depth = 0.1: must be more than"),
-        ("predictions.m", {"input": ["a"], "scale": [3, 1]}, "predictions.m.scale = [3, 1]: the first, nearest depth"),
+        (
+            "predictions.m",
+            {"input": ["a"], "scale": [3, 1]},
+            "predictions.m.scale = [3, 1]: the nearest depth, the first",
+        ),
         (
             "predictions.m",
             {"input": ["a"], "intrinsics": [0, 1, 2, 3]},
@@ -124,10 +132,10 @@ def test_our_own_settings_are_accepted(overlay):
         (
             "train.weights",
             "published/nyu",
-            'train.weights = "published/nyu": pretrained has no such network, only none at all',
+            'train.weights = "published/nyu": no such network in pretrained, which has none',
         ),
         ("runs.1p", {"devices": 1, "weights": "a.h5"}, 'runs.1p.weights = "a.h5": must be published/<name>, or empty'),
-        ("runs.1p", {"devices": 1, "weights": "published/x"}, "pretrained has no such network, only none at all"),
+        ("runs.1p", {"devices": 1, "weights": "published/x"}, "no such network in pretrained, which has none"),
         ("pretrained.nyu", "nyu.pb", 'config: pretrained.nyu = "nyu.pb": must be a path that ends in .h5 or .index'),
         ("predictions.mine", {}, "config: predictions.mine.input: missing"),
         ("predictions.mine", {"input": [""]}, 'predictions.mine.input[0] = "": must not be empty'),
@@ -248,12 +256,12 @@ def test_the_program_checks_files_laid_over_each_other(tmp_path):
 
 
 ODD_FILES = {
-    "self.yaml": ("data: &a\n  x: *a\n", "holds itself by an alias"),
-    "list.yaml": ("runs: &a [*a]\n", "holds itself by an alias"),
-    "tag.yaml": ('runs: !!python/object/apply:os.system ["echo"]\n', "not YAML or JSON (could not determine"),
+    "self.yaml": ("data: &a\n  x: *a\n", "contains itself by an alias"),
+    "list.yaml": ("runs: &a [*a]\n", "contains itself by an alias"),
+    "tag.yaml": ('runs: !!python/object/apply:os.system ["echo"]\n', "invalid YAML or JSON (could not determine"),
     "deep.yaml": ("seed: " + "[" * 3000 + "]" * 3000, "nested too deeply"),
     "deep.json": ('{"seed": ' + "[" * 3000 + "]" * 3000 + "}", "nested too deeply"),
-    "twice.json": ('{"seed": 1, "seed": 2}', "seed stands twice"),
+    "twice.json": ('{"seed": 1, "seed": 2}', "duplicate key seed"),
 }
 
 
@@ -341,7 +349,7 @@ def test_old_names_are_read_as_the_new_ones_with_one_warning():
     ):
         assert words in warning
     assert configuration.renamed(config) == (config, "")
-    assert configuration.problems(config, SCHEMA)[0].startswith("config: data.examples: names pictures of the")
+    assert configuration.problems(config, SCHEMA)[0].startswith("config: data.examples: contains images of the")
 
 
 @pytest.mark.parametrize("odd", [{"data": 3}, {"data": {"pictures": 3}}, {"data": {"halving": []}}, {"train": None}])

@@ -211,7 +211,7 @@ def test_every_faulty_row_is_named(project):
 @pytest.mark.parametrize(
     "change, problem",
     [
-        ({"rgb": "x"}, "config: data.custom: give csv, or rgb and depth"),
+        ({"rgb": "x"}, "config: data.custom: give either csv, or rgb and depth"),
         ({"metres_per_unit": "mm"}, 'config: data.custom.metres_per_unit = "mm": must be a number'),
         ({"unit": 1}, "config: data.custom.unit: unknown key; legal here"),
     ],

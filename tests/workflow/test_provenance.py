@@ -139,7 +139,7 @@ def test_what_may_be_left_out_changes_nothing_that_is_there(finished):
 def test_a_key_that_stands_twice_is_refused(project):
     project.path("twice.yaml").write_text("data:\n  height: 64\ntrain:\n  steps: 1\ndata:\n  skip_bad: 3\n")
     output = project.snakemake("-n", "--configfile", "twice.yaml", fails=True)
-    assert "twice.yaml: data stands in line 1 and again in line 5; bring what is below it together" in output
+    assert "twice.yaml: duplicate key data, in line 1 and in line 5; merge its entries" in output
 
 
 def test_results_of_another_source_are_not_replaced_without_a_word(settings):

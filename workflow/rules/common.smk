@@ -68,7 +68,7 @@ def use_all_cores():
 
 
 def check_config():
-    """Stop before any job, with one line for each thing that is wrong with the settings."""
+    """Stop before any job if the configuration is invalid, with one line for each error."""
     try:
         schema = configuration.read(os.path.join(HOME, "workflow", "schemas", "config.schema.yaml"))
         current, warning = configuration.renamed(dict(config))

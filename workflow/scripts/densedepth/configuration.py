@@ -1,4 +1,4 @@
-"""Check of the settings: all that is wrong at once, each in one line with the key, the value and what is legal."""
+"""Validation of the configuration: all errors at once, each in one line with the key, the value and what is legal."""
 
 import contextlib
 import difflib
@@ -36,7 +36,7 @@ SAMPLE_FOLDER = "results/sample/"
 def read(path: str) -> Dict[str, Any]:
     """The settings in the YAML or JSON file `path`.
 
-    Raises PipelineError for a file that holds no mapping, and for a key that stands twice in one.
+    Raises PipelineError for a file that contains no mapping, and for a duplicate key.
     """
     try:
         with open(path, encoding="utf-8") as stream:
@@ -49,11 +49,11 @@ def read(path: str) -> Dict[str, Any]:
     except OSError as error:
         raise PipelineError("{}: {}".format(path, error.strerror)) from None
     except RecursionError:
-        raise PipelineError("{}: nested too deeply for settings".format(path)) from None
+        raise PipelineError("{}: nested too deeply for a configuration".format(path)) from None
     except (yaml.YAMLError, ValueError) as error:
-        raise PipelineError("{}: not YAML or JSON ({})".format(path, " ".join(str(error).split()))) from None
+        raise PipelineError("{}: invalid YAML or JSON ({})".format(path, " ".join(str(error).split()))) from None
     if not isinstance(content, dict):
-        raise PipelineError("{}: not a mapping of keys to values".format(path))
+        raise PipelineError("{}: expected a mapping of keys to values".format(path))
     return content
 
 
@@ -62,24 +62,24 @@ def _once(pairs):
     keys = [key for key, _ in pairs]
     twice = [key for key in keys if keys.count(key) > 1]
     if twice:
-        raise ValueError("{} stands twice; bring what is below it together".format(twice[0]))
+        raise ValueError("duplicate key {}; merge its entries".format(twice[0]))
     return dict(pairs)
 
 
 def _bounded(content):
-    """Raises ValueError for a mapping that holds itself, or is multiplied by YAML's aliases beyond all settings."""
+    """Raises ValueError for a mapping that contains itself, or is multiplied by YAML's aliases beyond all settings."""
     waiting, seen = [(content, 0)], 0
     while waiting:
         value, depth = waiting.pop()
         seen += 1
         if depth > 50 or seen > 1000000:
-            raise ValueError("holds itself by an alias, or is far larger or more deeply nested than settings are")
+            raise ValueError("contains itself by an alias, or is far larger or more deeply nested than a configuration")
         below = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
         waiting.extend((item, depth + 1) for item in below)
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML in which no key stands twice in a mapping: the first, with all below it, would count for nothing."""
+    """YAML without duplicate keys in a mapping: the first, with all below it, would be ignored."""
 
     def construct_mapping(self, node, deep=False):
         lines = {}
@@ -87,7 +87,7 @@ class _Loader(yaml.SafeLoader):
             name = (key.tag, key.value) if isinstance(key, yaml.ScalarNode) else id(key)
             if name in lines and key.value != "<<":
                 raise PipelineError(
-                    "{}: {} stands in line {} and again in line {}; bring what is below it together".format(
+                    "{}: duplicate key {}, in line {} and in line {}; merge its entries".format(
                         self.name, key.value, lines[name], key.start_mark.line + 1
                     )
                 )
@@ -233,7 +233,7 @@ def _unknown(path, key, known):
 
 def _names_allowed(error):
     if error.validator == "not" or error.validator == "enum":
-        return "the pipeline uses that name itself"
+        return "the pipeline uses this name itself"
     return error.schema.get("legal", "must match {}".format(error.schema.get("pattern")))
 
 
@@ -241,7 +241,7 @@ def _legal(error, keyword, limit):
     """What the value must be, in words."""
     phrases = {
         "enum": lambda: "must be one of {}".format(", ".join(str(value) for value in limit)),
-        "uniqueItems": lambda: "must hold each value once",
+        "uniqueItems": lambda: "must not contain duplicates",
         "minItems": lambda: "must have at least {} item{}".format(limit, "s" if limit > 1 else ""),
         "maxItems": lambda: "must have at most {} items".format(limit),
         "minLength": lambda: "must not be empty",
@@ -279,7 +279,7 @@ def _hint(value, expected):
 def _name(path):
     """`config: train.keep_epochs[2]` for the keys and indices in `path`."""
     words = ["[{}]".format(part) if isinstance(part, int) else ".{}".format(part) for part in path]
-    return "config: {}".format("".join(words).lstrip(".") or "the whole")
+    return "config: {}".format("".join(words).lstrip(".") or "top level")
 
 
 def _show(value):
@@ -288,8 +288,8 @@ def _show(value):
 
 
 def _contradictions(config):
-    """Problems between keys, looked for once each key is right by itself."""
-    found = _pictures(config["data"], config["evaluate"]["protocols"])
+    """Problems between keys, looked for once each key is valid by itself."""
+    found = _custom_pairs(config["data"], config["evaluate"]["protocols"])
     for problems_of in (_training, _networks, _predictions, _sources):
         found += ["{} = {}: {}".format(_name(path), value, words) for path, value, words in problems_of(config)]
     for name, entry in sorted(config["downloads"].items()):
@@ -306,7 +306,7 @@ def _training(config):
             words = "must be at most train.epochs = {}".format(train["epochs"])
             yield ["train", "keep_epochs", index], epoch, words
     if "port" not in names:
-        yield ["evaluate", "protocols"], _show(names), "must hold port, which the report begins with"
+        yield ["evaluate", "protocols"], _show(names), "must contain port, with which the report begins"
 
 
 def _networks(config):
@@ -314,8 +314,8 @@ def _networks(config):
     named += [(["runs", name, "weights"], run["weights"]) for name, run in config["runs"].items() if "weights" in run]
     for path, name in named:
         if name.startswith("published/") and name[len("published/") :] not in config["pretrained"]:
-            known = ", ".join(config["pretrained"]) or "none at all"
-            yield path, _show(name), "pretrained has no such network, only {}".format(known)
+            known = ", ".join("published/" + known for known in config["pretrained"]) or "none"
+            yield path, _show(name), "no such network in pretrained, which has {}".format(known)
 
 
 def _predictions(config):
@@ -325,16 +325,16 @@ def _predictions(config):
         if entry.get("run", networks[0]) not in networks:
             yield [*path, "run"], _show(entry["run"]), "must be one of {}".format(", ".join(networks))
         if "scale" in entry and not entry["scale"][0] < entry["scale"][1]:
-            yield [*path, "scale"], entry["scale"], "the first, nearest depth must be smaller than the second"
+            yield [*path, "scale"], entry["scale"], "the nearest depth, the first, must be smaller than the farthest"
         if "intrinsics" in entry and min(entry["intrinsics"][:2]) <= 0:
-            words = "the focal lengths, the first two, must be above 0"
+            words = "the focal lengths, the first two, must be more than 0"
             yield [*path, "intrinsics"], entry["intrinsics"], words
 
 
 def _sources(config):
     data, sample, gallery = config["data"], config["sample"], config["report"]["gallery"]
     if data["train_archive"] == data["test_archive"]:
-        yield ["data", "test_archive"], _show(data["test_archive"]), "is data.train_archive as well"
+        yield ["data", "test_archive"], _show(data["test_archive"]), "must not be data.train_archive as well"
     if picture_inputs(data):
         return
     if data["test_archive"].startswith(SAMPLE_FOLDER) and gallery > sample["test_scenes"]:
@@ -350,20 +350,20 @@ def picture_inputs(data: Dict[str, Any]) -> List[str]:
     return [data["custom"][key] for key in ("csv", "rgb", "depth") if data["custom"][key]]
 
 
-def _pictures(data, protocols):
+def _custom_pairs(data, protocols):
     """What is wrong with custom RGB-D pairs."""
     if not picture_inputs(data):
         return []
     found = []
     if {key for key in ("csv", "rgb", "depth") if data["custom"][key]} not in ({"csv"}, {"rgb", "depth"}):
-        found.append("{}: give csv, or rgb and depth".format(_name(["data", "custom"])))
+        found.append("{}: give either csv, or rgb and depth".format(_name(["data", "custom"])))
     if any(path.startswith(SAMPLE_FOLDER) for path in data["examples"]):
         found.append(
-            "{}: names pictures of the embedded sample; give your own, or []".format(_name(["data", "examples"]))
+            "{}: contains images of the embedded sample; give your own, or []".format(_name(["data", "examples"]))
         )
     if "bts" in protocols and (data["height"], data["width"]) != (480, 640):
         found.append(
-            "{}: bts is for pictures of 480x640, not {}x{}; leave it out".format(
+            "{}: bts is defined for images of 480x640, not {}x{}; leave it out".format(
                 _name(["evaluate", "protocols"]), data["height"], data["width"]
             )
         )
