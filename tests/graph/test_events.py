@@ -29,7 +29,7 @@ def test_a_repeated_evaluation_replaces_its_points(tmp_path):
         events.write(str(tmp_path), document(epoch, delta1), [(7, picture)])
     found = read(str(tmp_path))
     assert [found["port/delta1", step].simple_value for step in (60, 120)] == [0.75, 0.5]
-    image = found["held_out/image_7: input, truth, prediction, error", 120].image
+    image = found["held_out/image_7: input, ground truth, prediction, error", 120].image
     assert (image.height, image.width) == (4, 16) and image.encoded_image_string.startswith(b"\x89PNG")
 
 

@@ -158,7 +158,7 @@ class Results:
         self.flags[flag].append(self.write(name, value))
 
     def add_elsewhere(self, name="nyu", model=None, size=(480, 640), **metrics):
-        """The evaluation of a network trained elsewhere; returns its path."""
+        """The evaluation of a pretrained network; returns its path."""
         source = {"path": "results/published/{}/checkpoints/epoch0".format(name), "epoch": 0, "global_step": 0}
         source.update(kind="checkpoint", model=model or published_results.PAPER_NETWORK, size=size, sha256=digest(name))
         document = self.evaluation(dict(NYU_H5, **metrics), source)
@@ -403,11 +403,11 @@ def test_other_images_stand_in_no_table_with_published_figures(sample):
 def test_a_network_trained_elsewhere_has_a_row_and_a_place(nyu):
     path = nyu.add_elsewhere()
     text = nyu.make()
-    assert ["nyu (trained elsewhere)", "0.8469", "0.9730"] in [row[:3] for row in rows_of(text, "Precision")]
-    form = ["nyu (trained elsewhere)", "densenet169, full, align_corners, no mid activation", "480x640"]
+    assert ["nyu (pretrained)", "0.8469", "0.9730"] in [row[:3] for row in rows_of(text, "Precision")]
+    form = ["nyu (pretrained)", "densenet169, full, align_corners, no mid activation", "480x640"]
     assert form in [row[:3] for row in rows_of(text, "# DenseDepth")]
-    assert "| **nyu (trained elsewhere)** | **0.8469** |" in text.split("## Among published results")[1]
-    assert "evaluation of nyu (trained elsewhere)" in text
+    assert "| **nyu (pretrained)** | **0.8469** |" in text.split("## Among published results")[1]
+    assert "evaluation of nyu (pretrained)" in text
     assert [digest("nyu") in cell for row in rows_of(text, "Inputs") for cell in row].count(True) == 1
     nyu.edit(path, lambda e: e["protocol"].update(images=20))
     assert program.main(nyu.command()) == 1
@@ -433,11 +433,11 @@ def test_a_network_trained_elsewhere_is_shown_with_its_graphs_and_scenes(nyu):
         text = stream.read()
     names = [row[0] for row in rows_of(text, "Precision")]
     for graph in ("frozen graph", "ONNX file"):
-        assert "nyu (trained elsewhere), " + graph in names
+        assert "nyu (pretrained), " + graph in names
         assert [graph, "25.00"] in [[row[1], row[-2]] for row in rows_of(text, "Performance")]
-    check = row_of(text, "Verdicts", "nyu (trained elsewhere): frozen graph against its checkpoint, largest")
+    check = row_of(text, "Verdicts", "nyu (pretrained): frozen graph against its checkpoint, largest")
     assert check[-1] == "passed"
-    assert "### nyu (trained elsewhere), the frozen graph" in text and "Best by RMSE. Test image 3" in text
+    assert "### nyu (pretrained), the frozen graph" in text and "Best by RMSE. Test image 3" in text
 
 
 def test_a_network_trained_elsewhere_is_judged_by_its_form(nyu):
@@ -457,8 +457,8 @@ def test_a_network_trained_elsewhere_is_judged_by_its_form(nyu):
     assert found["old", "δ1"][3] == found["old", "RMSE (pooled)"][3] == "not reproduced"
     assert found["port", "δ1"][1:] == ["0.8480 (reference port, GPU)", "± 0.005", "reproduced"]
     assert not {"kitti", "other"} & {name for name, _ in found}
-    assert "without a verdict here: kitti (trained elsewhere), other (trained elsewhere)." in text
-    assert row_of(text, "Verdicts", "kitti (trained elsewhere): δ1 above")[3] == "passed"
+    assert "without a verdict here: kitti (pretrained), other (pretrained)." in text
+    assert row_of(text, "Verdicts", "kitti (pretrained): δ1 above")[3] == "passed"
 
 
 def test_a_network_trained_elsewhere_needs_no_run(nyu):
@@ -470,7 +470,7 @@ def test_a_network_trained_elsewhere_needs_no_run(nyu):
     assert program.main([*words, "--settings", settings]) == 0
     with open(nyu.out, encoding="utf-8") as stream:
         text = stream.read()
-    assert "**nyu (trained elsewhere): δ1 0.8469 against 0.3100 of one constant depth**" in text
+    assert "**nyu (pretrained): δ1 0.8469 against 0.3100 of one constant depth**" in text
     headings = re.findall("^## (.*)$", text, re.MULTILINE)
     expected = ["Precision", "Verdicts", "Among published results", "Settings", "Versions", "Inputs and checkpoints"]
     assert headings == expected and "Best" not in text

@@ -36,7 +36,7 @@ def write(folder: str, document: Dict[str, Any], pictures: Iterable[Tuple[int, n
         Image.fromarray(picture).save(stream, "PNG")
         height, width = picture.shape[:2]
         image = tf.Summary.Image(height=height, width=width, colorspace=3, encoded_image_string=stream.getvalue())
-        tag = "held_out/image_{}: input, truth, prediction, error".format(index)
+        tag = "held_out/image_{}: input, ground truth, prediction, error".format(index)
         values.append(tf.Summary.Value(tag=tag, image=image))
     now, step = time.time(), source["global_step"]
     # TensorBoard reads the files of a folder in the order of their names.
@@ -47,10 +47,10 @@ def write(folder: str, document: Dict[str, Any], pictures: Iterable[Tuple[int, n
 
 
 def pictures(predictor: Any, test_set: "TestSet", count: int = _IMAGES) -> List[Tuple[int, np.ndarray]]:
-    """[(index, uint8 (h, 4 w, 3))] of some test images: input, true depth, prediction and error side by side.
+    """[(index, uint8 (h, 4 w, 3))] of some test images: input, ground truth, prediction and error side by side.
 
-    Depth is grey, black at the nearest true depth and white at the farthest; the error is red, full at a third of that
-    range; an unknown truth is blue.
+    Depth is grey, black at the nearest ground truth and white at the farthest; the error is red, full at a third of
+    that range; an invalid ground truth is blue.
     """
     count = min(count, test_set.count)
     wanted = {(2 * i + 1) * test_set.count // (2 * count) for i in range(count)}

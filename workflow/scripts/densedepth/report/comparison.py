@@ -91,7 +91,7 @@ def add_verdicts(page: Page, findings: Findings) -> None:
 
 
 def _reproductions(page, findings):
-    """The last checkpoint of each run, and networks trained elsewhere, beside their published figures."""
+    """The last checkpoint of each run, and pretrained networks, beside their published figures."""
     rows, unknown = [], []
     for run in findings.runs:
         name = "{}, epoch {}".format(run.name, max(run.evaluations))
@@ -113,7 +113,7 @@ def _reproductions(page, findings):
         page.add_table(rows, columns, numbers=("value", "tolerance"))
     if findings.imported:
         page.add(
-            "Networks trained elsewhere are judged by their form and input size: like `nyu.h5`, by the figures of the "
+            "Pretrained networks are judged by their form and input size: like `nyu.h5`, by the figures of the "
             "paper's weights; like the reference port, by its own. Of the same weights, *better* says the same as "
             "*not reproduced*: something is computed otherwise."
         )

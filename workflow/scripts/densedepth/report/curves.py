@@ -66,7 +66,7 @@ def draw_metrics(path: str, scores: Mapping[str, pandas.DataFrame], baseline: Ma
     """
     panels = (
         ("share of pixels (higher is better)", (("delta1", _BLUE), ("delta2", _ORANGE), ("delta3", _GREEN))),
-        ("metres (lower is better)", (("rms_pooled", _BLUE), ("rms_image", _ORANGE))),
+        ("RMSE in metres (lower is better)", (("rms_pooled", _BLUE), ("rms_image", _ORANGE))),
     )
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
@@ -80,7 +80,8 @@ def draw_metrics(path: str, scores: Mapping[str, pandas.DataFrame], baseline: Ma
             axes.set_xlabel("epoch")
             axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
             _legend(axes, columns=2)
-        all_axes[0].set_ylim(0, 1)
+        # A marker at 1 is shown whole.
+        all_axes[0].set_ylim(0, 1.03)
         all_axes[1].set_ylim(bottom=0)
         _save(figure, path)
 

@@ -12,7 +12,7 @@ from ..evaluation.metric_table import METRICS
 
 HISTORY_KEYS = ("epoch", "global_step", "steps", "loss", "l1", "gradient", "ssim", "learning_rate")
 
-# What the name of a network trained elsewhere begins with.
+# What the name of a pretrained network begins with.
 ELSEWHERE = "published/"
 
 # Kinds of files that a frozen graph becomes for other runtimes -> what the report calls them.
@@ -50,7 +50,7 @@ class Run:
     frozen, speed (as measured by itself): Document or None; deployed: {kind in DEPLOYED: Document}; scenes: [(path of
     the picture, path of the data, scene as in gallery.json)].
 
-    A network trained elsewhere is one too, without checkpoints, history and speed, and with a single evaluation.
+    A pretrained network is one too, without checkpoints, history and speed, and with a single evaluation.
     """
 
     def __init__(self, name: str) -> None:
@@ -65,13 +65,13 @@ class Run:
 
     @property
     def elsewhere(self) -> bool:
-        """Whether this is a network trained elsewhere."""
+        """Whether this is a pretrained network."""
         return self.name.startswith(ELSEWHERE)
 
     @property
     def label(self) -> str:
         """What the report calls it."""
-        return "{} (trained elsewhere)".format(self.name[len(ELSEWHERE) :]) if self.elsewhere else self.name
+        return "{} (pretrained)".format(self.name[len(ELSEWHERE) :]) if self.elsewhere else self.name
 
     def last(self) -> Document:
         """The evaluation of the last epoch."""
@@ -102,7 +102,7 @@ class Findings:
     data: Optional[Document]
     weights: Sequence[Document]
     settings: Dict[str, Any]
-    # Networks trained elsewhere.
+    # Pretrained networks.
     imported: List[Run]
 
 

@@ -104,7 +104,7 @@ def gather(
         imported=[one for one in found if one.elsewhere],
     )
     if not findings.runs and not findings.imported:
-        raise PipelineError("nothing to report: no evaluation of a run, and none of a network trained elsewhere")
+        raise PipelineError("nothing to report: no evaluation of a run, and none of a pretrained network")
     for one in found:
         _check_run(one)
     _check_protocols(findings)
@@ -143,7 +143,7 @@ def _by_name(evaluations, checkpoints, histories, frozen, galleries, speeds, dep
 
 def run_name(path: str) -> str:
     """The run a file belongs to: the folder after the last `results` in its path, or that and the one below for a
-    network trained elsewhere."""
+    pretrained network."""
     parts = os.path.normpath(path).split(os.sep)
     places = [i for i, part in enumerate(parts[:-2]) if part == "results"]
     if not places:

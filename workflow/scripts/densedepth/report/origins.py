@@ -61,7 +61,7 @@ def add_checksums(page: Page, findings: Findings) -> None:
         _checkpoints(page, findings)
     graphs = [graph for run in findings.imported + findings.runs for _, graph in run.graphs()]
     imported = [run.last() for run in findings.imported]
-    for title, found in (("graph", graphs), ("network trained elsewhere", imported)):
+    for title, found in (("graph", graphs), ("pretrained network", imported)):
         rows = [(code(d.get("source", "path")), code(d.get("source", "sha256"))) for d in found]
         if rows:
             page.add_table(rows, (title, "SHA-256"))

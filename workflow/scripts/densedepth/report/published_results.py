@@ -282,7 +282,7 @@ REFERENCES = {
     "log10": Reference(PORT_GPU, "0.001"),
 }
 
-# The same for a network that was trained elsewhere and has the form of nyu.h5. Nothing is trained in between, so that
+# The same for a pretrained network and has the form of nyu.h5. Nothing is trained in between, so that
 # only the arithmetic may differ; but the paper's RMSE is of an older code and, its author says, of another training.
 PAPER_REFERENCES = {
     "delta1": Reference(REMEASURED, "0.002"),
@@ -302,7 +302,7 @@ NETWORK_SIZE = (480, 640)
 
 
 def references_of(model: Mapping[str, Any], size: Sequence[int]) -> Optional[Mapping[str, Reference]]:
-    """The references for a network trained elsewhere, by its form; None for one that has no published figures."""
+    """The references for a pretrained network, by its form; None for one that has no published figures."""
     # But for its size, kitti.h5 is of the form of nyu.h5.
     if tuple(size) != NETWORK_SIZE:
         return None

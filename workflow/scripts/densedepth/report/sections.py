@@ -53,7 +53,7 @@ def _page(findings, figures):
 
 
 def results(findings: Findings) -> List[str]:
-    """Lines with the figures of the last checkpoint of each run, the best of all, and networks trained elsewhere."""
+    """Lines with the figures of the last checkpoint of each run, the best of all, and pretrained networks."""
     lines = ["run {} epoch {} (last): {}".format(r.name, max(r.evaluations), _line(r.last())) for r in findings.runs]
     best = wording.best_checkpoint(findings)
     if best:
@@ -80,7 +80,7 @@ def _introduction(page, findings):
             page.add(_HEADLINE, words, *_against(run.last(), baseline))
         page.add("Gallery, verdicts, examples and exported graphs are those of the last checkpoint of each run.")
     else:
-        page.add("Monocular depth networks that were trained elsewhere, evaluated on the {} images of {}.", *tested)
+        page.add("Pretrained monocular depth networks, evaluated on the {} images of {}.", *tested)
         for name, one in wording.elsewhere(findings):
             page.add(_HEADLINE, name + ":", *_against(one, baseline))
     if kind == SAMPLE:

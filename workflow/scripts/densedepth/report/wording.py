@@ -29,7 +29,7 @@ def last_of_runs(findings: Findings) -> List[Tuple[str, Document]]:
 
 
 def elsewhere(findings: Findings) -> List[Tuple[str, Document]]:
-    """[(name, evaluation)] of the networks trained elsewhere."""
+    """[(name, evaluation)] of the pretrained networks."""
     return [(run.label, run.last()) for run in findings.imported]
 
 
