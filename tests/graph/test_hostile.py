@@ -10,7 +10,7 @@ import zlib
 import h5py
 import numpy as np
 import pytest
-from densedepth.data import conversion, custom_pairs, matfile, nyu_labeled, records, train_archive
+from densedepth.data import conversion, custom_list, custom_pairs, matfile, nyu_labeled, records, train_archive
 from densedepth.data import test_archive as testset
 from densedepth.errors import PipelineError
 from densedepth.network import weights
@@ -192,7 +192,7 @@ def test_a_depth_map_of_ones_own_that_claims_too_much_is_refused(tmp_path, conte
     (tmp_path / "pairs.csv").write_text("a.png,a.npy,train\nb.png,b.npy,test\n")
     Image.new("RGB", (32, 32)).save(str(tmp_path / "a.png"))
     (tmp_path / "a.npy").write_bytes(content + b"\0" * 16)
-    found = custom_pairs.listed((32, 32), 1, 10, table=str(tmp_path / "pairs.csv"))
+    found = custom_list.listed((32, 32), 1, 10, table=str(tmp_path / "pairs.csv"))
     (tmp_path / "list.json").write_text(json.dumps(found))
     with custom_pairs.Pictures(str(tmp_path / "list.json")) as source:
         with pytest.raises(PipelineError, match=r"a.npy: cannot be read as a NumPy array"):

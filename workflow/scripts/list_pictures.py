@@ -12,7 +12,7 @@ import sys
 
 import cli
 from densedepth import files
-from densedepth.data import custom_pairs
+from densedepth.data import custom_list, custom_pairs
 from densedepth.errors import PipelineError
 
 
@@ -64,7 +64,7 @@ def build_parser():
 def work(args):
     if bool(args.csv) == bool(args.rgb or args.depth) or bool(args.rgb) != bool(args.depth):
         raise PipelineError("give --csv, or --rgb and --depth")
-    found = custom_pairs.listed(
+    found = custom_list.listed(
         args.size,
         args.metres_per_unit,
         args.max_depth,

@@ -11,7 +11,16 @@ import check_data
 import list_pictures
 import numpy as np
 import pytest
-from densedepth.data import check, conversion, custom_pairs, custom_test_archive, records, sources, test_archive_writer
+from densedepth.data import (
+    check,
+    conversion,
+    custom_list,
+    custom_pairs,
+    custom_test_archive,
+    records,
+    sources,
+    test_archive_writer,
+)
 from densedepth.data.test_archive import open_test_set
 from densedepth.errors import PipelineError
 from densedepth.evaluation import scoring
@@ -42,7 +51,7 @@ def listed(tmp_path, rows, size=SIZE, **options):
     (tmp_path / "b.PNG").touch()
     (tmp_path / "pairs.csv").write_text("".join(row + "\n" for row in rows))
     facts = dict({"metres_per_unit": 0.001, "max_depth": 10}, **options)
-    content = custom_pairs.listed(size, table=str(tmp_path / "pairs.csv"), **facts)
+    content = custom_list.listed(size, table=str(tmp_path / "pairs.csv"), **facts)
     (tmp_path / "list.json").write_text(json.dumps(content))
     return str(tmp_path / "list.json")
 
@@ -129,14 +138,14 @@ def test_a_wrong_csv(tmp_path, rows, words):
 @pytest.mark.parametrize("coding, name", [("utf-16", "b"), ("latin-1", "caf\xe9")])
 def test_a_csv_that_is_not_utf8(tmp_path, coding, name):
     (tmp_path / "pairs.csv").write_bytes("{}.png,b.npy,train\n".format(name).encode(coding))
-    message = refusal(custom_pairs.listed, SIZE, 1, 10, table=str(tmp_path / "pairs.csv"))
+    message = refusal(custom_list.listed, SIZE, 1, 10, table=str(tmp_path / "pairs.csv"))
     assert message == str(tmp_path / "pairs.csv") + (
         ': is not text in UTF-8; save it as UTF-8 (a spreadsheet calls it "CSV UTF-8")'
     )
 
 
 def test_a_csv_that_cannot_be_read(tmp_path):
-    message = refusal(custom_pairs.listed, SIZE, 1, 10, table=str(tmp_path))
+    message = refusal(custom_list.listed, SIZE, 1, 10, table=str(tmp_path))
     assert message == "{}: cannot be read (Is a directory)".format(tmp_path)
 
 
@@ -171,7 +180,7 @@ def test_files_without_numbers_are_told_apart_by_their_paths(tmp_path, monkeypat
     numberless = collections.namedtuple("Status", "st_dev st_ino")(1, 0)
     # As on some file systems of networks.
     monkeypatch.setattr(
-        custom_pairs.os, "stat", lambda path, **rest: numberless if str(path).endswith(".png") else stat(path, **rest)
+        custom_list.os, "stat", lambda path, **rest: numberless if str(path).endswith(".png") else stat(path, **rest)
     )
     listed(tmp_path, ["a.png,b.png,train", "c.png,d.png,test"])
     assert "b.png is for test" in refusal(listed, tmp_path, ["a.png,b.png,train", "c.png,linked/b.png,test"])
@@ -223,7 +232,7 @@ def folders(tmp_path, names):
 
 
 def test_folders_pair_by_name(tmp_path):
-    content = custom_pairs.listed(SIZE, **folders(tmp_path, ["s1/1", "s1/2", "s2/1"]))
+    content = custom_list.listed(SIZE, **folders(tmp_path, ["s1/1", "s1/2", "s2/1"]))
     assert [
         (os.path.relpath(row["rgb"], str(tmp_path)), os.path.relpath(row["depth"], str(tmp_path)))
         for row in content["rows"]
@@ -232,7 +241,7 @@ def test_folders_pair_by_name(tmp_path):
 
 
 def test_folders_train_and_test_are_the_split(tmp_path):
-    content = custom_pairs.listed(SIZE, **folders(tmp_path, ["train/1", "train/x/2", "test/1"]))
+    content = custom_list.listed(SIZE, **folders(tmp_path, ["train/1", "train/x/2", "test/1"]))
     assert [row["split"] for row in content["rows"]] == ["test", "train", "train"]
     assert content["split"] == "given"
 
@@ -249,14 +258,14 @@ def test_folders_train_and_test_are_the_split(tmp_path):
     ],
 )
 def test_what_only_looks_like_a_split_is_refused(tmp_path, names, odd):
-    message = refusal(custom_pairs.listed, SIZE, **folders(tmp_path, names))
+    message = refusal(custom_list.listed, SIZE, **folders(tmp_path, names))
     assert message.startswith(str(tmp_path / "rgb") + ": a split by folders needs all pictures in `train` and `test`")
     assert "but there is {}; rename or take it out".format(odd) in message
     assert message.endswith("or give a csv with a third column")
 
 
 def test_folders_of_other_names_are_no_split(tmp_path):
-    assert custom_pairs.listed(SIZE, **folders(tmp_path, ["scene/train/1", "trainer/1", "2"]))["split"] == "drawn"
+    assert custom_list.listed(SIZE, **folders(tmp_path, ["scene/train/1", "trainer/1", "2"]))["split"] == "drawn"
 
 
 def test_linked_folders_are_entered(tmp_path):
@@ -265,7 +274,7 @@ def test_linked_folders_are_entered(tmp_path):
         (tmp_path / kind / "test").rename(tmp_path / (kind + " of elsewhere"))
         (tmp_path / kind / "test").symlink_to(tmp_path / (kind + " of elsewhere"))
     folders(tmp_path, ["train/1"])
-    content = custom_pairs.listed(SIZE, **options)
+    content = custom_list.listed(SIZE, **options)
     assert [(row["split"], os.path.relpath(row["rgb"], str(tmp_path))) for row in content["rows"]] == [
         ("test", "rgb/test/1.jpg"),
         ("train", "rgb/train/1.jpg"),
@@ -279,7 +288,7 @@ def test_links_that_lead_back_up_or_nowhere_are_not_entered(tmp_path):
         (tmp_path / kind / "here").symlink_to(".")
         (tmp_path / kind / "itself").symlink_to("itself")
         (tmp_path / kind / "gone").symlink_to("nowhere")
-    assert [row["rgb"] for row in custom_pairs.listed(SIZE, **options)["rows"]] == [
+    assert [row["rgb"] for row in custom_list.listed(SIZE, **options)["rows"]] == [
         str(tmp_path / "rgb" / "s" / "{}.jpg".format(number)) for number in (1, 2)
     ]
 
@@ -288,7 +297,7 @@ def test_one_folder_linked_as_train_and_as_test_is_a_leak(tmp_path):
     options = folders(tmp_path, ["train/1"])
     for kind in ("rgb", "depth"):
         (tmp_path / kind / "test").symlink_to("train")
-    assert "test/1.jpg is for test, and in row 2 for train as " in refusal(custom_pairs.listed, SIZE, **options)
+    assert "test/1.jpg is for test, and in row 2 for train as " in refusal(custom_list.listed, SIZE, **options)
 
 
 def test_pictures_and_depths_in_one_folder(tmp_path):
@@ -296,9 +305,9 @@ def test_pictures_and_depths_in_one_folder(tmp_path):
     save(tmp_path / "s" / "0.png", metres().astype(np.uint16))
     (tmp_path / "link").symlink_to("s")
     for depth in ("s", "link"):
-        message = refusal(custom_pairs.listed, SIZE, 1, 10, rgb=str(tmp_path / "s"), depth=str(tmp_path / depth))
+        message = refusal(custom_list.listed, SIZE, 1, 10, rgb=str(tmp_path / "s"), depth=str(tmp_path / depth))
         assert message == "{}: rgb and depth lie in one folder; give two folders, or a csv".format(tmp_path / "s")
-    message = refusal(custom_pairs.listed, SIZE, 1, 10, rgb=str(tmp_path), depth=str(tmp_path / "s"))
+    message = refusal(custom_list.listed, SIZE, 1, 10, rgb=str(tmp_path), depth=str(tmp_path / "s"))
     assert "0.jpg and {} have one name; ".format(tmp_path / "link" / "0.png") in message
     assert message.endswith("where they are picture and depth in one folder, give two folders or a csv")
 
@@ -306,7 +315,7 @@ def test_pictures_and_depths_in_one_folder(tmp_path):
 def test_a_file_without_partner_is_named(tmp_path):
     options = folders(tmp_path, ["1", "2"])
     (tmp_path / "depth" / "2.npy").unlink()
-    assert "2.jpg has no partner of the same name in" in refusal(custom_pairs.listed, SIZE, **options)
+    assert "2.jpg has no partner of the same name in" in refusal(custom_list.listed, SIZE, **options)
 
 
 @pytest.mark.parametrize("name", [b"caf\xe9.jpg", b"caf\xe9/1.jpg"])
@@ -316,7 +325,7 @@ def test_a_name_that_is_not_utf8_is_refused(tmp_path, name):
     os.makedirs(os.path.dirname(path), exist_ok=True)
     os.rename(os.path.join(options["rgb"], "2.jpg"), path)
     shown = os.path.join(options["rgb"], name.decode("ascii", "backslashreplace"))
-    assert refusal(custom_pairs.listed, SIZE, **options) == (
+    assert refusal(custom_list.listed, SIZE, **options) == (
         shown + ": a name that is not UTF-8; rename the file or folder"
     )
 
@@ -866,17 +875,17 @@ def test_hidden_folders_near_misses_and_other_formats(tmp_path, capsys):
     for name in ("depth/1.png", "depth/2.png", "depth/.Trash-1000/9.png"):
         save(tmp_path / name, np.full(SIZE, 2000, np.uint16))
     folders = {"rgb": str(tmp_path / "rgb"), "depth": str(tmp_path / "depth")}
-    found = custom_pairs.listed(SIZE, 0.001, 10, **folders)
+    found = custom_list.listed(SIZE, 0.001, 10, **folders)
     assert [os.path.basename(row["rgb"]) for row in found["rows"]] == ["1.png", "2.png"]
     assert "left out are 1 .heic" in capsys.readouterr().out
     os.rename(str(tmp_path / "rgb" / "2.png"), str(tmp_path / "rgb" / "K\u00fcche.png"))
     os.rename(str(tmp_path / "depth" / "2.png"), str(tmp_path / "depth" / "ku\u0308che.png"))
-    assert "did you mean " in refusal(custom_pairs.listed, SIZE, 0.001, 10, **folders)
+    assert "did you mean " in refusal(custom_list.listed, SIZE, 0.001, 10, **folders)
     (tmp_path / "p.csv").write_bytes(b"rgb/\x001.png,depth/1.png\nrgb/1.png,depth/1.png\n")
-    message = refusal(custom_pairs.listed, SIZE, 0.001, 10, table=str(tmp_path / "p.csv"))
+    message = refusal(custom_list.listed, SIZE, 0.001, 10, table=str(tmp_path / "p.csv"))
     assert "NUL" in message or "cannot be read" in message
     (tmp_path / "p.csv").write_text("/rgb/1.png,depth/1.png\n")
-    message = refusal(custom_pairs.listed, SIZE, 0.001, 10, table=str(tmp_path / "p.csv"))
+    message = refusal(custom_list.listed, SIZE, 0.001, 10, table=str(tmp_path / "p.csv"))
     assert "did you mean {}".format(tmp_path / "rgb" / "1.png") in message
 
 

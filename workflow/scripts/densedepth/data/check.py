@@ -297,7 +297,7 @@ def draw(path: str, source_path: str, result: Dict[str, Any], test_path: Optiona
     samples = []
     with contextlib.ExitStack() as stack:
         for split in splits:
-            source = stack.enter_context(open_source(source_path, split))
+            source: Any = stack.enter_context(open_source(source_path, split))
             rows = [row for row in _rows(source, []) if (split, row.number) not in faulty]
             chosen = [rows[i] for i in _spread(most, len(rows))]
             samples += [("row {} ({}): {}".format(row.number, split, row.rgb), *source.arrays(row)) for row in chosen]
