@@ -10,7 +10,7 @@ import zlib
 import h5py
 import numpy as np
 import pytest
-from densedepth.data import conversion, custom_list, custom_pairs, matfile, nyu_labeled, records, train_archive
+from densedepth.data import conversion, custom_list, custom_pairs, hdf5, matfile, nyu_labeled, records, train_archive
 from densedepth.data import test_archive as testset
 from densedepth.errors import PipelineError
 from densedepth.network import weights
@@ -235,6 +235,68 @@ def test_an_array_of_weights_that_would_fill_the_memory_is_refused(tmp_path):
         layer.create_dataset("kernel", (1 << 20, 1 << 20), np.float32, chunks=(1024, 1024), compression="gzip")
         layer.attrs["weight_names"] = [b"kernel"]
     with pytest.raises(PipelineError, match=r"a.h5: /conv1_conv/kernel has 4398046511104 bytes in one piece"):
+        weights.read_keras(str(tmp_path / "a.h5"))
+
+
+def test_arrays_that_fill_the_memory_together_are_refused(tmp_path):
+    with keras_file(tmp_path / "a.h5") as file:
+        # Nothing is stored for zeros.
+        layer = file.create_group("conv1_conv")
+        names = ["kernel{}".format(number) for number in range(5)]
+        for name in names:
+            layer.create_dataset(name, (250, 1 << 20), np.uint8, chunks=(1, 1 << 20), compression="gzip")
+        layer.attrs["weight_names"] = [name.encode() for name in names]
+    with pytest.raises(PipelineError, match=r"a.h5: its arrays have 1310720000 bytes together, more than 1073741824"):
+        weights.read_keras(str(tmp_path / "a.h5"))
+
+
+def test_names_beyond_any_file_of_weights_are_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(hdf5, "MOST_NAMES", 50)
+    with keras_file(tmp_path / "a.h5") as file:
+        for number in range(30):
+            file.create_group("inner/{}".format(number))
+            file.create_group("other/{}".format(number))
+    with pytest.raises(PipelineError, match=r"a.h5: holds more than 50 names"):
+        weights.read_keras(str(tmp_path / "a.h5"))
+
+
+def test_names_that_lead_in_a_circle_are_walked_once(tmp_path):
+    with keras_file(tmp_path / "a.h5") as file:
+        layer = file.create_group("conv1_conv")
+        layer["kernel"] = np.ones(3, np.float32)
+        layer["itself"], layer["root"] = layer, file
+        layer["nothing"] = h5py.SoftLink("/gone")
+        layer.attrs["weight_names"] = [b"kernel"]
+    assert list(weights.read_keras(str(tmp_path / "a.h5"))) == ["conv1_conv/kernel"]
+
+
+@pytest.mark.parametrize(
+    "make, words",
+    [
+        (lambda layer: layer.create_group("kernel"), "is a group, expected an array"),
+        (
+            lambda layer: layer.create_dataset("kernel", data=np.ones(3, np.complex64)),
+            "type complex64, expected",
+        ),
+        (lambda layer: layer.create_dataset("kernel", data=np.array([b"a"])), r"type \|S1, expected real numbers"),
+        (
+            lambda layer: layer.create_dataset("kernel", (2,), h5py.special_dtype(vlen=np.float32)),
+            "type object, expected real numbers",
+        ),
+        (
+            lambda layer: layer.create_dataset("kernel", data=np.zeros(3, [("a", "f4"), ("b", "i4")])),
+            r"type \[\('a', '<f4'\), .*, expected real numbers",
+        ),
+        (lambda layer: layer.create_dataset("kernel", data=h5py.Empty("f4")), "holds nothing, expected real numbers"),
+    ],
+    ids=["group", "complex", "text", "objects", "records", "empty"],
+)
+def test_weights_that_are_no_numbers_are_told(tmp_path, make, words):
+    with keras_file(tmp_path / "a.h5") as file:
+        layer = file.create_group("conv1_conv")
+        make(layer)
+        layer.attrs["weight_names"] = [b"kernel"]
+    with pytest.raises(PipelineError, match="a.h5: /conv1_conv/kernel .*" + words):
         weights.read_keras(str(tmp_path / "a.h5"))
 
 

@@ -5,14 +5,17 @@ import json
 import math
 import shutil
 import tracemalloc
+import zipfile
 
 import pytest
+import tiny
 from densedepth import files, metadata
-from densedepth.data import custom_pairs, records
+from densedepth.data import custom_pairs, download, records
+from densedepth.data import test_archive as testset
 from densedepth.errors import PipelineError
 from densedepth.evaluation import gallery
-from densedepth.inference import ascend_om, predictors
-from densedepth.network import checkpoints, model, weights
+from densedepth.inference import ascend_om, onnx_predictor, predictions, predictors
+from densedepth.network import checkpoints, importer, model, weights
 
 pytestmark = pytest.mark.usefixtures("shallow")
 
@@ -56,6 +59,27 @@ KINDS = {
     ),
     "weights": ({"format": 1, "encoder": "densenet169", "source": {"path": "a.h5", "sha256": SUM}}, weights.SCHEMA),
     "batches": ({"format": 1, "batches": 2, "batch_size": 1, "images": 2, "size": [480, 640]}, ascend_om._BATCHES),
+    "ONNX file": (
+        {"sha256": SUM, "source": {"epoch": 3, "global_step": 12, "model": NETWORK, "depth_range": [10, 1000]}},
+        onnx_predictor.SIDE,
+    ),
+    "prediction": (
+        {"source": {"path": "a.png", "frame": 3, "sha256": SUM}, "network": {}, "depth": {}, "files": {}},
+        predictions.SIDE,
+    ),
+    "pictures of a test archive": (
+        {
+            "max_depth_m": 10,
+            "holes": True,
+            "rgb": ["a.png"],
+            "skipped": [{"row": 2, "rgb": "b.png", "problem": "damaged"}],
+        },
+        testset.SCHEMA,
+    ),
+    "download": (
+        {"url": "https://example.org/a.zip", "etag": '"1"', "modified": "Thu, 01 Jan 2026", "total": 12},
+        download.NOTE,
+    ),
     "evaluation": ({"per_image": [{"index": 0, "rms": 0.5}]}, gallery.RANKED),
 }
 NESTED = json.loads("[" * 200 + "]" * 200)
@@ -158,3 +182,45 @@ def test_a_checkpoint_with_impossible_facts_is_refused_and_frozen_to_nothing(che
         predictors.load(str(folder))
     assert ckpt2pb.main(["--ckptdir", str(folder), "--pbdir", str(tmp_path / "out"), "--pb_name", "model"]) == 1
     assert not (tmp_path / "out" / "model.pb").exists()
+
+
+@pytest.mark.parametrize(
+    "text, words",
+    [
+        (b"\xff\xfe", "checkpoint: damaged; name the prefix"),
+        (b"{{{{", "checkpoint: damaged; name the prefix"),
+        (
+            b'model_checkpoint_path: "ckpt\\000-1"',
+            "checkpoint: model_checkpoint_path is .*, expected the name of a file",
+        ),
+        (b'model_checkpoint_path: "a/.."', "checkpoint: model_checkpoint_path is '..', expected the name of a file"),
+        (b'all_model_checkpoint_paths: "a"', "checkpoint: damaged; name the prefix"),
+        (b'model_checkpoint_path: "gone"', "the file `checkpoint` names .*gone, which is not there"),
+    ],
+)
+def test_the_list_of_checkpoints_in_a_folder(tmp_path, text, words):
+    (tmp_path / "checkpoint").write_bytes(text)
+    with pytest.raises(PipelineError, match=words) as caught:
+        importer.read(str(tmp_path))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "change, words",
+    [
+        ({"max_depth_m": 1e300}, "max_depth_m is 1e[+]300, expected a finite number from 0.001 to 1000"),
+        ({"max_depth_m": "10"}, "max_depth_m is '10'"),
+        ({"holes": 1}, "holes is 1, expected true or false"),
+        ({"rgb": [1, 2]}, r"rgb\[0\] is 1, expected text"),
+        ({"rgb": ["a.png"]}, "rgb does not name 2 files"),
+        ({"skipped": ["a"]}, r"skipped\[0\] is 'a', expected an object"),
+    ],
+)
+def test_pictures_of_a_test_archive_that_do_not_fit(tmp_path, change, words):
+    path = str(tmp_path / "nyu_test.zip")
+    tiny.write_test_set(path, count=2)
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("pictures.json", json.dumps(dict({"max_depth_m": 10, "holes": True}, **change)))
+    with pytest.raises(PipelineError, match="nyu_test.zip: pictures.json: " + words) as caught:
+        testset.open_test_set(path)
+    assert "\n" not in str(caught.value)

@@ -1,16 +1,20 @@
 import importlib.util
 import json
 import os
+import re
 import shutil
+import zipfile
 
 import draw_gallery
+import infer_from_pb
 import numpy as np
+import predict
 import pytest
 from densedepth import files
 from densedepth.data.test_archive import open_test_set
 from densedepth.errors import PipelineError
 from densedepth.evaluation import scoring
-from densedepth.inference import forward, predictors
+from densedepth.inference import predictors
 from densedepth.network import checkpoints
 from PIL import Image
 
@@ -106,10 +110,96 @@ def test_images_of_a_wrong_size_are_refused(frozen):
             predictor.run(np.zeros((1, 32, 32, 3), np.float32))
 
 
-def test_wrong_output_tensor_is_told_at_the_first_batch(frozen):
-    with predictors.load_frozen(frozen, output_tensor_name="conv2/BiasAdd:0") as predictor:
-        with pytest.raises(PipelineError, match=r"expected an output of shape .*, got \(1, 1, 2, 34\)"):
-            forward.predict(predictor, np.zeros((1, 32, 64, 3), np.float32), 1)
+def test_wrong_output_tensor_is_told(frozen):
+    with pytest.raises(PipelineError, match=r"output conv2/BiasAdd:0: expected .* got float32 of shape .*512\)"):
+        predictors.load_frozen(frozen, output_tensor_name="conv2/BiasAdd:0")
+
+
+def graph(path, *operations):
+    """Write a graph with an input and an output of our names, and `operations` of other types beside."""
+    with predictors.tf.Graph().as_default() as whole:
+        images = predictors.tf.placeholder(predictors.tf.float32, (None, 32, 32, 3), name="input_1")
+        predictors.tf.reduce_mean(images, 3, keepdims=True, name="conv3/BiasAdd")
+        definition = whole.as_graph_def()
+    for operation in operations:
+        definition.node.add(name="extra", op=operation)
+    path.write_bytes(definition.SerializeToString())
+    return str(path)
+
+
+def test_an_operation_that_this_release_lacks_is_named_by_every_program(tmp_path, test_archive, capsys):
+    path = graph(tmp_path / "model.pb", "OperationOfAnotherRelease")
+    words = "model.pb: TensorFlow [0-9.]+ does not have its operation OperationOfAnotherRelease; load it with"
+    picture = str(tmp_path / "a.png")
+    Image.fromarray(np.zeros((32, 32, 3), np.uint8)).save(picture)
+    out = str(tmp_path / "out")
+    calls = [
+        (predict, ["--model_path", path, "--input", picture, "--out", out]),
+        (infer_from_pb, ["--model_path", path, "--image_path", test_archive]),
+        (program_test(), ["--ckptdir", path, "--input", picture, "--output", out]),
+        (draw_gallery, ["--model_path", path, "--test_data", test_archive, "--out", out, "--name", "x"]),
+    ]
+    for program, arguments in calls:
+        assert program.main(arguments) == 1
+        assert re.search(words, capsys.readouterr().err)
+    with pytest.raises(PipelineError, match=words):
+        predictors.load_frozen(path, as_written=True)
+    os.makedirs(str(tmp_path / "saved"))
+    # A SavedModel of schema 1 with one MetaGraphDef (field 2) of one graph (field 2).
+    definition = (tmp_path / "model.pb").read_bytes()
+    (tmp_path / "saved" / "saved_model.pb").write_bytes(b"\x08\x01" + field(2, TAGS + field(2, definition)))
+    with pytest.raises(PipelineError, match=r"saved: TensorFlow [0-9.]+ does not have its operation Oper"):
+        predictors.load(str(tmp_path / "saved"))
+
+
+def field(number, content):
+    """A field of bytes in a protocol buffer."""
+    length, size = [], len(content)
+    while size > 127:
+        length.append(size & 127 | 128)
+        size >>= 7
+    return bytes([number << 3 | 2] + length + [size]) + content
+
+
+# MetaInfoDef (field 1) with the tag "serve" (field 4).
+TAGS = field(1, field(4, b"serve"))
+
+
+@pytest.mark.parametrize(
+    "shape, words",
+    [
+        ((None, 32, 32, 1), r"input input_1:0: expected float32 .* got float32 of shape"),
+        ((None, 32, 32), r"input input_1:0: expected float32"),
+    ],
+)
+def test_a_graph_that_is_no_depth_network_is_refused(tmp_path, shape, words):
+    with predictors.tf.Graph().as_default() as whole:
+        predictors.tf.identity(predictors.tf.placeholder("float32", shape, name="input_1"), name="conv3/BiasAdd")
+        (tmp_path / "model.pb").write_bytes(whole.as_graph_def().SerializeToString())
+    with pytest.raises(PipelineError, match=words):
+        predictors.load(str(tmp_path / "model.pb"))
+
+
+def test_what_fails_while_it_runs_is_one_line(tmp_path):
+    with predictors.tf.Graph().as_default() as whole:
+        images = predictors.tf.placeholder("float32", (None, 32, 32, 3), name="input_1")
+        some = predictors.tf.reshape(images, predictors.tf.stack([-1, 7, 11, 1]))
+        predictors.tf.identity(some, name="conv3/BiasAdd")
+        (tmp_path / "model.pb").write_bytes(whole.as_graph_def().SerializeToString())
+    with predictors.load(str(tmp_path / "model.pb")) as predictor:
+        with pytest.raises(PipelineError, match=r"cannot run it on 1 images of 32x32 \(") as caught:
+            predictor.run(np.zeros((1, 32, 32, 3), np.float32))
+    assert "\n" not in str(caught.value)
+
+
+def test_other_kinds_of_files_are_named(tmp_path):
+    with zipfile.ZipFile(str(tmp_path / "model.pb"), "w") as archive:
+        archive.writestr("archive/data.pkl", b"")
+    with pytest.raises(PipelineError, match=r"model.pb: is a PyTorch file, expected a frozen graph \(.pb\)"):
+        predictors.load(str(tmp_path / "model.pb"))
+    (tmp_path / "other.pb").write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(100))
+    with pytest.raises(PipelineError, match=r"is an HDF5 file, expected .*; import_model.py makes a checkpoint"):
+        predictors.load(str(tmp_path / "other.pb"))
 
 
 @pytest.mark.parametrize("gpus, chosen", [(0, ""), (1, ""), (4, "3")])

@@ -4,12 +4,9 @@ import json
 import os
 import re
 import shutil
-import subprocess
-import sys
 
 import ckpt2pb
 import evaluate
-import h5py
 import import_model
 import numpy as np
 import predict
@@ -31,59 +28,9 @@ PORT = {"encoder": "densenet121", "width": "half", "upsampling": "half_pixel", "
 NETWORKS = {"paper.h5": PAPER, "own_2.h5": dict(PAPER, upsampling="asymmetric"), "library.h5": PORT, "port": PORT}
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    path = tmp_path_factory.mktemp("networks")
-    program = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "keras_models.py")
-    done = subprocess.run(
-        [sys.executable, program, str(path)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=600
-    )
-    assert done.returncode == 0, done.stdout.decode(errors="replace")[-4000:]
-    return path
-
-
-@pytest.fixture(scope="module")
-def imported(folder):
-    """The folder of the checkpoint imported from a source, made on first use."""
-
-    def of(source):
-        out = str(folder / "imported" / source / "checkpoints" / "epoch0")
-        if not os.path.exists(out):
-            assert import_model.main(["--input", str(folder / source), "--out", out, "--size", "64", "96"]) == 0
-        return out
-
-    return of
-
-
-@pytest.fixture
-def changed(folder, tmp_path):
-    """A copy of paper.h5 whose attributes and datasets a function has changed."""
-
-    def make(change):
-        path = str(tmp_path / "changed.h5")
-        shutil.copy(str(folder / "paper.h5"), path)
-        with h5py.File(path, "r+") as root:
-            change(root)
-        return path
-
-    return make
-
-
-def with_config(change):
-    """For `changed`: apply `change` to {layer name: entry of model_config}."""
-
-    def apply(root):
-        text = root.attrs["model_config"]
-        config = json.loads(text.decode("utf-8") if isinstance(text, bytes) else text)
-        change({layer["name"]: layer for layer in config["config"]["layers"]})
-        root.attrs["model_config"] = json.dumps(config).encode("utf-8")
-
-    return apply
-
-
 @pytest.mark.parametrize("source", sorted(NETWORKS))
-def test_depth_equals_that_of_keras(folder, imported, source):
-    theirs = np.load(str(folder / (source.partition(".")[0] + ".npz")))
+def test_depth_equals_that_of_keras(keras_networks, imported, source):
+    theirs = np.load(str(keras_networks / (source.partition(".")[0] + ".npz")))
     with predictors.load(imported(source)) as predictor:
         ours = predictor.run(theirs["images"])
     assert ours.shape == theirs["output"].shape == (2, 32, 48, 1)
@@ -93,22 +40,22 @@ def test_depth_equals_that_of_keras(folder, imported, source):
 
 
 @pytest.mark.parametrize("source", sorted(NETWORKS))
-def test_checkpoint_is_complete_and_tells_its_source(folder, imported, source):
+def test_checkpoint_is_complete_and_tells_its_source(keras_networks, imported, source):
     checkpoint = checkpoints.find(imported(source))
     checkpoints.verify(checkpoint)
     side = checkpoint.side
     assert side["model"] == NETWORKS[source]
     assert (side["epoch"], side["global_step"], side["size"]) == (0, 0, [64, 96])
     assert side["runtime"]["runtime"] in ("tf1", "tf2")
-    original = folder / source
+    original = keras_networks / source
     if source == "port":
-        original = folder / "port" / "ckpt-1.data-00000-of-00001"
+        original = keras_networks / "port" / "ckpt-1.data-00000-of-00001"
     assert side["weights"]["sha256"] == files.sha256(str(original))
     assert side["weights"]["kind"] == ("object_checkpoint" if source == "port" else "keras_model")
 
 
-def test_program_says_what_was_decided_by_what(folder, tmp_path, capsys):
-    arguments = ["--input", str(folder / "paper.h5"), "--out", str(tmp_path / "epoch0"), "--size", "64", "96"]
+def test_program_says_what_was_decided_by_what(keras_networks, tmp_path, capsys):
+    arguments = ["--input", str(keras_networks / "paper.h5"), "--out", str(tmp_path / "epoch0"), "--size", "64", "96"]
     assert import_model.main(arguments) == 0
     output = capsys.readouterr().out
     assert "upsampling align_corners: by BilinearUpSampling2D of Keras 2.2.4" in output
@@ -132,16 +79,16 @@ def test_programs_take_it_as_any_other(imported, test_archive, tmp_path):
 
 
 @pytest.fixture(scope="module")
-def far(folder):
+def far(keras_networks):
     """The folder of library.h5 imported as a network whose output is 80 / depth in metres."""
-    out = str(folder / "far" / "epoch0")
-    arguments = ["--input", str(folder / "library.h5"), "--out", out, "--size", "64", "96", "--max_depth", "80"]
+    out = str(keras_networks / "far" / "epoch0")
+    arguments = ["--input", str(keras_networks / "library.h5"), "--out", out, "--size", "64", "96", "--max_depth", "80"]
     assert import_model.main(arguments) == 0
     return out
 
 
-def test_another_scale_of_the_output_becomes_ours(folder, far):
-    theirs = np.load(str(folder / "library.npz"))
+def test_another_scale_of_the_output_becomes_ours(keras_networks, far):
+    theirs = np.load(str(keras_networks / "library.npz"))
     with predictors.load(far) as predictor:
         ours = predictor.run(theirs["images"])
     expected = np.clip(80 / theirs["output"], 0.1, 80)
@@ -151,7 +98,7 @@ def test_another_scale_of_the_output_becomes_ours(folder, far):
     assert side["training"] == {"depth_range": [10, 8000]}
     assert (side["weights"]["max_depth"], side["weights"]["decided"]["depth_range"]) == (80, "--max_depth")
     # 10 / 80 is a power of two: no digit is lost.
-    before, after = (importer.read(path).values for path in (str(folder / "library.h5"), far))
+    before, after = (importer.read(path).values for path in (str(keras_networks / "library.h5"), far))
     for name, value in after.items():
         np.testing.assert_array_equal(value * (8 if name.startswith("conv3/") else 1), before[name])
 
@@ -196,8 +143,8 @@ def test_the_range_goes_with_the_network(reaching, tmp_path, capsys):
 
 
 @pytest.mark.parametrize("depth_m", ["0.1", "1001", "nan"])
-def test_a_range_that_makes_no_sense_is_refused(folder, tmp_path, capsys, depth_m):
-    arguments = ["--input", str(folder / "library.h5"), "--out", str(tmp_path / "out"), "--max_depth", depth_m]
+def test_a_range_that_makes_no_sense_is_refused(keras_networks, tmp_path, capsys, depth_m):
+    arguments = ["--input", str(keras_networks / "library.h5"), "--out", str(tmp_path / "out"), "--max_depth", depth_m]
     with pytest.raises(SystemExit) as ended:
         import_model.main(arguments)
     assert ended.value.code == 2
@@ -205,9 +152,9 @@ def test_a_range_that_makes_no_sense_is_refused(folder, tmp_path, capsys, depth_
     assert not list(tmp_path.iterdir())
 
 
-def test_a_checkpoint_may_be_named_in_four_ways(folder, tmp_path):
+def test_a_checkpoint_may_be_named_in_four_ways(keras_networks, tmp_path):
     moved = tmp_path / "moved"
-    shutil.copytree(str(folder / "port"), str(moved))
+    shutil.copytree(str(keras_networks / "port"), str(moved))
     # As it comes from another machine.
     text = (moved / "checkpoint").read_text()
     (moved / "checkpoint").write_text(text.replace('"ckpt-1"', '"/elsewhere/ckpt-1"'))
@@ -241,13 +188,13 @@ def in_two_files(prefix, merged):
     return ["{}.data-0000{}-of-00002".format(merged, number) for number in range(2)]
 
 
-def test_all_files_of_a_checkpoint_are_told(folder, tmp_path):
-    paths = in_two_files(str(folder / "port" / "ckpt-1"), str(tmp_path / "ckpt-2"))
+def test_all_files_of_a_checkpoint_are_told(keras_networks, tmp_path):
+    paths = in_two_files(str(keras_networks / "port" / "ckpt-1"), str(tmp_path / "ckpt-2"))
     assert import_model.main(["--input", str(tmp_path / "ckpt-2.index"), "--out", str(tmp_path / "out")]) == 0
     told = checkpoints.find(str(tmp_path / "out")).side["weights"]
     assert (told["path"], told["sha256"]) == (paths[0], files.sha256(paths[0]))
     assert told["files"] == {os.path.basename(path): files.sha256(path) for path in paths}
-    one, other = (importer.read(str(path)).values for path in (folder / "port", tmp_path / "ckpt-2"))
+    one, other = (importer.read(str(path)).values for path in (keras_networks / "port", tmp_path / "ckpt-2"))
     for name, value in one.items():
         np.testing.assert_array_equal(value, other[name])
     os.remove(paths[1])
@@ -255,170 +202,30 @@ def test_all_files_of_a_checkpoint_are_told(folder, tmp_path):
         importer.read(str(tmp_path / "ckpt-2"))
 
 
-def test_what_a_checkpoint_does_not_tell_can_be_said(folder):
-    said = importer.read(str(folder / "port"), "align_corners", False)
+def test_what_a_checkpoint_does_not_tell_can_be_said(keras_networks):
+    said = importer.read(str(keras_networks / "port"), "align_corners", False)
     assert said.model.as_dict() == dict(PORT, upsampling="align_corners", mid_activation=False)
     assert said.decided["upsampling"] == "--upsampling"
 
 
-def test_a_contradiction_is_refused(folder, tmp_path, capsys):
-    arguments = ["--input", str(folder / "paper.h5"), "--out", str(tmp_path / "out"), "--upsampling", "half_pixel"]
+def test_a_contradiction_is_refused(keras_networks, tmp_path, capsys):
+    arguments = [
+        "--input",
+        str(keras_networks / "paper.h5"),
+        "--out",
+        str(tmp_path / "out"),
+        "--upsampling",
+        "half_pixel",
+    ]
     assert import_model.main(arguments) == 1
     assert "--upsampling half_pixel contradicts the file, which says align_corners" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
 
 
-def test_other_folders_are_not_overwritten(folder, tmp_path):
+def test_other_folders_are_not_overwritten(keras_networks, tmp_path):
     (tmp_path / "mine.txt").write_text("mine")
     with pytest.raises(PipelineError, match="exists and is not an imported network"):
-        importer.import_model(str(folder / "paper.h5"), str(tmp_path), (64, 96))
-
-
-def set_version(version):
-    def change(root):
-        root.attrs["keras_version"] = version.encode()
-
-    return change
-
-
-def test_upsampling_is_asked_for_where_the_file_leaves_it_open(changed):
-    path = changed(set_version("2.4.0"))
-    with pytest.raises(
-        PipelineError,
-        match=r"BilinearUpSampling2D of Keras 2.4.0 does not say how pixels are aligned.* --upsampling half_p",
-    ):
-        importer.read(path)
-    assert importer.read(path, "half_pixel").model.upsampling == "half_pixel"
-
-
-def test_what_a_file_is_taken_for_is_told_and_can_be_said_otherwise(folder):
-    path = str(folder / "paper.h5")
-    assert importer.read(path).decided["upsampling"] == (
-        "BilinearUpSampling2D of Keras 2.2.4, taken for the authors' code before September 2020 "
-        "(else say --upsampling asymmetric)"
-    )
-    other = importer.read(path, "asymmetric")
-    assert other.model.upsampling == "asymmetric"
-    assert other.decided["upsampling"].startswith("--upsampling; BilinearUpSampling2D of Keras 2.2.4 leaves it open")
-
-
-@pytest.mark.parametrize(
-    "version, expected",
-    [
-        ("2.2.4", "asymmetric"),
-        ("2.3.1", "asymmetric"),
-        # TensorFlow 1.15, but 1.13 and 1.14 too.
-        ("2.2.4-tf", "half_pixel"),
-        ("2.3.0-tf", "half_pixel"),
-        ("2.4.0", "half_pixel"),
-        ("2.15.0", "half_pixel"),
-        ("3.12.0", "half_pixel"),
-    ],
-)
-def test_positions_of_a_keras_by_its_release(changed, version, expected):
-    def change(root):
-        set_version(version)(root)
-        with_config(bilinear)(root)
-
-    path = changed(change)
-    found = importer.read(path)
-    assert found.model.upsampling == expected
-    assert ("else say --upsampling asymmetric" in found.decided["upsampling"]) == (version == "2.2.4-tf")
-    other = "asymmetric" if expected == "half_pixel" else "half_pixel"
-    if version == "2.2.4-tf":
-        assert importer.read(path, other).model.upsampling == other
-    else:
-        with pytest.raises(PipelineError, match="--upsampling {} contradicts the file, which says".format(other)):
-            importer.read(path, other)
-
-
-def test_a_layer_that_says_it_aligns_corners_is_believed(changed):
-    def change(root):
-        set_version("2.4.0")(root)
-        with_config(lambda layers: [v["config"].update(align_corners=True) for k, v in layers.items() if "_up" in k])(
-            root
-        )
-
-    assert importer.read(changed(change)).model.upsampling == "align_corners"
-
-
-def interpolating(interpolation):
-    def change(layers):
-        for name, layer in layers.items():
-            if name.endswith("_upsampling2d"):
-                layer["class_name"] = "UpSampling2D"
-                layer["config"]["interpolation"] = interpolation
-
-    return change
-
-
-def within(layers):
-    layers["conv2"].update(class_name="Model", name="model_1")
-
-
-bilinear, nearest = interpolating("bilinear"), interpolating("nearest")
-
-
-def without_slope(layers):
-    for layer in layers.values():
-        if layer["class_name"] == "LeakyReLU":
-            layer["config"] = {"name": layer["config"]["name"]}
-
-
-@pytest.mark.parametrize(
-    "change, expected",
-    [
-        (with_config(nearest), "UpSampling2D up4_upsampling2d does not upsample bilinearly"),
-        (
-            with_config(lambda layers: layers["up2_convA"]["config"].update(activation="relu")),
-            "up2_convA has activation",
-        ),
-        (with_config(lambda layers: layers["bn"]["config"].update(epsilon=0.002)), "bn has epsilon 0.002, expected"),
-        (
-            with_config(lambda layers: layers["bn"]["config"].pop("epsilon")),
-            r"bn has epsilon 0.001 \(Keras' default, as the file says none\), expected 1.001e-05",
-        ),
-        (with_config(lambda layers: layers["bn"]["config"].update(epsilon="small")), "bn has epsilon small, expected"),
-        (with_config(without_slope), r" has alpha 0.3 \(Keras' default, as the file says none\), expected 0.2"),
-        (
-            with_config(lambda layers: layers["up3_concat"]["inbound_nodes"][0].reverse()),
-            "Concatenate up3_concat does not concatenate pool1",
-        ),
-        (
-            with_config(lambda layers: layers["conv2"].update(inbound_nodes=[[["bn", 0, 0, {}]]])),
-            "conv2 reads bn, expected the activation .* Keras-Applications before 1.0.6 lack it",
-        ),
-        (
-            with_config(lambda layers: layers["conv2"].update(class_name=None)),
-            "model_config is not that of a Keras",
-        ),
-        (with_config(lambda layers: layers["conv2"]["config"].pop("filters")), "conv2 has None filters"),
-        (
-            with_config(lambda layers: layers["up4_convA"].update(inbound_nodes=[[["gone", 0, 0]]])),
-            r"model_config is not that of a Keras model \(KeyError\('gone'\)\)",
-        ),
-        (with_config(within), r"within the layer conv2, .* model.get_layer\('conv2'\).save"),
-        (lambda root: root.attrs.pop("model_config"), "weights without model_config, .* import_weights.py"),
-        (lambda root: root["model_weights/conv3/conv3"].pop("bias:0"), "not a readable HDF5 file"),
-        (
-            lambda root: root["model_weights/up1_convA/up1_convA/bias:0"].write_direct(np.full(512, np.nan, "f")),
-            "up1_convA/bias holds values that are not finite",
-        ),
-    ],
-)
-def test_another_network_is_refused(changed, change, expected):
-    with pytest.raises(PipelineError, match=expected):
-        importer.read(changed(change))
-
-
-def test_a_wrong_shape_is_refused(changed):
-    def change(root):
-        group = root["model_weights/up4_convB/up4_convB"]
-        del group["kernel:0"]
-        group["kernel:0"] = np.zeros((3, 3, 64, 63), np.float32)
-
-    with pytest.raises(PipelineError, match=r"up4_convB/kernel has shape \[3, 3, 64, 63\], expected \[3, 3, 64, 64\]"):
-        importer.read(changed(change))
+        importer.import_model(str(keras_networks / "paper.h5"), str(tmp_path), (64, 96))
 
 
 def test_a_checkpoint_of_ours_is_one_too(checkpoint, tmp_path, monkeypatch, capsys):
@@ -439,7 +246,7 @@ def test_a_checkpoint_of_ours_is_one_too(checkpoint, tmp_path, monkeypatch, caps
     assert "--max_depth 80 contradicts a checkpoint of ours, whose output is 1000 /" in capsys.readouterr().err
 
 
-def test_a_run_starts_from_an_imported_network(folder, imported, tmp_path, capsys):
+def test_a_run_starts_from_an_imported_network(keras_networks, imported, tmp_path, capsys):
     scenes.write_records(tmp_path / "x.tfrecords", 4)
     words = ["--train_tfrecords", str(tmp_path / "x.tfrecords"), "--size", "64", "96", "--bs", "2", "--steps", "1"]
     words += ["--epochs", "1", "--ckptdir", str(tmp_path / "ckpt"), "--encoder", "densenet121", "--lr", "1e-9"]
@@ -447,10 +254,10 @@ def test_a_run_starts_from_an_imported_network(folder, imported, tmp_path, capsy
     assert train.main(paper) == 1
     settings = "model.decoder: full, model.upsampling: align_corners, model.mid_activation: false"
     assert "of another network; to start from it, set {}\n".format(settings) in capsys.readouterr().err
-    assert train.main(words + ["--weights", str(folder / "paper.h5")]) == 1
+    assert train.main(words + ["--weights", str(keras_networks / "paper.h5")]) == 1
     assert "(a whole network: import it with import_model.py" in capsys.readouterr().err
     assert train.main(paper + ["--decoder", "full", "--upsampling", "align_corners", "--mid_activation", "false"]) == 0
-    start = importer.read(str(folder / "paper.h5")).values
+    start = importer.read(str(keras_networks / "paper.h5")).values
     after = importer.read(str(tmp_path / "ckpt" / "epoch1"))
     assert after.model.as_dict() == PAPER
     for name in ("conv1/conv/kernel", "conv5_block16_2_conv/kernel", "up4_convB/kernel", "conv3/bias"):

@@ -1,6 +1,9 @@
 """Recognition of a file's kind by its first bytes, for error messages."""
 
+import struct
 from typing import Optional
+
+from .errors import PipelineError
 
 _MAGIC = (
     (b"7z\xbc\xaf\x27\x1c", "a 7z archive"),
@@ -10,10 +13,26 @@ _MAGIC = (
     (b"\xfd7zXZ\0", "packed by xz"),
     (b"\x28\xb5\x2f\xfd", "packed by zstd"),
     (b"\x89HDF\r\n\x1a\n", "an HDF5 file"),
+    (b"GGUF", "a GGUF file"),
+    (b"\x80\x02\x8a\x0al\xfc\x9cF", "a PyTorch file"),
     (b"version https://git-lfs.github.com/spec", "a pointer of Git LFS (git lfs pull brings the file)"),
 )
 _TAR = 257, b"ustar"
 _PAGE = (b"<!doctype html", b"<html", b"<head", b"<body", b"<script", b"<title", b"<meta")
+# What a zip file is by its first member: the end of the name, and words.
+_ZIP = b"PK\x03\x04"
+_MEMBERS = (
+    (b"metadata.json", "a .keras file of Keras 3"),
+    (b"config.json", "a .keras file of Keras 3"),
+    (b"model.weights.h5", "a .keras file of Keras 3"),
+    (b"/data.pkl", "a PyTorch file"),
+)
+# What to do with a network in a file of another kind.
+_ADVICE = {
+    "a .keras file of Keras 3": 'save it in the other form: keras.models.load_model("x.keras").save("x.h5")',
+    "a safetensors file": "it holds weights without the network; take the whole model as .h5",
+    "an HDF5 file": "import_model.py makes a checkpoint of a whole Keras model",
+}
 _ARCHIVES = ("a 7z archive", "a RAR archive", "a tar archive")
 
 
@@ -24,8 +43,30 @@ def of(head: bytes) -> Optional[str]:
     for magic, words in _MAGIC:
         if head.startswith(magic):
             return words
+    if head.startswith(_ZIP):
+        return _zip_of(head)
+    if len(head) > 10 and struct.unpack_from("<Q", head)[0] < 1 << 32 and head[8:10] == b'{"':
+        return "a safetensors file"
+    if head[4:8] == b"TFL3":
+        return "a TensorFlow Lite file"
     place, magic = _TAR
     return "a tar archive" if head[place : place + len(magic)] == magic else None
+
+
+def _zip_of(head: bytes) -> str:
+    """What a zip file is whose first member is named in `head`."""
+    length = struct.unpack_from("<H", head, 26)[0] if len(head) >= 30 else 0
+    name = head[30 : 30 + length]
+    return next((words for end, words in _MEMBERS if name.endswith(end)), "a zip file")
+
+
+def refuse(path: str, wanted: str) -> None:
+    """Raise PipelineError, with the way out, when the file at `path` is a known kind of file; `wanted` is another."""
+    with open(path, "rb") as stream:
+        kind = of(stream.read(1024))
+    if kind:
+        advice = _ADVICE.get(kind) or "take another file"
+        raise PipelineError("{}: is {}, expected {}; {}".format(path, kind, wanted, advice))
 
 
 def packed(words: Optional[str]) -> bool:

@@ -16,7 +16,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 
-from .. import files, progress
+from .. import files, metadata, progress
 from ..errors import PipelineError
 from . import checksums
 
@@ -32,6 +32,15 @@ _CHUNK = 1 << 16
 _PASSING = (408, 429, 500, 502, 503, 504)
 # Errors of a disk that takes no more: of all, of this user, of a file of this size.
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+# What is noted of a partial file: where it is from, and what tells the source's file from another.
+NOTE = {
+    "url": metadata.Text(),
+    "etag?": metadata.Text(),
+    "modified?": metadata.Text(),
+    "total?": metadata.COUNT,
+}
 
 
 class _Failure(Exception):
@@ -397,10 +406,10 @@ def _words(error):
 def _known(part, url):
     """(what is noted of the partial file, its bytes); nothing of one from another address, or with a damaged note."""
     try:
-        note = files.read_json(part + ".json")
+        note = metadata.read(part + ".json", NOTE)
     except PipelineError:
-        note = None
-    have = _size(part) if isinstance(note, dict) and note.get("url") == url else 0
+        note = {"url": None}
+    have = _size(part) if note["url"] == url else 0
     # What is noted of no bytes says nothing.
     return (note, have) if have else ({}, 0)
 

@@ -7,18 +7,25 @@ pictures.json          only in archives made of custom data: the greatest depth,
                        files of the pictures, and the faulty pairs that were left out
 """
 
-import json
 import tokenize
 import zipfile
 from typing import Any, Iterator, List, Tuple
 
 import numpy
 
-from .. import file_names
+from .. import file_names, files, metadata
 from ..errors import PipelineError
 from ..imaging.depth import LIMITS_M
 from ..imaging.untrusted import DAMAGE, LARGEST, check_supported, open_zip, unpacked, visible
 from .test_archive_writer import CROP, DEPTH, PICTURES, RGB
+
+# `pictures.json`, as far as it is used.
+SCHEMA = {
+    "max_depth_m": metadata.Number(1e-3, 1000),
+    "holes": bool,
+    "rgb?": [metadata.Text()],
+    "skipped?": [{"row": metadata.COUNT, "rgb": metadata.Text(), "problem": str}],
+}
 
 
 def open_test_set(path: str) -> "TestSet":
@@ -91,19 +98,20 @@ class TestSet:
     def _read_pictures(self):
         if PICTURES not in self._zip.namelist():
             return LIMITS_M, False, None, []
+        source = "{}: {}".format(self.path, PICTURES)
         try:
-            facts = json.loads(unpacked(self.path, self._zip, PICTURES).decode("utf-8"))
-            limits = (LIMITS_M[0], float(facts["max_depth_m"]))
-            holes, paths, skipped = bool(facts["holes"]), facts.get("rgb"), list(facts.get("skipped", []))
-        except DAMAGE + (ValueError, KeyError, TypeError) as error:
-            raise PipelineError("{}: {}: cannot be read ({})".format(self.path, PICTURES, error)) from None
-        return limits, holes, self._names(paths), skipped
+            facts = files.parse_json(unpacked(self.path, self._zip, PICTURES).decode("utf-8"), source)
+        except DAMAGE + (ValueError,) as error:
+            raise PipelineError("{}: cannot be read ({})".format(source, str(error).split("\n")[0])) from None
+        metadata.check(source, facts, SCHEMA)
+        limits = (LIMITS_M[0], float(facts["max_depth_m"]))
+        return limits, facts["holes"], self._names(facts.get("rgb")), facts.get("skipped", [])
 
     def _names(self, paths):
         """What the images are called, of the value of `rgb` in `pictures.json`; None where there is none."""
         if paths is None:
             return None
-        if not isinstance(paths, list) or len(paths) != self.count or not all(isinstance(path, str) for path in paths):
+        if len(paths) != self.count:
             words = "{}: {}: rgb does not name {} files, one for each image; write the test set again"
             raise PipelineError(words.format(self.path, PICTURES, self.count))
         return file_names.shown(paths)

@@ -48,8 +48,10 @@ def open_zip(path: str) -> zipfile.ZipFile:
 def _check_kind(path):
     """Raise PipelineError for a file that is no zip file, but something else that is known."""
     with open(path, "rb") as stream:
-        kind = file_kinds.of(stream.read(1024))
-    if kind:
+        head = stream.read(1024)
+    kind = file_kinds.of(head)
+    # A zip file that cannot be opened is a damaged one.
+    if kind and not head.startswith(b"PK"):
         advice = _zip_again(path) if file_kinds.packed(kind) else "get the archive again"
         raise PipelineError("{}: expected a zip file, got {}; {}".format(path, kind, advice))
 

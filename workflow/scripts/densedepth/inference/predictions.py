@@ -24,7 +24,7 @@ from ..metadata import COUNT, Null
 from . import forward, image_files, point_clouds
 
 FORMAT = 1
-_SIDE = {
+SIDE = {
     "source": {"path": str, "frame": Null(COUNT), "sha256": str},
     "network": {},
     "depth": {},
@@ -344,7 +344,7 @@ def _made_by(network, options, size):
 def _side_file(stem):
     """The metadata file of results that are called so, None where there is none of this program."""
     try:
-        return metadata.read(stem + ".json", _SIDE)
+        return metadata.read(stem + ".json", SIDE)
     except PipelineError:
         return None
 

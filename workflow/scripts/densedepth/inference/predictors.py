@@ -2,12 +2,13 @@
 
 import gc
 import os
+import re
 import warnings
 from typing import Any, Dict, Optional, Tuple
 
 import numpy as np
 
-from .. import files, metadata
+from .. import file_kinds, files, metadata
 from ..errors import PipelineError
 from ..network import architecture, checkpoints, model
 from ..tf import Tensor, tf
@@ -68,6 +69,13 @@ class Predictor:
             raise PipelineError(
                 "{}: no memory for {} images of {}x{} at once; take a smaller --bs".format(
                     self._source["path"], *images.shape[:3]
+                )
+            ) from None
+        except tf.errors.OpError as error:
+            # Such as a graph whose layers do not fit each other, or one that needs a device that is not there.
+            raise PipelineError(
+                "{}: TensorFlow {} cannot run it on {} images of {}x{} ({})".format(
+                    *(self._source["path"], tf.__version__) + images.shape[:3] + (checkpoints.reason(error)[:300],)
                 )
             ) from None
 
@@ -158,7 +166,8 @@ def load_saved_model(folder: str) -> Predictor:
             (read,), (made,) = signature.inputs.values(), signature.outputs.values()
             end = made.name.split(":")[0]
             definition = tf.graph_util.convert_variables_to_constants(session, graph.as_graph_def(), [end])
-        except (OSError, RuntimeError, ValueError, tf.errors.OpError) as error:
+        except (OSError, RuntimeError, ValueError, KeyError, AssertionError, tf.errors.OpError) as error:
+            _refuse_unknown_operation(folder, error)
             raise PipelineError(
                 "{}: no SavedModel with the tag serve and a signature {} of one input and one output ({})".format(
                     folder, SIGNATURE, str(error).split("\n")[0]
@@ -177,8 +186,9 @@ def _of_graph(definition, source, input_tensor_name, output_tensor_name, as_writ
                 # Graphs refer to themselves; those that are no longer needed hold a copy of all weights each.
                 gc.collect()
             tf.import_graph_def(definition, name="")
-        except ValueError as error:
-            reason = str(error).split("\n")[0]
+        except (tf.errors.OpError, ValueError, TypeError) as error:
+            _refuse_unknown_operation(path, error)
+            reason = str(getattr(error, "message", error)).split("\n")[0][:300]
             raise PipelineError("{}: TensorFlow {} cannot load it ({})".format(path, tf.__version__, reason)) from None
     inputs = [op for op in graph.get_operations() if op.type == "Placeholder"]
     read = {tensor.op.name for op in graph.get_operations() for tensor in op.inputs}
@@ -191,9 +201,24 @@ def _of_graph(definition, source, input_tensor_name, output_tensor_name, as_writ
                 path, images.name, images.dtype.name, images.shape
             )
         )
+    if output.dtype != tf.float32 or not output.shape.is_compatible_with([None, None, None, 1]):
+        raise PipelineError(
+            "{}: output {}: expected float32 (images, height, width, 1), got {} of shape {}: this is no network from "
+            "picture to depth".format(path, output.name, output.dtype.name, output.shape)
+        )
     if None not in images.shape.as_list()[1:3]:
         source["size"] = images.shape.as_list()[1:3]
     return Predictor(graph, images, output, source)
+
+
+def _refuse_unknown_operation(path, error):
+    """Raise PipelineError where `error` is that a graph has an operation that this TensorFlow does not have."""
+    named = re.search(r"Op type not registered '(.+?)'", str(error))
+    if named:
+        raise PipelineError(
+            "{}: TensorFlow {} does not have its operation {}; load it with the release and libraries that made it, or "
+            "freeze it again without that operation".format(path, tf.__version__, named.group(1)[:100])
+        ) from None
 
 
 def _read_graph(path):
@@ -213,6 +238,7 @@ def _read_graph(path):
             raise
         definition.Clear()
     if not definition.node:
+        file_kinds.refuse(path, "a frozen graph (.pb)")
         raise PipelineError("{}: not a frozen graph (no GraphDef with nodes); make one with ckpt2pb.py".format(path))
     return definition
 

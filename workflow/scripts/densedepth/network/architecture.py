@@ -24,10 +24,10 @@ OUTPUT = "conv3/BiasAdd"
 # The encoder halves the size five times.
 STRIDE = 32
 
-_GROWTH = 32  # channels that each dense layer adds
-_EPSILON = 1.001e-5  # of batch normalisation, as in Keras' DenseNet
-_LEAK = 0.2  # slope of the decoder's leaky ReLU below zero
-_SKIPS = ("pool3_pool", "pool2_pool", "pool1", "conv1/relu")  # in the order in which the decoder takes them
+GROWTH = 32  # channels that each dense layer adds
+EPSILON = 1.001e-5  # of batch normalisation, as in Keras' DenseNet
+LEAK = 0.2  # slope of the decoder's leaky ReLU below zero
+SKIPS = ("pool3_pool", "pool2_pool", "pool1", "conv1/relu")  # in the order in which the decoder takes them
 
 
 def image_placeholder(size: Optional[Tuple[int, int]] = None, batch: Optional[int] = None) -> Tensor:
@@ -95,13 +95,13 @@ def encode(
             for layer in range(1, layers + 1):
                 block = "conv{}_block{}".format(stage, layer)
                 if lean and training:
-                    y = _norm_relu_conv(x, block + "_0_bn", block + "_1_conv", 4 * _GROWTH, 1, momentum)
-                    y = _norm_relu_conv(y, block + "_1_bn", block + "_2_conv", _GROWTH, 3, momentum)
+                    y = _norm_relu_conv(x, block + "_0_bn", block + "_1_conv", 4 * GROWTH, 1, momentum)
+                    y = _norm_relu_conv(y, block + "_1_bn", block + "_2_conv", GROWTH, 3, momentum)
                 else:
                     y = norm_relu(x, block + "_0_bn", block + "_0_relu")
-                    y = _conv(y, block + "_1_conv", 4 * _GROWTH, size=1, bias=folded)
+                    y = _conv(y, block + "_1_conv", 4 * GROWTH, size=1, bias=folded)
                     y = norm_relu(y, block + "_1_bn", block + "_1_relu")
-                    y = _conv(y, block + "_2_conv", _GROWTH, size=3, bias=False)
+                    y = _conv(y, block + "_2_conv", GROWTH, size=3, bias=False)
                 x = tf.concat([x, y], axis=3, name=block + "_concat")
             if stage < 5:
                 pool = "pool{}".format(stage)
@@ -125,7 +125,7 @@ def decode(features: Dict[str, Tensor], model: Model, lean: bool = False) -> Ten
     filters = _channels(x) // (2 if model.width == "half" else 1)
     with _shared_variables():
         x = _conv(x, "conv2", filters, size=1)
-        for level, skip in enumerate(_SKIPS, start=1):
+        for level, skip in enumerate(SKIPS, start=1):
             up = "up{}".format(level)
             filters //= 2
             if lean and model.upsampling == "half_pixel":
@@ -135,9 +135,9 @@ def decode(features: Dict[str, Tensor], model: Model, lean: bool = False) -> Ten
                 x = tf.concat([x, features[skip]], axis=3, name=up + "_concat")
                 x = _conv(x, up + "_convA", filters, size=3)
             if model.mid_activation:
-                x = tf.nn.leaky_relu(x, _LEAK, name=up + "_convA/LeakyRelu")
+                x = tf.nn.leaky_relu(x, LEAK, name=up + "_convA/LeakyRelu")
             x = _conv(x, up + "_convB", filters, size=3)
-            x = tf.nn.leaky_relu(x, _LEAK, name=up + "_convB/LeakyRelu")
+            x = tf.nn.leaky_relu(x, LEAK, name=up + "_convB/LeakyRelu")
         return _conv(x, "conv3", 1, size=3)
 
 
@@ -154,7 +154,7 @@ def fold(values: Dict[str, np.ndarray]) -> Dict[str, np.ndarray]:
             np.asarray(values["{}/{}".format(norm, kind)], np.float64)
             for kind in ("gamma", "beta", "moving_mean", "moving_variance")
         )
-        scale = gamma / np.sqrt(variance + _EPSILON)
+        scale = gamma / np.sqrt(variance + EPSILON)
         shift = beta - mean * scale
         convolution = _convolution_before(norm)
         if convolution:
@@ -250,9 +250,9 @@ def _batch_norm(x, name, training, momentum):
     op = name + "/FusedBatchNorm"
     if not training:
         return tf.nn.fused_batch_norm(
-            x, gamma, beta, moving_mean, moving_variance, epsilon=_EPSILON, is_training=False, name=op
+            x, gamma, beta, moving_mean, moving_variance, epsilon=EPSILON, is_training=False, name=op
         )[0]
-    x, mean, variance = tf.nn.fused_batch_norm(x, gamma, beta, epsilon=_EPSILON, is_training=True, name=op)
+    x, mean, variance = tf.nn.fused_batch_norm(x, gamma, beta, epsilon=EPSILON, is_training=True, name=op)
     _follow(moving_mean, mean, momentum)
     _follow(moving_variance, variance, momentum)
     return x
@@ -262,7 +262,7 @@ def _norm_relu_conv(x, norm, convolution, filters, size, momentum):
     """The convolution of normalised features in training; only the features as they come are kept for the gradient."""
     gamma, beta, moving_mean, moving_variance = _norm_variables(x, norm)
     kernel = _kernel(convolution, size, _channels(x), filters)
-    y, mean, variance = recompute.norm_relu_conv(x, gamma, beta, kernel, _EPSILON)
+    y, mean, variance = recompute.norm_relu_conv(x, gamma, beta, kernel, EPSILON)
     _follow(moving_mean, mean, momentum)
     _follow(moving_variance, variance, momentum)
     return y

@@ -164,10 +164,10 @@ def restore(session: Any, checkpoint: Checkpoint, with_saver: Any = None) -> Non
             with_saver = tf.train.Saver(wanted)
         (with_saver or saver()).restore(session, checkpoint.prefix)
     except (tf.errors.OpError, ValueError) as error:
-        raise PipelineError("{}: damaged checkpoint ({})".format(checkpoint.folder, _reason(error))) from None
+        raise PipelineError("{}: damaged checkpoint ({})".format(checkpoint.folder, reason(error))) from None
 
 
-def _reason(error):
+def reason(error: Exception) -> str:
     """The line of TensorFlow's message that says what is wrong: the first, but version 2 first tells where."""
     lines = str(getattr(error, "message", error)).split("\n")
     places = [i for i, line in enumerate(lines[:-1]) if line.startswith("Node: ") or line.endswith("error(s) found.")]

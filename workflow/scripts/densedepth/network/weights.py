@@ -177,7 +177,7 @@ def read_keras(path: str) -> Dict[str, np.ndarray]:
     """
     if not os.path.isfile(path):
         raise PipelineError("{}: no such weight file".format(path))
-    stored = {}
+    found = {}
     try:
         with hdf5.open_file(path) as root:
             group = root.get("model_weights", root)
@@ -190,14 +190,14 @@ def read_keras(path: str) -> Dict[str, np.ndarray]:
             for layer in layers:
                 for weight in _names(group[layer], "weight_names"):
                     kind = weight.rpartition("/")[2].partition(":")[0]
-                    stored[key_of(layer, kind)] = np.asarray(hdf5.values(path, group[layer][weight]), np.float32)
+                    found[key_of(layer, kind)] = group[layer][weight]
+            return hdf5.arrays(path, found)
     except hdf5.DAMAGE as error:
         raise PipelineError(
             "{}: not a readable HDF5 file, or a truncated one ({} bytes: {}); fetch it again".format(
                 path, os.path.getsize(path), hdf5.words(error)
             )
         ) from None
-    return stored
 
 
 def _names(group, attribute):
@@ -260,6 +260,11 @@ def check(source: str, shapes: Dict[str, List[int]], values: Dict[str, np.ndarra
             )
         if complete and not np.isfinite(value).all():
             raise PipelineError("{}: {} holds values that are not finite".format(source, name))
+
+
+def check_current(source: str, values: Dict[str, np.ndarray]) -> None:
+    """Compare `values` with all variables of the current graph."""
+    check(source, {v.op.name: v.shape.as_list() for v in tf.global_variables()}, values, complete=True)
 
 
 def _top_hint(unused):
