@@ -96,7 +96,7 @@ def test_missing_file(tmp_path):
 def test_not_hdf5(tmp_path):
     path = tmp_path / "page.h5"
     path.write_text("<html>not found</html>")
-    with pytest.raises(PipelineError, match=r"page\.h5: not a readable HDF5 file.*22 bytes.*fetch it again"):
+    with pytest.raises(PipelineError, match=r"page.h5: is a web page, expected an HDF5 file; fetch it again"):
         weights.load(str(path), MODEL)
 
 

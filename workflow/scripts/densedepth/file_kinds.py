@@ -29,6 +29,7 @@ _MEMBERS = (
 )
 # What to do with a network in a file of another kind.
 _ADVICE = {
+    "a web page": "fetch it again",
     "a .keras file of Keras 3": 'save it in the other form: keras.models.load_model("x.keras").save("x.h5")',
     "a safetensors file": "it holds weights without the network; take the whole model as .h5",
     "an HDF5 file": "import_model.py makes a checkpoint of a whole Keras model",
