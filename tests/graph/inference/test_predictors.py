@@ -111,7 +111,7 @@ def test_images_of_a_wrong_size_are_refused(frozen):
 
 
 def test_wrong_output_tensor_is_told(frozen):
-    with pytest.raises(PipelineError, match=r"output conv2/BiasAdd:0: expected .* got float32 of shape .*512\)"):
+    with pytest.raises(PipelineError, match=r"output conv2/BiasAdd:0: expected .* got float32 of shape .*34\)"):
         predictors.load_frozen(frozen, output_tensor_name="conv2/BiasAdd:0")
 
 
