@@ -4,6 +4,10 @@ import base64
 import errno
 import io
 import os
+import re
+import shlex
+import shutil
+import subprocess
 import zipfile
 
 import numpy
@@ -300,6 +304,47 @@ def test_a_folder_called_zip_is_named_as_one(tmp_path):
     (tmp_path / "a.zip").mkdir()
     message = refusal(str(tmp_path / "a.zip"))
     assert "expected a zip file, got a folder" in message and "zip -r ../a_again.zip ." in message
+
+
+@pytest.mark.skipif(not (shutil.which("7z") and shutil.which("zip")), reason="needs 7z and zip")
+@pytest.mark.parametrize("kind", ["deflate64", "aes", "tar", "tar.gz", "zip.gz", "7z", "folder", "split"])
+def test_the_commands_that_are_told_make_an_archive_that_is_read(tmp_path, monkeypatch, kind):
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path / "good.zip", dict(members(), **{"noise": os.urandom(100000)}))
+    make = {
+        "deflate64": "cd 'my src' && 7z a -tzip -mm=Deflate64 '../my a.zip' .",
+        "aes": "cd 'my src' && 7z a -tzip -mem=AES256 -psecret '../my a.zip' .",
+        "tar": "tar cf 'my a.zip' -C 'my src' .",
+        "tar.gz": "tar czf 'my a.zip' -C 'my src' .",
+        "zip.gz": "gzip -c good.zip > 'my a.zip'",
+        "7z": "cd 'my src' && 7z a -t7z '../my a.7z' . && mv '../my a.7z' '../my a.zip'",
+        "folder": "cp -r 'my src' 'my a.zip'",
+        "split": "cd 'my src' && zip -s 64k -r '../my a.zip' .",
+    }
+    bash("7z x -o'my src' good.zip && " + make[kind])
+    path, steps = "my a.zip", 0
+    while not readable(path) and steps < 3:
+        command = re.search(r": ((7z|cd|zip) .*)$", refusal(path)).group(1)
+        bash(command.replace("7z x", "7z x -psecret"))
+        words = shlex.split(command)
+        path = words[-1] if words[-2] in (">", "--out") else words[-2][len("../") :]
+        steps += 1
+    assert 0 < steps < 3
+
+
+def bash(command):
+    done = subprocess.run(
+        ["bash", "-c", command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
+    assert done.returncode == 0, done.stdout.decode(errors="replace")
+
+
+def readable(path):
+    try:
+        with train_archive.Archive(path) as archive:
+            return len([archive.pair(row) for row in archive.rows()]) == 2
+    except PipelineError:
+        return False
 
 
 def test_a_part_of_a_split_archive(tmp_path):

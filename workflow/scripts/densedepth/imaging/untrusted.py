@@ -31,12 +31,13 @@ def open_zip(path: str) -> zipfile.ZipFile:
         raise PipelineError("{}: no such file{}".format(path, advice))
     try:
         archive = zipfile.ZipFile(path)
-        _check_whole(path, archive)
+        _check_part(path, archive)
         return archive
     except DAMAGE + (ValueError,) as error:
         # A directory that should begin before the file does is an invalid argument to the system.
         if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
             raise PipelineError("{}: cannot be read ({})".format(path, error.strerror)) from None
+        _check_part(path)
         _check_kind(path)
         raise PipelineError(
             "{}: truncated, or not a zip file ({}; {} bytes); get the archive again".format(
@@ -52,15 +53,22 @@ def _check_kind(path):
     kind = file_kinds.of(head)
     # A zip file that cannot be opened is a damaged one.
     if kind and not head.startswith(b"PK"):
-        advice = _zip_again(path) if file_kinds.packed(kind) else "get the archive again"
+        advice = "get the archive again"
+        if kind.startswith("packed by"):
+            # What comes out may be a zip file, or a tar archive, which has advice of its own.
+            name = os.path.splitext(os.path.basename(path))[0] + "_unpacked.zip"
+            advice = "unpack it: 7z x -so {} > {}".format(shlex.quote(path), shlex.quote(name))
+        elif file_kinds.packed(kind):
+            advice = _zip_again(path)
         raise PipelineError("{}: expected a zip file, got {}; {}".format(path, kind, advice))
 
 
-def _check_whole(path, archive):
-    """Raise PipelineError for the last of several files that one archive was split into."""
+def _check_part(path, archive=None):
+    """Raise PipelineError for the last of several files that one archive was split into; it may be no zip by itself."""
     stem = os.path.splitext(path)[0]
-    if os.path.exists(stem + ".z01") or any(info.volume for info in archive.infolist()):
-        archive.close()
+    if os.path.exists(stem + ".z01") or (archive and any(info.volume for info in archive.infolist())):
+        if archive:
+            archive.close()
         raise PipelineError(
             "{}: is one part of a split archive ({}.z01, ...); join them: zip -s 0 {} --out {}".format(
                 path, os.path.basename(stem), shlex.quote(path), shlex.quote(stem + "_joined.zip")
