@@ -5,7 +5,9 @@ from snakemake.utils import min_version
 min_version("9.0")
 
 
+include: "workflow/rules/home.smk"
 include: "workflow/rules/common.smk"
+include: "workflow/rules/devices.smk"
 
 
 configfile: default_settings()
@@ -44,11 +46,21 @@ rule epoch_that_is_not_kept:
     input:
         refuse_epoch,
     output:
-        "results/{run}/{kind}/epoch{epoch}{rest}",
+        "results/{place}{rest}",
     wildcard_constraints:
-        kind="checkpoints|evaluation",
-        epoch=other_epochs(),
+        place=other_epochs(),
         rest=r"[./].+",
+
+
+rule run_that_is_not_named:
+    """Say which runs there are, where a file of another one is asked for that is not there."""
+    input:
+        refuse_run,
+    output:
+        "results/{place}/{rest}",
+    wildcard_constraints:
+        place=other_runs(),
+        rest=".+",
 
 
 onstart:

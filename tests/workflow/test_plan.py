@@ -243,6 +243,13 @@ def test_an_epoch_that_is_not_kept_is_refused_with_those_that_are(project):
             output = project.snakemake("-n", "results/1p/" + name.format(epoch), fails=True)
             assert "1p has no epoch {}, only 2, 4, 6; train.keep_epochs adds one".format(epoch) in output
 
+    published = project.configure({"pretrained": {"own": "mine.index"}})
+    output = project.snakemake("-n", "results/published/own/evaluation/epoch2.json", *published, fails=True)
+    assert "published/own has no epoch 2, only 0, the network as it was imported" in output
+    for name in ("evaluation/epoch2.json", "export/model.pb"):
+        output = project.snakemake("-n", "results/8p/" + name, fails=True)
+        assert "runs has no 8p, only 1p; was it in a file that --configfile names?" in output
+
 
 def test_a_folder_is_no_target(project):
     for name in ("workflow", "nosuch"):

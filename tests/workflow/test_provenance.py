@@ -142,23 +142,6 @@ def test_a_key_that_stands_twice_is_refused(project):
     assert "twice.yaml: duplicate key data, in line 1 and in line 5; merge its entries" in output
 
 
-def test_results_of_another_source_are_not_replaced_without_a_word(settings):
-    jobs = {("convert_records", None), ("train_model", "1p")}
-    assert provenance.replaced(settings, jobs) == []
-    write("results/data/nyu_train.json", {"archive": {"path": "dataset/mine.zip"}})
-    write("results/1p/checkpoints/epoch2/model.json", {"start": None, "weights": None})
-    write("results/sources.json", {"configfiles": ["mine.yaml"]})
-    (line,) = provenance.replaced(settings, jobs)
-    assert "made from dataset/mine.zip, but the settings name results/sample/nyu_data.zip" in line
-    assert "--configfile mine.yaml" in line and "--directory" in line and "replace_results=true" in line
-    # Targets that replace nothing, and the source itself, are not asked about.
-    assert provenance.replaced(settings, {("evaluate_checkpoint", "1p")}) == []
-    settings["data"]["train_archive"] = "dataset/mine.zip"
-    assert provenance.replaced(settings, jobs) == []
-    settings["train"]["weights"] = "dataset/x_notop.h5"
-    assert "made from random weights" in provenance.replaced(settings, jobs)[0]
-
-
 def test_a_call_without_the_settings_stops_before_its_first_job(project):
     side = project.path("results/data/nyu_train.json")
     side.parent.mkdir(parents=True)

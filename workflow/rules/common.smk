@@ -1,124 +1,19 @@
-"""Functions for the other files here. Which code a rule uses, which interpreter, which files follow from the config."""
+"""Functions for the rules. Which code a rule uses, which interpreter, which files follow from the config."""
 
-import contextlib
 import functools
-import glob
 import json
 import os
 import re
 import shlex
-import shutil
 import sys
-import tempfile
 
 from snakemake.exceptions import WorkflowError
-from snakemake.logging import logger
 from snakemake.settings.types import DeploymentMethod
-from snakemake.utils import available_cpu_count, update_config
 
-
-def home():
-    """The folder of the Snakefile; where that is in a repository of GitHub or GitLab, an unpacked copy of its commit.
-
-    Not workflow.basedir, which is that of the outermost workflow where this one is a module.
-    """
-    here = workflow.current_basedir
-    if not hasattr(here, "hosted_repo"):
-        return os.path.dirname(os.path.dirname(here.get_path_or_uri(secret_free=True)))
-    repository = here.hosted_repo.repo
-    commit = repository.commit(here.ref).hexsha
-    folder = os.path.abspath(os.path.join(".snakemake", "densedepth", commit))
-    if not os.path.exists(folder):
-        os.makedirs(os.path.dirname(folder), exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=os.path.dirname(folder)) as unpacked:
-            repository.git.archive(commit, output=os.path.join(unpacked, "files.tar"))
-            shutil.unpack_archive(os.path.join(unpacked, "files.tar"), os.path.join(unpacked, "files"))
-            # Another job may have been quicker.
-            with contextlib.suppress(OSError):
-                os.rename(os.path.join(unpacked, "files"), folder)
-    return folder
-
-
-HOME = home()
-
-sys.path.insert(0, os.path.join(HOME, "workflow", "scripts"))
-
-from densedepth import configuration, imports, platforms, provenance
+from densedepth import configuration, imports, platforms
 from densedepth.inference import image_files
 from densedepth.platforms import ascend_options
 from densedepth.errors import PipelineError
-
-
-def default_settings():
-    """The settings that others are laid over: of the working directory, or else those that the workflow comes with."""
-    path = os.path.join("config", "config.yaml")
-    return path if os.path.exists(path) else os.path.join(HOME, path)
-
-
-def use_all_cores():
-    """Let a call on this machine that names no number of cores use them all.
-
-    A profile cannot say so: profiles/default is laid over those of --profile and SNAKEMAKE_PROFILE, and `cores: all` in
-    it would cut the threads of a cluster's jobs to the cores of the login node. A cluster's profile always has `jobs`.
-    """
-    settings = workflow.resource_settings
-    if settings.cores is None and settings.nodes is None:
-        settings.cores = available_cpu_count()
-        workflow.global_resources["_cores"] = settings.cores
-
-
-def check_config():
-    """Stop before any job if the configuration is invalid, with one line for each error."""
-    try:
-        schema = configuration.read(os.path.join(HOME, "workflow", "schemas", "config.schema.yaml"))
-        current, warning = configuration.renamed(dict(config))
-        config.clear()
-        config.update(current)
-        # A module has the settings that its workflow gives it, and no part in that call's --config.
-        if not workflow.modifier.skip_configfile:
-            for path in workflow.configfiles if workflow.is_main_process else ():
-                configuration.read(path)
-            given, _ = configuration.renamed(workflow.config_settings.config)
-            update_config(config, configuration.typed(given, schema))
-    except PipelineError as error:
-        raise WorkflowError(str(error))
-    if warning and workflow.is_main_process:
-        logger.warning(warning)
-    config.update(configuration.with_home(configuration.without_nulls(config), schema))
-    problems = configuration.problems(config, schema)
-    if not problems and workflow.is_main_process:
-        problems = provenance.missing(config)
-    if problems:
-        raise WorkflowError("\n".join(["invalid configuration:", *problems]))
-
-
-def other_epochs():
-    """A pattern for the epochs that are not kept, but for those of which there is a file: another run may start there."""
-    found = {re.search("epoch([0-9]+)", path).group(1) for path in glob.glob("results/**/epoch[0-9]*", recursive=True)}
-    legal = {str(epoch) for epoch in kept_epochs()}
-    return r"(?!(?:{})(?![0-9]))[0-9]+".format(one_of(sorted(legal | found)))
-
-
-def refuse_epoch(wildcards):
-    """Input function: one line for an epoch that its run does not keep."""
-    words = "results/{}/{}/epoch{}: {} has no epoch {}, only {}; train.keep_epochs adds one, up to train.epochs = {}"
-    legal = [0] if wildcards.run in published() else kept_epochs()
-    epoch, last = wildcards.epoch, config["train"]["epochs"]
-    raise WorkflowError(
-        words.format(wildcards.run, wildcards.kind, epoch, wildcards.run, epoch, ", ".join(map(str, legal)), last)
-    )
-
-
-def check_replaced():
-    """Stop before the first job where one would replace what was made from other sources than the settings name."""
-    if not workflow.is_main_process:
-        return
-    jobs = {(job.rule.name, job.wildcards_dict.get("run")) for job in workflow.dag.needrun_jobs()}
-    found = [] if config["replace_results"] else provenance.replaced(config, jobs)
-    if found:
-        raise WorkflowError("\n".join(found))
-    if any(name in provenance.MAKERS for name, _ in jobs):
-        provenance.record(config, workflow.configfiles)
 
 
 def one_of(names):
@@ -130,12 +25,20 @@ def one_of(names):
 REPORTING = tuple(os.path.join("densedepth", *path) for path in (("progress.py",), ("training", "history.py")))
 
 
-def code(program):
+def code(program, kinds=()):
     """Input function: the program and all modules of the project that it imports, so that an edit of one counts.
 
-    Those of `REPORTING` are among the inputs, but no edit of them counts.
+    kinds: kinds of devices, which the program loads by name. Those that are not chosen are among the inputs too, so
+    that another choice makes nothing again, but no edit of what they alone import counts. Nor does one of `REPORTING`.
     """
-    return lambda wildcards: [ancient(path) if path.endswith(REPORTING) else path for path in sources(program)]
+
+    def paths(wildcards):
+        loaded = {kind: "densedepth.platforms.{}".format(kind) for kind in kinds}
+        used = sources(program, (loaded[config["platform"]],) if kinds else ())
+        every = sources(program, tuple(loaded.values()))
+        return [path if path in used and not path.endswith(REPORTING) else ancient(path) for path in every]
+
+    return paths
 
 
 @functools.lru_cache(maxsize=None)
@@ -145,17 +48,6 @@ def sources(program, loaded=()):
     return imports.sources(
         os.path.join(os.path.relpath(folder) if os.path.samefile(HOME, ".") else folder, program), loaded
     )
-
-
-def training_code(wildcards):
-    """Input function: as `code`, of train.py, which loads the kinds of devices by name.
-
-    Those that are not chosen are among the inputs too, so that another choice makes nothing again, but no edit of what
-    they alone import counts.
-    """
-    used = sources("train.py", (f"densedepth.platforms.{config['platform']}",))
-    every = sources("train.py", tuple(f"densedepth.platforms.{kind}" for kind in platforms.KINDS))
-    return [path if path in used and not path.endswith(REPORTING) else ancient(path) for path in every]
 
 
 @functools.lru_cache(maxsize=None)
@@ -321,53 +213,6 @@ def segment_flags(wildcards):
 def of_run(key, default=None):
     """Function of the wildcards: setting `key` of their run."""
     return lambda wildcards: config["runs"][wildcards.run].get(key, default)
-
-
-def npus():
-    """Input function: the Ascend devices of the run of the wildcards."""
-    return lambda wildcards: config["runs"][wildcards.run]["devices"] if config["platform"] == "ascend" else 0
-
-
-def gpus(count):
-    """Input function: `count` GPUs where the settings say that there are some, else none is asked for."""
-    return lambda wildcards: (count(wildcards) if callable(count) else count) if config["gpus"] else 0
-
-
-def nodes(wildcards):
-    """Machines that the run of the wildcards takes; None for a single one, whichever it is."""
-    devices, each = config["runs"][wildcards.run]["devices"], config["devices_per_node"]
-    return -(-devices // each) if 0 < each < devices else None
-
-
-def training_memory(wildcards):
-    """MB on each machine of the run of the wildcards: of the program's own, and for each process of a batch of 4."""
-    devices, each = config["runs"][wildcards.run]["devices"], config["devices_per_node"]
-    return 10000 + 6000 * min(devices, each or devices)
-
-
-def launcher(wildcards, threads):
-    """What stands before the command of a training: srun with all it must be told, or nothing."""
-    if not nodes(wildcards):
-        return ""
-    words = "srun --nodes={} --ntasks={} --cpus-per-task={} --kill-on-bad-exit=1"
-    return words.format(nodes(wildcards), config["runs"][wildcards.run]["devices"], threads)
-
-
-def npu_flags(numbers):
-    """Flags of train.py for the parameters of an Ascend session: those that change what is computed, or the others.
-
-    Booleans are in the words of the command line.
-    """
-    if config["platform"] != "ascend":
-        return []
-    pairs = [pair for pair in sorted(config["npu_options"].items()) if (pair[0] in ascend_options.NUMBERS) == numbers]
-    words = ["{}={}".format(name, str(value).lower() if isinstance(value, bool) else value) for name, value in pairs]
-    return ["--npu_option", *words] if words else []
-
-
-def npu_address_flags():
-    """Flags of train.py for the addresses of the Ascend devices, where the config has them."""
-    return ["--npu_addresses", *config["npu_addresses"]] if config["npu_addresses"] else []
 
 
 def single_device_speed(wildcards):

@@ -8,7 +8,7 @@ undeclared in results/<run>/checkpoints/state/, so that Snakemake leaves it alon
 rule train_model:
     """Train a run from the kept epoch before this one to this one."""
     input:
-        code=training_code,
+        code=code("train.py", platforms.KINDS),
         records=rules.convert_records.output.records,
         side=rules.convert_records.output.side,
         start=start_files,
@@ -129,7 +129,7 @@ rule train_model:
 
 use rule train_model as measure_training with:
     input:
-        code=training_code,
+        code=code("train.py", platforms.KINDS),
         records=rules.convert_records.output.records,
         side=rules.convert_records.output.side,
         single=single_device_speed,

@@ -30,7 +30,7 @@ def work(args):
     config, warning = configuration.renamed(config)
     if warning:
         print(warning, file=sys.stderr)
-    config = configuration.with_home(configuration.without_nulls(config), schema)
+    config = configuration.completed(config, schema)
     found = configuration.problems(config, schema) or provenance.missing(config)
     for line in found:
         print(line, file=sys.stderr)

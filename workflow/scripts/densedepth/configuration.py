@@ -132,6 +132,15 @@ def _without(config, path):
     return rest if len(path) == 1 else dict(rest, **{path[0]: _without(config[path[0]], path[1:])})
 
 
+def completed(config: Dict[str, Any], schema: Dict[str, Any]) -> Dict[str, Any]:
+    """`config` without entries set to null, with home folders for `~`, and `default` of `schema` for missing keys.
+
+    Only keys that older copies of config/config.yaml lack have a default: a copy goes on to work.
+    """
+    defaults = {key: rule["default"] for key, rule in schema["properties"].items() if "default" in rule}
+    return with_home(dict(defaults, **without_nulls(config)), schema)
+
+
 def without_nulls(config: Dict[str, Any]) -> Dict[str, Any]:
     """`config` without the entries of `runs` and the like that an overlay has set to null."""
     kept = dict(config)

@@ -1,0 +1,50 @@
+"""Functions for the devices of a training: how many it takes, on how many machines, and with which options."""
+
+from densedepth.platforms import ascend_options
+
+
+def npus():
+    """Input function: the Ascend devices of the run of the wildcards."""
+    return lambda wildcards: config["runs"][wildcards.run]["devices"] if config["platform"] == "ascend" else 0
+
+
+def gpus(count):
+    """Input function: `count` GPUs where the settings say that there are some, else none is asked for."""
+    return lambda wildcards: (count(wildcards) if callable(count) else count) if config["gpus"] else 0
+
+
+def nodes(wildcards):
+    """Machines that the run of the wildcards takes; None for a single one, whichever it is."""
+    devices, each = config["runs"][wildcards.run]["devices"], config["devices_per_node"]
+    return -(-devices // each) if 0 < each < devices else None
+
+
+def training_memory(wildcards):
+    """MB on each machine of the run of the wildcards: of the program's own, and for each process of a batch of 4."""
+    devices, each = config["runs"][wildcards.run]["devices"], config["devices_per_node"]
+    return 10000 + 6000 * min(devices, each or devices)
+
+
+def launcher(wildcards, threads):
+    """What stands before the command of a training: srun with all it must be told, or nothing."""
+    if not nodes(wildcards):
+        return ""
+    words = "srun --nodes={} --ntasks={} --cpus-per-task={} --kill-on-bad-exit=1"
+    return words.format(nodes(wildcards), config["runs"][wildcards.run]["devices"], threads)
+
+
+def npu_flags(numbers):
+    """Flags of train.py for the parameters of an Ascend session: those that change what is computed, or the others.
+
+    Booleans are in the words of the command line.
+    """
+    if config["platform"] != "ascend":
+        return []
+    pairs = [pair for pair in sorted(config["npu_options"].items()) if (pair[0] in ascend_options.NUMBERS) == numbers]
+    words = ["{}={}".format(name, str(value).lower() if isinstance(value, bool) else value) for name, value in pairs]
+    return ["--npu_option", *words] if words else []
+
+
+def npu_address_flags():
+    """Flags of train.py for the addresses of the Ascend devices, where the config has them."""
+    return ["--npu_addresses", *config["npu_addresses"]] if config["npu_addresses"] else []

@@ -1,0 +1,164 @@
+"""Where the workflow is, and whether its settings can be used: what is looked at before any rule, and before any job."""
+
+import contextlib
+import os
+import re
+import shutil
+import sys
+import tempfile
+
+from snakemake.exceptions import WorkflowError
+from snakemake.logging import logger
+from snakemake.utils import available_cpu_count, update_config
+
+
+def home():
+    """The folder of the Snakefile; where that is in a repository of GitHub or GitLab, an unpacked copy of its commit.
+
+    Not workflow.basedir, which is that of the outermost workflow where this one is a module.
+    """
+    here = workflow.current_basedir
+    if not hasattr(here, "hosted_repo"):
+        return os.path.dirname(os.path.dirname(here.get_path_or_uri(secret_free=True)))
+    repository = here.hosted_repo.repo
+    commit = repository.commit(here.ref).hexsha
+    folder = os.path.abspath(os.path.join(".snakemake", "densedepth", commit))
+    if not os.path.exists(folder):
+        os.makedirs(os.path.dirname(folder), exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=os.path.dirname(folder)) as unpacked:
+            repository.git.archive(commit, output=os.path.join(unpacked, "files.tar"))
+            shutil.unpack_archive(os.path.join(unpacked, "files.tar"), os.path.join(unpacked, "files"))
+            # Another job may have been quicker.
+            with contextlib.suppress(OSError):
+                os.rename(os.path.join(unpacked, "files"), folder)
+    return folder
+
+
+HOME = home()
+
+sys.path.insert(0, os.path.join(HOME, "workflow", "scripts"))
+
+from densedepth import configuration, provenance, replacement
+from densedepth.data import train_archive
+from densedepth.errors import PipelineError
+
+
+def default_settings():
+    """The settings that others are laid over: of the working directory, or else those that the workflow comes with.
+
+    They are read here first: what is wrong with them, Snakemake would tell in a traceback.
+    """
+    path = os.path.join("config", "config.yaml")
+    path = path if os.path.exists(path) else os.path.join(HOME, path)
+    if workflow.is_main_process:
+        check_file(path)
+    return path
+
+
+def check_file(path):
+    """Stop with one line for a file of settings that cannot be read."""
+    try:
+        configuration.read(path)
+    except PipelineError as error:
+        raise WorkflowError(str(error))
+
+
+def use_all_cores():
+    """Let a call on this machine that names no number of cores use them all.
+
+    A profile cannot say so: profiles/default is laid over those of --profile and SNAKEMAKE_PROFILE, and `cores: all` in
+    it would cut the threads of a cluster's jobs to the cores of the login node. A cluster's profile always has `jobs`.
+    """
+    settings = workflow.resource_settings
+    if settings.cores is None and settings.nodes is None:
+        settings.cores = available_cpu_count()
+        workflow.global_resources["_cores"] = settings.cores
+
+
+def check_config():
+    """Stop before any job if the configuration is invalid, with one line for each error."""
+    schema = configuration.read(os.path.join(HOME, "workflow", "schemas", "config.schema.yaml"))
+    current, warning = configuration.renamed(dict(config))
+    config.clear()
+    config.update(current)
+    if warning and workflow.is_main_process:
+        logger.warning(warning)
+    # A module has the settings that its workflow gives it, and no part in that call's --config.
+    if not workflow.modifier.skip_configfile:
+        for path in workflow.configfiles if workflow.is_main_process else ():
+            check_file(path)
+        update_config(config, configuration.typed(configuration.renamed(workflow.config_settings.config)[0], schema))
+    config.update(configuration.completed(config, schema))
+    problems = configuration.problems(config, schema)
+    if not problems and workflow.is_main_process:
+        problems = provenance.missing(config)
+    if problems:
+        raise WorkflowError("\n".join(["invalid configuration:", *problems]))
+
+
+def other_runs():
+    """A pattern for <run>/<folder> of runs that the settings do not name, but for those that are there."""
+    known = {*config["runs"], "published", *(os.listdir("results") if os.path.isdir("results") else ())}
+    folders = "checkpoints|evaluation|export|gallery|inference"
+    return r"(?!(?:{})/)[A-Za-z0-9][A-Za-z0-9_.-]*/(?:{})".format(one_of(sorted(known)), folders)
+
+
+def refuse_run(wildcards):
+    """Input function: one line for a run that the settings do not name."""
+    run, runs = os.path.dirname(wildcards.place), ", ".join(config["runs"])
+    words = "results/{}: runs has no {}, only {}; was it in a file that --configfile names?"
+    raise WorkflowError(words.format(wildcards.place, run, runs))
+
+
+def epochs_of(run):
+    """The epochs that a run, or a network trained elsewhere, has."""
+    return [0] if run in published() else kept_epochs()
+
+
+def other_epochs():
+    """A pattern for <run>/<kind>/epoch<e> of epochs that are not kept, but for those that are there, to start from."""
+    places = []
+    for run in [*config["runs"], *published()]:
+        for kind in ("checkpoints", "evaluation"):
+            folder = os.path.join("results", run, kind)
+            found = [re.match("epoch([0-9]+)", name) for name in (os.listdir(folder) if os.path.isdir(folder) else ())]
+            legal = {*map(str, epochs_of(run)), *(match.group(1) for match in found if match)}
+            places.append(r"{}/{}/epoch(?!(?:{})(?![0-9]))[0-9]+".format(re.escape(run), kind, one_of(sorted(legal))))
+    return "|".join(places)
+
+
+def refuse_epoch(wildcards):
+    """Input function: one line for an epoch that its run does not keep."""
+    run, _, epoch = wildcards.place.rsplit("/", 2)
+    words = "results/{}: {} has no epoch {}, only {}".format(
+        wildcards.place, run, epoch[len("epoch") :], ", ".join(map(str, epochs_of(run)))
+    )
+    if run in published():
+        raise WorkflowError(words + ", the network as it was imported")
+    raise WorkflowError(
+        "{}; train.keep_epochs adds one, up to train.epochs = {}".format(words, config["train"]["epochs"])
+    )
+
+
+def check_replaced():
+    """Stop before the first job where one would replace what was made from other sources than the settings name.
+
+    Where it is made from the same sources with other settings, a line says so.
+    """
+    if not workflow.is_main_process:
+        return
+    jobs = {(job.rule.name, job.wildcards_dict.get("run")) for job in workflow.dag.needrun_jobs()}
+    if not config["replace_results"]:
+        found = replacement.replaced(config, jobs, archive_identity)
+        if found:
+            raise WorkflowError("\n".join(found))
+    for line in replacement.changes(config, jobs):
+        logger.info(line)
+    if any(name in replacement.MAKERS for name, _ in jobs):
+        replacement.record(config, workflow.configfiles)
+
+
+def archive_identity(path):
+    """What tells the content of a training archive from another's, as its records say."""
+    with train_archive.Archive(path) as archive:
+        return archive.identity()
