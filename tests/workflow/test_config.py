@@ -18,6 +18,7 @@ from densedepth.network import model
 SCHEMA = yaml.safe_load((REPOSITORY / "workflow/schemas/config.schema.yaml").read_text())
 CONFIG = yaml.safe_load((REPOSITORY / "config/config.yaml").read_text())
 NYU = yaml.safe_load((REPOSITORY / "config/nyu.yaml").read_text())
+CUSTOM = yaml.safe_load((REPOSITORY / "config/custom.yaml").read_text())
 
 
 def leaves(schema, path=()):
@@ -52,7 +53,7 @@ def refusal(config):
     return lines[0]
 
 
-@pytest.mark.parametrize("overlay", [{}, NYU], ids=["sample", "nyu"])
+@pytest.mark.parametrize("overlay", [{}, NYU, CUSTOM], ids=["sample", "nyu", "custom"])
 def test_our_own_settings_are_accepted(overlay):
     assert configuration.problems(configuration.merge(CONFIG, overlay), SCHEMA) == []
 
