@@ -10,7 +10,7 @@ import zipfile
 import pytest
 import tiny
 from densedepth import files, metadata
-from densedepth.data import custom_pairs, download, records
+from densedepth.data import custom_pairs, records, transfer
 from densedepth.data import test_archive as testset
 from densedepth.errors import PipelineError
 from densedepth.evaluation import gallery
@@ -78,7 +78,7 @@ KINDS = {
     ),
     "download": (
         {"url": "https://example.org/a.zip", "etag": '"1"', "modified": "Thu, 01 Jan 2026", "total": 12},
-        download.NOTE,
+        transfer.NOTE,
     ),
     "evaluation": ({"per_image": [{"index": 0, "rms": 0.5}]}, gallery.RANKED),
 }

@@ -19,7 +19,7 @@ import zipfile
 
 import pytest
 from densedepth import files, progress
-from densedepth.data import checksums, download
+from densedepth.data import checksums, download, transfer
 from densedepth.data.checksums import Sums
 from densedepth.data.download import fetch
 from densedepth.errors import PipelineError
@@ -539,12 +539,12 @@ def test_an_archive_that_is_always_cut_off_is_given_up(server, out):
 
 
 def test_a_server_that_hangs(server, out, monkeypatch, capsys):
-    monkeypatch.setattr(download, "TIMEOUT_SECONDS", 0.5)
+    monkeypatch.setattr(transfer, "TIMEOUT_SECONDS", 0.5)
     server.answers["/x"] = [hang, until(None)]
 
     def pause(seconds):
         # What follows may be as slow as this machine is.
-        monkeypatch.setattr(download, "TIMEOUT_SECONDS", 60)
+        monkeypatch.setattr(transfer, "TIMEOUT_SECONDS", 60)
 
     fetch([server.address + "/x"], str(out), Sums(SHA256), pause)
     assert "timed out" in capsys.readouterr().out
@@ -793,7 +793,7 @@ def test_a_disk_without_room_is_told_before_the_transfer(server, out, tmp_path, 
         (tmp_path / "local").write_bytes(CONTENT)
     usage = collections.namedtuple("usage", "total used free")
     room = [len(CONTENT) - 1]
-    monkeypatch.setattr(download.shutil, "disk_usage", lambda path: usage(1 << 40, 0, room[0]))
+    monkeypatch.setattr(transfer.shutil, "disk_usage", lambda path: usage(1 << 40, 0, room[0]))
     with pytest.raises(PipelineError) as caught:
         fetch([url, "http://never.invalid/"], str(out), pause=None)
     assert str(caught.value).startswith("{}: needs 1 MB, 0 MB are free in {}; free space".format(out, out.parent))
@@ -832,7 +832,7 @@ def test_a_local_file_that_cannot_be_read_is_one_source(server, out, tmp_path, m
         raise OSError(errno.EIO, os.strerror(errno.EIO), source)
 
     (tmp_path / "local").write_bytes(CONTENT)
-    monkeypatch.setattr(download.shutil, "copyfile", copyfile)
+    monkeypatch.setattr(transfer.shutil, "copyfile", copyfile)
     refused([str(tmp_path / "local")], out, "local: Input/output error")
     assert not begun(out, str(tmp_path / "local")).part.exists()
     get([str(tmp_path / "local"), server.address + "/good"], out, sha256=SHA256)
@@ -880,7 +880,7 @@ def test_rate_and_time_left_are_told(server, out, monkeypatch, capsys, have, tol
     clock = iter(range(0, 100, 2))
     monkeypatch.setattr(progress, "_now", lambda: next(clock))
     monkeypatch.setattr(progress, "_SILENT_SECONDS", 2)
-    monkeypatch.setattr(download, "_CHUNK", 1 << 20)
+    monkeypatch.setattr(transfer, "_CHUNK", 1 << 20)
     content = bytes(4 << 20)
     server.answers["/x"] = [until(None, content, **({"Content_Length": None} if have is None else {}))]
     if have:
