@@ -34,6 +34,7 @@ class Sums:
 
     @property
     def known(self) -> bool:
+        """Whether there is a published checksum."""
         return bool(self.sha256 or self.md5)
 
     def problem(self, path: str, out: str) -> Optional[str]:

@@ -28,10 +28,12 @@ class DynamicLossScale:
         self.skipped = None
 
     def compute_gradients(self, loss: Tensor, var_list: Sequence[Tensor]) -> List[Tuple[Tensor, Tensor]]:
+        """[(gradient, variable)] as without a scale; not finite where the scaled ones overflowed."""
         pairs = self._optimizer.compute_gradients(loss * self.scale, var_list=var_list)
         return [(gradient / self.scale, variable) for gradient, variable in pairs]
 
     def apply_gradients(self, grads_and_vars: Sequence[Tuple[Tensor, Tensor]], global_step: Tensor) -> Tensor:
+        """The operation of the step: applies the gradients if all are finite, and adapts the scale."""
         finite = tf.is_finite(tf.global_norm([gradient for gradient, _ in grads_and_vars]))
         self.skipped = 1.0 - tf.cast(finite, tf.float32)
         applied = tf.cond(

@@ -69,6 +69,7 @@ def _scores_by(evaluation, protocol):
 
 
 def add_verdicts(page: Page, findings: Findings) -> None:
+    """Add the checks: against the constant depth, published figures, and the frozen graph's checkpoint."""
     page.add("## Verdicts")
     if data_kind(findings) == NYU:
         _reproductions(page, findings)

@@ -11,6 +11,7 @@ from .page import BLANK, Page, code, leaves, plain
 
 
 def add_settings(page: Page, findings: Findings) -> None:
+    """Add the settings of the pipeline, and those stored in checkpoints."""
     page.add("## Settings")
     rows = [(code(key), code(value)) for key, value in leaves(findings.settings)]
     page.add_folded("{} setting(s) of the pipeline".format(len(rows)), rows, ("key", "value"))
@@ -23,6 +24,7 @@ def add_settings(page: Page, findings: Findings) -> None:
 
 
 def add_versions(page: Page, findings: Findings) -> None:
+    """Add with which versions each result was made."""
     page.add("## Versions")
     uses = [("records", findings.data)] if findings.data else []
     uses.append(("constant depth", findings.baseline))
@@ -43,6 +45,7 @@ def add_versions(page: Page, findings: Findings) -> None:
 
 
 def add_checksums(page: Page, findings: Findings) -> None:
+    """Add the checksums of archives, records and weights."""
     page.add("## Inputs and checkpoints")
     rows = [_input(findings.data.get("archive"))] if findings.data else []
     rows.append(_input(findings.baseline.get("test_data")))

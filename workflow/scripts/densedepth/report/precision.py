@@ -8,6 +8,7 @@ from .page import BLANK, Page, code
 
 
 def add(page: Page, findings: Findings) -> None:
+    """Add the table of the metrics of all evaluations."""
     page.add("## Precision")
     comparable = data_kind(findings) == NYU
     rows = _published_rows() if comparable else []

@@ -8,6 +8,7 @@ from .page import BLANK, Page, plain
 
 
 def add(page: Page, findings: Findings) -> None:
+    """Add the section on the speed of training and inference."""
     networks = findings.imported + findings.runs
     if findings.runs or any(run.graphs() for run in networks):
         page.add("## Performance")

@@ -40,18 +40,22 @@ def called(image: Dict[str, Any], otherwise: str) -> str:
 
 
 def last_checkpoint(run: Run) -> Document:
+    """The metadata of the run's last checkpoint."""
     return run.checkpoints[max(run.checkpoints)]
 
 
 def scores(evaluation: Document) -> Tuple[str, ...]:
+    """All metrics of an evaluation, as text in the order of `METRICS`."""
     return tuple(score(evaluation.number("metrics", metric.key)) for metric in METRICS)
 
 
 def score(value: float) -> str:
+    """A metric with four digits."""
     return "{:.4f}".format(value)
 
 
 def of_epoch(document: Document) -> str:
+    """` of epoch 5`, or nothing where the file does not say."""
     epoch = document.get("source", "epoch", default=None)
     return "" if epoch is None else " of epoch {}".format(epoch)
 
@@ -67,14 +71,17 @@ def network(model: Mapping[str, Any]) -> str:
 
 
 def size(size: Optional[Sequence[int]]) -> str:
+    """Such as `480x640`, the height first; `any` for None."""
     return "any" if size is None else "{}x{}".format(*size)
 
 
 def numbers(values: Iterable[Any]) -> str:
+    """The values in order, with commas."""
     return ", ".join(str(value) for value in sorted(values))
 
 
 def runtime(facts: Mapping[str, str]) -> str:
+    """Interpreter and TensorFlow of a result, from its `runtime`."""
     return "{}: Python {}, TensorFlow {}".format(
         facts.get("runtime", "none"), facts.get("python", "?"), facts.get("tensorflow", "none")
     )

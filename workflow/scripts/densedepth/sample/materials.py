@@ -98,4 +98,5 @@ class Style:
         self.daylight = lots.uniform(0.75, 1.15)
 
     def accent(self, lots: Lots) -> Material:
+        """A cloth of a colour that stands out, another one each time."""
         return material("cloth", lots.pick(ACCENTS))
