@@ -37,7 +37,7 @@ STARTS = (
 ELSEWHERE = {
     ".ci/run": "runs this test",
     ". .venv/workflow/bin/activate": "does nothing but set PATH",
-    "docker": "needs an Ascend host",
+    "docker": "needs Docker, or an Ascend host",
     "npu-smi": "needs an Ascend host",
     "source": "needs an Ascend host",
     "export": "changes the environment",
