@@ -101,7 +101,7 @@ rule train_model:
             --steps {params.steps:q} \
             --maxdepth {params.max_depth:q} \
             --size {params.height} {params.width} \
-            --halving {params.halving} \
+            --halving {params.halving:q} \
             --mirror_probability {params.mirror_probability} \
             --swap_probability {params.swap_probability} \
             --encoder {params.encoder} \
