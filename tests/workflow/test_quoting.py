@@ -32,6 +32,8 @@ HARMLESS = {
     "params.segment",
     "params.node",
     "params.fold",
+    # One of two words of train.py, whatever the settings call them.
+    "params.halving",
 }
 
 
