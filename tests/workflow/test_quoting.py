@@ -32,8 +32,6 @@ HARMLESS = {
     "params.segment",
     "params.node",
     "params.fold",
-    # One of two words of train.py, whatever the settings call them.
-    "params.halving",
 }
 
 
