@@ -120,7 +120,15 @@ def test_a_gallery_has_no_scenes_of_an_earlier_one(tmp_path):
     assert names == ["a.zip", "gallery.json", "scene_1.npz", "scene_1.png", "scene_mine.png"]
 
 
-@pytest.mark.parametrize("rgb", [["a.jpg"], "ab", [1, 2], {"a": 1, "b": 2}])
-def test_names_that_do_not_fit_the_images(tmp_path, rgb):
-    with pytest.raises(PipelineError, match=r"a\.zip: pictures\.json: rgb does not name 2 files"):
+@pytest.mark.parametrize(
+    "rgb, words",
+    [
+        (["a.jpg"], "rgb does not name 2 files"),
+        ("ab", "rgb is 'ab', expected a list"),
+        ([1, 2], r"rgb\[0\] is 1, expected text"),
+        ({"a": 1, "b": 2}, "rgb is an object, expected a list"),
+    ],
+)
+def test_names_that_do_not_fit_the_images(tmp_path, rgb, words):
+    with pytest.raises(PipelineError, match=r"a\.zip: pictures\.json: " + words):
         written(tmp_path / "a.zip", rgb=rgb)

@@ -199,7 +199,9 @@ def test_batches_without_a_known_target_are_counted_over_all_ranks(tmp_path, kno
         assert sum(entry["batches_without_depth"] for entry in history(ended(tmp_path, epoch=1))) == 4
     else:
         assert process.returncode == 1
-        assert "epoch 1 step 4: no valid target depth in 4 steps in a row; `pick` takes" in process.stdout
+        assert (
+            "epoch 1 step 4: no valid target depth in 4 steps in a row; every second pixel is taken" in process.stdout
+        )
 
 
 def test_ranks_that_nobody_numbered_are_refused(records, tmp_path):

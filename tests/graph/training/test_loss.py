@@ -161,7 +161,7 @@ def test_map_below_the_window_is_refused():
     small = tf.zeros((1, 10, 32, 1))
     with pytest.raises(PipelineError, match=r"10x32.*11x11"):
         loss.depth_loss(small, small)
-    with pytest.raises(PipelineError, match="must be known"):
+    with pytest.raises(PipelineError, match="height and width must be static"):
         loss.depth_loss(tf.placeholder(tf.float32, (1, None, None, 1)), tf.placeholder(tf.float32, (1, 16, 16, 1)))
 
 

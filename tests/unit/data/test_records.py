@@ -434,7 +434,7 @@ def test_expand_refuses_what_is_unclear(tmp_path):
         records.expand([str(tmp_path / "x.tfrecords")])
     with pytest.raises(PipelineError, match="named twice"):
         records.expand([str(tmp_path / "y.tfrecords")] * 2)
-    with pytest.raises(PipelineError, match="got a folder"):
+    with pytest.raises(PipelineError, match="is a folder; name the record files in it"):
         records.expand([str(tmp_path)])
     with pytest.raises(PipelineError, match="no file fits"):
         records.expand([str(tmp_path / "z*.tfrecords")])

@@ -1,6 +1,7 @@
 """HDF5 files of unknown origin, which may refer to other files and claim more data than they hold."""
 
 import contextlib
+import os
 from typing import Dict, Iterator
 
 import h5py
@@ -22,6 +23,15 @@ LARGEST_SUM = 1 << 30
 def words(error: Exception) -> str:
     """An error of h5py in one line."""
     return str(error).strip("'\"").split("\n")[0]
+
+
+def unreadable(path: str, error: Exception) -> PipelineError:
+    """What to raise for an error in `DAMAGE` that came with the file `path` of weights."""
+    return PipelineError(
+        "{}: not a readable HDF5 file, or a truncated one ({} bytes: {}); fetch it again".format(
+            path, os.path.getsize(path), words(error)
+        )
+    )
 
 
 @contextlib.contextmanager

@@ -54,9 +54,7 @@ def _attributes(path):
         with hdf5.open_file(path) as root:
             text, version = root.attrs.get("model_config"), root.attrs.get("keras_version", "")
     except hdf5.DAMAGE as error:
-        raise PipelineError(
-            "{}: its attributes cannot be read ({}); fetch it again".format(path, hdf5.words(error))
-        ) from None
+        raise hdf5.unreadable(path, error) from None
     if text is None:
         raise PipelineError(
             "{}: holds weights without model_config, so the decoder's activation and upsampling are unknown; "

@@ -193,11 +193,7 @@ def read_keras(path: str) -> Dict[str, np.ndarray]:
                     found[key_of(layer, kind)] = group[layer][weight]
             return hdf5.arrays(path, found)
     except hdf5.DAMAGE as error:
-        raise PipelineError(
-            "{}: not a readable HDF5 file, or a truncated one ({} bytes: {}); fetch it again".format(
-                path, os.path.getsize(path), hdf5.words(error)
-            )
-        ) from None
+        raise hdf5.unreadable(path, error) from None
 
 
 def _names(group, attribute):
