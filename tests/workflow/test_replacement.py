@@ -134,7 +134,7 @@ def test_a_line_tells_which_settings_of_a_training_differ(settings):
     (line,) = replacement.changes(settings, JOBS)
     assert line == (
         "train.learning_rate 0.5 -> {}, data.width 32 -> {}, model.encoder densenet201 -> {}: 1p is trained again from "
-        "its first epoch; name a new run to keep both".format(
+        "its first epoch; to keep both, set `runs: {{1p: null}}` and a new run".format(
             settings["train"]["learning_rate"], settings["data"]["width"], settings["model"]["encoder"]
         )
     )

@@ -5,7 +5,7 @@
 
 A row of the csv is `rgb file,depth file`, or with `train` or `test` as a third field; paths start from the csv's
 folder. With --rgb and --depth files of the same name are a pair. A number such as -3.4e38 must be written in one word
-with its flag: --hole=-3.4e38. docs/data.md explains all of it.
+with its flag: --invalid=-3.4e38. docs/data.md explains all of it.
 """
 
 import sys
@@ -38,6 +38,7 @@ def build_parser():
         "--invalid",
         "--hole",
         dest="hole",
+        metavar="VALUE",
         type=cli.number("data.custom.invalid"),
         default=0,
         help="stored value of invalid depth, besides those not above zero",

@@ -89,7 +89,7 @@ def _add_network(arguments):
     flags = ("--channel_shuffle_probability", "--swap_probability")
     kind = cli.number("train.channel_shuffle_probability")
     words = "share of samples with their colour channels shuffled"
-    add(*flags, dest="swap_probability", type=kind, default=0.5, help=words)
+    add(*flags, dest="swap_probability", type=kind, default=0.5, metavar="SHARE", help=words)
     add("--encoder", default="densenet169", help="densenet121, densenet169 or densenet201")
     add("--decoder", default="half", help="width of the decoder: half or full")
     add("--upsampling", default="half_pixel", help="half_pixel, align_corners or asymmetric")

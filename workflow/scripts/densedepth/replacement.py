@@ -57,7 +57,9 @@ def changes(config: Settings, jobs: Jobs) -> List[str]:
         side = _first_checkpoint(run) if rule == "train_model" and run else None
         changed = _differences(_trained_with(side), _wanted(config)) if side else []
         if changed:
-            words = "{}: {} is trained again from its first epoch; name a new run to keep both"
+            words = (
+                "{0}: {1} is trained again from its first epoch; to keep both, set `runs: {{{1}: null}}` and a new run"
+            )
             found.append(words.format(", ".join(changed), run))
         if rule == "evaluate_checkpoint" and run:
             held = (_read(_any("results/{}/evaluation/epoch*.json", run)).get("test_data") or {}).get("path")
