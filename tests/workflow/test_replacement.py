@@ -103,6 +103,18 @@ def test_checkpoints_whose_records_were_deleted(settings):
     assert "made from dataset/mine.zip, but" in replaced(settings)[0]
 
 
+def test_records_alone_do_not_take_the_place_of_those_that_checkpoints_were_trained_on(settings):
+    write("results/sources.json", {"source": ["dataset/mine.zip"], "configfiles": ["mine.yaml"]})
+    assert replaced(settings, {("convert_records", None)}) == []
+    checkpoint()
+    (line,) = replaced(settings, {("convert_records", None)})
+    assert "made from dataset/mine.zip, but the settings name results/sample/nyu_data.zip" in line
+    # Of no run of these settings, and nothing that was trained here.
+    shutil.rmtree("results/1p")
+    write("results/published/nyu/checkpoints/epoch0/model.json", {"start": None, "weights": None})
+    assert replaced(settings, {("convert_records", None)}) == []
+
+
 def test_other_files_of_weights_and_networks_under_the_same_path(settings):
     weights = settings["train"]["weights"] = "dataset/x_notop.h5"
     settings["pretrained"] = {"nyu": "dataset/nyu.h5"}

@@ -89,7 +89,7 @@ def _data(config: Settings, jobs: Jobs, identity: Callable[[str], Dict[str, Any]
     rules = {rule for rule, _ in jobs}
     if not rules & {"convert_records", "list_pictures", "train_model"}:
         return []
-    held, wanted = _held_source(jobs), _wanted_source(config)
+    held, wanted = _held_source(), _wanted_source(config)
     if held and held != wanted:
         return [_by_path("results/data/ and what is trained on it are", held, wanted)]
     archive = _read("results/data/nyu_train.json").get("archive") or {}
@@ -141,7 +141,7 @@ def _wanted_source(config: Settings) -> List[str]:
     return picture_inputs(config["data"]) or [config["data"]["train_archive"]]
 
 
-def _held_source(jobs: Jobs) -> Optional[List[str]]:
+def _held_source() -> Optional[List[str]]:
     """What the data in results/ were made of, in the same form; None where there are none, or they do not say.
 
     Records may have been deleted while what was trained on them is there.
@@ -151,7 +151,8 @@ def _held_source(jobs: Jobs) -> Optional[List[str]]:
         return _read(path).get("source")
     if path:
         return [path]
-    trained = any(_first_checkpoint(run) for rule, run in jobs if rule == "train_model" and run)
+    # Of all runs, not of those of this call: what is noted is of the last that was made.
+    trained = any(_first_checkpoint(run) for run in (os.listdir("results") if os.path.isdir("results") else ()))
     return _read(_RECORD).get("source") if trained else None
 
 
