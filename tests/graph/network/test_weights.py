@@ -116,6 +116,15 @@ def test_hdf5_of_something_else(tmp_path):
         weights.load(path, MODEL)
 
 
+@pytest.mark.parametrize("layers, tensors, missing", [("conv1", "conv1", "nosuch"), ("conv1", "nosuch", "conv1")])
+def test_names_of_what_the_file_does_not_have(tmp_path, layers, tensors, missing):
+    with h5py.File(str(tmp_path / "half.h5"), "w") as target:
+        target.attrs["layer_names"] = [layers.encode()]
+        target.create_group(tensors).attrs["weight_names"] = [b"nosuch"]
+    with pytest.raises(PipelineError, match=r"half\.h5: lists {}, which it does not have".format(missing)):
+        weights.read_keras(str(tmp_path / "half.h5"))
+
+
 def test_no_densenet(tmp_path):
     path = write_keras(tmp_path / "vgg.h5", {"block1_conv1/kernel": np.zeros((3, 3, 3, 64))})
     with pytest.raises(PipelineError, match=r"expected the weights of densenet121.*1 tensors, no dense block"):

@@ -188,9 +188,10 @@ def read_keras(path: str) -> Dict[str, np.ndarray]:
                     "densenet*_notop.h5 (Keras 3 writes another one to .weights.h5)".format(path)
                 )
             for layer in layers:
-                for weight in _names(group[layer], "weight_names"):
+                below = _named(path, group, layer)
+                for weight in _names(below, "weight_names"):
                     kind = weight.rpartition("/")[2].partition(":")[0]
-                    found[key_of(layer, kind)] = group[layer][weight]
+                    found[key_of(layer, kind)] = _named(path, below, weight)
             return hdf5.arrays(path, found)
     except hdf5.DAMAGE as error:
         raise hdf5.unreadable(path, error) from None
@@ -203,6 +204,14 @@ def _names(group, attribute):
         pieces = ["{}{}".format(attribute, number) for number in range(len(group.attrs))]
     words = [word for piece in pieces for word in group.attrs.get(piece, ())]
     return [word.decode("utf8") if isinstance(word, bytes) else str(word) for word in words]
+
+
+def _named(path, group, name):
+    """What `name`, from an attribute of the file, is in `group`."""
+    if name not in group:
+        words = "{}: lists {}, which it does not have; fetch it again, or save it again by Keras"
+        raise PipelineError(words.format(path, ascii(name)[1:-1]))
+    return group[name]
 
 
 def key_of(layer: str, kind: str) -> str:
