@@ -52,8 +52,8 @@ def deployed(folder, snakefile, tensorflow_python):
 
 def is_whole(project, *arguments):
     """Whether the report is there, all is up to date."""
-    report = project.path("results/report.md").read_text()
-    return "delta1" in report and project.planned(*arguments) == {}
+    report = project.path("results/report.md").read_text(encoding="utf-8")
+    return "δ1" in report and project.planned(*arguments) == {}
 
 
 def test_results_in_another_directory(home, tmp_path, tensorflow_python):
