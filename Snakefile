@@ -22,7 +22,7 @@ report: "workflow/report/workflow.rst"
 
 wildcard_constraints:
     run=one_of([*config["runs"], *published()]),
-    epoch=one_of(map(str, [0, *kept_epochs()])),
+    epoch=one_of(every_epoch()),
 
 
 include: "workflow/rules/data.smk"

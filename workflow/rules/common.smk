@@ -2,6 +2,7 @@
 
 import functools
 import json
+import operator
 import os
 import re
 import shlex
@@ -10,7 +11,7 @@ import sys
 from snakemake.exceptions import WorkflowError
 from snakemake.settings.types import DeploymentMethod
 
-from densedepth import configuration, imports, platforms
+from densedepth import configuration, imports, platforms, run_settings
 from densedepth.inference import image_files
 from densedepth.platforms import ascend_options
 from densedepth.errors import PipelineError
@@ -141,9 +142,10 @@ def picture_flags():
     return ["--{}={}".format(name, settings[name]) for name in names if settings[name] != ""]
 
 
-def halving():
+def halving(wildcards):
     """`data.target_downsampling` in the words of train.py, which stay so that a new name of a value retrains nothing."""
-    return {new: old for old, new in configuration.DOWNSAMPLING.items()}[config["data"]["target_downsampling"]]
+    names = {new: old for old, new in configuration.DOWNSAMPLING.items()}
+    return names[settings_of(wildcards.run)["data"]["target_downsampling"]]
 
 
 def max_depth_cm():
@@ -159,15 +161,39 @@ def record_shards():
     return ["results/data/nyu_train-{:05d}-of-{:05d}.tfrecords".format(shard, shards) for shard in range(shards)]
 
 
-def kept_epochs():
-    """Epochs with a checkpoint, ascending; the last epoch is always one."""
-    epochs = config["train"]["epochs"]
-    return sorted({epoch for epoch in config["train"]["keep_epochs"] if epoch < epochs} | {epochs})
+@functools.lru_cache(maxsize=None)
+def settings_of(run):
+    """The complete settings of a run; of a pretrained network, those that all runs share."""
+    return run_settings.of_run(config, run)
+
+
+def of_run(path):
+    """Function of the wildcards: the setting at `path`, such as `train/learning_rate`, of their run."""
+    return lambda wildcards: functools.reduce(operator.getitem, path.split("/"), settings_of(wildcards.run))
+
+
+@functools.lru_cache(maxsize=None)
+def kept_epochs(run):
+    """Epochs of a run with a checkpoint, ascending; the last epoch is always one. A pretrained network has epoch 0."""
+    train = settings_of(run)["train"]
+    kept = {epoch for epoch in train["keep_epochs"] if epoch < train["epochs"]} | {train["epochs"]}
+    return [0] if run in published() else sorted(kept)
+
+
+def every_epoch():
+    """The epochs that any run, or pretrained network, has."""
+    return map(str, sorted({0, *(epoch for run in config["runs"] for epoch in kept_epochs(run))}))
+
+
+def with_epochs(runs):
+    """A pattern for these runs where one of their own epochs follows in a path, which another run may lack."""
+    places = "(?=/(?:checkpoints|evaluation)/epoch(?:{})[/.])"
+    return "|".join(re.escape(run) + places.format(one_of(map(str, kept_epochs(run)))) for run in runs)
 
 
 def epoch_before(wildcards):
     """The kept epoch before that of the wildcards; 0 at the beginning of the run."""
-    return max([epoch for epoch in kept_epochs() if epoch < int(wildcards.epoch)], default=0)
+    return max([epoch for epoch in kept_epochs(wildcards.run) if epoch < int(wildcards.epoch)], default=0)
 
 
 def start_folder(wildcards):
@@ -178,7 +204,7 @@ def start_folder(wildcards):
 
 def weights_name(run):
     """What a run begins with: the file of Keras, the name of a whole network, or nothing."""
-    return config["runs"][run].get("weights", config["train"]["weights"])
+    return settings_of(run)["train"]["weights"]
 
 
 def weights_folder(run):
@@ -186,7 +212,7 @@ def weights_folder(run):
     name = weights_name(run)
     if name in published():
         return "results/{}/checkpoints/epoch0".format(name)
-    return "results/weights/{}".format(config["model"]["encoder"]) if name else None
+    return "results/weights/{}".format(settings_of(run)["model"]["encoder"]) if name else None
 
 
 def start_files(wildcards):
@@ -210,16 +236,17 @@ def segment_flags(wildcards):
     return words.format(run=wildcards.run, first=epoch_before(wildcards), last=wildcards.epoch)
 
 
-def of_run(key, default=None):
-    """Function of the wildcards: setting `key` of their run."""
-    return lambda wildcards: config["runs"][wildcards.run].get(key, default)
-
-
 def single_device_speed(wildcards):
-    """Input function: the measured speed of the first run of one device, which scaling is told against."""
+    """Input function: the measured speed of the first run of one device that scaling can be told against."""
+
+    def workload(run):
+        settings = settings_of(run)
+        return settings["model"], settings["data"], settings["train"]["batch_size"], settings["train"]["precision_mode"]
+
     devices = {run: settings["devices"] for run, settings in config["runs"].items()}
     singles = [run for run in devices if devices[run] == 1] if devices[wildcards.run] > 1 else []
-    return ["results/{}/performance.json".format(run) for run in singles[:1]]
+    alike = [run for run in singles if workload(run) == workload(wildcards.run)]
+    return ["results/{}/performance.json".format(run) for run in alike[:1]]
 
 
 def performance_flags(wildcards, input):
@@ -231,7 +258,7 @@ def performance_flags(wildcards, input):
 def last_checkpoint(name):
     """Input function: file `name` of the last checkpoint of the run of the wildcards."""
     return lambda wildcards: "results/{}/checkpoints/epoch{}/{}".format(
-        wildcards.run, 0 if wildcards.run in published() else kept_epochs()[-1], name
+        wildcards.run, kept_epochs(wildcards.run)[-1], name
     )
 
 
@@ -258,7 +285,7 @@ def of_runs(pattern):
     return [
         path
         for run in config["runs"]
-        for path in dict.fromkeys(pattern.format(run=run, epoch=epoch) for epoch in kept_epochs())
+        for path in dict.fromkeys(pattern.format(run=run, epoch=epoch) for epoch in kept_epochs(run))
     ]
 
 
@@ -340,10 +367,10 @@ def example_panels():
     return of_runs("results/{run}/inference/examples.png") if config["data"]["examples"] else []
 
 
-def encoder_file():
-    """The file of Keras that runs begin with, if they do."""
-    name = config["train"]["weights"]
-    return [] if name in published() else name or []
+@functools.lru_cache(maxsize=None)
+def encoder_files():
+    """{encoder: the file of Keras that runs begin with}."""
+    return run_settings.encoder_files(config)
 
 
 def weights_sides():
@@ -368,7 +395,15 @@ def reported_settings():
     other_targets = ("predictions", "onnx", "om", "replace_results")
     settings = {key: value for key, value in config.items() if key not in machine + addresses + other_targets}
     apart = ("state_minutes", "rank_timeout", "performance_steps", "hcom_parallel")
-    settings["train"] = {key: value for key, value in config["train"].items() if key not in apart}
+
+    def without_apart(settings):
+        return {key: value for key, value in settings.items() if key not in apart}
+
+    settings["train"] = without_apart(config["train"])
+    settings["runs"] = {
+        run: dict(own, train=without_apart(own["train"])) if "train" in own else own
+        for run, own in config["runs"].items()
+    }
     if config["platform"] == "ascend":
         numbers = {name: value for name, value in config["npu_options"].items() if name in ascend_options.NUMBERS}
         settings.update({"npu_options": numbers} if numbers else {})

@@ -20,6 +20,8 @@ rule evaluate_checkpoint:
         "results/logs/{run}/evaluate_epoch{epoch}.log",
     benchmark:
         "results/benchmarks/{run}/evaluate_epoch{epoch}.tsv"
+    wildcard_constraints:
+        run=with_epochs([*config["runs"], *published()]),
     conda:
         environment()
     threads: 2
@@ -30,8 +32,8 @@ rule evaluate_checkpoint:
         runtime=240,
     params:
         folder=subpath(input.side, parent=True),
-        batch_size=lookup(dpath="evaluate/batch_size", within=config),
-        protocols=lookup(dpath="evaluate/protocols", within=config),
+        batch_size=of_run("evaluate/batch_size"),
+        protocols=of_run("evaluate/protocols"),
     message:
         "evaluating {params.folder}"
     shell:

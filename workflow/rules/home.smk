@@ -77,7 +77,7 @@ def use_all_cores():
 
 def check_config():
     """Stop before any job if the configuration is invalid, with one line for each error."""
-    schema = configuration.read(os.path.join(HOME, "workflow", "schemas", "config.schema.yaml"))
+    schema = configuration.schema(os.path.join(HOME, "workflow", "schemas", "config.schema.yaml"))
     current, warning = configuration.renamed(dict(config))
     config.clear()
     config.update(current)
@@ -110,11 +110,6 @@ def refuse_run(wildcards):
     raise WorkflowError(words.format(wildcards.place, run, runs))
 
 
-def epochs_of(run):
-    """The epochs that a run, or a network trained elsewhere, has."""
-    return [0] if run in published() else kept_epochs()
-
-
 def other_epochs():
     """A pattern for <run>/<kind>/epoch<e> of epochs that are not kept, but for those that are there, to start from."""
     places = []
@@ -122,7 +117,7 @@ def other_epochs():
         for kind in ("checkpoints", "evaluation"):
             folder = os.path.join("results", run, kind)
             found = [re.match("epoch([0-9]+)", name) for name in (os.listdir(folder) if os.path.isdir(folder) else ())]
-            legal = {*map(str, epochs_of(run)), *(match.group(1) for match in found if match)}
+            legal = {*map(str, kept_epochs(run)), *(match.group(1) for match in found if match)}
             places.append(r"{}/{}/epoch(?!(?:{})(?![0-9]))[0-9]+".format(re.escape(run), kind, one_of(sorted(legal))))
     return "|".join(places)
 
@@ -131,12 +126,12 @@ def refuse_epoch(wildcards):
     """Input function: one line for an epoch that its run does not keep."""
     run, _, epoch = wildcards.place.rsplit("/", 2)
     words = "results/{}: {} has no epoch {}, only {}".format(
-        wildcards.place, run, epoch[len("epoch") :], ", ".join(map(str, epochs_of(run)))
+        wildcards.place, run, epoch[len("epoch") :], ", ".join(map(str, kept_epochs(run)))
     )
     if run in published():
         raise WorkflowError(words + ", the network as it was imported")
     raise WorkflowError(
-        "{}; train.keep_epochs adds one, up to train.epochs = {}".format(words, config["train"]["epochs"])
+        "{}; train.keep_epochs adds one, up to train.epochs = {}".format(words, settings_of(run)["train"]["epochs"])
     )
 
 

@@ -23,8 +23,7 @@ rule train_model:
     benchmark:
         "results/benchmarks/{run}/train_epoch{epoch}.tsv"
     wildcard_constraints:
-        run=one_of(config["runs"]),
-        epoch=one_of(map(str, kept_epochs())),
+        run=with_epochs(config["runs"]),
     conda:
         environment()
     threads: 8
@@ -45,43 +44,43 @@ rule train_model:
         tasks=lambda wildcards: of_run("devices")(wildcards) if nodes(wildcards) else None,
         tasks_per_gpu=lambda wildcards: 1 if config["gpus"] and nodes(wildcards) else None,
         # From here on, what changes no result (docs/architecture.md).
-        state_minutes=lookup(dpath="train/state_minutes", within=config),
+        state_minutes=of_run("train/state_minutes"),
         # It only says of how many epochs this is one.
-        run_epochs=lookup(dpath="train/epochs", within=config),
-        rank_timeout=lookup(dpath="train/rank_timeout", within=config),
+        run_epochs=of_run("train/epochs"),
+        rank_timeout=of_run("train/rank_timeout"),
         npu_addresses=shlex.join(npu_address_flags()),
         npu_options=shlex.join(npu_flags(numbers=False)),
-        hcom_parallel=str(config["train"]["hcom_parallel"]).lower(),
+        hcom_parallel=lambda wildcards: str(of_run("train/hcom_parallel")(wildcards)).lower(),
         must_have_gpus=str(config["gpus"]).lower(),
         mem_mb=training_memory,
         runtime=1440,
     params:
         # From the settings, never from the threads, which Snakemake cuts to the cores at hand.
         devices=of_run("devices"),
-        steps_per_device=of_run("steps_per_device", False),
+        steps_per_device=of_run("steps_per_device"),
         initial_epoch=epoch_before,
         segment=segment_flags,
         start=start_flags,
-        learning_rate=lookup(dpath="train/learning_rate", within=config),
-        lr_decay=lookup(dpath="train/lr_decay", within=config),
-        batch_size=lookup(dpath="train/batch_size", within=config),
-        steps=lookup(dpath="train/steps", within=config),
-        height=lookup(dpath="data/height", within=config),
-        width=lookup(dpath="data/width", within=config),
+        learning_rate=of_run("train/learning_rate"),
+        lr_decay=of_run("train/lr_decay"),
+        batch_size=of_run("train/batch_size"),
+        steps=of_run("train/steps"),
+        height=of_run("data/height"),
+        width=of_run("data/width"),
         max_depth=max_depth_cm(),
-        halving=halving(),
-        mirror_probability=lookup(dpath="train/mirror_probability", within=config),
-        swap_probability=lookup(dpath="train/channel_shuffle_probability", within=config),
-        encoder=lookup(dpath="model/encoder", within=config),
-        decoder=lookup(dpath="model/decoder", within=config),
-        upsampling=lookup(dpath="model/upsampling", within=config),
-        mid_activation=lookup(dpath="model/mid_activation", within=config),
-        batch_norm_momentum=lookup(dpath="train/batch_norm_momentum", within=config),
-        seed=lookup(dpath="seed", within=config),
-        log_every=lookup(dpath="train/log_every", within=config),
-        precision_mode=lookup(dpath="train/precision_mode", within=config),
-        op_select_implmode=lookup(dpath="train/op_select_implmode", within=config),
-        is_loss_scale=lookup(dpath="train/is_loss_scale", within=config),
+        halving=halving,
+        mirror_probability=of_run("train/mirror_probability"),
+        swap_probability=of_run("train/channel_shuffle_probability"),
+        encoder=of_run("model/encoder"),
+        decoder=of_run("model/decoder"),
+        upsampling=of_run("model/upsampling"),
+        mid_activation=of_run("model/mid_activation"),
+        batch_norm_momentum=of_run("train/batch_norm_momentum"),
+        seed=of_run("seed"),
+        log_every=of_run("train/log_every"),
+        precision_mode=of_run("train/precision_mode"),
+        op_select_implmode=of_run("train/op_select_implmode"),
+        is_loss_scale=of_run("train/is_loss_scale"),
         npu_options=npu_flags(numbers=True),
     message:
         "training {wildcards.run} from epoch {params.initial_epoch} to {wildcards.epoch}"
@@ -145,7 +144,7 @@ use rule train_model as measure_training with:
         initial_epoch=0,
         segment=performance_flags,
         start=[],
-        steps=lookup(dpath="train/performance_steps", within=config),
+        steps=of_run("train/performance_steps"),
     message:
         "measuring {params.steps} steps of {wildcards.run}"
 

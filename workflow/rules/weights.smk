@@ -1,6 +1,6 @@
 """From weights of elsewhere to checkpoints.
 
-Needs the .h5 file that `train.weights` names, and makes results/weights/<encoder>/; needs the files of whole networks
+Needs the .h5 files that `train.weights` of the runs name, and makes results/weights/<encoder>/; needs the files of whole networks
 that `pretrained` names, and makes results/published/<name>/checkpoints/epoch0/, which `train.weights` may name too.
 """
 
@@ -9,7 +9,7 @@ rule import_weights:
     """Bring the weights of an encoder, as Keras publishes them, into the form of a checkpoint."""
     input:
         code=code("import_weights.py"),
-        weights=encoder_file(),
+        weights=lambda wildcards: encoder_files()[wildcards.encoder],
     output:
         index="results/weights/{encoder}/model.ckpt.index",
         data="results/weights/{encoder}/model.ckpt.data-00000-of-00001",
@@ -17,7 +17,7 @@ rule import_weights:
     log:
         "results/logs/import_weights_{encoder}.log",
     wildcard_constraints:
-        encoder=one_of([config["model"]["encoder"]]),
+        encoder=one_of(encoder_files()) or "(?!)",
     conda:
         environment()
     resources:

@@ -26,7 +26,7 @@ def work(args):
     config = {}
     for path in args.files:
         config = configuration.merge(config, configuration.read(path))
-    schema = configuration.read(args.schema)
+    schema = configuration.schema(args.schema)
     config, warning = configuration.renamed(config)
     if warning:
         print(warning, file=sys.stderr)

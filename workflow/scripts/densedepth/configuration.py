@@ -11,7 +11,7 @@ from typing import Any, Callable, Dict, List, Tuple
 import jsonschema
 import yaml
 
-from . import ranges
+from . import ranges, run_settings
 from .errors import PipelineError
 
 # Mappings whose keys are the user's own names: an overlay takes an entry away with null.
@@ -55,6 +55,11 @@ def read(path: str) -> Dict[str, Any]:
     if not isinstance(content, dict):
         raise PipelineError("{}: expected a mapping of keys to values".format(path))
     return content
+
+
+def schema(path: str) -> Dict[str, Any]:
+    """The schema in the file `path`, which `problems` and the like take, with what may differ between runs."""
+    return run_settings.schema_with_runs(read(path))
 
 
 def _once(pairs):
@@ -224,8 +229,9 @@ def _lines(error):
     path = list(error.absolute_path)
     keyword, limit = error.validator, error.validator_value
     if keyword == "additionalProperties":
-        known = error.schema.get("properties", {})
-        return [_unknown(path + [key], key, known) for key in sorted(map(str, error.instance)) if key not in known]
+        known, common = error.schema.get("properties", {}), error.schema.get("common", ())
+        keys = [key for key in sorted(map(str, error.instance)) if key not in known]
+        return [_unknown(path + [key], key, known, common) for key in keys]
     if keyword == "required":
         # One error a missing key, which only its message names.
         return ["{}: missing".format(_name(path + [key])) for key in limit if repr(key) in error.message]
@@ -234,7 +240,9 @@ def _lines(error):
     return ["{} = {}: {}".format(_name(path), _show(error.instance), _legal(error, keyword, limit))]
 
 
-def _unknown(path, key, known):
+def _unknown(path, key, known, common):
+    if key in common:
+        return "{}: is common to all runs; legal here: {}".format(_name(path), ", ".join(sorted(known)))
     near = difflib.get_close_matches(key, known, 1)
     advice = "did you mean {}?".format(near[0]) if near else "legal here: {}".format(", ".join(sorted(known)))
     return "{}: unknown key; {}".format(_name(path), advice)
@@ -298,33 +306,41 @@ def _show(value):
 
 def _contradictions(config):
     """Problems between keys, looked for once each key is valid by itself."""
-    found = _custom_pairs(config["data"], config["evaluate"]["protocols"])
-    for problems_of in (_training, _networks, _predictions, _sources):
-        found += ["{} = {}: {}".format(_name(path), value, words) for path, value, words in problems_of(config)]
+    found = _custom_pairs(config["data"])
+    for problems_of in (_recipe, _predictions, _sources, _runs, run_settings.contradictions):
+        for path, value, words in problems_of(config):
+            found.append("{}{}: {}".format(_name(path), "" if value is None else " = " + _show(value), words))
     for name, entry in sorted(config["downloads"].items()):
         if "sha256" in entry and "md5" in entry:
             found.append("{}: give sha256 or md5, not both".format(_name(["downloads", name])))
     return found
 
 
-def _training(config):
-    """Yield (path of a key, its value as text, what is wrong with it), as the functions below do."""
-    train, names = config["train"], config["evaluate"]["protocols"]
+def _recipe(config):
+    """Yield (path of a key, its value or None, what is wrong with it), as the functions below do."""
+    train, names, weights = config["train"], config["evaluate"]["protocols"], config["train"]["weights"]
     for index, epoch in enumerate(train["keep_epochs"]):
         if epoch > train["epochs"]:
             words = "must be at most train.epochs = {}".format(train["epochs"])
             yield ["train", "keep_epochs", index], epoch, words
     if "port" not in names:
-        yield ["evaluate", "protocols"], _show(names), "must contain port, with which the report begins"
+        yield ["evaluate", "protocols"], names, "must contain port, with which the report begins"
+    height, width = config["data"]["height"], config["data"]["width"]
+    if picture_inputs(config["data"]) and "bts" in names and (height, width) != (480, 640):
+        words = "bts is defined for images of 480x640, not {}x{}; leave it out".format(height, width)
+        yield ["evaluate", "protocols"], None, words
+    if weights.startswith("published/") and weights[len("published/") :] not in config["pretrained"]:
+        known = ", ".join("published/" + known for known in config["pretrained"]) or "none"
+        yield ["train", "weights"], weights, "no such network in pretrained, which has {}".format(known)
 
 
-def _networks(config):
-    named = [(["train", "weights"], config["train"]["weights"])]
-    named += [(["runs", name, "weights"], run["weights"]) for name, run in config["runs"].items() if "weights" in run]
-    for path, name in named:
-        if name.startswith("published/") and name[len("published/") :] not in config["pretrained"]:
-            known = ", ".join("published/" + known for known in config["pretrained"]) or "none"
-            yield path, _show(name), "no such network in pretrained, which has {}".format(known)
+def _runs(config):
+    """What `_recipe` says of the keys that a run has itself; all test images are of the common size."""
+    for run, own in config["runs"].items():
+        for path, value, words in _recipe(dict(run_settings.of_run(config, run), data=config["data"])):
+            place = ["weights"] if path == ["train", "weights"] and "weights" in own else path
+            if place[0] in own and (place == ["weights"] or place[1] in own[place[0]]):
+                yield ["runs", run, *place], value, words
 
 
 def _predictions(config):
@@ -332,7 +348,7 @@ def _predictions(config):
     for name, entry in sorted(config["predictions"].items()):
         path = ["predictions", name]
         if entry.get("run", networks[0]) not in networks:
-            yield [*path, "run"], _show(entry["run"]), "must be one of {}".format(", ".join(networks))
+            yield [*path, "run"], entry["run"], "must be one of {}".format(", ".join(networks))
         if "scale" in entry and not entry["scale"][0] < entry["scale"][1]:
             yield [*path, "scale"], entry["scale"], "the nearest depth, the first, must be smaller than the farthest"
         if "intrinsics" in entry and min(entry["intrinsics"][:2]) <= 0:
@@ -343,7 +359,7 @@ def _predictions(config):
 def _sources(config):
     data, sample, gallery = config["data"], config["sample"], config["report"]["gallery"]
     if data["train_archive"] == data["test_archive"]:
-        yield ["data", "test_archive"], _show(data["test_archive"]), "must not be data.train_archive as well"
+        yield ["data", "test_archive"], data["test_archive"], "must not be data.train_archive as well"
     if picture_inputs(data):
         return
     if data["test_archive"].startswith(SAMPLE_FOLDER) and gallery > sample["test_scenes"]:
@@ -359,7 +375,7 @@ def picture_inputs(data: Dict[str, Any]) -> List[str]:
     return [data["custom"][key] for key in ("csv", "rgb", "depth") if data["custom"][key]]
 
 
-def _custom_pairs(data, protocols):
+def _custom_pairs(data):
     """What is wrong with custom RGB-D pairs."""
     if not picture_inputs(data):
         return []
@@ -369,11 +385,5 @@ def _custom_pairs(data, protocols):
     if any(path.startswith(SAMPLE_FOLDER) for path in data["examples"]):
         found.append(
             "{}: contains images of the embedded sample; give your own, or []".format(_name(["data", "examples"]))
-        )
-    if "bts" in protocols and (data["height"], data["width"]) != (480, 640):
-        found.append(
-            "{}: bts is defined for images of 480x640, not {}x{}; leave it out".format(
-                _name(["evaluate", "protocols"]), data["height"], data["width"]
-            )
         )
     return found

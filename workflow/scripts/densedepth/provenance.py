@@ -8,7 +8,7 @@ import os
 import re
 from typing import Any, Dict, List
 
-from . import file_names, files
+from . import file_names, files, run_settings
 from .configuration import picture_inputs
 from .errors import PipelineError
 
@@ -76,14 +76,13 @@ def _archives(config):
 
 
 def _weights(config):
-    name = config["train"]["weights"]
-    used = [run.get("weights", name) for run in config["runs"].values()]
-    if not name.endswith(".h5") or name not in used or _can_be_had(config, name):
-        return []
-    side = "results/weights/{}/weights.json".format(config["model"]["encoder"])
-    if _says(side, {"source": {"path": name}}):
-        return []
-    return [_line("train.weights", name, "put it there, give addresses under downloads, or leave it empty")]
+    found = []
+    for encoder, path in run_settings.encoder_files(config).items():
+        made = _says("results/weights/{}/weights.json".format(encoder), {"source": {"path": path}})
+        if not made and not _can_be_had(config, path):
+            key = run_settings.weights_key(config, path)
+            found.append(_line(key, path, "put it there, give addresses under downloads, or leave it empty"))
+    return found
 
 
 def _networks(config):

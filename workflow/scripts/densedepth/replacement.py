@@ -9,7 +9,7 @@ import glob
 import os
 from typing import Any, Callable, Dict, Iterable, List, Optional, Set, Tuple
 
-from . import files
+from . import files, run_settings
 from .configuration import DOWNSAMPLING, picture_inputs
 from .errors import PipelineError
 from .provenance import imported_from
@@ -42,11 +42,9 @@ def replaced(config: Settings, jobs: Jobs, identity: Callable[[str], Dict[str, A
         elif rule == "import_published" and run:
             found += _network(config, run)
         elif rule == "import_weights":
-            side = "results/weights/{}/weights.json".format(config["model"]["encoder"])
-            if _other_content(_read(side).get("source"), config["train"]["weights"]):
-                found.append(
-                    _by_content("results/weights/ and what is trained from it are", config["train"]["weights"])
-                )
+            for encoder, path in run_settings.encoder_files(config).items():
+                if _other_content(_read("results/weights/{}/weights.json".format(encoder)).get("source"), path):
+                    found.append(_by_content("results/weights/ and what is trained from it are", path))
     return list(dict.fromkeys(found))
 
 
@@ -55,11 +53,9 @@ def changes(config: Settings, jobs: Jobs) -> List[str]:
     found = []
     for rule, run in sorted(jobs, key=str):
         side = _first_checkpoint(run) if rule == "train_model" and run else None
-        changed = _differences(_trained_with(side), _wanted(config)) if side else []
+        changed = _differences(_trained_with(side), _wanted(config, run)) if side else []
         if changed:
-            words = (
-                "{0}: {1} is trained again from its first epoch; to keep both, set `runs: {{{1}: null}}` and a new run"
-            )
+            words = "{}: {} is trained again from its first epoch; to keep both, set this for a new run, runs.<name>"
             found.append(words.format(", ".join(changed), run))
         if rule == "evaluate_checkpoint" and run:
             held = (_read(_any("results/{}/evaluation/epoch*.json", run)).get("test_data") or {}).get("path")
@@ -158,7 +154,7 @@ def _held_source() -> Optional[List[str]]:
 
 def _wanted_start(config: Settings, run: str) -> str:
     """The file that a run begins with, or the name of a whole network; empty for random weights."""
-    return config["runs"][run].get("weights", config["train"]["weights"])
+    return run_settings.of_run(config, run)["train"]["weights"]
 
 
 def _held_start(run: str) -> Optional[str]:
@@ -208,9 +204,10 @@ def _trained_with(side: Dict[str, Any]) -> Dict[str, Any]:
     return found
 
 
-def _wanted(config: Settings) -> Dict[str, Any]:
-    sections = [_named(name, config[name]) for name in ("train", "data", "model")]
-    return dict({key: value for section in sections for key, value in section.items()}, seed=config["seed"])
+def _wanted(config: Settings, run: str) -> Dict[str, Any]:
+    settings = run_settings.of_run(config, run)
+    sections = [_named(name, settings[name]) for name in ("train", "data", "model")]
+    return dict({key: value for section in sections for key, value in section.items()}, seed=settings["seed"])
 
 
 def _named(section: str, values: Dict[str, Any]) -> Dict[str, Any]:

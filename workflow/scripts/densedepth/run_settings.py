@@ -1,0 +1,94 @@
+"""The settings of a run: those that all runs share, with its own of `runs.<name>` laid over them.
+
+Sources of data and what is shared besides (records, graphs, exports, report) are common to all runs.
+"""
+
+from typing import Any, Dict, Iterator, List, Tuple
+
+Settings = Dict[str, Any]
+
+
+def of_run(config: Settings, run: str) -> Settings:
+    """The complete settings of a run, with its `devices` and `steps_per_device`; those of all for any other name.
+
+    Its `weights` stand where `train.weights` does.
+    """
+    own = dict({"steps_per_device": False}, **config.get("runs", {}).get(run, {}))
+    if "weights" in own:
+        own["train"] = dict(own.get("train", {}), weights=own.pop("weights"))
+    settings = {key: value for key, value in config.items() if key != "runs"}
+    for key, value in own.items():
+        settings[key] = dict(settings.get(key, {}), **value) if isinstance(value, dict) else value
+    return settings
+
+
+def encoder_files(config: Settings) -> Dict[str, str]:
+    """{encoder: the file of Keras' weights that its runs begin with}, for runs that begin with one."""
+    found: Dict[str, str] = {}
+    for _, encoder, path in _beginnings(config):
+        found.setdefault(encoder, path)
+    return found
+
+
+def weights_key(config: Settings, path: str) -> str:
+    """The key by which the weights `path` are given."""
+    if config["train"]["weights"] == path:
+        return "train.weights"
+    return next("runs.{}.train.weights".format(run) for run, _, given in _beginnings(config) if given == path)
+
+
+def _beginnings(config: Settings) -> Iterator[Tuple[str, str, str]]:
+    for run in config["runs"]:
+        settings = of_run(config, run)
+        if settings["train"]["weights"].endswith(".h5"):
+            yield run, settings["model"]["encoder"], settings["train"]["weights"]
+
+
+def schema_with_runs(schema: Settings) -> Settings:
+    """`schema` in which `runs.<name>` takes all keys that it marks `per_run: true`, by the rules of the common ones.
+
+    None is required there. A key `common` names those that are known, but shared by all runs.
+    """
+    top = schema["properties"]
+    own = {key: _optional(rule) for key, rule in top.items() if rule.get("per_run")}
+    for key, rule in top.items():
+        below = rule.get("properties", {})
+        marked = {name: inner for name, inner in below.items() if inner.get("per_run")}
+        if marked:
+            own[key] = dict(_optional(rule), properties=marked, common=sorted(set(below) - set(marked)))
+    run = top["runs"]["additionalProperties"]
+    run = dict(run, properties=dict(run["properties"], **own), common=sorted(set(top) - set(own)))
+    return dict(schema, properties=dict(top, runs=dict(top["runs"], additionalProperties=run)))
+
+
+def _optional(rule: Settings) -> Settings:
+    return {key: value for key, value in rule.items() if key not in ("required", "default")}
+
+
+def contradictions(config: Settings) -> Iterator[Tuple[List[Any], Any, str]]:
+    """(path of a key, its value or None, what is wrong with it) for runs that do not go together."""
+    for run, own in config["runs"].items():
+        if "weights" in own and "weights" in own.get("train", {}):
+            yield ["runs", run, "weights"], own["weights"], "give this or train.weights of the run, not both"
+    yield from _encoders(config)
+    known: Dict[str, Settings] = {}
+    for run in config["runs"]:
+        settings = of_run(config, run)
+        for other, those in known.items():
+            if those == settings:
+                yield ["runs", run], None, "equal to {} in all settings; change one, or leave the run out".format(other)
+                break
+        known[run] = settings
+
+
+def _encoders(config):
+    """Each encoder begins with one file, which is imported once for all its runs, and each file is of one encoder."""
+    file_of: Dict[str, str] = {}
+    encoder_of: Dict[str, str] = {}
+    for run, encoder, path in _beginnings(config):
+        key = ["runs", run, "train", "weights"]
+        if file_of.setdefault(encoder, path) != path:
+            yield key, path, "other runs begin {} with {}; give that one".format(encoder, file_of[encoder])
+        elif encoder_of.setdefault(path, encoder) != encoder:
+            words = "is for {} of other runs; give the file of {}, or leave it empty"
+            yield key, path, words.format(encoder_of[path], encoder)
