@@ -62,6 +62,16 @@ def rows(schema, path):
         yield from rows(below, [*path, "<name>"])
 
 
+def own_lines(schema):
+    """The lines of what a run may set for itself: all that the schema marks `per_run: true`."""
+    for key, setting in schema["properties"].items():
+        marked = [name for name, inner in setting.get("properties", {}).items() if inner.get("per_run")]
+        taken = ", ".join(map("`{}`".format, marked)) or "as `{}`".format(key)
+        if marked or setting.get("per_run"):
+            words = "| `runs.<name>.{0}` | `{0}` of this run; what it leaves out is that of all runs. | {1} |  | {2} |"
+            yield words.format(key, taken, "two trainings differ in it")
+
+
 def table(schema, keys, defaults):
     """The Markdown table of the settings below these keys of the first level."""
     lines = []
@@ -85,6 +95,7 @@ def table(schema, keys, defaults):
                     " | ".join(cell.replace("|", "\\|") for cell in ["`{}`".format(".".join(path)), *cells])
                 )
             )
+        lines += own_lines(schema) if key == "runs" else []
     # The page is a folder below the root, as the pages of docs/ are.
     return HEAD + re.sub(r"\bdocs/\w+\.md\b", r"[\g<0>](../\g<0>)", "\n".join(lines)) + "\n"
 

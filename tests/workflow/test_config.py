@@ -15,7 +15,7 @@ from densedepth import configuration, ranges
 from densedepth.evaluation import protocols
 from densedepth.network import model
 
-SCHEMA = yaml.safe_load((REPOSITORY / "workflow/schemas/config.schema.yaml").read_text())
+SCHEMA = configuration.schema(str(REPOSITORY / "workflow/schemas/config.schema.yaml"))
 CONFIG = yaml.safe_load((REPOSITORY / "config/config.yaml").read_text())
 NYU = yaml.safe_load((REPOSITORY / "config/nyu.yaml").read_text())
 CUSTOM = yaml.safe_load((REPOSITORY / "config/custom.yaml").read_text())
@@ -29,7 +29,8 @@ def leaves(schema, path=()):
         yield from leaves(schema["additionalProperties"], (*path, "*"))
 
 
-LEAVES = dict(leaves(SCHEMA))
+# As the file has them: those of a run are the common ones.
+LEAVES = dict(leaves(yaml.safe_load((REPOSITORY / "workflow/schemas/config.schema.yaml").read_text())))
 
 
 def changed(path, value, base=CONFIG):
@@ -380,14 +381,14 @@ def test_old_names_in_a_file_and_on_the_command_line(project):
 
 def test_the_home_folder_in_every_path(monkeypatch):
     monkeypatch.setenv("HOME", "/home/somebody")
-    schema = configuration.read("workflow/schemas/config.schema.yaml")
+    schema = configuration.schema("workflow/schemas/config.schema.yaml")
     given = {
         "python": "~/bin/python",
         "download_cache": "~/cache",
         "data": {"train_archive": "~/a.zip", "custom": {"csv": "~/p.csv"}, "examples": ["~/*.png", "b~.png"]},
         "pretrained": {"nyu": "~/nyu.h5", "own": {"file": "~/own.index"}},
         "predictions": {"holiday": {"input": ["~/holiday"], "run": "~"}},
-        "runs": {"1p": {"weights": "~/w.h5"}},
+        "runs": {"1p": {"weights": "~/w.h5", "train": {"weights": "~/v.h5"}}},
     }
     expected = json.loads(json.dumps(given).replace("~/", "/home/somebody/"))
     assert configuration.with_home(given, schema) == expected

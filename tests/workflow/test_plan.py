@@ -68,7 +68,7 @@ def test_files_put_there_by_hand_are_not_fetched(project):
 
 
 def test_a_run_of_another_name_has_results_of_its_own(project):
-    settings = project.configure({"runs": {"second": {"devices": 1}}})
+    settings = project.configure({"runs": {"second": {"devices": 1, "seed": 1}}})
     plan = project.planned(*settings)
     assert (plan["train_model"], plan["convert_records"]) == (6, 1)
 

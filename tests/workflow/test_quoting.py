@@ -56,7 +56,7 @@ def test_no_free_text_of_the_settings_reaches_a_shell_unquoted(rule, text):
         if placeholder in HARMLESS:
             continue
         name = placeholder.split(".")[1]
-        path = re.search(r"\b{}=lookup\(dpath=\"([^\"]+)\", within=config\)".format(name), text)
+        path = re.search(r"\b{}=(?:lookup\(dpath=|of_run\()\"([^\"]+)\"".format(name), text)
         assert path, "{}: {{{}}} must be {{{}:q}}".format(rule, placeholder, placeholder)
         schema = leaf(path.group(1))
         harmless = "enum" in schema or schema["type"] in ("integer", "number", "boolean")

@@ -146,7 +146,7 @@ def test_a_line_tells_which_settings_of_a_training_differ(settings):
     (line,) = replacement.changes(settings, JOBS)
     assert line == (
         "train.learning_rate 0.5 -> {}, data.width 32 -> {}, model.encoder densenet201 -> {}: 1p is trained again from "
-        "its first epoch; to keep both, set `runs: {{1p: null}}` and a new run".format(
+        "its first epoch; to keep both, set this for a new run, runs.<name>".format(
             settings["train"]["learning_rate"], settings["data"]["width"], settings["model"]["encoder"]
         )
     )
@@ -169,7 +169,7 @@ def test_a_line_tells_of_another_test_archive_and_another_sample(settings):
 
 
 def test_settings_of_before_the_key_have_its_default(settings):
-    schema = configuration.read(str(REPOSITORY / "workflow/schemas/config.schema.yaml"))
+    schema = configuration.schema(str(REPOSITORY / "workflow/schemas/config.schema.yaml"))
     del settings["replace_results"]
     completed = configuration.completed(settings, schema)
     assert configuration.problems(completed, schema) == [] and completed["replace_results"] is False

@@ -104,7 +104,7 @@ ROWS = {
         {"train_model": 1, "evaluate_checkpoint": 1, "freeze_graph": 1, **FROM_GRAPH, **REPORT},
     ),
     "a run added": (
-        set_to(runs={"second": {"devices": 1}}),
+        set_to(runs={"second": {"devices": 1, "train": {"learning_rate": 0.001}}}),
         {"train_model": 2, **FROM_TRAINING, **REPORT},
     ),
     "the interpreter, the devices": (

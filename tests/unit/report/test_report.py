@@ -59,6 +59,7 @@ class Results:
         self.root = str(root)
         self.images = images
         self.epochs = epochs
+        self.runs = {}
         self.flags = {"evaluation": [], "checkpoint": [], "history": [], "frozen": [], "gallery": []}
         self.baseline = self.write("results/baseline.json", self.evaluation(CONSTANT, {"kind": "constant"}))
         shards = ["nyu_train-0000{}-of-00002.tfrecords".format(i) for i in range(2)]
@@ -216,7 +217,7 @@ class Results:
 
     def command(self):
         words = ["--out", self.out, "--figures", self.figures, "--baseline", self.baseline, "--data", self.data]
-        settings = {"train": {"size": [96, 128], "seed": 0}, "runs": {"1p": {"devices": 1}}}
+        settings = {"train": {"size": [96, 128], "seed": 0}, "runs": {"1p": {"devices": 1}, **self.runs}}
         words += ["--settings", self.write("settings.json", settings)]
         for flag, paths in sorted(self.flags.items()):
             if paths:
@@ -811,12 +812,26 @@ def test_faulty_files_are_refused_by_file_and_key(sample, capsys, flag, change, 
     assert not os.path.exists(sample.out)
 
 
+def test_settings_that_differ_between_runs_have_a_table(tmp_path):
+    results = Results(tmp_path, runs=("1p", "fast"))
+    results.runs = {"fast": {"devices": 1, "train": {"learning_rate": 0.001, "seed": 0}, "seed": 3}}
+    text = results.make()
+    part = text.partition("Settings that differ between the runs:")[2].partition("\n\n")[2].partition("\n\n")[0]
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in part.splitlines()]
+    assert rows[0] == ["run", "seed", "train.learning_rate"]
+    assert rows[2:] == [["fast", "`3`", "`0.001`"], ["1p", page.BLANK, page.BLANK]]
+    results.runs = {"fast": {"devices": 1, "train": {"seed": 0}}}
+    assert "Settings that differ" not in results.make()
+
+
 def test_faulty_data_and_settings_are_refused(sample):
     sample.edit(sample.data, _drop("archive", "path"))
     with pytest.raises(PipelineError, match=r"nyu_train.json: no key archive.path"):
         sections.write(sample.gather(), sample.out, sample.figures)
     with pytest.raises(PipelineError, match="--settings: not JSON"):
         inputs.gather(sample.baseline, [], [], [], [], [], sample.data, [], "{")
+    with pytest.raises(PipelineError, match=r"--settings: .*runs"):
+        inputs.gather(sample.baseline, [], [], [], [], [], sample.data, [], '{"runs": {"a": 3}}')
 
 
 @pytest.mark.parametrize(

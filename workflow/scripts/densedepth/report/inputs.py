@@ -56,6 +56,7 @@ _RECORDS = {
 }
 _GALLERY = {"scenes?": [{"picture?": NAME, "data?": NAME}]}
 _ORIGIN = Null({"path": str, "sha256": Null(str), "files?": Map(str)})
+_SETTINGS = {"runs?": Map({}), **{section + "?": {} for section in ("model", "train", "data", "evaluate")}}
 _WEIGHTS = {"source?": _ORIGIN, "weights?": _ORIGIN}
 
 # What two evaluations must have in common to stand in one table.
@@ -257,6 +258,7 @@ def _settings(text):
         raise PipelineError("--settings: not JSON ({})".format(error)) from None
     if not isinstance(settings, dict):
         raise PipelineError("--settings: holds no JSON object")
+    metadata.check("--settings", settings, _SETTINGS)
     return settings
 
 

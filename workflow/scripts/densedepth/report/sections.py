@@ -7,13 +7,13 @@ Nothing in it depends on the time or the machine it is written on. Its parts are
 import os
 from typing import List, Optional
 
-from .. import files
+from .. import files, run_settings
 from ..evaluation import metrics
 from ..evaluation.metric_table import DECIDING, METRICS
 from . import certainty, comparison, curves, origins, precision, published_results, render, speeds, wording
 from .findings import Findings
 from .inputs import NYU, SAMPLE, data_kind
-from .page import BLANK, Page, code
+from .page import BLANK, Page, code, leaves
 
 
 def write(findings: Findings, out: str, figures: str, html: Optional[str] = None) -> None:
@@ -96,6 +96,7 @@ def _introduction(page, findings):
         )
     if findings.runs:
         _trained_here(page, findings.runs)
+        _differences(page, findings)
     if findings.imported:
         _trained_elsewhere(page, findings.imported)
 
@@ -134,6 +135,20 @@ def _trained_here(page, runs):
         )
     columns = ("run", "network", "input", "batch per device", "devices", "evaluated epochs", "steps", "trained with")
     page.add_table(rows, columns, numbers=("batch per device", "devices", "steps"))
+
+
+def _differences(page, findings):
+    """The settings that are not the same for all runs: a row for each run, a column for each setting."""
+    every = [dict(leaves(run_settings.of_run(findings.settings, run.name))) for run in findings.runs]
+    names = sorted({key for settings in every for key in settings})
+    names = [key for key in names if len({settings.get(key) for settings in every}) > 1]
+    if not names:
+        return
+    page.add("Settings that differ between the runs:")
+    rows = []
+    for run, settings in zip(findings.runs, every):
+        rows.append((run.name, *(code(settings[key]) if key in settings else BLANK for key in names)))
+    page.add_table(rows, ("run", *names))
 
 
 def _trained_elsewhere(page, imported):
