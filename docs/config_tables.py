@@ -66,9 +66,11 @@ def own_lines(schema):
     """The lines of what a run may set for itself: all that the schema marks `per_run: true`."""
     for key, setting in schema["properties"].items():
         marked = [name for name, inner in setting.get("properties", {}).items() if inner.get("per_run")]
-        taken = ", ".join(map("`{}`".format, marked)) or "as `{}`".format(key)
+        taken = ", ".join(map("`{}`".format, marked)) or (
+            "any key of `{}`" if "properties" in setting else "as `{}`"
+        ).format(key)
         if marked or setting.get("per_run"):
-            words = "| `runs.<name>.{0}` | `{0}` of this run; what it leaves out is that of all runs. | {1} |  | {2} |"
+            words = "| `runs.<name>.{0}` | `{0}` of this run, over that of all runs. | {1} |  | {2} |"
             yield words.format(key, taken, "two trainings differ in it")
 
 
