@@ -129,7 +129,7 @@ def test_other_files_of_weights_and_networks_under_the_same_path(settings):
     }
     for side, content in sides.items():
         write(side, content)
-    jobs = {("import_weights", None), ("import_published", "published/nyu")}
+    jobs = {("import_weights", encoder), ("import_published", "published/nyu")}
     assert replaced(settings, jobs) == []
     for path in (weights, "dataset/nyu.h5"):
         write(path, "after")

@@ -30,7 +30,8 @@ Settings = Dict[str, Any]
 def replaced(config: Settings, jobs: Jobs, identity: Callable[[str], Dict[str, Any]]) -> List[str]:
     """A line for each result of another source than that of the settings that one of `jobs` would replace.
 
-    jobs: (rule, run or None) of each. identity: what tells the content of an archive, of its path, as its records say.
+    jobs: (rule, run or None) of each; the import of an encoder's weights has the encoder in place of a run. identity:
+    what tells the content of an archive, of its path, as its records say.
     """
     found = _data(config, jobs, identity)
     for rule, run in sorted(jobs, key=str):
@@ -41,10 +42,10 @@ def replaced(config: Settings, jobs: Jobs, identity: Callable[[str], Dict[str, A
                 found.append(_by_path(words, [held or "random weights"], [wanted or "random weights"]))
         elif rule == "import_published" and run:
             found += _network(config, run)
-        elif rule == "import_weights":
-            for encoder, path in run_settings.encoder_files(config).items():
-                if _other_content(_read("results/weights/{}/weights.json".format(encoder)).get("source"), path):
-                    found.append(_by_content("results/weights/ and what is trained from it are", path))
+        elif rule == "import_weights" and run:
+            side, path = "results/weights/{}/weights.json".format(run), run_settings.encoder_files(config)[run]
+            if _other_content(_read(side).get("source"), path):
+                found.append(_by_content("results/weights/ and what is trained from it are", path))
     return list(dict.fromkeys(found))
 
 
@@ -53,7 +54,7 @@ def changes(config: Settings, jobs: Jobs) -> List[str]:
     found = []
     for rule, run in sorted(jobs, key=str):
         side = _first_checkpoint(run) if rule == "train_model" and run else None
-        changed = _differences(_trained_with(side), _wanted(config, run)) if side else []
+        changed = _differences(_trained_with(side), _wanted(config, run)) if side and run else []
         if changed:
             words = "{}: {} is trained again from its first epoch; to keep both, set this for a new run, runs.<name>"
             found.append(words.format(", ".join(changed), run))
