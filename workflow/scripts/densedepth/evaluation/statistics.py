@@ -40,7 +40,7 @@ def intervals(block: Block, seed: int = 0, resamples: int = RESAMPLES) -> Dict[s
     if table.count < FEWEST:
         return {}
     drawn = _drawn(table, seed, resamples)
-    jackknife = table.figures_of(np.ones((table.count, table.count)) - np.eye(table.count))
+    jackknife = table.jackknife()
     return {name: _bca(table.figures[name], drawn[name], jackknife[name]) for name in table.names}
 
 
@@ -63,8 +63,7 @@ def compare(first: Block, second: Block, seed: int = 0, resamples: int = RESAMPL
     if a.count < FEWEST:
         raise PipelineError("{} images are too few to compare on; {} are the least".format(a.count, FEWEST))
     drawn_a, drawn_b = _drawn(a, seed, resamples), _drawn(b, seed, resamples)
-    without = np.ones((a.count, a.count)) - np.eye(a.count)
-    jack_a, jack_b = a.figures_of(without), b.figures_of(without)
+    jack_a, jack_b = a.jackknife(), b.jackknife()
     chances = _exchanged(a, b, seed, resamples)
     found = {}
     for name in a.names:
@@ -116,6 +115,10 @@ class _Table:
     def figures_of(self, times):
         """{metric: (resamples,)} of test sets in which image i is there `times[:, i]` times."""
         return self.finished(times @ self.columns, times @ self.weights)
+
+    def jackknife(self):
+        """{metric: (images,)} of the test set without each one of its images."""
+        return self.figures_of(np.ones((self.count, self.count)) - np.eye(self.count))
 
     def finished(self, sums, weights):
         """{metric: figures} of sums over images (resamples, metrics) and the sums of their weights."""

@@ -72,8 +72,6 @@ def _known_mean(values, known):
 
 def _masked_similarity(prediction, target, known):
     """`structural_similarity` over the known pixels; 1 for a sample without any."""
-    c1 = (_K1 * _RANGE) ** 2
-    c2 = (_K2 * _RANGE) ** 2
     axes = [1, 2, 3]
     count = tf.maximum(tf.reduce_sum(known, axes, keepdims=True), 1.0)
     shift = tf.stop_gradient(tf.reduce_sum(target * known, axes, keepdims=True) / count)
@@ -82,15 +80,23 @@ def _masked_similarity(prediction, target, known):
     share, *sums = tf.split(_window_means(tf.concat(sums, axis=3)), 5, axis=3)
     # The corner of a window weighs 1e-6 of it; what lies below is rounding.
     full = tf.maximum(share, 1e-7)
-    mean1, mean2, mean_product, mean_squares = (total / full for total in sums)
+    similarity = _similarity([total / full for total in sums], shift)
+    missing = tf.reduce_sum((1.0 - similarity) * share, axes)
+    return 1.0 - missing / tf.maximum(tf.reduce_sum(share, axes), 1e-7)
+
+
+def _similarity(means, shift):
+    """Structural similarity of each window, of the means of both maps less `shift`, their product and their squares."""
+    c1 = (_K1 * _RANGE) ** 2
+    c2 = (_K2 * _RANGE) ** 2
+    mean1, mean2, mean_product, mean_squares = means
     product = mean1 * mean2
     squares = mean1 * mean1 + mean2 * mean2
     contrast = (2.0 * (mean_product - product) + c2) / (mean_squares - squares + c2)
     mean1 += shift
     mean2 += shift
     luminance = (2.0 * mean1 * mean2 + c1) / (mean1 * mean1 + mean2 * mean2 + c1)
-    missing = tf.reduce_sum((1.0 - luminance * contrast) * share, axes)
-    return 1.0 - missing / tf.maximum(tf.reduce_sum(share, axes), 1e-7)
+    return luminance * contrast
 
 
 def _gradient_error(difference):
@@ -109,8 +115,6 @@ def structural_similarity(first: tf.Tensor, second: tf.Tensor) -> tf.Tensor:
     until run time in the graph, which accelerators that compile whole graphs cannot take.
     """
     _check_size(first)
-    c1 = (_K1 * _RANGE) ** 2
-    c2 = (_K2 * _RANGE) ** 2
     # Means of squares around 1e4 minus squares of means lose the small variances in float32. Moving both maps by the
     # same constant leaves variances and covariance as they are and takes most of that loss away.
     shift = tf.stop_gradient(tf.reduce_mean(second, axis=[1, 2, 3], keepdims=True))
@@ -118,14 +122,7 @@ def structural_similarity(first: tf.Tensor, second: tf.Tensor) -> tf.Tensor:
     second -= shift
     # One convolution for the four windowed means.
     means = _window_means(tf.concat([first, second, first * second, first * first + second * second], axis=3))
-    mean1, mean2, mean_product, mean_squares = tf.split(means, 4, axis=3)
-    product = mean1 * mean2
-    squares = mean1 * mean1 + mean2 * mean2
-    contrast = (2.0 * (mean_product - product) + c2) / (mean_squares - squares + c2)
-    mean1 += shift
-    mean2 += shift
-    luminance = (2.0 * mean1 * mean2 + c1) / (mean1 * mean1 + mean2 * mean2 + c1)
-    return tf.reduce_mean(luminance * contrast, axis=[1, 2, 3])
+    return tf.reduce_mean(_similarity(tf.split(means, 4, axis=3), shift), axis=[1, 2, 3])
 
 
 def _window_means(maps):
