@@ -142,7 +142,10 @@ def check_replaced():
     """
     if not workflow.is_main_process:
         return
-    jobs = {(job.rule.name, job.wildcards_dict.get("run", job.wildcards_dict.get("encoder"))) for job in workflow.dag.needrun_jobs()}
+    jobs = {
+        (job.rule.name, job.wildcards_dict.get("run", job.wildcards_dict.get("encoder")))
+        for job in workflow.dag.needrun_jobs()
+    }
     if not config["replace_results"]:
         found = replacement.replaced(config, jobs, archive_identity)
         if found:
