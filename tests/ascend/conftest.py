@@ -1,14 +1,13 @@
 """The platform ascend on the stand-in for its bridge, in tests/doubles."""
 
-import os
-import sys
 
 import pytest
-from densedepth import runtime
-
-TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-DOUBLES = os.path.join(TESTS, "doubles")
-sys.path.insert(0, os.path.join(TESTS, "graph"))
+from ascend_steps import DOUBLES
+from densedepth import files, runtime
+from densedepth.network import architecture
+from densedepth.platforms import ascend_rank_table
+from densedepth.tf import tf
+from scenes import write_records
 
 # The bridge exists for TensorFlow 1.15 only and rests on its tf.contrib, so there is nothing to test on another.
 if runtime.describe()["runtime"] != "tf1":
@@ -40,11 +39,27 @@ def bridge(monkeypatch):
 @pytest.fixture
 def eight(bridge, monkeypatch, tmp_path):
     """The same as rank 3 of 8."""
-    from densedepth import files
-    from densedepth.platforms import ascend_rank_table
-
     path = str(tmp_path / "table.json")
     files.write_json(path, ascend_rank_table.build("10.0.0.1", {n: "192.168.{}.101".format(100 + n) for n in range(8)}))
     for name, value in ascend_rank_table.ascend_environment(3, 8, path).items():
         monkeypatch.setenv(name, value)
     return bridge
+
+
+@pytest.fixture(autouse=True)
+def shallow(monkeypatch):
+    """DenseNet-121 with one layer a block: the same code, quick to build."""
+    monkeypatch.setitem(architecture.BLOCKS, "densenet121", (1, 1, 1, 1))
+
+
+@pytest.fixture
+def graph():
+    with tf.Graph().as_default() as graph:
+        yield graph
+
+
+@pytest.fixture
+def records(tmp_path):
+    path = tmp_path / "x.tfrecords"
+    write_records(path, 8)
+    return str(path)

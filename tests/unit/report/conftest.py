@@ -4,6 +4,7 @@ import pytest
 from densedepth import files
 from densedepth.report import curves
 from PIL import Image
+from result_files import Results
 
 
 def _blank(path, *data):
@@ -17,3 +18,13 @@ def blank_curves(request, monkeypatch):
     if not request.node.get_closest_marker("curves"):
         monkeypatch.setattr(curves, "draw_loss", _blank)
         monkeypatch.setattr(curves, "draw_metrics", _blank)
+
+
+@pytest.fixture
+def sample(tmp_path):
+    return Results(tmp_path)
+
+
+@pytest.fixture
+def nyu(tmp_path):
+    return Results(tmp_path, runs=("8p", "1p"), images=654, archive="dataset/nyu_data.zip")
