@@ -1,6 +1,5 @@
 """The platform ascend on the stand-in for its bridge, in tests/doubles."""
 
-
 import pytest
 from ascend_steps import DOUBLES
 from densedepth import files, runtime

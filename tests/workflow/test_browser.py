@@ -160,6 +160,32 @@ def test_a_table_that_can_be_scrolled_tells_so(tmp_path, columns, wide):
             assert shadows(chromium, tmp_path / "end.png", "end", row) == (wide, False)
 
 
+COLUMN = "Array.from(document.querySelectorAll('tbody td:nth-child(%d)')).map(cell => cell.textContent)"
+
+
+@needs_browser
+def test_a_click_on_a_head_orders_the_rows(tmp_path):
+    """Numbers as numbers, the greatest first; words from the first; a second click turns it, and blanks stay last."""
+    made = Page()
+    made.add("# Results")
+    rows = [("run10", "`9e-05`", "0.5"), ("run2", "`0.001`", "-"), ("**a**", "`0.01`", "0.25 ± 0.01"), ("b", "-", "-1")]
+    made.add_sortable(rows, ("run", "rate", "figure"), numbers=("figure",))
+    made.add_table([("x",)], ("plain",))
+    (tmp_path / "page.html").write_text(render.html(made, "a"), encoding="utf-8")
+    with browser.browser() as chromium:
+        chromium.open(tmp_path / "page.html", width=400)
+        assert chromium.evaluate("document.querySelectorAll('th button').length") == 3
+        for column, expected in (
+            (3, [["0.5", "0.25 ± 0.01", "-1", "-"], ["-1", "0.25 ± 0.01", "0.5", "-"]]),
+            (2, [["9e-05", "0.001", "0.01", "-"], ["0.01", "0.001", "9e-05", "-"]]),
+            (1, [["a", "b", "run2", "run10", "x"], ["run10", "run2", "b", "a", "x"]]),
+        ):
+            for order in expected:
+                chromium.evaluate("document.querySelectorAll('th button')[{}].click()".format(column - 1))
+                assert chromium.evaluate(COLUMN % column) == order
+        assert chromium.evaluate("document.querySelector('th').ariaSort") == "descending"
+
+
 @needs_browser
 def test_the_browser_knows_every_declaration_of_the_style(page):
     """A misspelt property or value would be dropped without a word."""

@@ -43,6 +43,7 @@ rule write_report:
             )
             for run in config["runs"]
         ],
+        pictures=[f"results/report/{name}.png" for name in compared(config["runs"])],
         page=report(
             "results/report.html",
             caption="../report/report.rst",

@@ -35,3 +35,9 @@ def with_epochs(runs):
     """A pattern for these runs where one of their own epochs follows in a path, which another run may lack."""
     places = "(?=/(?:checkpoints|evaluation)/epoch(?:{})[/.])"
     return "|".join(re.escape(run) + places.format(one_of(map(str, kept_epochs(run)))) for run in runs)
+
+
+def compared(runs):
+    """Names of the pictures that a report has of several runs."""
+    names = ["runs"] if len(runs) > 1 else []
+    return names + (["settings"] if run_settings.swept(config, runs) else [])

@@ -159,3 +159,33 @@ def test_holm():
 def test_spread():
     assert statistics.spread([1.0, 2.0, 4.0]) == pytest.approx((7 / 3, math.sqrt(7 / 3)))
     assert statistics.spread([0.5]) == (0.5, None)
+
+
+def test_a_group_of_runs_counts_with_its_mean():
+    """A group of one is that run; of equal runs, any of them; of two, their mean on each image."""
+    first, second = block(errors(30), np.linspace(0.2, 0.9, 30)), block(errors(30, 1), np.linspace(0.3, 0.8, 30))
+    one = statistics.compare(first, second, resamples=200)
+    assert statistics.compare_groups([first, first], [second] * 3, resamples=200) == {
+        name: pytest.approx(figure) for name, figure in one.items()
+    }
+    mean = statistics.compare_groups([first], [first, second], resamples=200)
+    assert mean["delta1"]["difference"] == pytest.approx(one["delta1"]["difference"] / 2)
+
+
+def test_welch_is_that_of_scipy_by_its_figures():
+    """scipy.stats.ttest_ind(equal_var=False) of these, and its confidence_interval()."""
+    found = statistics.welch([0.81, 0.83, 0.80], [0.85, 0.84, 0.88, 0.86])
+    expected = {"difference": 0.04416667, "low": 0.01206994, "high": 0.07626339, "p": 0.01710855}
+    assert found == pytest.approx(expected, rel=1e-6)
+    assert statistics.welch([0.5, 0.5], [0.5, 0.5]) == {"difference": 0, "low": 0, "high": 0, "p": 1}
+    with pytest.raises(ValueError, match="one run"):
+        statistics.welch([0.5], [0.4, 0.5])
+
+
+def test_intervals_over_seeds_hold_in_95_of_100_pairs_of_groups():
+    random = np.random.RandomState(0)
+    inside = 0
+    for _ in range(600):
+        found = statistics.welch(random.normal(0.8, 0.01, 3), random.normal(0.82, 0.02, 3))
+        inside += found["low"] <= 0.02 <= found["high"]
+    assert 0.92 <= inside / 600 <= 0.99

@@ -2,7 +2,7 @@
 
 import pytest
 from densedepth import files
-from densedepth.report import curves
+from densedepth.report import curves, overlays
 from PIL import Image
 from result_files import Results
 
@@ -18,6 +18,8 @@ def blank_curves(request, monkeypatch):
     if not request.node.get_closest_marker("curves"):
         monkeypatch.setattr(curves, "draw_loss", _blank)
         monkeypatch.setattr(curves, "draw_metrics", _blank)
+        monkeypatch.setattr(overlays, "draw_runs", _blank)
+        monkeypatch.setattr(overlays, "draw_settings", _blank)
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from densedepth.report.page import Page
 @pytest.fixture(autouse=True)
 def few(monkeypatch):
     monkeypatch.setattr(statistics, "RESAMPLES", 300)
-    for name in ("intervals", "compare"):
+    for name in ("intervals", "compare_groups"):
         whole = getattr(statistics, name)
         monkeypatch.setattr(statistics, name, lambda *blocks, whole=whole: whole(*blocks, resamples=300))
 
@@ -32,17 +32,17 @@ def evaluation(rms, delta1=0.6):
     return Document("e.json", content)
 
 
-def findings(**networks):
+def findings(settings=None, **networks):
     runs = []
     for name, document in networks.items():
         runs.append(Run(name))
         runs[-1].evaluations = {1: None, 2: document}
-    return Findings(runs=runs, baseline=None, data=None, weights=[], settings={}, imported=[])
+    return Findings(runs=runs, baseline=None, data=None, weights=[], settings={"runs": settings or {}}, imported=[])
 
 
-def tables(**networks):
+def tables(settings=None, **networks):
     page = Page()
-    certainty.add(page, findings(**networks))
+    certainty.add(page, findings(settings, **networks))
     return [block.rows for block in page.blocks if block.kind == "table"]
 
 
@@ -73,6 +73,22 @@ def test_many_networks_are_each_compared_with_the_best():
     networks = {name: evaluation(ERRORS, 0.5 + 0.01 * place) for place, name in enumerate("abcdef")}
     _, rows = tables(**networks)
     assert {row[0] for row in rows} == {"f, epoch 2"} and {row[1][0] for row in rows} == set("abcde")
+
+
+def test_groups_of_seeds_are_compared_by_images_and_by_seeds():
+    """0.50 and 0.70 against 0.61 and 0.79: more than images differ by, and no more than seeds do."""
+    networks = {name: evaluation(ERRORS, share) for name, share in zip("abcd", (0.5, 0.7, 0.61, 0.79))}
+    settings = {name: {"seed": seed, "devices": 1 + seed // 2} for seed, name in enumerate("abcd")}
+    settings["b"]["devices"], settings["d"]["devices"] = 1, 2
+    intervals, rows = tables(settings, **networks)
+    assert len(intervals) == 4 and len(rows) == 3
+    assert rows[0][:4] == ("a, b (2 seeds)", "c, d (2 seeds)", "δ1", "+0.1000")
+    assert float(rows[0][5]) < 0.05 < float(rows[0][7]) and rows[0][8] == "no more than seeds differ"
+    # Close seeds; and a run that stands alone has no spread, so images alone decide.
+    networks.update(b=evaluation(ERRORS, 0.501), d=evaluation(ERRORS, 0.611), e=evaluation(ERRORS, 0.9))
+    _, rows = tables(settings, **networks)
+    assert rows[0][8] == "B is better" and rows[3][:2] == ("a, b (2 seeds)", "e, epoch 2")
+    assert rows[3][6:] == ("-", "-", "B is better")
 
 
 def test_few_images_and_other_images_are_not_compared():

@@ -1,8 +1,7 @@
 """What a report was made of: settings, versions, checksums, pairs left out."""
 
 import report as program
-from densedepth.report import page
-from result_files import Results, digest, rows_of
+from result_files import digest, rows_of
 
 
 def test_settings_versions_and_checksums_are_there(sample):
@@ -50,15 +49,3 @@ def test_weights_of_the_encoder_are_listed(sample):
     expected = ["`dataset/densenet169.h5`", "-", "`{}`".format(digest("h5"))]
     assert expected in rows_of(text, "Inputs and checkpoints")
     assert "before the first step: 1p from `results/weights/densenet169`." in text
-
-
-def test_settings_that_differ_between_runs_have_a_table(tmp_path):
-    results = Results(tmp_path, runs=("1p", "fast"))
-    results.runs = {"fast": {"devices": 1, "train": {"learning_rate": 0.001, "seed": 0}, "seed": 3}}
-    text = results.make()
-    part = text.partition("Settings that differ between the runs:")[2].partition("\n\n")[2].partition("\n\n")[0]
-    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in part.splitlines()]
-    assert rows[0] == ["run", "seed", "train.learning_rate"]
-    assert rows[2:] == [["fast", "`3`", "`0.001`"], ["1p", page.BLANK, page.BLANK]]
-    results.runs = {"fast": {"devices": 1, "train": {"seed": 0}}}
-    assert "Settings that differ" not in results.make()

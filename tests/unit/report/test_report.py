@@ -48,7 +48,7 @@ def test_equal_inputs_in_any_order_give_equal_bytes(tmp_path):
         paths.reverse()
     results.make()
     assert contents() == first
-    assert len(first) == 5
+    assert len(first) == 6
     assert all(b"Software" not in content for content in first.values())
     names = [row[0].split(",")[0] for row in rows_of(first[results.out].decode("utf-8"), "Precision")]
     assert names.index("**2p") < names.index("10p")

@@ -3,7 +3,8 @@
 Sources of data and what is shared besides (records, graphs, exports, report) are common to all runs.
 """
 
-from typing import Any, Dict, Iterator, List, Tuple
+import json
+from typing import Any, Dict, Iterable, Iterator, List, Tuple
 
 Settings = Dict[str, Any]
 
@@ -20,6 +21,28 @@ def of_run(config: Settings, run: str) -> Settings:
     for key, value in own.items():
         settings[key] = dict(settings.get(key, {}), **value) if isinstance(value, dict) else value
     return settings
+
+
+def differing(config: Settings, runs: Iterable[str]) -> List[str]:
+    """The dotted keys of the settings, such as `train.steps`, that are not the same for all these runs."""
+    every = [dict(leaves(of_run(config, run))) for run in runs]
+    names = sorted({name for settings in every for name in settings})
+    return [name for name in names if len({settings.get(name) for settings in every}) > 1]
+
+
+def swept(config: Settings, runs: Iterable[str]) -> List[str]:
+    """Those of `differing` that figures are drawn by: not the seed, and none for fewer than three runs."""
+    runs = list(runs)
+    return [name for name in differing(config, runs) if name != "seed"] if len(runs) > 2 else []
+
+
+def leaves(value: Any, name: str = "") -> Iterator[Tuple[str, str]]:
+    """(dotted key, value as JSON) of all leaves of a nested dict, by key; lists are leaves."""
+    if isinstance(value, dict) and value:
+        for key in sorted(value):
+            yield from leaves(value[key], "{}.{}".format(name, key) if name else key)
+    else:
+        yield name, json.dumps(value, sort_keys=True)
 
 
 def encoder_files(config: Settings) -> Dict[str, str]:

@@ -5,7 +5,8 @@ evaluation document: `per_image` has what each image adds to a figure, so nothin
 
 Sources: Efron, "Better bootstrap confidence intervals", JASA 82 (1987), for the interval (BCa); Phipson and Smyth,
 "Permutation p-values should never be zero", SAGMB 9 (2010); Holm, "A simple sequentially rejective multiple test
-procedure", Scand. J. Statist. 6 (1979).
+procedure", Scand. J. Statist. 6 (1979); Welch, "The generalization of 'Student's' problem when several different
+population variances are involved", Biometrika 34 (1947).
 """
 
 import math
@@ -56,10 +57,20 @@ def compare(first: Block, second: Block, seed: int = 0, resamples: int = RESAMPL
     the same images. p: of the permutation test that exchanges the two results of an image; two-sided, and not yet
     corrected for the number of comparisons (see `holm`). Raises PipelineError where protocols or images differ.
     """
-    problem = _unlike(first, second)
+    return compare_groups([first], [second], seed, resamples)
+
+
+def compare_groups(
+    first: Sequence[Block], second: Sequence[Block], seed: int = 0, resamples: int = RESAMPLES
+) -> Dict[str, Dict[str, float]]:
+    """As `compare`, of two groups of runs: each image counts with its mean over the runs of a group.
+
+    Pooled RMSE is the root of the mean over images and runs. How much runs of a group vary is not in it: see `welch`.
+    """
+    problem = next(filter(None, (_unlike(first[0], other) for other in [*first, *second])), None)
     if problem:
         raise PipelineError("{}; nothing to compare".format(problem))
-    a, b = _Table(first), _Table(second)
+    a, b = _Table.mean_of(first), _Table.mean_of(second)
     if a.count < FEWEST:
         raise PipelineError("{} images are too few to compare on; {} are the least".format(a.count, FEWEST))
     drawn_a, drawn_b = _drawn(a, seed, resamples), _drawn(b, seed, resamples)
@@ -91,6 +102,27 @@ def spread(values: Sequence[float]) -> Tuple[float, Optional[float]]:
     return mean, math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (len(values) - 1))
 
 
+def welch(first: Sequence[float], second: Sequence[float]) -> Dict[str, float]:
+    """{difference, low, high, p} of a figure's means over two groups of runs; `second` minus `first`.
+
+    By Welch's t test, which takes the figures of a group as drawn from a normal distribution of its own: the 95 %
+    interval and two-sided p for other trainings, on the same test images. Each group needs two runs or more, else
+    ValueError.
+    """
+    (mean_a, deviation_a), (mean_b, deviation_b) = spread(first), spread(second)
+    if deviation_a is None or deviation_b is None:
+        raise ValueError("a group of one run has no spread")
+    difference = mean_b - mean_a
+    parts = deviation_a**2 / len(first), deviation_b**2 / len(second)
+    error = math.sqrt(sum(parts))
+    if not error:
+        return {"difference": difference, "low": difference, "high": difference, "p": float(difference == 0)}
+    freedom = sum(parts) ** 2 / (parts[0] ** 2 / (len(first) - 1) + parts[1] ** 2 / (len(second) - 1))
+    margin = error * _inverse(lambda value: _student(value, freedom), TAILS[1])
+    chance = 2 * (1 - _student(abs(difference) / error, freedom))
+    return {"difference": difference, "low": difference - margin, "high": difference + margin, "p": max(0.0, chance)}
+
+
 class _Table:
     """What each image of `block` adds to the figures: one column of numbers and one of weights for each metric.
 
@@ -111,6 +143,22 @@ class _Table:
             columns.append(weight * (values**2 if name == "rms_pooled" else values))
             weights.append(weight)
         self.columns, self.weights = np.stack(columns, 1), np.stack(weights, 1)
+
+    @classmethod
+    def mean_of(cls, blocks):
+        """The table of the means over several blocks of the same images."""
+        tables = [cls(block) for block in blocks]
+        if len(tables) == 1:
+            return tables[0]
+        mean = tables[0]
+        mean.names = [name for name in mean.names if all(name in table.names for table in tables)]
+        mean.columns, mean.weights = (
+            sum(getattr(table, part)[:, [table.names.index(name) for name in mean.names]] for table in tables)
+            / len(tables)
+            for part in ("columns", "weights")
+        )
+        mean.figures = {name: float(values[0]) for name, values in mean.figures_of(np.ones((1, mean.count))).items()}
+        return mean
 
     def figures_of(self, times):
         """{metric: (resamples,)} of test sets in which image i is there `times[:, i]` times."""
@@ -205,9 +253,24 @@ def _normal(value):
 
 
 def _quantile(share):
-    """The value below which `share` of the standard normal distribution lies, by bisection to 1e-12."""
+    """The value below which `share` of the standard normal distribution lies."""
+    return _inverse(_normal, share)
+
+
+def _student(value, freedom):
+    """Student's distribution function at `value` >= 0, by Simpson's rule over its density in polar form."""
+    angles = np.linspace(0.0, math.atan(value / math.sqrt(freedom)), 2001)
+    weights = np.array([1, *[4, 2] * 999, 4, 1]) * angles[1] / 3
+    scale = math.exp(math.lgamma((freedom + 1) / 2) - math.lgamma(freedom / 2)) / math.sqrt(math.pi)
+    return min(1.0, 0.5 + scale * float(weights @ np.cos(angles) ** (freedom - 1)))
+
+
+def _inverse(rising, share):
+    """Where the `rising` function reaches `share`, by bisection to 1e-12 of the farthest place looked at."""
     low, high = -10.0, 10.0
-    while high - low > 1e-12:
+    while rising(high) < share:
+        low, high = high, 10 * high
+    while high - low > 1e-12 * max(10.0, high):
         middle = (low + high) / 2
-        low, high = (middle, high) if _normal(middle) < share else (low, middle)
+        low, high = (middle, high) if rising(middle) < share else (low, middle)
     return (low + high) / 2

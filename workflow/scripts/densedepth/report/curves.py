@@ -4,7 +4,7 @@ Drawn with matplotlib's own defaults whatever the user's settings, without metad
 one release of matplotlib).
 """
 
-from typing import Iterable, Mapping
+from typing import Any, Iterable, Mapping, Sequence, Tuple
 
 import matplotlib
 import pandas
@@ -33,7 +33,7 @@ def draw_loss(path: str, history: pandas.DataFrame, epoch_ends: Iterable[int]) -
     data = thin(history)
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
-        figure, (upper, lower) = _figure((8.6, 5.6), 2, 1, height_ratios=(3, 1), sharex=True)
+        figure, (upper, lower) = new_figure((8.6, 5.6), 2, 1, height_ratios=(3, 1), sharex=True)
         marker = _marker(len(data))
         steps = data["global_step"]
         upper.plot(steps, data["loss"], color=_BLUE, linewidth=2, marker=marker, label="loss")
@@ -41,10 +41,7 @@ def draw_loss(path: str, history: pandas.DataFrame, epoch_ends: Iterable[int]) -
         upper.plot(steps, data["gradient"], color=_GREEN, marker=marker, label="gradient error")
         upper.plot(steps, data["ssim"], color=_RED, marker=marker, label="structural dissimilarity")
         upper.set_yscale("log")
-        # Plain numbers: 0.05 rather than a power of ten.
-        upper.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        upper.yaxis.set_major_formatter(FuncFormatter(lambda value, _: "{:g}".format(value)))
-        upper.yaxis.set_minor_formatter(NullFormatter())
+        plain_logarithms(upper.yaxis)
         upper.set_ylabel("loss (log scale)")
         _legend(upper)
         lower.plot(steps, data["learning_rate"], color=_BLUE, marker=marker, drawstyle="steps-pre")
@@ -56,7 +53,7 @@ def draw_loss(path: str, history: pandas.DataFrame, epoch_ends: Iterable[int]) -
             for step in epoch_ends:
                 # Above the grid, on whose lines they often fall, and below the curves.
                 axes.axvline(step, color=_DARK, linewidth=1.2, linestyle=":", zorder=1)
-        _save(figure, path)
+        save(figure, path)
 
 
 def draw_metrics(path: str, scores: Mapping[str, pandas.DataFrame], baseline: Mapping[str, float]) -> None:
@@ -70,7 +67,7 @@ def draw_metrics(path: str, scores: Mapping[str, pandas.DataFrame], baseline: Ma
     )
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
-        figure, all_axes = _figure((8.6, 3.8), 1, 2)
+        figure, all_axes = new_figure((8.6, 3.8), 1, 2)
         for axes, (title, lines) in zip(all_axes, panels):
             for key, color in lines:
                 axes.plot(scores["epoch"], scores[key], color=color, marker="o", label=BY_KEY[key].title)
@@ -83,7 +80,7 @@ def draw_metrics(path: str, scores: Mapping[str, pandas.DataFrame], baseline: Ma
         # A marker at 1 is shown whole.
         all_axes[0].set_ylim(0, 1.03)
         all_axes[1].set_ylim(bottom=0)
-        _save(figure, path)
+        save(figure, path)
 
 
 def thin(history: pandas.DataFrame, points: int = POINTS) -> pandas.DataFrame:
@@ -98,16 +95,24 @@ def thin(history: pandas.DataFrame, points: int = POINTS) -> pandas.DataFrame:
     return means
 
 
+def plain_logarithms(axis: Any) -> None:
+    """Plain numbers on a logarithmic axis of matplotlib: 0.05 rather than a power of ten."""
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: "{:g}".format(value)))
+    axis.set_minor_formatter(NullFormatter())
+
+
 def _marker(count):
     return "o" if count < 12 else None
 
 
-def _figure(size, rows, columns, **layout):
+def new_figure(size: Tuple[float, float], rows: int, columns: int, **layout: Any) -> Tuple[Figure, Sequence[Any]]:
+    """(figure, its axes in one row or column) of `size` inches; `layout` as for `Figure.subplots`."""
     # Twice the pixels of a page, for screens that have them.
     figure = Figure(figsize=size, dpi=200, facecolor="white")
     FigureCanvasAgg(figure)
     ratios = {"height_ratios": layout.pop("height_ratios")} if "height_ratios" in layout else {}
-    all_axes = figure.subplots(rows, columns, gridspec_kw=ratios, **layout)
+    all_axes = figure.subplots(rows, columns, gridspec_kw=ratios, squeeze=False, **layout).ravel()
     for axes in all_axes:
         axes.grid(color="#e4e4e4", linewidth=0.8)
         axes.set_axisbelow(True)
@@ -121,8 +126,9 @@ def _legend(axes, columns=4):
     axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncol=columns, frameon=False, fontsize=9, borderaxespad=0.2)
 
 
-def _save(figure, path):
+def save(figure: Figure, path: str) -> None:
+    """Write the figure as a PNG, without metadata."""
     figure.align_ylabels()
     figure.tight_layout()
     with files.atomic_path(path) as temporary:
-        figure.savefig(temporary, format="png", metadata={"Software": None})
+        figure.savefig(temporary, format="png", bbox_inches="tight", metadata={"Software": None})

@@ -5,9 +5,10 @@ import os
 from typing import Any, Dict
 
 from ..errors import PipelineError
+from ..run_settings import leaves
 from . import wording
 from .findings import Findings
-from .page import BLANK, Page, code, leaves, plain
+from .page import BLANK, Page, code, plain
 
 
 def add_settings(page: Page, findings: Findings) -> None:

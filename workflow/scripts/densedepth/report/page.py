@@ -5,10 +5,9 @@ Texts, captions and cells are the little Markdown that `render.inline` knows. Wh
 """
 
 import dataclasses
-import json
 import os
 import re
-from typing import Any, ClassVar, Iterator, List, Sequence, Tuple
+from typing import Any, ClassVar, List, Sequence
 
 from ..errors import PipelineError
 
@@ -26,11 +25,15 @@ class Text:
 
 @dataclasses.dataclass(frozen=True)
 class Table:
-    """`rows` as long as `columns`; the columns named in `numbers` are set to the right."""
+    """`rows` as long as `columns`; the columns named in `numbers` are set to the right.
+
+    Where it is `sortable`, a click on a column's head orders the rows of the HTML page by it.
+    """
 
     columns: Sequence[str]
     rows: Sequence[Sequence[Any]]
     numbers: Sequence[str]
+    sortable: bool = False
     kind: ClassVar[str] = "table"
 
     @property
@@ -83,6 +86,10 @@ class Page:
         """A table of `rows` (tuples); the columns named in `numbers` are set to the right."""
         self.blocks.append(Table(columns, rows, numbers))
 
+    def add_sortable(self, rows: Sequence[Sequence[Any]], columns: Sequence[str], numbers: Sequence[str] = ()) -> None:
+        """As `add_table`; readers of the HTML page may order the rows."""
+        self.blocks.append(Table(columns, rows, numbers, sortable=True))
+
     def add_folded(self, title: str, rows: Sequence[Sequence[Any]], columns: Sequence[str]) -> None:
         """A table behind a title to click on: a long one would bury the rest of the page."""
         self.fold(title)
@@ -124,12 +131,3 @@ def code(value: Any) -> str:
 def plain(value: Any) -> str:
     """`value` as text in which no sign means anything to Markdown."""
     return re.sub(r"[\\`*<>&\[\]]|(?<!\w)_|_(?!\w)", r"\\\g<0>", " ".join(str(value).splitlines()))
-
-
-def leaves(value: Any, name: str = "") -> Iterator[Tuple[str, str]]:
-    """(dotted key, value as JSON) of all leaves of a nested dict, by key; lists are leaves."""
-    if isinstance(value, dict) and value:
-        for key in sorted(value):
-            yield from leaves(value[key], "{}.{}".format(name, key) if name else key)
-    else:
-        yield name, json.dumps(value, sort_keys=True)

@@ -1,19 +1,19 @@
 """The report: all results of the pipeline on one page, as Markdown with links to pictures and as HTML with them inside.
 
 Nothing in it depends on the time or the machine it is written on. Its parts are modules of their own: `precision`,
-`comparison`, `certainty`, `speeds`, `origins`.
+`experiments`, `comparison`, `certainty`, `speeds`, `origins`.
 """
 
 import os
 from typing import List, Optional
 
-from .. import files, run_settings
+from .. import files
 from ..evaluation import metrics
 from ..evaluation.metric_table import DECIDING, METRICS
-from . import certainty, comparison, curves, origins, precision, published_results, render, speeds, wording
+from . import certainty, comparison, curves, experiments, origins, precision, published_results, render, speeds, wording
 from .findings import Findings
 from .inputs import NYU, SAMPLE, data_kind
-from .page import BLANK, Page, code, leaves
+from .page import BLANK, Page, code
 
 
 def write(findings: Findings, out: str, figures: str, html: Optional[str] = None) -> None:
@@ -22,6 +22,7 @@ def write(findings: Findings, out: str, figures: str, html: Optional[str] = None
     `html` is a file for the same page in HTML that needs no other file.
     """
     _draw_curves(findings, figures)
+    experiments.draw(findings, figures)
     page = _page(findings, figures)
     texts = {out: render.markdown(page, os.path.dirname(os.path.abspath(out)))}
     if html:
@@ -33,6 +34,7 @@ def write(findings: Findings, out: str, figures: str, html: Optional[str] = None
 def _page(findings, figures):
     page = Page()
     _introduction(page, findings)
+    experiments.add(page, findings, figures)
     precision.add(page, findings)
     comparison.add_verdicts(page, findings)
     certainty.add(page, findings)
@@ -96,7 +98,6 @@ def _introduction(page, findings):
         )
     if findings.runs:
         _trained_here(page, findings.runs)
-        _differences(page, findings)
     if findings.imported:
         _trained_elsewhere(page, findings.imported)
 
@@ -135,20 +136,6 @@ def _trained_here(page, runs):
         )
     columns = ("run", "network", "input", "batch per device", "devices", "evaluated epochs", "steps", "trained with")
     page.add_table(rows, columns, numbers=("batch per device", "devices", "steps"))
-
-
-def _differences(page, findings):
-    """The settings that are not the same for all runs: a row for each run, a column for each setting."""
-    every = [dict(leaves(run_settings.of_run(findings.settings, run.name))) for run in findings.runs]
-    names = sorted({key for settings in every for key in settings})
-    names = [key for key in names if len({settings.get(key) for settings in every}) > 1]
-    if not names:
-        return
-    page.add("Settings that differ between the runs:")
-    rows = []
-    for run, settings in zip(findings.runs, every):
-        rows.append((run.name, *(code(settings[key]) if key in settings else BLANK for key in names)))
-    page.add_table(rows, ("run", *names))
 
 
 def _trained_elsewhere(page, imported):

@@ -22,10 +22,14 @@ def best_checkpoint(findings: Findings) -> Optional[Tuple[str, int]]:
     return best
 
 
+def last_of_run(run: Run) -> Tuple[str, Document]:
+    """(name, evaluation) of the last checkpoint of a run."""
+    return "{}, epoch {}".format(run.name, max(run.evaluations)), run.last()
+
+
 def last_of_runs(findings: Findings) -> List[Tuple[str, Document]]:
     """[(name, evaluation)] of the last checkpoint of each run."""
-    last = [(run.name,) + max(run.evaluations.items()) for run in findings.runs]
-    return [("{}, epoch {}".format(name, epoch), evaluation) for name, epoch, evaluation in last]
+    return [last_of_run(run) for run in findings.runs]
 
 
 def elsewhere(findings: Findings) -> List[Tuple[str, Document]]:

@@ -62,3 +62,33 @@
     });
   });
 })();
+
+// A click on a head of a sortable table orders its rows: by numbers where a cell begins with one, blanks last.
+document.querySelectorAll('table.sortable').forEach(function (table) {
+  var heads = Array.from(table.tHead.rows[0].cells), body = table.tBodies[0];
+  function value(row, column) {
+    var text = row.cells[column].textContent.trim(), number = parseFloat(text.replace(/^[^-+.\d]*/, ''));
+    return /^[^\w]*[-+.\d]/.test(text) && !isNaN(number) ? number : text === '-' ? null : text;
+  }
+  function before(a, b) {
+    if (a === null || b === null) return (a === null) - (b === null);
+    if (typeof a === typeof b && typeof a === 'number') return a - b;
+    return String(a).localeCompare(String(b), 'en', {numeric: true});
+  }
+  heads.forEach(function (head, column) {
+    var button = document.createElement('button');
+    button.type = 'button';
+    while (head.firstChild) button.appendChild(head.firstChild);
+    head.appendChild(button);
+    button.addEventListener('click', function () {
+      // Figures begin with the greatest, words with the first.
+      var first = head.className === 'number' ? -1 : 1;
+      var way = head.hasAttribute('aria-sort') ? (head.ariaSort === 'ascending' ? -1 : 1) : first;
+      heads.forEach(function (other) { other.removeAttribute('aria-sort'); });
+      head.setAttribute('aria-sort', way > 0 ? 'ascending' : 'descending');
+      Array.from(body.rows).map(function (row) { return [value(row, column), row]; }).sort(function (a, b) {
+        return a[0] === null || b[0] === null ? before(a[0], b[0]) : way * before(a[0], b[0]);
+      }).forEach(function (pair) { body.appendChild(pair[1]); });
+    });
+  });
+});

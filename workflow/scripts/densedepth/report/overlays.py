@@ -1,0 +1,147 @@
+"""Pictures of several runs in one: curves over each other, figures by settings, errors by distance.
+
+As in `curves`, equal data give equal bytes.
+"""
+
+import json
+import math
+from typing import Any, List, Optional, Sequence, Tuple
+
+import matplotlib
+import pandas
+from matplotlib.ticker import MaxNLocator
+
+from ..evaluation.metric_table import DECIDING
+from . import curves
+
+# Okabe and Ito's, without yellow and black; after these, the same with other dashes.
+_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#e69f00", "#cc79a7", "#56b4e9")
+_DASHES = ("-", "--", ":", "-.")
+
+# More settings than this are drawn as parallel axes.
+MOST_PANELS = 2
+
+# More names than this would fill a picture.
+_MOST_NAMES = 12
+
+# A run by its name, its history (maybe empty) and its scores by epoch.
+Curves = Tuple[str, pandas.DataFrame, pandas.DataFrame]
+
+
+def draw_runs(path: str, groups: Sequence[Sequence[Curves]]) -> None:
+    """Draw the training loss over the optimiser steps, and δ1 over the epochs, of all runs to `path`.
+
+    groups: runs that share a colour. history and scores: as for `curves`.
+    """
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()
+        figure, (left, right) = curves.new_figure((8.6, 4.2), 1, 2)
+        for place, group in enumerate(groups):
+            for _, history, scores in group:
+                if len(history):
+                    data = curves.thin(history, curves.POINTS // 2)
+                    left.plot(data["global_step"], data["loss"], linewidth=1.2, **_line(place))
+                right.plot(scores["epoch"], scores[DECIDING.key], marker="o", markersize=3, **_line(place))
+            right.plot([], [], label=", ".join(run[0] for run in group), **_line(place))
+        left.set_yscale("log")
+        curves.plain_logarithms(left.yaxis)
+        left.set_ylabel("training loss (log scale)")
+        left.set_xlabel("optimiser step")
+        right.set_ylabel("{} on the test images".format(DECIDING.title))
+        right.set_xlabel("epoch")
+        right.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+        _names(figure, right)
+        curves.save(figure, path)
+
+
+def draw_settings(
+    path: str, names: Sequence[str], values: Sequence[Sequence[Optional[str]]], scores: Sequence[float]
+) -> None:
+    """Draw δ1 of runs by their settings to `path`: a panel of points for each of at most `MOST_PANELS` settings.
+
+    More settings are parallel axes with a line for each run, its colour by δ1. values: for each run, the JSON text of
+    each setting, None where it has none; scores: δ1 of each run.
+    """
+    columns = [_places([row[place] for row in values]) for place in range(len(names))]
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()
+        if len(names) > MOST_PANELS:
+            _draw_parallel(path, names, columns, scores)
+            return
+        figure, all_axes = curves.new_figure((4.3 * max(2, len(names)), 3.6), 1, len(names), sharey=True)
+        for place, (axes, name, (where, labels, logarithmic)) in enumerate(zip(all_axes, names, columns)):
+            if logarithmic:
+                axes.set_xscale("log")
+                curves.plain_logarithms(axes.xaxis)
+            elif labels:
+                axes.set_xticks(range(len(labels)))
+                axes.set_xticklabels(labels, rotation=30 if max(map(len, labels)) > 8 else 0, ha="right")
+                axes.set_xlim(-0.5, len(labels) - 0.5)
+            others = columns[1 - place][0] if len(names) == 2 else [0] * len(scores)
+            for kind, value in enumerate(sorted(set(others))):
+                chosen = [index for index, other in enumerate(others) if other == value]
+                label = "{} {}".format(names[1 - place], values[chosen[0]][1 - place]) if len(names) == 2 else None
+                points = [where[index] for index in chosen], [scores[index] for index in chosen]
+                axes.scatter(*points, s=36, color=_COLOURS[kind % len(_COLOURS)], label=label)
+            if len(names) == 2 and len(set(others)) <= 6:
+                axes.legend(loc="lower left", bbox_to_anchor=(0, 1), frameon=False, fontsize=8)
+            axes.set_xlabel(name)
+        all_axes[0].set_ylabel("{} on the test images".format(DECIDING.title))
+        curves.save(figure, path)
+
+
+def _draw_parallel(path, names, columns, scores):
+    figure, (axes,) = curves.new_figure((8.6, 4.2), 1, 1)
+    colours = matplotlib.colormaps["viridis"]
+    low, high = min(scores), max(scores)
+    shares = [_shares(where, labels, logarithmic) for where, labels, logarithmic in columns]
+    shares.append([(score - low) / ((high - low) or 1) for score in scores])
+    for run in sorted(range(len(scores)), key=lambda run: scores[run]):
+        axes.plot(range(len(shares)), [share[run] for share in shares], color=colours(shares[-1][run]), alpha=0.8)
+    for place, (where, labels, _) in enumerate(columns):
+        ends = (labels[0], labels[-1]) if labels else ("{:g}".format(min(where)), "{:g}".format(max(where)))
+        for height, text in zip((-0.04, 1.04), ends):
+            axes.text(place, height, text, ha="center", va="top" if height < 0 else "bottom", fontsize=8)
+    for height, score in ((-0.04, low), (1.04, high)):
+        words = "{:.4f}".format(score)
+        axes.text(len(names), height, words, ha="center", va="top" if height < 0 else "bottom", fontsize=8)
+    axes.set_xticks(range(len(shares)))
+    axes.set_xticklabels([name.rpartition(".")[2] for name in names] + [DECIDING.title])
+    axes.set_yticks([])
+    axes.set_ylim(-0.12, 1.12)
+    curves.save(figure, path)
+
+
+def _places(texts: Sequence[Optional[str]]) -> Tuple[List[float], List[str], bool]:
+    """(place of each value on an axis, names of the places or none for numbers, whether the axis is logarithmic)."""
+    read: List[Any] = [None if text is None else json.loads(text) for text in texts]
+    if all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in read):
+        numbers = [float(value) for value in read]
+        return numbers, [], min(numbers) > 0 and max(numbers) / min(numbers) >= 5
+    labels = sorted({"none" if text is None else text.strip('"') for text in texts})
+    return [float(labels.index("none" if text is None else text.strip('"'))) for text in texts], labels, False
+
+
+def _shares(where, labels, logarithmic):
+    """Places as shares of the axis from the least to the greatest."""
+    if logarithmic:
+        where = [math.log(value) for value in where]
+    low, high = min(where), max(where)
+    return [(value - low) / ((high - low) or 1) for value in where]
+
+
+def _line(place):
+    return {
+        "color": _COLOURS[place % len(_COLOURS)],
+        "linestyle": _DASHES[place // len(_COLOURS) % len(_DASHES)],
+    }
+
+
+def _names(figure, axes):
+    """The names of the lines below the picture, where there is room for them."""
+    handles, labels = axes.get_legend_handles_labels()
+    if len(labels) <= _MOST_NAMES:
+        columns = 3 if max(map(len, labels)) < 30 else 1
+        figure.legend(
+            handles, labels, loc="upper left", bbox_to_anchor=(0.06, 0), ncol=columns, frameon=False, fontsize=9
+        )
