@@ -1,9 +1,10 @@
 """No function, class or file is longer than can be read at once."""
 
 import ast
+import os
 
 import pytest
-from source_files import FILES, read
+from source_files import FILES, SCRIPTS, read
 
 # Lines of code of a function: without its docstring, comments and empty lines; all lines of a class and of a file.
 FUNCTION, CLASS, FILE = 50, 200, 400
@@ -48,6 +49,17 @@ def too_long(name, text):
 def test_nothing_is_too_long_to_read(name):
     found = too_long(name.replace("\\", "/"), read(name))
     assert {place: length for place, length in found.items() if place not in LONGER} == {}
+
+
+@pytest.mark.parametrize("folder", ["benchmarks", "docs", "envs", "profiles", "tests"])
+def test_no_other_file_is_too_long_to_read(folder):
+    repository = os.path.join(SCRIPTS, "..", "..")
+    found = {}
+    for place, _, names in os.walk(os.path.join(repository, folder)):
+        for path in [os.path.join(place, name) for name in names if name.endswith(".py")]:
+            with open(path, encoding="utf-8") as stream:
+                found[os.path.relpath(path, repository)] = len(stream.readlines())
+    assert found and {path: lines for path, lines in found.items() if lines > FILE} == {}
 
 
 def test_what_is_excepted_is_too_long():

@@ -5,12 +5,10 @@ import json
 import zipfile
 
 import numpy as np
-import pytest
 from densedepth.data import (
     custom_list,
     custom_pairs,
 )
-from densedepth.errors import PipelineError
 from PIL import Image
 
 SIZE = (32, 64)
@@ -55,13 +53,6 @@ def one(tmp_path, image, depth, suffixes=(".png", ".png"), size=SIZE, **options)
     path = listed(tmp_path, [",".join(names + ["train"]), "other.png,other.png,test"], size, **options)
     source = custom_pairs.Pictures(path)
     return source, source.rows()[0]
-
-
-def refusal(function, *arguments, **options):
-    with pytest.raises(PipelineError) as caught:
-        function(*arguments, **options)
-    assert "\n" not in str(caught.value)
-    return str(caught.value)
 
 
 def archive(path, rows, sizes=(SIZE,), change=None):

@@ -12,8 +12,9 @@ from densedepth.data import (
     sources,
     test_archive_writer,
 )
-from pairs import SIZE, archive, listed, metres, read, refusal, rgb, row, save
+from pairs import SIZE, archive, listed, metres, read, rgb, row, save
 from PIL import Image
+from refusals import refusal
 
 
 @pytest.mark.parametrize("workers", [1, 2])

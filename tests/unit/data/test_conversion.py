@@ -17,8 +17,9 @@ from densedepth.data import (
     train_archive,
 )
 from densedepth.errors import PipelineError
-from pairs import SIZE, refusal, rgb, save
+from pairs import SIZE, rgb, save
 from record_archive import PAIRS, encoded, make_archive, read_all
+from refusals import refusal
 
 
 def listed(folder):

@@ -10,7 +10,8 @@ from densedepth.data import (
     custom_list,
 )
 from densedepth.errors import PipelineError
-from pairs import SIZE, listed, metres, read, refusal, rgb, save
+from pairs import SIZE, listed, metres, read, rgb, save
+from refusals import refusal
 
 
 def test_a_csv_with_a_split(tmp_path):

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from densedepth.errors import PipelineError
 from densedepth.imaging.depth import fit
-from pairs import SIZE, metres, one, refusal, rgb, save
+from pairs import SIZE, metres, one, rgb, save
 from PIL import Image
+from refusals import refusal
 
 
 def test_sixteen_bits_with_holes(tmp_path):

@@ -9,7 +9,7 @@ from densedepth.data import (
 )
 from densedepth.data.test_archive import open_test_set
 from densedepth.evaluation import scoring
-from pairs import refusal
+from refusals import refusal
 
 
 def test_the_test_archive_declares_holes_and_greatest_depth_and_what_was_left_out(camera, tmp_path, capsys):

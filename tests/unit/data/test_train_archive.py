@@ -2,6 +2,7 @@
 
 import base64
 import errno
+import functools
 import io
 import os
 import re
@@ -16,12 +17,8 @@ from densedepth.data import train_archive
 from densedepth.data.train_archive import Archive
 from densedepth.errors import PipelineError
 from PIL import Image
-
-
-def encoded(array, kind):
-    stream = io.BytesIO()
-    Image.fromarray(array).save(stream, kind)
-    return stream.getvalue()
+from record_archive import encoded
+from refusals import refusal_of_file
 
 
 def rgb(height=12, width=16, kind="JPEG"):
@@ -58,13 +55,7 @@ def read_all(path):
         return [archive.pair(row) for row in archive.rows()]
 
 
-def refusal(path):
-    with pytest.raises(PipelineError) as caught:
-        read_all(path)
-    message = str(caught.value)
-    assert message.startswith(path)
-    assert "\n" not in message
-    return message
+refusal = functools.partial(refusal_of_file, read_all)
 
 
 def test_pairs_come_as_they_are_in_the_archive(tmp_path):
