@@ -1,5 +1,6 @@
 """Intervals and comparisons: against figures by hand, those of SciPy, and simulated test sets."""
 
+import itertools
 import math
 
 import numpy as np
@@ -189,3 +190,17 @@ def test_intervals_over_seeds_hold_in_95_of_100_pairs_of_groups():
         found = statistics.welch(random.normal(0.8, 0.01, 3), random.normal(0.82, 0.02, 3))
         inside += found["low"] <= 0.02 <= found["high"]
     assert 0.92 <= inside / 600 <= 0.99
+
+
+def test_what_is_drawn_of_a_network_serves_all_its_comparisons(monkeypatch):
+    drawn = []
+    figures_of = statistics._Table.figures_of
+    monkeypatch.setattr(
+        statistics._Table, "figures_of", lambda table, times: drawn.append(len(times)) or figures_of(table, times)
+    )
+    blocks = [block(errors(30, seed)) for seed in range(3)]
+    for one in blocks:
+        statistics.intervals(one, resamples=77)
+    for pair in itertools.combinations(blocks, 2):
+        statistics.compare(*pair, resamples=77)
+    assert drawn.count(77) == 3

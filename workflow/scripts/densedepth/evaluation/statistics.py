@@ -9,6 +9,7 @@ procedure", Scand. J. Statist. 6 (1979); Welch, "The generalization of 'Student'
 population variances are involved", Biometrika 34 (1947).
 """
 
+import functools
 import math
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
@@ -160,6 +161,15 @@ class _Table:
         mean.figures = {name: float(values[0]) for name, values in mean.figures_of(np.ones((1, mean.count))).items()}
         return mean
 
+    def __eq__(self, other):
+        return self._numbers() == other._numbers()
+
+    def __hash__(self):
+        return hash(self._numbers())
+
+    def _numbers(self):
+        return tuple(self.names), self.columns.tobytes(), self.weights.tobytes()
+
     def figures_of(self, times):
         """{metric: (resamples,)} of test sets in which image i is there `times[:, i]` times."""
         return self.finished(times @ self.columns, times @ self.weights)
@@ -207,6 +217,8 @@ def _joined(parts):
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
+# A block is drawn for its interval and for each comparison.
+@functools.lru_cache(maxsize=16)
 def _drawn(table, seed, resamples):
     """{metric: (resamples,)} of bootstrap test sets; the same seed draws the same images."""
     random = np.random.RandomState(seed)
@@ -220,10 +232,12 @@ def _exchanged(a, b, seed, resamples):
     """{metric: p}: how often a difference as large comes about when each image's results change sides by chance."""
     random = np.random.RandomState(seed)
     reached = dict.fromkeys(a.names, 1)
+    apart, weights_apart = a.columns - b.columns, a.weights - b.weights
     for size in _chunks(resamples):
         keep = random.randint(0, 2, (size, a.count)).astype(float)
-        sides = [(keep, 1 - keep), (1 - keep, keep)]
-        one, other = (a.finished(x @ a.columns + y @ b.columns, x @ a.weights + y @ b.weights) for x, y in sides)
+        moved, weights_moved = keep @ apart, keep @ weights_apart
+        one = a.finished(b.columns.sum(0) + moved, b.weights.sum(0) + weights_moved)
+        other = a.finished(a.columns.sum(0) - moved, a.weights.sum(0) - weights_moved)
         for name in a.names:
             observed = abs(b.figures[name] - a.figures[name])
             # The same sums in another order may differ in the last digits.
