@@ -3,8 +3,10 @@
     python keras_models.py FOLDER
 
 Writes, each with random weights and with images and the network's output in an .npz beside it:
-paper.h5    the paper's network (full width, corners aligned, no activation between the convolutions) of DenseNet-121
+deep.h5     the paper's network (full width, corners aligned, no activation between the convolutions) of DenseNet-121
             in the layout of Keras 2.2: names with slashes, nested groups, the custom layer, optimizer weights
+and, with one layer in each dense block:
+paper.h5    the same network
 own_2.h5    the same with the UpSampling2D of Keras' own 2.3.1, which has TensorFlow 1's positions
 library.h5  the port's network as the installed Keras' own `save` writes it
 port/       the port's network as `tf.train.Checkpoint` writes it, with an optimizer that has made a step
@@ -23,6 +25,14 @@ import tensorflow as tf
 
 keras = tf.keras
 SIZE = (64, 96)
+DENSENET_121, SHALLOW = (6, 12, 24, 16), (1, 1, 1, 1)
+try:
+    from keras.src.applications.densenet import DenseNet
+except ImportError:
+    import keras_applications.densenet
+    from tensorflow.python.keras.applications import keras_modules_injection
+
+    DenseNet = keras_modules_injection(keras_applications.densenet.DenseNet)
 
 
 class BilinearUpSampling2D(keras.layers.Layer):
@@ -72,8 +82,8 @@ def paper_decoder(features, enlarged=BilinearUpSampling2D):
     return keras.layers.Conv2D(1, 3, padding="same", name="conv3")(x)
 
 
-def build(decode):
-    base = keras.applications.DenseNet121(include_top=False, weights=None, input_shape=SIZE + (3,))
+def build(decode, blocks=SHALLOW):
+    base = DenseNet(list(blocks), include_top=False, weights=None, input_shape=SIZE + (3,))
     layers = {layer.name.replace("/", "_"): layer for layer in base.layers}
     names = ("conv1_relu", "pool1", "pool2_pool", "pool3_pool", "relu")
     return keras.Model(base.input, decode([layers[name].output for name in names]))
@@ -154,8 +164,12 @@ def write(folder):
         np.savez(os.path.join(folder, name + ".npz"), images=images, output=np.asarray(model.predict_on_batch(images)))
 
     own = functools.partial(paper_decoder, enlarged=UpSampling2D)
-    for name, decoder, version in (("paper", paper_decoder, "2.2.4"), ("own_2", own, "2.3.1")):
-        model = build(decoder)
+    for name, decoder, blocks, version in (
+        ("deep", paper_decoder, DENSENET_121, "2.2.4"),
+        ("paper", paper_decoder, SHALLOW, "2.2.4"),
+        ("own_2", own, SHALLOW, "2.3.1"),
+    ):
+        model = build(decoder, blocks)
         keras_reference.randomise(model, stream)
         scale_output(model, images)
         save_as_keras_2(os.path.join(folder, name + ".h5"), model, version)

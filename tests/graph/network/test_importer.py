@@ -28,15 +28,28 @@ PORT = {"encoder": "densenet121", "width": "half", "upsampling": "half_pixel", "
 NETWORKS = {"paper.h5": PAPER, "own_2.h5": dict(PAPER, upsampling="asymmetric"), "library.h5": PORT, "port": PORT}
 
 
-@pytest.mark.parametrize("source", sorted(NETWORKS))
-def test_depth_equals_that_of_keras(keras_networks, imported, source):
+pytestmark = pytest.mark.usefixtures("shallow")
+
+
+def assert_same_depth(keras_networks, folder, source):
     theirs = np.load(str(keras_networks / (source.partition(".")[0] + ".npz")))
-    with predictors.load(imported(source)) as predictor:
+    with predictors.load(folder) as predictor:
         ours = predictor.run(theirs["images"])
     assert ours.shape == theirs["output"].shape == (2, 32, 48, 1)
     metres, expected = depth.metres(ours), depth.metres(theirs["output"])
     assert 0.1 < expected.min() < expected.max() < 10 and expected.std() > 0.1
     np.testing.assert_allclose(metres, expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("source", sorted(NETWORKS))
+def test_depth_equals_that_of_keras(keras_networks, imported, source):
+    assert_same_depth(keras_networks, imported(source), source)
+
+
+def test_a_network_of_all_layers_is_imported(keras_networks, imported, monkeypatch):
+    monkeypatch.setitem(architecture.BLOCKS, "densenet121", (6, 12, 24, 16))
+    assert_same_depth(keras_networks, imported("deep.h5"), "deep.h5")
+    assert checkpoints.find(imported("deep.h5")).side["model"] == PAPER
 
 
 @pytest.mark.parametrize("source", sorted(NETWORKS))
@@ -54,10 +67,8 @@ def test_checkpoint_is_complete_and_tells_its_source(keras_networks, imported, s
     assert side["weights"]["kind"] == ("object_checkpoint" if source == "port" else "keras_model")
 
 
-def test_program_says_what_was_decided_by_what(keras_networks, tmp_path, capsys):
-    arguments = ["--input", str(keras_networks / "paper.h5"), "--out", str(tmp_path / "epoch0"), "--size", "64", "96"]
-    assert import_model.main(arguments) == 0
-    output = capsys.readouterr().out
+def test_program_says_what_was_decided_by_what(imported):
+    output = imported.said("paper.h5")
     assert "upsampling align_corners: by BilinearUpSampling2D of Keras 2.2.4" in output
     assert "mid_activation False: by the layers of the file" in output
     assert "parameters, all loaded" in output
@@ -104,9 +115,8 @@ def test_another_scale_of_the_output_becomes_ours(keras_networks, far):
 
 
 @pytest.fixture
-def reaching(checkpoint, tmp_path, monkeypatch):
+def reaching(checkpoint, tmp_path):
     """A function that makes a shallow network of ours whose training had depth of up to so many metres: its folder."""
-    monkeypatch.setitem(architecture.BLOCKS, "densenet121", (1, 1, 1, 1))
 
     def make(metres):
         folder = str(tmp_path / "reaching_{}".format(metres) / "epoch3")
@@ -160,7 +170,7 @@ def test_a_checkpoint_may_be_named_in_four_ways(keras_networks, tmp_path):
     (moved / "checkpoint").write_text(text.replace('"ckpt-1"', '"/elsewhere/ckpt-1"'))
     for name in ("moved", "moved/ckpt-1", "moved/ckpt-1.index"):
         values = importer.read(str(tmp_path / name)).values
-        assert values["conv3/kernel"].shape == (3, 3, 32, 1)
+        assert values["conv3/kernel"].shape == (3, 3, 2, 1)
     (moved / "checkpoint").unlink()
     with pytest.raises(PipelineError, match="without the file `checkpoint`; name the prefix"):
         importer.read(str(moved))
@@ -228,8 +238,7 @@ def test_other_folders_are_not_overwritten(keras_networks, tmp_path):
         importer.import_model(str(keras_networks / "paper.h5"), str(tmp_path), (64, 96))
 
 
-def test_a_checkpoint_of_ours_is_one_too(checkpoint, tmp_path, monkeypatch, capsys):
-    monkeypatch.setitem(architecture.BLOCKS, "densenet121", (1, 1, 1, 1))
+def test_a_checkpoint_of_ours_is_one_too(checkpoint, tmp_path, capsys):
     for number, path in enumerate((checkpoint.folder, checkpoint.prefix, checkpoint.prefix + ".index")):
         out = tmp_path / str(number)
         assert import_model.main(["--input", path, "--out", str(out)]) == 0
@@ -260,6 +269,6 @@ def test_a_run_starts_from_an_imported_network(keras_networks, imported, tmp_pat
     start = importer.read(str(keras_networks / "paper.h5")).values
     after = importer.read(str(tmp_path / "ckpt" / "epoch1"))
     assert after.model.as_dict() == PAPER
-    for name in ("conv1/conv/kernel", "conv5_block16_2_conv/kernel", "up4_convB/kernel", "conv3/bias"):
+    for name in ("conv1/conv/kernel", "conv5_block1_2_conv/kernel", "up4_convB/kernel", "conv3/bias"):
         np.testing.assert_allclose(after.values[name], start[name], atol=1e-7)
     assert checkpoints.find(str(tmp_path / "ckpt")).side["weights"] == imported("paper.h5")
