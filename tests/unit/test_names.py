@@ -10,7 +10,7 @@ from densedepth import file_names
 from densedepth.data import test_archive_writer
 from densedepth.data.test_archive import open_test_set
 from densedepth.errors import PipelineError
-from densedepth.evaluation import gallery, scoring
+from densedepth.evaluation import baseline, gallery, scoring
 
 
 def test_hidden_files_and_folders_are_not_found(tmp_path):
@@ -93,7 +93,7 @@ def test_images_keep_their_names(tmp_path, named):
     facts = {"rgb": ["mine/kit$chen_01.jpg", "mine/b`,d.jpg"]} if named else {}
     called = ["kit$chen_01.jpg", "b`,d.jpg"] if named else [None, None]
     with written(tmp_path / "a.zip", **facts) as test_set:
-        document = scoring.evaluate_constant(test_set)
+        document = baseline.evaluate(test_set)
         wanted = dict(gallery.spread(2, 2), **gallery.extremes(document))
         gallery.draw(str(tmp_path), "1p", test_set, wanted, lambda rgb, _: np.full((32, 64), 2.5), {})
     assert [image.get("name") for image in document["per_image"]] == called

@@ -1,6 +1,7 @@
 """The whole pipeline, really run on a tiny sample; other ways to run it; and what is left after a kill."""
 
 import contextlib
+import io
 import json
 import os
 import re
@@ -8,8 +9,10 @@ import shutil
 import signal
 import subprocess
 import time
+import zipfile
 from pathlib import Path
 
+import numpy
 import pytest
 from conftest import REPOSITORY, SETTINGS, TINY, overlay
 
@@ -123,6 +126,25 @@ def test_pictures_of_ones_own(finished):
     shutil.copy(finished.path("photos/1.png"), finished.path("photos/5.png"))
     assert finished.planned("results/predictions/mine", *settings) == {"predict_pictures": 1}
     assert finished.planned(*settings) == {}
+
+
+def test_predictions_of_another_program_are_scored(finished):
+    """Of one that knows the ground truth up to a scale of the inverse depth."""
+    with zipfile.ZipFile(finished.path("results/sample/nyu_test.zip")) as archive:
+        depth = numpy.load(io.BytesIO(archive.read("eigen_test_depth.npy")))
+    finished.path("maps").mkdir()
+    for index, one in enumerate(depth):
+        numpy.save(finished.path("maps/image{}.npy".format(index)), 4 / one)
+    entry = {"predictions": "maps", "unit": "disparity", "alignment": "affine_disparity"}
+    settings, target = overlay(finished, external={"theirs": entry}), "results/external/theirs/evaluation.json"
+    output = finished.snakemake(target, *settings)
+    assert "theirs (alignment affine_disparity): delta1 1.000, AbsRel 0.000, RMSE 0.00 m" in output
+    document = json.loads(finished.path(target).read_text())
+    assert document["protocol"]["alignment"] == "affine_disparity" and len(document["per_image"]) == len(depth)
+    # A changed map is scored again.
+    assert finished.planned(target, *settings) == {}
+    numpy.save(finished.path("maps/image0.npy"), 5 / depth[0])
+    assert finished.planned(target, *settings) == {"score_predictions": 1}
 
 
 def test_without_cann_the_rule_stops_with_what_to_install(finished):

@@ -10,7 +10,7 @@ import sys
 from snakemake.exceptions import WorkflowError
 from snakemake.settings.types import DeploymentMethod
 
-from densedepth import configuration, imports, platforms, run_settings
+from densedepth import configuration, file_names, imports, platforms, run_settings
 from densedepth.inference import image_files
 from densedepth.platforms import ascend_options
 from densedepth.errors import PipelineError
@@ -288,6 +288,17 @@ def om_batch():
     return config["inference" if config["inference"]["fixed_batch"] else "om"]["batch_size"]
 
 
+def external(key, default=None):
+    """Function of the wildcards: setting `key` of their predictions of another program."""
+    return lambda wildcards: config["external"][wildcards.external].get(key, default)
+
+
+def external_predictions(wildcards):
+    """Input function: the depth maps, of a folder each file, so that a new or changed one counts."""
+    path = external("predictions")(wildcards)
+    return sorted(file_names.files_below(path)) if os.path.isdir(path) else path
+
+
 def _is_file_name(word):
     return not os.path.isdir(word) and (os.path.isfile(word) or not re.search(r"[*?[]", word))
 
@@ -361,7 +372,7 @@ def reported_settings():
     """The settings that decide the results, as JSON text: not those of the machine and addresses."""
     machine = ("runtime", "python", "platform", "gpus", "devices_per_node", "npu_options", "npu_addresses")
     addresses = ("downloads", "download_cache", "pretrained")
-    other_targets = ("predictions", "onnx", "om", "replace_results")
+    other_targets = ("predictions", "external", "onnx", "om", "replace_results")
     settings = {key: value for key, value in config.items() if key not in machine + addresses + other_targets}
     apart = ("state_minutes", "rank_timeout", "performance_steps", "hcom_parallel")
 

@@ -1,7 +1,8 @@
 """From checkpoints and the test archive to precision figures.
 
 Needs a checkpoint and the test archive; makes results/<run>/evaluation/epoch<e>.json and .csv (and lines in
-evaluate.log beside them) and results/baseline.json.
+evaluate.log beside them) and results/baseline.json. Depth maps of other programs are scored into
+results/external/<name>.
 """
 
 
@@ -81,4 +82,51 @@ rule evaluate_baseline:
             --min_test {resources.gallery:q} \
             --json {output.figures:q} \
             >{log:q} 2>&1
+        """
+
+
+rule score_predictions:
+    """Score the depth maps that another program predicted for the test archive."""
+    input:
+        code=code("score.py"),
+        predictions=external_predictions,
+        test=test_archive(),
+    output:
+        figures="results/external/{external}/evaluation.json",
+        images="results/external/{external}/evaluation.csv",
+    log:
+        "results/logs/external/{external}.log",
+    benchmark:
+        "results/benchmarks/external/{external}.tsv"
+    wildcard_constraints:
+        external=one_of(config["external"]) or "(?!)",
+    conda:
+        environment()
+    threads: 2
+    resources:
+        python=plain_python(),
+        mem_mb=4000,
+        runtime=60,
+    params:
+        alignment=external("alignment", "none"),
+        folder=external("predictions"),
+        protocols=lookup(dpath="evaluate/protocols", within=config),
+        trust_unit=external("trust_unit", False),
+        unit=external("unit"),
+    message:
+        "scoring {params.folder}"
+    shell:
+        """
+        {resources.python:q} {input.code[0]:q} \
+            --predictions {params.folder:q} \
+            --unit {params.unit} \
+            --alignment {params.alignment} \
+            --trust_unit {params.trust_unit} \
+            --test_data {input.test:q} \
+            --protocol {params.protocols:q} \
+            --json {output.figures:q} \
+            --csv {output.images:q} \
+            --name {wildcards.external} \
+            >{log:q} 2>&1
+        tail -n 1 {log:q}
         """

@@ -12,7 +12,7 @@ import tiny
 from densedepth.data import test_archive_writer
 from densedepth.data.test_archive import open_test_set
 from densedepth.errors import PipelineError
-from densedepth.evaluation import metrics, scoring
+from densedepth.evaluation import baseline, metrics, scoring, stored_maps
 from densedepth.imaging import depth
 from densedepth.inference import forward
 from densedepth.tf import tf
@@ -241,7 +241,7 @@ def test_holes_of_ones_own_pictures_count_nowhere(predictor, tmp_path):
         path = str(tmp_path / name)
         test_archive_writer.write(path, iter(zip(arrays["rgb"], depth)), len(depth), (64, 96), (0, 63, 0, 95), facts)
         with open_test_set(path) as test_set:
-            return scoring.evaluate(predictor, test_set, 2), scoring.evaluate_constant(test_set)
+            return scoring.evaluate(predictor, test_set, 2), baseline.evaluate(test_set)
 
     depth = np.where(holes, 0, np.minimum(arrays["depth"], 6.9)).astype(np.float32)
     found, constant = evaluated(depth, "a.zip")
@@ -256,3 +256,19 @@ def test_holes_of_ones_own_pictures_count_nowhere(predictor, tmp_path):
     # Batches of one and of two round differently.
     assert found["metrics"] == pytest.approx(total.result(), rel=1e-6)
     assert constant["source"]["depth_m"] == pytest.approx(np.median(depth[depth > 0]), abs=2e-4)
+
+
+def test_stored_maps_score_as_the_network_that_wrote_them(tmp_path):
+    """What is said of flip-averaged depth in a file is what `evaluate` says."""
+    path = str(tmp_path / "test.zip")
+    arrays = tiny.write_test_set(path)
+    predictor = FakePredictor(None)
+    images = arrays["rgb"].astype(np.float32) / 255
+    output, mirrored = (predictor.run(view)[..., 0] for view in (images, images[:, :, ::-1]))
+    np.save(str(tmp_path / "maps.npy"), (depth.metres(output) + depth.metres(mirrored)[:, :, ::-1]) / 2)
+    with open_test_set(path) as test_set:
+        network = scoring.evaluate(predictor, test_set, 2, names=("port", "paper"))
+        with stored_maps.Maps(str(tmp_path / "maps.npy"), test_set, "metres", "none") as maps:
+            stored = scoring.evaluate_maps(maps, test_set, names=("port", "paper"))
+    for one, other in zip(scoring.blocks(network).values(), scoring.blocks(stored).values()):
+        assert one["metrics"] == pytest.approx(other["metrics"], rel=1e-12)

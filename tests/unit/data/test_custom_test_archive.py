@@ -8,7 +8,7 @@ from densedepth.data import (
     custom_test_archive,
 )
 from densedepth.data.test_archive import open_test_set
-from densedepth.evaluation import scoring
+from densedepth.evaluation import baseline
 from refusals import refusal
 
 
@@ -30,6 +30,6 @@ def test_the_test_archive_declares_holes_and_greatest_depth_and_what_was_left_ou
         batches = list(test_set.batches(2))
         assert test_set.names == ["1.jpg", "5.jpg"]
         # From where the report has it.
-        assert scoring.evaluate_constant(test_set)["test_data"]["skipped"] == facts["skipped"]
+        assert baseline.evaluate(test_set)["test_data"]["skipped"] == facts["skipped"]
     assert [float(depth.max()) for depth in batches[0][1]] == [2.0, 6.0]
     assert (batches[0][1][:, :8] == 0).all()

@@ -15,7 +15,7 @@ from . import ranges, run_settings
 from .errors import PipelineError
 
 # Mappings whose keys are the user's own names: an overlay takes an entry away with null.
-_NAMED = ("runs", "downloads", "pretrained", "predictions")
+_NAMED = ("runs", "downloads", "pretrained", "predictions", "external")
 
 # How the programs call the ways of `data.target_downsampling`.
 DOWNSAMPLING = {"pick": "nearest", "mean": "area"}
@@ -307,7 +307,7 @@ def _show(value):
 def _contradictions(config):
     """Problems between keys, looked for once each key is valid by itself."""
     found = _custom_pairs(config["data"])
-    for problems_of in (_recipe, _predictions, _sources, _runs, run_settings.contradictions):
+    for problems_of in (_recipe, _predictions, _external, _sources, _runs, run_settings.contradictions):
         for path, value, words in problems_of(config):
             found.append("{}{}: {}".format(_name(path), "" if value is None else " = " + _show(value), words))
     for name, entry in sorted(config["downloads"].items()):
@@ -354,6 +354,13 @@ def _predictions(config):
         if "intrinsics" in entry and min(entry["intrinsics"][:2]) <= 0:
             words = "the focal lengths, the first two, must be more than 0"
             yield [*path, "intrinsics"], entry["intrinsics"], words
+
+
+def _external(config):
+    for name, entry in sorted(config["external"].items()):
+        if entry["unit"] == "disparity" and entry.get("alignment", "none") == "none":
+            words = "disparity has no scale: give an alignment, or the unit inverse for 1 / metres"
+            yield ["external", name, "unit"], entry["unit"], words
 
 
 def _sources(config):

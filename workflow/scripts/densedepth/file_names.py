@@ -6,6 +6,7 @@ themselves. It holds for what is found, below a folder or by a pattern; what is 
 
 import collections
 import os
+import re
 import unicodedata
 from typing import Any, Collection, Counter, Dict, Iterable, Iterator, List, Optional, Tuple
 
@@ -33,6 +34,11 @@ def files_below(folder: str, deep: bool = True, above: Tuple[str, ...] = ()) -> 
             yield entry.path
         elif deep and os.path.realpath(entry.path) not in above:
             yield from files_below(entry.path, deep, above)
+
+
+def natural(path: str) -> List[Any]:
+    """The key that sorts names by the numbers in them: frame2 before frame10."""
+    return [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", path)]
 
 
 def left_out(folder: str, suffixes: Collection[str], deep: bool = True) -> Optional[str]:

@@ -18,8 +18,9 @@ That is the protocol `port`; `protocols` has others, which are scored from the s
 import collections
 import concurrent.futures
 import csv
+import functools
 import os
-from typing import TYPE_CHECKING, Any, Callable, Collection, Dict, List, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Callable, Collection, Deque, Dict, Iterable, List, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -33,15 +34,15 @@ from .metric_table import METRICS
 
 if TYPE_CHECKING:
     from ..data.test_archive import TestSet
+    from .stored_maps import Maps
 
 FORMAT = 1
 
+# depth_in (see `scored`), the ground truth (n, H, W) in metres, and the indices of the images.
+Batch = Tuple[Callable[..., np.ndarray], np.ndarray, List[int]]
+
 # Results waiting for their metrics: enough to keep the network busy, few enough to bound memory.
 _PENDING = 4
-
-# Bins of the histogram in which the median is looked for: 0.1 mm up to 100 m.
-_BINS_PER_METRE = 10000
-_FARTHEST_BIN = 100 * _BINS_PER_METRE
 
 
 def evaluate(
@@ -77,10 +78,10 @@ def evaluate(
     def outputs():
         batches = map(prepared, _batches(test_set, batch_size, chosen))
         for images, truth, numbers in batches if alone else forward.ahead(batches):
-            yield speed.run(images), speed.run(images[:, :, ::-1]), truth, numbers
+            yield _checked(speed.run(images), speed.run(images[:, :, ::-1]), numbers), truth, numbers
 
-    found = _scored(outputs(), test_set, chosen, limits, progress, 0 if alone else _PENDING)
-    return _document(predictor.describe(), test_set, found, speed.as_dict())
+    found = scored(outputs(), chosen, limits, progress, 0 if alone else _PENDING)
+    return document_of(predictor.describe(), test_set, found, speed.as_dict())
 
 
 def evaluate_stored(
@@ -100,13 +101,56 @@ def evaluate_stored(
     def outputs():
         for number, (_, truth, numbers) in enumerate(_batches(test_set, stored.batch_size, chosen)):
             output, mirrored = stored.outputs(number)
-            yield output[: len(numbers)], mirrored[: len(numbers)], truth, numbers
+            yield _checked(output[: len(numbers)], mirrored[: len(numbers)], numbers), truth, numbers
 
-    return _document(stored.describe(), test_set, _scored(outputs(), test_set, chosen, limits, progress), None)
+    return document_of(stored.describe(), test_set, scored(outputs(), chosen, limits, progress), None)
 
 
-def _scored(outputs, test_set, chosen, limits, progress, most_pending=_PENDING):
-    """{protocol's name: its block} for an iterator over (output, mirrored output, truth, indices) of batches."""
+def evaluate_maps(
+    maps: "Maps",
+    test_set: "TestSet",
+    progress: Optional[Callable[[int], Any]] = None,
+    names: Collection[str] = ("port",),
+) -> Dict[str, Any]:
+    """As `evaluate`, of depth maps that another program stored; `speed` is None, and each `protocol` has `alignment`.
+
+    Nothing is mirrored and averaged: what is stored is scored.
+    """
+    limits = test_set.limits
+    chosen = [protocols.fitted(protocol, test_set) for protocol in protocols.named(names)]
+
+    def outputs():
+        for _, truth, numbers in _batches(test_set, 1, chosen):
+            yield functools.partial(maps.depth, numbers[0]), truth, numbers
+
+    found = scored(outputs(), chosen, limits, progress)
+    for block in found.values():
+        block["protocol"].update(flip_average=False, alignment=maps.alignment)
+    return document_of(maps.describe(), test_set, found, None)
+
+
+def _checked(output, mirrored, numbers):
+    """What gives the flip-averaged depth of a batch, as `scored` asks for it; the outputs are looked at now."""
+    _check_output(output, mirrored, numbers)
+
+    def depth_in(crop, limits, size, truth):
+        return forward.flip_averaged(output, mirrored, size, crop, limits)
+
+    return depth_in
+
+
+def scored(
+    batches: Iterable[Batch],
+    chosen: Sequence[protocols.Protocol],
+    limits: Tuple[float, float],
+    progress: Optional[Callable[[int], Any]],
+    most_pending: int = _PENDING,
+) -> Dict[str, Dict[str, Any]]:
+    """{protocol's name: its block} for an iterator over (depth_in, truth, indices) of batches.
+
+    depth_in(crop, limits, size, truth) gives the predicted depth (n, h, w) inside `crop` of images of `size`, in metres
+    within `limits`; truth (n, h, w) is that of the crop, 0 where a pixel does not count.
+    """
     # Protocols that differ in nothing but the averaging share the sums.
     views = list({_view(protocol, limits): protocol for protocol in reversed(chosen)}.items())
     scores = {view: _Scores() for view, _ in views}
@@ -122,43 +166,16 @@ def _scored(outputs, test_set, chosen, limits, progress, most_pending=_PENDING):
                 progress(len(indices))
 
     # The metrics are computed beside the network.
-    pending = collections.deque()
+    pending: Deque[Tuple[List[int], Any]] = collections.deque()
     with concurrent.futures.ThreadPoolExecutor(max(1, min(_PENDING, os.cpu_count() or 1))) as workers:
-        for output, mirrored, truth, numbers in outputs:
-            _check_output(output, mirrored, numbers)
-            job = workers.submit(_measure, output, mirrored, truth, views)
+        for depth_in, truth, numbers in batches:
+            job = workers.submit(_measure, depth_in, truth, views)
             pending.append((numbers, job))
             drain(most_pending)
         drain(0)
     return {
         protocol.name: _block(protocol, limits, scores[_view(protocol, limits)], len(indices)) for protocol in chosen
     }
-
-
-def evaluate_constant(test_set: "TestSet", progress: Optional[Callable[[int], Any]] = None) -> Dict[str, Any]:
-    """Evaluate one constant depth: the median of all ground-truth depths inside the crop of this very test set.
-
-    It is an oracle among constants: no training set was asked, so a network that learned nothing about the images can
-    at best come near it. Two passes over the archive; the median is exact to 0.1 mm. The result has the keys of
-    `evaluate`; `source` has `kind` "constant" and `depth_m`, `speed` is None, and `test_data` also has the archive's
-    `sha256`, which is read once for all evaluations of a workflow.
-    """
-    port = protocols.fitted(protocols.named(["port"])[0], test_set)
-    constant = _median(test_set, port)
-    scores = _Scores()
-    for _, truth, numbers in test_set.batches(1):
-        cropped = _crop(truth, port.crop)
-        scores.add(numbers, _sums(port, cropped, np.full(cropped.shape, constant)))
-        if progress:
-            progress(len(scores.indices))
-    source = {
-        "kind": "constant",
-        "depth_m": constant,
-        "chosen_by": "median of the true depths of the test set itself, inside the crop (an oracle among constants)",
-    }
-    document = _document(source, test_set, {"port": _block(port, test_set.limits, scores, test_set.count)}, None)
-    document["test_data"]["sha256"] = files.sha256(test_set.path)
-    return document
 
 
 def figures(document: Dict[str, Any]) -> str:
@@ -215,13 +232,15 @@ def _batches(test_set, batch_size, chosen):
     return test_set.batches(batch_size)
 
 
-def _measure(output, mirrored, truth, views):
+def _measure(depth_in, truth, views):
     """[(view, the sums of each image, None for an image of which no pixel counts)]."""
     measured = []
     for view, protocol in views:
         crop, _, limits = view
-        predicted = forward.flip_averaged(output, mirrored, truth.shape[1:3], crop, limits)
-        measured.append((view, _sums(protocol, _crop(truth, crop), predicted)))
+        inside = cropped(truth, crop)
+        mask = protocol.mask(inside)
+        counted = inside if mask is None else np.where(mask, inside, 0)
+        measured.append((view, _sums(protocol, inside, depth_in(crop, limits, truth.shape[1:3], counted))))
     return measured
 
 
@@ -327,21 +346,10 @@ def lines(document: Dict[str, Any]) -> List[str]:
     return found
 
 
-def _crop(maps, crop):
+def cropped(maps: np.ndarray, crop: Tuple[int, int, int, int]) -> np.ndarray:
+    """`maps` (n, h, w) inside `crop` (top, bottom, left, right), inclusive."""
     top, bottom, left, right = crop
     return maps[:, top : bottom + 1, left : right + 1]
-
-
-def _median(test_set, protocol):
-    histogram = np.zeros(_FARTHEST_BIN + 1, np.int64)
-    for _, truth, _ in test_set.batches(1):
-        truth = _crop(truth, protocol.crop)
-        mask = protocol.mask(truth)
-        values = (truth if mask is None else truth[mask]).astype(np.float64) * _BINS_PER_METRE
-        bins = np.minimum(values, _FARTHEST_BIN).astype(np.int64)
-        histogram += np.bincount(bins.ravel(), minlength=len(histogram))
-    middle = np.searchsorted(np.cumsum(histogram), (histogram.sum() + 1) // 2)
-    return (int(middle) + 0.5) / _BINS_PER_METRE
 
 
 def _test_data(test_set):
@@ -349,7 +357,10 @@ def _test_data(test_set):
     return dict(described, skipped=test_set.skipped) if test_set.skipped else described
 
 
-def _document(source, test_set, found, speed):
+def document_of(
+    source: Dict[str, Any], test_set: "TestSet", found: Dict[str, Dict[str, Any]], speed: Optional[Dict[str, Any]]
+) -> Dict[str, Any]:
+    """The evaluation of `source` as it is written: with the blocks `found` of each protocol (see `scored`)."""
     if test_set.names:
         for block in found.values():
             block["per_image"] = [dict(image, name=test_set.names[image["index"]]) for image in block["per_image"]]

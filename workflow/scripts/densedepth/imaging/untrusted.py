@@ -118,19 +118,20 @@ def _zip_again(path):
     )
 
 
-def unpacked(path: str, archive: zipfile.ZipFile, member: str) -> bytes:
+def unpacked(path: str, archive: zipfile.ZipFile, member: str, largest: int = LARGEST) -> bytes:
     """The bytes of `member` of the open ZipFile `archive`, which lies at `path`.
 
-    Raises PipelineError when they are too many or packed in a way that is not read here, and what is in `DAMAGE`.
+    Raises PipelineError when they are more than `largest` or packed in a way that is not read here, and what is in
+    `DAMAGE`.
     """
     info = archive.getinfo(member)
     check_supported(path, info)
     # zipfile never gives more than the size that the member's entry tells.
     size = info.file_size
-    if size > LARGEST:
+    if size > largest:
         raise PipelineError(
             "{}: {} would have {} bytes unpacked, more than {}: not an archive of images".format(
-                path, member, size, LARGEST
+                path, member, size, largest
             )
         )
     return archive.read(member)

@@ -6,7 +6,6 @@ Pillow is imported when a picture is read, so that the workflow can look for fil
 import dataclasses
 import glob
 import os
-import re
 from typing import Dict, Iterable, Iterator, List, Optional, Tuple
 
 import numpy as np
@@ -60,7 +59,7 @@ def find(words: Iterable[str], broken_links: bool = False) -> List[str]:
             paths = [word] if os.path.isfile(word) else _matches(word)
             reason = "matches no file (working folder {}); quote the pattern or check the path".format(os.getcwd())
             reason += file_names.hint(word)
-        paths = sorted(filter(taken, paths), key=_natural)
+        paths = sorted(filter(taken, paths), key=file_names.natural)
         if not paths:
             raise PipelineError("--input {}: {}".format(word, reason))
         for path in paths:
@@ -167,7 +166,3 @@ def _reason(path, error):
     if "cannot identify" in str(error):
         return "no format that Pillow knows"
     return getattr(error, "strerror", None) or str(error) or type(error).__name__
-
-
-def _natural(path):
-    return [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", path)]

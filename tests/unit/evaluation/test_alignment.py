@@ -1,0 +1,100 @@
+"""What is fitted to the ground truth, against plain least squares and by hand."""
+
+import numpy as np
+import pytest
+from densedepth.errors import PipelineError
+from densedepth.evaluation import alignment
+
+LIMITS = (0.1, 10.0)
+TRUTH = np.random.RandomState(0).uniform(1, 9, (1, 6, 8))
+NOISY = TRUTH * 0.3 + np.random.RandomState(1).uniform(0, 0.4, TRUTH.shape) + 0.2
+
+
+def solved(x, y):
+    """x * a + b for the least squares of a line, by NumPy's solver."""
+    columns = np.stack([x.ravel(), np.ones(x.size)], axis=1)
+    return (
+        x * np.linalg.lstsq(columns, y.ravel(), rcond=None)[0][0]
+        + np.linalg.lstsq(columns, y.ravel(), rcond=None)[0][1]
+    )
+
+
+@pytest.mark.parametrize("unit, stored", [("metres", NOISY), ("millimetres", NOISY * 1000), ("inverse", 1 / NOISY)])
+@pytest.mark.parametrize(
+    "name, wanted",
+    [
+        ("none", NOISY),
+        ("median", NOISY * np.median(TRUTH) / np.median(NOISY)),
+        ("scale", NOISY * np.linalg.lstsq(NOISY.reshape(-1, 1), TRUTH.ravel(), rcond=None)[0][0]),
+        ("affine", solved(NOISY, TRUTH)),
+        ("affine_disparity", 1 / solved(1 / NOISY, 1 / TRUTH)),
+    ],
+)
+def test_each_alignment_is_its_formula(unit, stored, name, wanted):
+    found = alignment.aligned(stored, TRUTH, unit, name, LIMITS)
+    assert found.dtype == np.float64
+    np.testing.assert_allclose(found, np.clip(wanted, *LIMITS), rtol=1e-9)
+
+
+@pytest.mark.parametrize(
+    "unit, name, stored",
+    [
+        ("metres", "median", TRUTH * 7),
+        ("millimetres", "scale", TRUTH * 7),
+        ("metres", "affine", TRUTH * -3 + 5),
+        ("disparity", "affine_disparity", 40 / TRUTH - 3),
+        ("disparity", "median", 40 / TRUTH),
+        ("inverse", "scale", 40 / TRUTH),
+    ],
+)
+def test_what_is_left_open_is_found_again(unit, name, stored):
+    assert not alignment.problem(stored, unit, name)
+    np.testing.assert_allclose(alignment.aligned(stored, TRUTH, unit, name, LIMITS), TRUTH, rtol=1e-9)
+
+
+@pytest.mark.parametrize("name", alignment.ALIGNMENTS)
+def test_pixels_that_do_not_count_are_not_looked_at(name):
+    truth, stored = TRUTH.copy(), NOISY.copy()
+    truth[0, :2] = 0
+    stored[0, :2] = 77.0
+    found = alignment.aligned(stored, truth, "metres", name, LIMITS)
+    alone = alignment.aligned(NOISY[:, 2:], TRUTH[:, 2:], "metres", name, LIMITS)
+    np.testing.assert_allclose(found[:, 2:], alone, rtol=1e-12)
+
+
+def test_values_at_the_ends():
+    truth = np.array([[[2.0, 4.0]]])
+    # Infinitely far, and a fit that goes below zero.
+    assert alignment.aligned([[[0.0, 0.5]]], truth, "inverse", "none", LIMITS).tolist() == [[[10.0, 2.0]]]
+    far = alignment.aligned([[[1.0, 2.0, 9.0]]], np.array([[[2.0, 4.0, 0.0]]]), "disparity", "affine_disparity", LIMITS)
+    np.testing.assert_allclose(far, [[[2, 4, 10]]])
+    # One value throughout: the mean of the depth, or of the inverse depth.
+    assert alignment.aligned([[[1.0, 1.0]]], truth, "metres", "affine", LIMITS).tolist() == [[[3.0, 3.0]]]
+
+
+@pytest.mark.parametrize(
+    "values, unit, name, words",
+    [
+        ([1.0, np.nan], "metres", "none", "1 values are not finite"),
+        ([1.0, np.inf], "disparity", "affine_disparity", "1 values are not finite"),
+        ([1.0, -2.0], "metres", "median", "the lowest value is -2, metres must be above zero"),
+        ([1.0, 0.0], "millimetres", "none", "the lowest value is 0, millimetres must be above zero"),
+        ([1.0, -2.0], "disparity", "scale", "the lowest value is -2, disparity must be above zero"),
+        ([0.0, 0.0], "inverse", "none", "all values are zero"),
+    ],
+)
+def test_values_that_cannot_be(values, unit, name, words):
+    assert alignment.problem(np.array(values), unit, name) == words
+
+
+@pytest.mark.parametrize(
+    "unit, name, words",
+    [
+        ("feet", "none", "unit feet: unknown, legal are metres"),
+        ("metres", "best", "alignment best: unknown, legal are none"),
+        ("disparity", "none", "has no scale"),
+    ],
+)
+def test_wrong_names(unit, name, words):
+    with pytest.raises(PipelineError, match=words):
+        alignment.check(unit, name)

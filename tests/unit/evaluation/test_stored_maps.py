@@ -1,0 +1,217 @@
+"""Predictions of other programs: every form in which they may lie, and what is refused."""
+
+import io
+import json
+import zipfile
+
+import numpy as np
+import pytest
+import score
+from densedepth.data import test_archive_writer
+from densedepth.data.test_archive import open_test_set
+from densedepth.errors import PipelineError
+from densedepth.evaluation import scoring, stored_maps
+from PIL import Image
+
+SIZE, CROP = (48, 64), (4, 43, 3, 58)
+COUNT = 11
+
+
+def truth(index):
+    rows, columns = np.mgrid[0 : SIZE[0], 0 : SIZE[1]]
+    return (1 + index / 5 + rows / 40 + columns / 30).astype(np.float32)
+
+
+def predicted(index):
+    """In whole millimetres, near the truth, with an error of its own in each image."""
+    return np.rint(1000 * truth(index) * (1 + 0.02 * index)).astype(np.uint16)
+
+
+@pytest.fixture
+def archive(tmp_path):
+    return write(str(tmp_path / "test.zip"))
+
+
+def write(path, names=None):
+    pairs = ((np.zeros(SIZE + (3,), np.uint8), truth(index)) for index in range(COUNT))
+    facts = {"format": 1, "holes": False, "max_depth_m": 10.0, "rgb": names} if names else None
+    test_archive_writer.write(path, pairs, COUNT, SIZE, CROP, facts)
+    return path
+
+
+def encoded(array, kind):
+    stream = io.BytesIO()
+    if kind == "png":
+        Image.fromarray(array).save(stream, "PNG")
+    elif kind == "npy":
+        np.save(stream, array)
+    else:
+        np.savez_compressed(stream, depth=array)
+    return stream.getvalue()
+
+
+def folder(place, kind, name="frame{}", maps=None):
+    place.mkdir()
+    for index, array in enumerate(maps if maps is not None else map(predicted, range(COUNT))):
+        (place / "{}.{}".format(name.format(index), kind)).write_bytes(encoded(array, kind))
+    return str(place)
+
+
+def scored(path, archive, unit="millimetres", alignment="none", protocol=("port", "paper")):
+    with open_test_set(archive) as test_set, stored_maps.Maps(path, test_set, unit, alignment) as maps:
+        return scoring.evaluate_maps(maps, test_set, names=protocol)
+
+
+def forms(place):
+    """{name: path} of the same maps in each form."""
+    all_maps = np.stack([predicted(index) for index in range(COUNT)])
+    for kind in ("npy", "npz", "png"):
+        yield folder(place / kind, kind)
+    with zipfile.ZipFile(str(place / "maps.zip"), "w") as packed:
+        for index in range(COUNT):
+            packed.writestr("out/frame{}.npy".format(index), encoded(all_maps[index], "npy"))
+        packed.writestr("__MACOSX/._frame0.npy", b"no array")
+    yield str(place / "maps.zip")
+    np.save(str(place / "stack.npy"), all_maps)
+    np.save(str(place / "channel.npy"), all_maps[..., np.newaxis])
+    np.savez_compressed(str(place / "stack.npz"), all_maps)
+    np.savez(str(place / "many.npz"), **{"a{}".format(index): one for index, one in enumerate(all_maps)})
+    for name in ("stack.npy", "channel.npy", "stack.npz", "many.npz"):
+        yield str(place / name)
+
+
+def test_every_form_gives_the_same_figures(tmp_path, archive):
+    found = [scored(path, archive) for path in forms(tmp_path)]
+    assert [one["metrics"] for one in found] == [found[0]["metrics"]] * 8
+    assert {one["source"]["matched_by"] for one in found} == {"order"}
+    # The numbers in the names order them, and each image has its own error: 0.02 of its index.
+    relative = [image["rel_truth"] for image in found[0]["per_image"]]
+    np.testing.assert_allclose(relative, 0.02 * np.arange(COUNT), atol=3e-4)
+    assert found[0]["protocol"]["alignment"] == "none" and found[0]["protocol"]["flip_average"] is False
+    assert set(found[0]["protocols"]) == {"paper"} and found[0]["speed"] is None
+
+
+def test_names_are_matched_before_the_order(tmp_path):
+    names = ["kitchen/{}.jpg".format(chr(ord("a") + COUNT - index)) for index in range(COUNT)]
+    path = write(str(tmp_path / "named.zip"), names)
+    place = folder(tmp_path / "maps", "npy", "{}")
+    for index in range(COUNT):
+        (tmp_path / "maps" / "{}.npy".format(index)).rename(
+            tmp_path / "maps" / names[index].split("/")[1].replace("jpg", "npy")
+        )
+    document = scored(place, path)
+    assert document["source"]["matched_by"] == "name"
+    np.testing.assert_allclose([i["rel_truth"] for i in document["per_image"]], 0.02 * np.arange(COUNT), atol=3e-4)
+    (tmp_path / "maps" / names[3].split("/")[1].replace("jpg", "npy")).unlink()
+    with pytest.raises(PipelineError, match=r"has no map for 1 of 11 images, the first is i\.jpg"):
+        scored(place, path)
+
+
+@pytest.mark.parametrize("size, close", [((24, 32), 2e-3), ((96, 128), 2e-3), ((49, 65), 2e-2)])
+def test_other_sizes_of_the_same_view(tmp_path, archive, size, close):
+    rows, columns = ((np.arange(new) + 0.5) / new * old - 0.5 for new, old in zip(size, SIZE))
+    maps = [(1 + index / 5 + rows[:, None] / 40 + columns / 30).astype(np.float32) for index in range(COUNT)]
+    np.save(str(tmp_path / "maps.npy"), np.stack(maps))
+    found = scored(str(tmp_path / "maps.npy"), archive, unit="metres")
+    assert found["metrics"]["rel_truth"] < close
+
+
+def test_alignment_is_of_each_image(tmp_path, archive):
+    maps = [7 / truth(index) * (index + 1) + index for index in range(COUNT)]
+    np.save(str(tmp_path / "maps.npy"), np.stack(maps))
+    document = scored(str(tmp_path / "maps.npy"), archive, "disparity", "affine_disparity")
+    assert document["metrics"]["rel_truth"] < 1e-6 and document["metrics"]["delta1"] == 1
+    assert scored(str(tmp_path / "maps.npy"), archive, "disparity", "median")["metrics"]["rel_truth"] > 0.02
+
+
+def run(capsys, archive, path, *flags):
+    status = score.main(["--test_data", archive, "--predictions", str(path), *flags])
+    said = capsys.readouterr()
+    return status, said.out, said.err
+
+
+def test_program(tmp_path, archive, capsys):
+    place = folder(tmp_path / "maps", "png")
+    json_path, csv_path = tmp_path / "scores.json", tmp_path / "scores.csv"
+    flags = ["--unit", "millimetres", "--alignment", "median", "--json", str(json_path), "--csv", str(csv_path)]
+    status, out, _ = run(capsys, archive, place, "--name", "theirs", *flags)
+    assert status == 0
+    document = json.loads(json_path.read_text())
+    assert out.splitlines()[-1].startswith("theirs (alignment median): delta1 1.000, AbsRel 0.000")
+    assert document["source"] == {"kind": "stored", "path": place, "unit": "millimetres", "matched_by": "order"}
+    assert len(csv_path.read_text().splitlines()) == 1 + COUNT
+
+
+def wrong(place, case):
+    """(a path that holds maps with a fault, flags)."""
+    maps = [predicted(index) for index in range(COUNT)]
+    unit = "millimetres"
+    if case == "one less":
+        return folder(place / "maps", "npy", maps=maps[1:]), unit
+    if case == "nan":
+        maps[4] = np.full(SIZE, np.nan, np.float32)
+    elif case == "zero":
+        maps[4] = maps[4] * 0
+    elif case == "view":
+        maps[4] = maps[4][:, :-9]
+    elif case == "colours":
+        maps[4] = np.zeros(SIZE + (3,), np.uint8)
+    elif case == "objects":
+        maps[4] = np.array([[None]])
+    elif case == "disparity":
+        maps, unit = [(20000 / one).astype(np.float32) for one in maps], "metres"
+    elif case == "depth":
+        unit = "inverse"
+    elif case == "millimetres":
+        unit = "metres"
+    elif case == "metres":
+        maps = [one / 1000 for one in maps]
+    return folder(place / "maps", "npy", maps=maps), unit
+
+
+@pytest.mark.parametrize(
+    "case, words",
+    [
+        ("one less", "has 10 depth maps, {archive} has 11 images; predict each image once"),
+        ("nan", "frame4.npy: 3072 values are not finite"),
+        ("zero", "frame4.npy: the lowest value is 0, millimetres must be above zero"),
+        ("view", "frame4.npy: is 48x55, its image 48x64, another aspect ratio"),
+        ("colours", "frame4.npy: expected numbers (height, width), got uint8 (48, 64, 3)"),
+        ("objects", "frame4.npy: cannot be read"),
+        ("disparity", "so they are likely disparity or inverse, not metres; set the unit (--unit)"),
+        ("depth", "so they are likely metres or millimetres, not inverse"),
+        ("millimetres", "so the unit is likely millimetres; set the unit (--unit), or --trust_unit"),
+        ("metres", "so the unit is likely metres"),
+    ],
+)
+def test_faults_are_one_line(tmp_path, archive, capsys, case, words):
+    path, unit = wrong(tmp_path, case)
+    status, _, err = run(capsys, archive, path, "--unit", unit, "--json", str(tmp_path / "a.json"))
+    assert status == 1 and len(err.splitlines()) == 1
+    assert words.format(archive=archive) in err
+    assert not (tmp_path / "a.json").exists()
+
+
+def test_a_unit_may_be_insisted_on(tmp_path, archive, capsys):
+    path, unit = wrong(tmp_path, "millimetres")
+    assert run(capsys, archive, path, "--unit", unit, "--trust_unit")[0] == 0
+
+
+@pytest.mark.parametrize(
+    "name, words",
+    [
+        ("nosuch", "no such file or folder"),
+        ("empty", "holds no depth maps (.npy .npz .png)"),
+        ("text.txt", "expected a folder, .zip, .npy or .npz of depth maps"),
+        ("text.npy", "cannot be read"),
+        ("text.npz", "not a zip file"),
+        ("flat.npy", "expected an array (images, height, width), got float64 (5,)"),
+    ],
+)
+def test_what_is_no_set_of_maps(tmp_path, archive, capsys, name, words):
+    (tmp_path / "empty").mkdir()
+    for text in ("text.txt", "text.npy", "text.npz"):
+        (tmp_path / text).write_text("no maps")
+    np.save(str(tmp_path / "flat.npy"), np.ones(5))
+    status, _, err = run(capsys, archive, tmp_path / name, "--unit", "metres")
+    assert status == 1 and words in err and len(err.splitlines()) == 1

@@ -1,0 +1,68 @@
+"""Score depth maps that any program predicted for the images of nyu_test.zip, by the protocols of evaluate.py.
+
+    python workflow/scripts/score.py --predictions maps/ --unit metres --alignment none \\
+        --test_data dataset/nyu_test.zip --json scores.json
+
+--predictions is a folder or .zip of one file an image (.npy, .npz, or .png of 8 or 16 bit), one .npy of (images,
+height, width), or one .npz. Files are matched by name, or by the order of the numbers in their names. --unit says what
+is stored: metres, millimetres, inverse (1 / metres) or disparity (inverse depth of no unit). --alignment fits what the
+predictions leave open to the ground truth of each image (docs/metrics.md); results with different alignments do not
+compare. A unit that the ground truth contradicts is refused; --trust_unit scores it nevertheless.
+"""
+
+import sys
+
+import cli
+from densedepth import files
+from densedepth.data.test_archive import open_test_set
+from densedepth.errors import PipelineError
+from densedepth.evaluation import alignment, metrics, protocols, scoring, stored_maps
+from densedepth.progress import Progress
+
+
+def build_parser():
+    arguments = cli.parser(__doc__)
+    arguments.add_argument("--predictions", required=True, help="the depth maps: folder, .zip, .npy or .npz")
+    arguments.add_argument("--unit", required=True, choices=alignment.UNITS, help="what their values are")
+    arguments.add_argument(
+        "--alignment", default="none", choices=alignment.ALIGNMENTS, help="what is fitted to the ground truth"
+    )
+    arguments.add_argument("--test_data", default="./dataset/nyu_test.zip", help="the archive nyu_test.zip")
+    arguments.add_argument("--json", help="file for all figures")
+    arguments.add_argument("--csv", help="file for the scores of each image")
+    arguments.add_argument("--name", default="", help="name of the predictions, for messages")
+    arguments.add_argument(
+        "--protocol", nargs="+", default=["port"], choices=protocols.NAMES, help="ways to score (docs/metrics.md)"
+    )
+    cli.add_boolean(arguments, "--trust_unit", False, "score values whose unit the ground truth contradicts")
+    return arguments
+
+
+def work(args):
+    with open_test_set(args.test_data) as test_set, stored_maps.Maps(
+        args.predictions, test_set, args.unit, args.alignment
+    ) as maps:
+        print("{}: {} depth maps, matched by {}".format(args.predictions, test_set.count, maps.matched_by), flush=True)
+        doubt = stored_maps.doubts(maps, test_set)
+        if doubt and not args.trust_unit:
+            words = "{}: {}; set the unit (--unit), or --trust_unit if it is right"
+            raise PipelineError(words.format(args.predictions, doubt))
+        document = scoring.evaluate_maps(maps, test_set, Progress(test_set.count, "images"), args.protocol)
+    if args.json:
+        files.write_json(args.json, document)
+    if args.csv:
+        scoring.write_csv(args.csv, document)
+    for line in scoring.lines(document) + scoring.extremes(document):
+        print(line)
+    # The last line of all, which the workflow shows on the terminal.
+    for block in list(scoring.blocks(document).values())[:1]:
+        aligned = "" if args.alignment == "none" else " (alignment {})".format(args.alignment)
+        print("{}{}: {}".format(args.name or args.predictions, aligned, metrics.line(block["metrics"])))
+
+
+def main(argv=None):
+    return cli.run(build_parser(), work, argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
