@@ -16,6 +16,7 @@ configfile: default_settings()
 
 use_all_cores()
 check_config()
+check_before_jobs()
 
 
 report: "workflow/report/workflow.rst"
@@ -62,7 +63,3 @@ rule run_that_is_not_named:
     wildcard_constraints:
         place=other_runs(),
         rest=".+",
-
-
-onstart:
-    check_replaced()

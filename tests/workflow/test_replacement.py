@@ -175,6 +175,19 @@ def test_settings_of_before_the_key_have_its_default(settings):
     assert configuration.problems(completed, schema) == [] and completed["replace_results"] is False
 
 
+def test_a_dry_run_says_what_the_call_would(project):
+    project.path("results/data").mkdir(parents=True)
+    project.path("results/data/nyu_train.json").write_text('{"archive": {"path": "dataset/mine.zip"}}')
+    output = project.snakemake("--dry-run", fails=True)
+    assert "made from dataset/mine.zip, but the settings name results/sample/nyu_data.zip" in output
+    checkpoint = project.path("results/1p/checkpoints/epoch2")
+    checkpoint.mkdir(parents=True)
+    checkpoint.joinpath("model.json").write_text('{"start": null, "training": {"learning_rate": 0.5}}')
+    output = project.snakemake("--dry-run", "--quiet", "--config", "replace_results=true")
+    assert output.count("train.learning_rate 0.5 -> ") == 1
+    assert not project.path("results/sources.json").exists()
+
+
 def digests(project):
     paths = [path for path in project.path("results").rglob("*") if path.is_file()]
     return {str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}

@@ -87,6 +87,17 @@ def test_a_module_in_a_folder(home, tmp_path, tensorflow_python):
     assert not (home / "results").exists()
 
 
+def test_a_module_is_stopped_before_it_replaces_what_is_made_from_another_source(home, tmp_path, tensorflow_python):
+    project = deployed(tmp_path / "mine", repr(str(home / "Snakefile")), tensorflow_python)
+    snakefile = project.path("workflow/Snakefile")
+    snakefile.write_text(snakefile.read_text().replace("from densedepth", "from densedepth as dd_*"))
+    project.path("results/data").mkdir(parents=True)
+    project.path("results/data/nyu_train.json").write_text('{"archive": {"path": "dataset/mine.zip"}}')
+    for how in ("--dry-run", "--cores=1"):
+        output = project.snakemake("dd_all", how, fails=True)
+        assert "made from dataset/mine.zip, but the settings name results/sample/nyu_data.zip" in output
+
+
 def test_cores_are_all_of_this_machine_where_no_number_is_named(project):
     output = project.snakemake("results/sample/nyu_data.zip", *project.configure(TINY))
     assert "Provided cores: {}".format(len(os.sched_getaffinity(0))) in output

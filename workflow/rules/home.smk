@@ -10,6 +10,7 @@ import tempfile
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 from snakemake.utils import available_cpu_count, update_config
+from snakemake_interface_logger_plugins.common import LogEvent
 
 
 def home():
@@ -135,16 +136,33 @@ def refuse_epoch(wildcards):
     )
 
 
-def check_replaced():
+def check_before_jobs():
+    """Let `check_replaced` run once the jobs are known, also in a dry run and where this workflow is a module.
+
+    Snakemake calls `onstart` in neither. What it says first of a plan is how many jobs of each rule there are.
+    """
+    names = {workflow.modifier.modify_rulename(rule): rule for rule in replacement.RULES}
+    waiting = [names]
+
+    def check(record):
+        if getattr(record, "event", None) == LogEvent.RUN_INFO and waiting:
+            check_replaced(waiting.pop())
+        return True
+
+    if workflow.is_main_process:
+        logger.addFilter(check)
+
+
+def check_replaced(names):
     """Stop before the first job where one would replace what was made from other sources than the settings name.
 
-    Where it is made from the same sources with other settings, a line says so.
+    Where it is made from the same sources with other settings, a line says so. names: {name of a rule in this call,
+    which may use the workflow as a module: its name here}.
     """
-    if not workflow.is_main_process:
-        return
     jobs = {
-        (job.rule.name, job.wildcards_dict.get("run", job.wildcards_dict.get("encoder")))
+        (names[job.rule.name], job.wildcards_dict.get("run", job.wildcards_dict.get("encoder")))
         for job in workflow.dag.needrun_jobs()
+        if job.rule.name in names
     }
     if not config["replace_results"]:
         found = replacement.replaced(config, jobs, archive_identity)
@@ -152,7 +170,7 @@ def check_replaced():
             raise WorkflowError("\n".join(found))
     for line in replacement.changes(config, jobs):
         logger.info(line)
-    if any(name in replacement.MAKERS for name, _ in jobs):
+    if not workflow.dryrun and any(name in replacement.MAKERS for name, _ in jobs):
         replacement.record(config, workflow.configfiles)
 
 

@@ -17,6 +17,9 @@ from .provenance import imported_from
 # The rules whose results are asked about before they are replaced by those of another source.
 MAKERS = ("convert_records", "list_pictures", "train_model", "import_weights", "import_published")
 
+# All rules whose jobs matter here.
+RULES = (*MAKERS, "make_sample", "evaluate_checkpoint")
+
 # By which settings the results are made.
 _RECORD = os.path.join("results", "sources.json")
 
