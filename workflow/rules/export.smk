@@ -56,6 +56,7 @@ rule infer_frozen_graph:
         test=test_archive(),
     output:
         figures="results/{run}/inference/frozen.json",
+        thumbnails="results/{run}/inference/thumbnails.npz",
     log:
         "results/logs/{run}/infer_frozen_graph.log",
     benchmark:
@@ -81,6 +82,7 @@ rule infer_frozen_graph:
             --input_tensor_name input_1:0 \
             --output_tensor_name conv3/BiasAdd:0 \
             --json {output.figures:q} \
+            --thumbnails {output.thumbnails:q} \
             >{log:q} 2>&1
         """
 

@@ -14,6 +14,7 @@ from densedepth import files
 from densedepth.data.test_archive import open_test_set
 from densedepth.errors import PipelineError
 from densedepth.evaluation import scoring
+from densedepth.evaluation.thumbnails import Thumbnails
 from densedepth.inference import networks, predictors
 from densedepth.progress import Progress
 
@@ -34,6 +35,7 @@ def build_parser():
         help="farthest predicted depth, centimetres; default: the archive's, 1000",
     )
     arguments.add_argument("--json", help="file for all figures")
+    arguments.add_argument("--thumbnails", help="file for small pictures of all test images, for the report")
     return arguments
 
 
@@ -42,9 +44,12 @@ def work(args):
         args.model_path, args.input_tensor_name, args.output_tensor_name
     ) as predictor:
         limits = _limits(args, test_set)
+        thumbnails = Thumbnails(test_set) if args.thumbnails else None
         document = scoring.evaluate(
-            predictor, test_set, args.bs, limits, Progress(test_set.count, "images"), alone=True
+            predictor, test_set, args.bs, limits, Progress(test_set.count, "images"), alone=True, thumbnails=thumbnails
         )
+    if thumbnails:
+        thumbnails.write(args.thumbnails)
     if args.json:
         files.write_json(args.json, document)
     print("\n".join(scoring.lines(document)))

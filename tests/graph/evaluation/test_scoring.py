@@ -1,4 +1,5 @@
 import hashlib
+import io
 import json
 import math
 import os
@@ -12,11 +13,12 @@ import tiny
 from densedepth.data import test_archive_writer
 from densedepth.data.test_archive import open_test_set
 from densedepth.errors import PipelineError
-from densedepth.evaluation import baseline, metrics, scoring, stored_maps
+from densedepth.evaluation import baseline, metrics, scoring, stored_maps, thumbnails
 from densedepth.imaging import depth
 from densedepth.inference import forward
 from densedepth.tf import tf
 from fake_predictor import FakePredictor
+from PIL import Image
 from reference_scores import scores
 
 pytestmark = pytest.mark.usefixtures("shallow")
@@ -272,3 +274,45 @@ def test_stored_maps_score_as_the_network_that_wrote_them(tmp_path):
             stored = scoring.evaluate_maps(maps, test_set, names=("port", "paper"))
     for one, other in zip(scoring.blocks(network).values(), scoring.blocks(stored).values()):
         assert one["metrics"] == pytest.approx(other["metrics"], rel=1e-12)
+
+
+def test_errors_by_distance_add_up_to_the_figures(small):
+    """Of every pixel one range, and of all ranges the figures of the whole; the bias of an image is its mean error."""
+    path, _ = small
+    predictor = FakePredictor((16, 24))
+    with open_test_set(path) as test_set:
+        document = scoring.evaluate(predictor, test_set, 2, names=("port", "paper"))
+    found = document["by_distance"]
+    pixels = np.array(found["pixels"])
+    assert pixels.sum() == len(document["per_image"]) * document["protocol"]["pixels_per_image"]
+    assert found["edges_m"][0] == 0 and found["edges_m"][-1] == 10 and len(found["edges_m"]) == len(pixels) + 1
+    means = {name: np.array([value or 0 for value in found[name]]) for name in ("rms", "rel_truth", "bias_m")}
+    assert (pixels @ means["rms"] ** 2 / pixels.sum()) ** 0.5 == pytest.approx(document["metrics"]["rms_pooled"])
+    assert pixels @ means["rel_truth"] / pixels.sum() == pytest.approx(document["metrics"]["rel_truth"])
+    bias = np.mean([image["bias"] for image in document["per_image"]])
+    assert pixels @ means["bias_m"] / pixels.sum() == pytest.approx(bias)
+    assert [value is None for value in found["rms"]] == (pixels == 0).tolist()
+    assert document["protocols"]["paper"]["by_distance"] == found
+
+
+def test_thumbnails_show_each_image_and_to_which_side_it_errs(small, tmp_path):
+    path, _ = small
+    with open_test_set(path) as test_set:
+        made = thumbnails.Thumbnails(test_set)
+        scoring.evaluate(FakePredictor((16, 24)), test_set, 2, thumbnails=made)
+        truth = np.full((test_set.count, *test_set.image_size), 2.0)
+        top, bottom, left, right = test_set.crop
+        truth = truth[:, top : bottom + 1, left : right + 1]
+        made.add_maps(range(test_set.count), truth, truth * np.array([0.6] + [1.5] * (len(truth) - 1))[:, None, None])
+    for name in ("a.npz", "b.npz"):
+        made.write(str(tmp_path / name))
+    assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
+    sheets = thumbnails.read(str(tmp_path / "a.npz"))
+    assert sheets.indices == list(range(test_set.count)) and sheets.size[1] == thumbnails.WIDTH
+    pictures = {name: np.asarray(Image.open(io.BytesIO(jpeg))).astype(int) for name, jpeg in sheets.jpegs.items()}
+    assert {one.shape for one in pictures.values()} == {(sheets.size[0], 16 * 96, 3)}
+    near, far = pictures["error"][4, 48], pictures["error"][4, 96 + 48]
+    assert near[2] > near[0] + 60 and far[0] > far[2] + 60
+    (tmp_path / "a.npz").write_bytes(b"PK")
+    with pytest.raises(PipelineError, match=r"a\.npz: not the thumbnails"):
+        thumbnails.read(str(tmp_path / "a.npz"))

@@ -29,8 +29,9 @@ from ..errors import PipelineError
 from ..file_names import of_image
 from ..imaging import depth
 from ..inference import forward
-from . import metrics, protocols
+from . import distances, metrics, protocols
 from .metric_table import METRICS
+from .thumbnails import Thumbnails
 
 if TYPE_CHECKING:
     from ..data.test_archive import TestSet
@@ -53,16 +54,17 @@ def evaluate(
     progress: Optional[Callable[[int], Any]] = None,
     names: Collection[str] = ("port",),
     alone: bool = False,
+    thumbnails: Optional[Thumbnails] = None,
 ) -> Dict[str, Any]:
     """Evaluate `predictor` (see `predictors.Predictor`) on `test_set` (see `test_archive.TestSet`).
 
     `limits` are the nearest and farthest predicted depth in metres (None: those of the test set); `progress(images)` is
     called after each batch with the number so far; `names` are those of the protocols. Reading and scoring go on beside
-    the network unless it shall run `alone`: slower by what they take, and then `speed` is the network's own. Returns
-    the evaluation as JSON-like values: `format`, `source` (what was evaluated), `protocol`, `metrics` (see `metrics`),
-    `per_image`, `speed` (see `forward.Speed`), `test_data` and `runtime`. Protocol, metrics and images at the top are
-    those of `port`; those of each other protocol are in `protocols` by its name. Memory does not grow with the number
-    of images.
+    the network unless it shall run `alone`: slower by what they take, and then `speed` is the network's own.
+    `thumbnails` are given what `port` compares. Returns the evaluation as JSON-like values: `format`, `source` (what
+    was evaluated), `protocol`, `metrics` (see `metrics`), `per_image`, `by_distance` (see `distances`), `speed` (see
+    `forward.Speed`), `test_data` and `runtime`. Protocol, metrics and images at the top are those of `port`; those of
+    each other protocol are in `protocols` by its name. Memory does not grow with the number of images.
     Raises PipelineError for an output of unusable shape or value, naming the image, and for a test set that a
     protocol cannot take.
     """
@@ -73,12 +75,15 @@ def evaluate(
 
     def prepared(batch):
         rgb, truth, numbers = batch
+        if thumbnails:
+            thumbnails.add_inputs(numbers, rgb)
         return depth.fit(rgb, predictor.size), truth, numbers
 
     def outputs():
         batches = map(prepared, _batches(test_set, batch_size, chosen))
         for images, truth, numbers in batches if alone else forward.ahead(batches):
-            yield _checked(speed.run(images), speed.run(images[:, :, ::-1]), numbers), truth, numbers
+            depth_in = _checked(speed.run(images), speed.run(images[:, :, ::-1]), numbers)
+            yield thumbnails.watching(depth_in, numbers) if thumbnails else depth_in, truth, numbers
 
     found = scored(outputs(), chosen, limits, progress, 0 if alone else _PENDING)
     return document_of(predictor.describe(), test_set, found, speed.as_dict())
@@ -240,17 +245,20 @@ def _measure(depth_in, truth, views):
         inside = cropped(truth, crop)
         mask = protocol.mask(inside)
         counted = inside if mask is None else np.where(mask, inside, 0)
-        measured.append((view, _sums(protocol, inside, depth_in(crop, limits, truth.shape[1:3], counted))))
+        predicted = depth_in(crop, limits, truth.shape[1:3], counted)
+        measured.append((view, _sums(protocol, inside, predicted, limits[1])))
     return measured
 
 
-def _sums(protocol, truth, predicted):
-    """What `metrics.measure` makes of each image; None for one of which no pixel counts."""
+def _sums(protocol, truth, predicted, farthest):
+    """(what `metrics.measure` makes of it, and `distances.measure`) of each image; None where no pixel counts."""
     sums = []
     for t, p in zip(truth, predicted):
         mask = protocol.mask(t)
         empty = mask is not None and not mask.any()
-        sums.append(None if empty else metrics.measure(truth=t, prediction=p, mask=mask))
+        of_image = {"truth": t, "prediction": p, "mask": mask}
+        # The metrics first, which refuse what is no depth.
+        sums.append(None if empty else (metrics.measure(**of_image), distances.measure(farthest=farthest, **of_image)))
     return sums
 
 
@@ -259,6 +267,8 @@ class _Scores:
 
     def __init__(self):
         self.total = metrics.Accumulator()
+        self.distances = distances.empty()
+        self.bias = []
         self.indices = []
         self.pixels = []
         self.without_truth = []
@@ -268,9 +278,12 @@ class _Scores:
             if sums is None:
                 self.without_truth.append(number)
             else:
-                self.total.add_sums(sums)
+                of_image, by_distance = sums
+                self.total.add_sums(of_image)
+                self.distances += by_distance
+                self.bias.append(distances.bias(by_distance))
                 self.indices.append(number)
-                self.pixels.append(sums.pixels)
+                self.pixels.append(of_image.pixels)
 
 
 def _block(protocol, limits, scores, images):
@@ -289,7 +302,10 @@ def _block(protocol, limits, scores, images):
     if protocol.masked:
         described["truth_m"] = list(protocol.truth_m)
         described["images_without_truth"] = scores.without_truth
-    per_image = [dict(image, index=index) for index, image in zip(scores.indices, scores.total.images)]
+    per_image = [
+        dict(image, index=index, bias=bias)
+        for index, image, bias in zip(scores.indices, scores.total.images, scores.bias)
+    ]
     if protocol.name != "port":
         described["averaging"] = protocol.averaging
     if protocol.name != "port" or protocol.masked:
@@ -297,25 +313,30 @@ def _block(protocol, limits, scores, images):
             image["pixels"] = pixels
     pooled = protocol.averaging == "pooled"
     figures = scores.total.result() if pooled else protocols.mean_of_images(scores.total.images)
-    return {"protocol": described, "metrics": figures, "per_image": per_image}
+    by_distance = distances.figures(scores.distances, described["depth_limits_m"][1])
+    return {"protocol": described, "metrics": figures, "per_image": per_image, "by_distance": by_distance}
+
+
+# What an evaluation says of each protocol.
+_OF_PROTOCOL = ("protocol", "metrics", "per_image", "by_distance")
 
 
 def blocks(document: Dict[str, Any]) -> Dict[str, Dict[str, Any]]:
     """{name: block} of all protocols in an evaluation document, `port` first where it is there."""
     found = {}
     if "protocol" in document:
-        found["port"] = {key: document[key] for key in ("protocol", "metrics", "per_image")}
+        found["port"] = {key: document[key] for key in _OF_PROTOCOL if key in document}
     found.update(document.get("protocols", {}))
     return found
 
 
 def write_csv(path: str, document: Dict[str, Any]) -> None:
-    """Write the scores of each image by each protocol, one row for both: protocol, index, pixels, scores.
+    """Write the scores of each image by each protocol, a row for both: protocol, index, pixels, scores, bias in metres.
 
     The images' names are a last column, where they have some.
     """
     named = any("name" in image for block in blocks(document).values() for image in block["per_image"])
-    columns = ["protocol", "index", "pixels"] + list(metrics.IMAGE_NAMES) + (["name"] if named else [])
+    columns = ["protocol", "index", "pixels"] + list(metrics.IMAGE_NAMES) + ["bias"] + (["name"] if named else [])
     with files.atomic_path(path) as temporary, open(temporary, "w", encoding="utf-8", newline="") as stream:
         writer = csv.DictWriter(stream, columns, lineterminator="\n")
         writer.writeheader()
