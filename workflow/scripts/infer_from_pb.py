@@ -22,7 +22,7 @@ from densedepth.progress import Progress
 def build_parser():
     arguments = cli.parser(__doc__)
     arguments.add_argument("--bs", type=cli.number("inference.batch_size"), default=1, help="images in a batch")
-    arguments.add_argument("--model_path", default="./results/1p/export/test.pb", help="the inference model")
+    arguments.add_argument("--model_path", default="./results/1p/export/model.pb", help="the inference model")
     arguments.add_argument("--image_path", default="./dataset/nyu_test.zip", help="the archive nyu_test.zip")
     arguments.add_argument("--input_tensor_name", default=predictors.INPUT_TENSOR, help="tensor that takes the images")
     arguments.add_argument("--output_tensor_name", default=predictors.OUTPUT_TENSOR, help="tensor of the inverse depth")

@@ -87,7 +87,7 @@ class _Loader(yaml.SafeLoader):
     """YAML without duplicate keys in a mapping: the first, with all below it, would be ignored."""
 
     def construct_mapping(self, node, deep=False):
-        lines = {}
+        lines: Dict[Any, int] = {}
         for key, _ in node.value:
             name = (key.tag, key.value) if isinstance(key, yaml.ScalarNode) else id(key)
             if name in lines and key.value != "<<":

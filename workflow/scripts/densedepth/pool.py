@@ -9,15 +9,16 @@ import os
 import signal
 import threading
 import time
-from typing import Any, Callable, Generator, Iterable, Optional
+from typing import Any, Callable, Deque, Generator, Iterable, Optional
 
 from .errors import PipelineError
 
 # Hears how many units of work are done: more of them, or their sum.
 Tick = Callable[[int], None]
 
-_done = None
-_stop = None
+# Of the process that started this one, see `_start`.
+_done: Any = None
+_stop: Any = None
 
 
 def ordered(
@@ -75,14 +76,15 @@ class Workers:
         return self._spread(function, tasks, progress)
 
     def _spread(self, function, tasks, progress):
-        waiting = collections.deque()
+        executor: Any = self._executor
+        waiting: Deque[Any] = collections.deque()
         tasks = iter(tasks)
         try:
             exhausted = False
             while True:
                 while not exhausted and len(waiting) < 2 * self.count:
                     try:
-                        waiting.append(self._executor.submit(_work, function, next(tasks)))
+                        waiting.append(executor.submit(_work, function, next(tasks)))
                     except StopIteration:
                         exhausted = True
                 if not waiting:

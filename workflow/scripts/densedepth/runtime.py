@@ -34,7 +34,7 @@ def summary() -> str:
 
 def _installed():
     """Versions of the packages of interest, read from the names of the installed distributions' folders."""
-    found = {}
+    found: Dict[str, str] = {}
     for folder in sys.path:
         if not os.path.isdir(folder):
             continue

@@ -44,7 +44,7 @@ def _without_keras():
     """
     waiting = "keras" not in sys.modules
     if waiting:
-        sys.modules["keras"] = None
+        sys.modules["keras"] = None  # type: ignore[assignment]
     try:
         yield
     finally:

@@ -11,7 +11,7 @@ from ..errors import PipelineError
 from ..imaging import visualize
 from ..pool import ordered
 from . import depth_units
-from .custom_pairs import TEST, TRAIN
+from .custom_pairs import TEST, TRAIN, Pictures
 from .sources import kept_open, open_source
 from .test_archive import open_test_set
 from .train_archive import size_text
@@ -85,10 +85,10 @@ def _tasks(source_path):
     """([task of `_look`], [fault of a row that names no pair], the farthest depth that is expected)."""
     tasks, malformed, farthest = [], [], None
     for split in _splits(source_path):
-        lines = []
+        lines: List[Any] = []
         with open_source(source_path, split) as source:
             rows = _rows(source, lines)
-            farthest = 10.0 if source.unit is None else float(source.max_depth)
+            farthest = float(source.max_depth) if isinstance(source, Pictures) else 10.0
         malformed += [_fault(n, line.strip()[:80], error, split, skippable=False) for n, line, error in lines]
         tasks += [(source_path, split, rows[i : i + _CHUNK], farthest) for i in range(0, len(rows), _CHUNK)]
     return tasks, malformed, farthest
@@ -119,8 +119,8 @@ def _tell(faults):
 def _look(task, tick):
     source_path, split, rows, farthest = task
     source = kept_open(source_path, split)
-    found = {"histogram": np.zeros(BINS, np.int64), "pixels": 0, "beyond": 0, "nearest": np.inf, "greatest": 0.0}
-    found.update(split=split, sizes={}, faults=[], empty=[], digests=[], stored={})
+    found: Dict[str, Any] = {"histogram": np.zeros(BINS, np.int64), "pixels": 0, "beyond": 0}
+    found.update(nearest=np.inf, greatest=0.0, split=split, sizes={}, faults=[], empty=[], digests=[], stored={})
     found["counts"] = np.zeros(depth_units.PARTS, np.int64)
     for row in rows:
         try:
@@ -133,7 +133,7 @@ def _look(task, tick):
             _count(found, depth, beyond, farthest)
             if not depth.any():
                 found["empty"].append(_named(row))
-            if _is_list(source_path):
+            if isinstance(source, Pictures):
                 found["digests"].append((files.sha256(row.rgb), _named(row)))
                 found["stored"].setdefault(source.stored_as(row), []).append(_named(row))
         tick(1)
@@ -159,7 +159,7 @@ def _count(found, depth, beyond, farthest):
 
 def _sizes(found):
     """{size: [(row, picture)]} of all pairs."""
-    sizes = {}
+    sizes: Dict[str, List[Any]] = {}
     for part in found:
         for size, rows in part["sizes"].items():
             sizes.setdefault(size, []).extend(rows)
@@ -169,12 +169,13 @@ def _sizes(found):
 def _odd_sizes(source_path, sizes):
     """Faults for the pairs that are not of the size of most: a conversion stops at them."""
     usual = max(sizes, key=lambda size: len(sizes[size]), default=None)
+    count = len(sizes[usual]) if usual else 0
     words = "{}: row {}, {}: is {}, where {} pairs are {}; all must have one size"
     return [
-        _fault(*row, words.format(source_path, *row, size, len(sizes[usual]), usual), TRAIN, skippable=False)
+        _fault(number, rgb, words.format(source_path, number, rgb, size, count, usual), TRAIN, skippable=False)
         for size, rows in sizes.items()
         if size != usual
-        for row in rows
+        for number, rgb in rows
     ]
 
 
@@ -212,10 +213,9 @@ def _depth_figures(found, farthest, limited):
 
 def _test_archive(path):
     """(number of images, what is wrong or None, the depth as `_splits_figures` takes it)."""
-    count, part = (
-        0,
-        {"split": TEST, "pixels": 0, "beyond": 0, "stored": {}, "counts": np.zeros(depth_units.PARTS, np.int64)},
-    )
+    count = 0
+    part: Dict[str, Any] = {"split": TEST, "pixels": 0, "beyond": 0, "stored": {}}
+    part["counts"] = np.zeros(depth_units.PARTS, np.int64)
     try:
         with open_test_set(path) as test_set:
             for _, depth, indices in test_set.batches(4):

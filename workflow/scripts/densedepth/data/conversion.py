@@ -200,7 +200,7 @@ def _write_shard(task, tick):
 
 
 def _write_pairs(stream, source, rows, check, skip, tick):
-    result = {"records": 0, "size": None, "first": None, "size_bytes": 0, "faults": []}
+    result: Dict[str, Any] = {"records": 0, "size": None, "first": None, "size_bytes": 0, "faults": []}
     digest = hashlib.sha256()
     for row in rows:
         try:

@@ -220,7 +220,7 @@ def _by_name(folder, suffixes):
     """{path below the folder, without its suffix: path} of the files with one of `suffixes`."""
     if not os.path.isdir(folder):
         raise PipelineError("{}: no such folder{}".format(folder, file_names.hint(folder)))
-    found = {}
+    found: Dict[str, str] = {}
     others = file_names.left_out(folder, suffixes)
     for path in file_names.files_below(folder):
         stem, suffix = os.path.splitext(path)

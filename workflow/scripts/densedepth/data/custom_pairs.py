@@ -1,7 +1,7 @@
-"""Custom RGB-D pairs: a csv or two folders of files, listed once, then read pair by pair.
+"""Custom RGB-D pairs, read one by one as a list of them names them.
 
-The list (a JSON file) holds all that is needed to read the pairs: which files, which are kept for the test, the unit of
-the depth, the value of invalid depth, the greatest depth, and the size that all are brought to.
+The list (a JSON file, see `custom_list`) holds what is needed to read the pairs: which files, which are kept for the
+test, the unit of the depth, the value of invalid depth, the greatest depth, and the size that all are brought to.
 
 Sizes: the largest central crop of each image with the aspect ratio of the network's input is resized to its size;
 colours by the area mean (see `resize`), depth by nearest neighbour, so that no depth arises that was not measured. The

@@ -1,5 +1,7 @@
 """The test archive of custom data."""
 
+from typing import Any, Dict, List
+
 from ..errors import PipelineError
 from ..progress import Progress
 from . import test_archive_writer
@@ -42,7 +44,8 @@ def write(list_path: str, out: str, skip: int = 0, least: int = 1) -> int:
 
 def _usable(source, rows, skip):
     """([rows that can be read], [{row, rgb, problem} of the others])."""
-    usable, skipped = [], []
+    usable = []
+    skipped: List[Dict[str, Any]] = []
     for row in rows:
         try:
             source.arrays(row)

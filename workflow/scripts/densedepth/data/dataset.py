@@ -11,7 +11,7 @@ import io
 import os
 import struct
 import weakref
-from typing import Any, Callable, NamedTuple, Optional, Tuple
+from typing import Any, Callable, Deque, NamedTuple, Optional, Tuple
 
 import numpy as np
 from PIL import Image
@@ -103,7 +103,7 @@ def batches(
 
     def read():
         with concurrent.futures.ThreadPoolExecutor(_THREADS) as threads:
-            coming = collections.deque()
+            coming: Deque[Any] = collections.deque()
             for step in range(first_step, last_step):
                 coming.append(reader.start(threads, order.batch(step), shapes))
                 if len(coming) > _AHEAD:
@@ -120,8 +120,9 @@ def batches(
 def _keep_freed_memory():
     """Let the C library keep what the decoders free; without it a quarter of the time goes to fresh memory."""
     set_option = getattr(ctypes.CDLL(None), "mallopt", None)
-    for parameter, value in _MALLOC.items() if set_option else ():
-        set_option(parameter, value)
+    if set_option is not None:
+        for parameter, value in _MALLOC.items():
+            set_option(parameter, value)
 
 
 def _finished(jobs, arrays):
@@ -229,12 +230,12 @@ class _Reader:
         if self._kind.unit is None:
             self._table = target_table(*depth_range)
         else:
-            self._table = target_table(*depth_range, values=65536, unit=self._kind.unit)
+            self._table = target_table(depth_range[0], depth_range[1], 65536, self._kind.unit)
             self._table[0] = HOLE
         self._halves = self._kind.size == (2 * self._half[0], 2 * self._half[1])
         self._used = (slice(None, None, 2),) * 2 if self._halves else np.ix_(self._picked(0), self._picked(1))
         # A quarter of the targets of two neighbours, by their two bytes as one number of 16 bits.
-        self._pairs = (
+        self._pairs: Any = (
             (np.add.outer(self._table, self._table) / np.float32(4)).ravel() if self._kind.unit is None else None
         )
 

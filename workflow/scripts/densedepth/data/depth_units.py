@@ -74,7 +74,7 @@ def _apart(splits):
 
 
 def _stored(splits):
-    ways = {}
+    ways: Dict[str, List[str]] = {}
     for name, split in splits.items():
         for way, (count, first) in split["stored"].items():
             ways.setdefault(way, []).append("{} of {} ({})".format(count, name, first))

@@ -5,7 +5,7 @@ the position in that stream alone, not on threads, on the device count or on whe
 the same under every NumPy and TensorFlow version.
 """
 
-from typing import List, NamedTuple
+from typing import Any, List, NamedTuple, Optional
 
 import numpy as np
 
@@ -49,8 +49,8 @@ class Order:
         self._swap_probability = swap_probability
         self._rank = rank
         self._world_size = world_size
-        self._pass = None
-        self._samples = None
+        self._pass: Optional[int] = None
+        self._samples: Any = None
 
     def batch(self, step: int) -> List[Sample]:
         """The `batch_size` samples of this rank at `step`, counted from 0 over all epochs.

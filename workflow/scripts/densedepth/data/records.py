@@ -160,7 +160,8 @@ class RecordIndex:
             raise PipelineError("{}: {}".format(path, error.strerror)) from None
         self._descriptors.append(descriptor)
         size = os.fstat(descriptor).st_size
-        starts, lengths = [], []
+        starts: List[int] = []
+        lengths: List[int] = []
         offset = 0
         while offset < size:
             header = os.pread(descriptor, _HEADER.size, offset)

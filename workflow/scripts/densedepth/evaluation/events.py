@@ -72,9 +72,9 @@ def _row(rgb, truth, depth, crop):
     span = max(far - near, 1e-6)
 
     def grey(values):
-        return np.repeat(np.uint8(255 * np.clip((values - near) / span, 0, 1))[..., np.newaxis], 3, 2)
+        return np.repeat((255 * np.clip((values - near) / span, 0, 1)).astype(np.uint8)[..., np.newaxis], 3, 2)
 
-    error = np.uint8(255 - 255 * np.clip(np.abs(truth - depth) / (span / 3), 0, 1))
+    error = (255 - 255 * np.clip(np.abs(truth - depth) / (span / 3), 0, 1)).astype(np.uint8)
     red = np.stack([np.full_like(error, 255), error, error], 2)
     unknown = np.array([70, 90, 200], np.uint8)
     shown_truth, red = (np.where(known[..., np.newaxis], one, unknown) for one in (grey(truth), red))

@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from typing import TYPE_CHECKING, Any, Dict, Tuple
+from typing import TYPE_CHECKING, Any, Dict, List, Tuple
 
 import numpy as np
 
@@ -232,7 +232,7 @@ def _read_output(folder, found, stem, shape):
 
 def _by_stem(folder):
     """{stem of the input: paths}: msame writes <time>/<stem>_output_0.bin, ais_bench <stem>_0.bin or <stem>.bin."""
-    found = {}
+    found: Dict[str, List[str]] = {}
     for place, _, names in os.walk(folder):
         for name in names:
             match = re.match(r"(rgb_(?:flip_)?bs\d+_\d+)(?:_output_0|_0)?\.bin$", name)

@@ -112,8 +112,10 @@ def _normalised(op):
     pool = x.op if x.op.type == "AvgPool" and x.op.get_attr("padding") in (b"VALID", "VALID") else None
     relu = pool.inputs[0].op if pool else x.op
     shifted = relu.inputs[0].op if relu.type == "Relu" else None
-    scaled = shifted.inputs[0].op if shifted is not None and shifted.type == "BiasAdd" else None
-    if scaled is None or scaled.type != "Mul":
+    if shifted is None or shifted.type != "BiasAdd":
+        return None
+    scaled = shifted.inputs[0].op
+    if scaled.type != "Mul":
         return None
     scale, shift = (tf.get_static_value(tensor) for tensor in (scaled.inputs[1], shifted.inputs[1]))
     if scale is None or shift is None or scale.shape != shift.shape:

@@ -6,7 +6,7 @@ and what it reads are compared with the network's.
 
 import os
 import re
-from typing import Dict, Optional, Tuple
+from typing import Dict, List, Optional, Tuple
 
 import numpy as np
 
@@ -76,7 +76,7 @@ def _model(path, layers, output, version, upsampling):
                 path, ", ".join(map(str, depths)), ", ".join(sorted(BLOCKS))
             )
         )
-    readers = {}
+    readers: Dict[Tuple[str, ...], List[keras_config.Layer]] = {}
     for layer in layers:
         readers.setdefault(layer.inputs, []).append(layer)
     convolution = next((layer for layer in layers if layer.name == "conv2"), None)

@@ -108,7 +108,7 @@ def prefix_of(path: str) -> str:
 
 def _entries(prefix, reader):
     """{(number among the layers with weights, kind of weight): key} of the network in an object-based checkpoint."""
-    found = {}
+    found: Dict[str, Dict[Tuple[int, str], str]] = {}
     for key in reader.get_variable_to_shape_map():
         match = _ENTRY.match(key)
         if match and "/.OPTIMIZER_SLOT/" not in key:

@@ -65,7 +65,7 @@ class Group:
 
     def _means(self, tensors):
         """The float32 `tensors`, each averaged over all ranks; exchanged in pieces, the last tensors first."""
-        means = {}
+        means: Dict[int, Tensor] = {}
         for piece in pieces(tensors):
             mean = self._sum(_joined([tensors[i] for i in piece]), "Div")
             means.update(zip(piece, _parted(mean, [tensors[i].shape.as_list() for i in piece])))

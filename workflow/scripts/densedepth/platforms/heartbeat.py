@@ -11,7 +11,7 @@ import socket
 import sys
 import threading
 import time
-from typing import Set
+from typing import Any, Dict, Set
 
 from ..errors import PipelineError
 from .ranks import Ranks
@@ -39,7 +39,10 @@ class Peers:
     """
 
     def __init__(self, ranks: Ranks, port: int, kind: str) -> None:
+        if ranks.master is None:
+            raise ValueError("heartbeats need the address of rank 0")
         self._ranks = ranks
+        self._master = ranks.master
         self._kind = kind
         self._patience = _START * ranks.timeout
         self._deadline = time.monotonic() + self._patience
@@ -56,14 +59,15 @@ class Peers:
 
     def _gather(self, port):
         """Rank 0: wait for all others and send all addresses to each."""
-        links, addresses = {}, {0: "{}:{}".format(self._ranks.master[0], port)}
+        links: Dict[int, socket.socket] = {}
+        addresses = {0: "{}:{}".format(self._master[0], port)}
         with self._listening() as listener:
             while len(links) < self._ranks.size - 1:
                 listener.settimeout(max(0.01, self._deadline - time.monotonic()))
                 try:
                     link, (host, _) = listener.accept()
                     link.settimeout(max(0.01, self._deadline - time.monotonic()))
-                    greeting = dict(_read_line(link))
+                    greeting: Dict[str, Any] = dict(_read_line(link))
                 except (socket.timeout, ConnectionError, TypeError, ValueError):
                     if time.monotonic() < self._deadline:
                         continue
@@ -71,7 +75,7 @@ class Peers:
                     raise PipelineError(
                         "rank {} did not connect within {:g} s".format(", ".join(missing), self._patience)
                     ) from None
-                rank = greeting.get("rank")
+                rank: Any = greeting.get("rank")
                 if greeting.get("size") != self._ranks.size or rank in links or rank not in range(1, self._ranks.size):
                     raise PipelineError(
                         "rank {} of {} connected to a group of {} that has {}; are the ranks numbered alike?".format(
@@ -97,11 +101,11 @@ class Peers:
         listener = socket.socket()
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            listener.bind(("", self._ranks.master[1]))
+            listener.bind(("", self._master[1]))
         except OSError as error:
             raise PipelineError(
                 "port {} of this machine, where the other ranks look for rank 0: {}; is another training running "
-                "here?".format(self._ranks.master[1], error.strerror)
+                "here?".format(self._master[1], error.strerror)
             ) from None
         listener.listen(self._ranks.size)
         return listener
@@ -112,7 +116,7 @@ class Peers:
         while True:
             left = max(0.01, self._deadline - time.monotonic())
             try:
-                link = socket.create_connection(self._ranks.master, timeout=left)
+                link = socket.create_connection(self._master, timeout=left)
                 link.settimeout(max(0.01, self._deadline - time.monotonic()))
                 link.sendall(json.dumps(greeting).encode() + b"\n")
                 self.addresses = _read_line(link)
@@ -121,7 +125,7 @@ class Peers:
                 if time.monotonic() >= self._deadline:
                     raise PipelineError(
                         "rank 0 at {}:{} did not answer within {:g} s, last: {}".format(
-                            self._ranks.master[0], self._ranks.master[1], self._patience, error
+                            *self._master, self._patience, error
                         )
                     ) from None
                 time.sleep(0.1)

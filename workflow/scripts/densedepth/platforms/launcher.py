@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from typing import Dict, Sequence
+from typing import Any, Dict, Sequence
 
 from .. import orphans
 from ..errors import PipelineError
@@ -22,6 +22,12 @@ _LOOK = 0.05
 # Statuses of ranks that end together: done, or asked to end.
 _ORDERLY = (0, 128 + signal.SIGINT, 128 + signal.SIGTERM)
 _PR_SET_PDEATHSIG = 1
+
+
+class _Rank(subprocess.Popen):
+    """The process of a rank; all but rank 0 have a thread that copies their standard error."""
+
+    copier: threading.Thread
 
 
 def run(command: Sequence[str], environments: Sequence[Dict[str, str]], timeout: float, folder: str) -> int:
@@ -80,16 +86,16 @@ def _start(command, rank, environments, listener, folder):
     environ[ranks.THREADS] = str(max(1, len(os.sched_getaffinity(0)) // count))
     environ["CUDA_VISIBLE_DEVICES"] = _device(rank)
     with contextlib.ExitStack() as stack:
-        streams = {}
+        streams: Dict[str, Any] = {}
         if rank > 0:
             log = os.path.join(rank_folder(folder, rank), "log")
             os.makedirs(os.path.dirname(log), exist_ok=True)
             streams = {"stdout": stack.enter_context(open(log, "ab")), "stderr": subprocess.PIPE}
-        process = subprocess.Popen(
+        process = _Rank(
             command,
             env=environ,
             stdin=subprocess.DEVNULL,
-            pass_fds=(listener.fileno(),) if rank == 0 else (),
+            pass_fds=[listener.fileno()] if rank == 0 else [],
             # A group of its own: what a rank starts ends with it.
             start_new_session=True,
             **streams,

@@ -127,7 +127,7 @@ def _expanded(word):
     match = re.match(r"([^[]*)\[([^]]*)\](.*)$", word)
     if not match:
         return [word]
-    names = []
+    names: List[str] = []
     for part in match.group(2).split(","):
         first, dash, last = part.partition("-")
         for number in range(int(first), int(last if dash else first) + 1):

@@ -1,7 +1,7 @@
 """How certain the report's figures are: intervals over the test images, and one network against another."""
 
 import itertools
-from typing import Any, Dict, List, NamedTuple
+from typing import Any, Dict, List, NamedTuple, Tuple
 
 from ..evaluation import scoring, statistics
 from ..evaluation.metric_table import BY_KEY, DECIDING
@@ -81,18 +81,18 @@ def _add_comparisons(page, sides):
     of_seeds = _of_seeds(compared)
     rows = []
     for (one, other, metric, figure), chance, seeds in zip(compared, chances, of_seeds):
-        row = (one.name, other.name, metric.title, "{:+.4f}".format(figure["difference"]), _interval(figure))
-        row += ("{:.4f}".format(chance),)
+        row = [one.name, other.name, metric.title, "{:+.4f}".format(figure["difference"]), _interval(figure)]
+        row.append("{:.4f}".format(chance))
         if any(of_seeds):
-            row += (_interval(seeds), "{:.4f}".format(seeds["p"])) if seeds else (BLANK, BLANK)
-        rows.append(row + (_verdict(metric, figure, chance, seeds),))
+            row += [_interval(seeds), "{:.4f}".format(seeds["p"])] if seeds else [BLANK, BLANK]
+        rows.append((*row, _verdict(metric, figure, chance, seeds)))
     page.add("### One network against another")
     page.add(
         "B minus A on the same images: interval of the paired bootstrap, p of the paired permutation test, corrected "
         "for the {} comparisons of this table (Holm). A verdict needs p below {}.",
         *(len(rows), _SIGNIFICANT),
     )
-    columns = ("A", "B", "metric", "difference", "95 % interval", "p")
+    columns: Tuple[str, ...] = ("A", "B", "metric", "difference", "95 % interval", "p")
     if any(of_seeds):
         page.add(
             "A group of seeds counts with the mean of its runs. Between two groups, interval and p over seeds (Welch's "

@@ -103,4 +103,4 @@ def _add_groups(page, findings):
 
 def _spread(values):
     mean, deviation = statistics.spread(values)
-    return "{:.4f} ± {:.4f} ({:.4f} … {:.4f})".format(mean, deviation, min(values), max(values))
+    return "{:.4f} ± {:.4f} ({:.4f} … {:.4f})".format(mean, deviation or 0.0, min(values), max(values))

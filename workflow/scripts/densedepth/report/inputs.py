@@ -3,7 +3,7 @@
 import json
 import os
 import re
-from typing import List, Optional, Sequence, Tuple
+from typing import Dict, List, Optional, Sequence, Tuple
 
 import pandas
 
@@ -114,7 +114,7 @@ def gather(
 
 def _by_name(evaluations, checkpoints, histories, frozen, galleries, speeds, deployed):
     """{name: Run} with all that these files hold of each."""
-    runs = {}
+    runs: Dict[str, Run] = {}
 
     def run(path):
         name = run_name(path)
@@ -201,7 +201,7 @@ def _once(documents, epoch, document):
 
 
 def _by_run(paths):
-    groups = {}
+    groups: Dict[str, List[str]] = {}
     for path in paths:
         groups.setdefault(run_name(path), []).append(path)
     return groups

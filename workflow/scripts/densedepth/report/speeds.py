@@ -1,6 +1,7 @@
 """The report's speeds: of training, and of inference by the graphs that were made of the runs."""
 
 import statistics
+from typing import Tuple
 
 from . import published_results, wording
 from .findings import Findings
@@ -35,7 +36,7 @@ def _training_speeds(page, findings):
     ]
     for run in findings.runs:
         rows.append(_training_speed(run))
-    columns = ("training", "device", "network", "input", "batch per device", "devices", "arithmetic")
+    columns: Tuple[str, ...] = ("training", "device", "network", "input", "batch per device", "devices", "arithmetic")
     columns += ("ms/step", "images/s", "comparable")
     page.add_table(rows, columns, numbers=("batch per device", "devices", "ms/step", "images/s"))
     page.add(
@@ -56,8 +57,8 @@ def _inference(page, runs):
     rows = [(run.label, name) + _speed(graph) for run in runs for name, graph in run.graphs()]
     if not rows:
         return
-    columns = ("inference", "graph", "device", "input", "batch", "forward passes", "ms/image", "p50", "p90", "p99")
-    columns += ("images/s", "flip-averaged images/s")
+    columns: Tuple[str, ...] = ("inference", "graph", "device", "input", "batch", "forward passes", "ms/image")
+    columns += ("p50", "p90", "p99", "images/s", "flip-averaged images/s")
     page.add_table(rows, columns, numbers=columns[4:])
     page.add(
         "One forward pass of one image, after warm-up, without reading, resizing and metrics; p50, p90 and p99 are "
@@ -141,8 +142,8 @@ def _measured(page, runs):
                 "{:.0f} MB".format(number("performance", "peak_memory_mb")),
             )
         )
-    columns = ("measured", "device", "input", "batch per device", "devices", "steps", "ms/step", "images/s")
-    columns += ("images/s per device", "scaling", "memory")
+    columns: Tuple[str, ...] = ("measured", "device", "input", "batch per device", "devices", "steps", "ms/step")
+    columns += ("images/s", "images/s per device", "scaling", "memory")
     page.add_table(rows, columns, numbers=columns[3:])
     page.add(
         "Measured by `snakemake train_performance_<run>`: the median step after warm-up. Scaling: images/s per device "

@@ -11,7 +11,7 @@ Pillow and NumPy.
 import io
 import os
 import zipfile
-from typing import Tuple
+from typing import Any, List, Tuple
 
 import numpy
 from PIL import Image
@@ -129,7 +129,7 @@ def _write_train(final, drawn, count, held_out):
 
 def _write_test(final, drawn, count, size):
     """Write the evaluation arrays as they are drawn; returns the first few pairs."""
-    kept = []
+    kept: List[Any] = []
 
     def pairs():
         for _, pictures in drawn:

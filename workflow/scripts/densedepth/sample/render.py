@@ -8,7 +8,7 @@ bit are used (+ - * / sqrt, comparisons, floor), no sums or products over axes, 
 floats as scalars so that every version of NumPy stays in float32.
 """
 
-from typing import Tuple
+from typing import Any, Tuple
 
 import numpy
 
@@ -188,7 +188,8 @@ class _View:
         return best, ids, d
 
     def _cast_room(self, d):
-        best = ids = None
+        best: Any = None
+        ids: Any = None
         for axis in range(3):
             position = self.camera.position[axis]
             ahead = d[axis] > 0

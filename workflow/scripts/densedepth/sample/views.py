@@ -1,7 +1,7 @@
 """Places to look at a room from."""
 
 import math
-from typing import List, Tuple
+from typing import Any, List, Tuple
 
 import numpy
 
@@ -40,7 +40,7 @@ def _best_camera(lots, scene, taken, tries=16):
     at the picture to know, a constant will not do.
     """
     wanted = lots.uniform(1.1, 4.8)
-    found = []
+    found: List[Tuple[bool, Any, Any]] = []
     while len(found) < tries or not any(far_enough for far_enough, _, _ in found):
         camera = _camera(lots, scene, taken)
         if camera is None:

@@ -14,7 +14,7 @@ import resource
 import signal
 import statistics
 import time
-from typing import Any, Callable
+from typing import Any, Callable, Deque, List
 
 from .. import files, progress, runtime
 from ..data import dataset, order, records
@@ -110,7 +110,7 @@ def _fingerprint(settings, segment, index, platform):
         start = checkpoints.find(segment.start).side["files"]
     elif segment.weights is not None:
         start = weights.identity(segment.weights)
-    code = [files.sha256(module.__file__) for module in _NUMBERS]
+    code = [files.sha256(str(module.__file__)) for module in _NUMBERS]
     facts = [settings.model.as_dict(), list(settings.size), settings.as_dict(), segment.first, start, index.identity()]
     options = platform.options
     facts += [code, options.precision_mode, options.op_select_implmode, options.is_loss_scale]
@@ -135,8 +135,8 @@ class _Loop:
         self._checks = checks.Checks(settings, index, platform)
         self._history = history.History(settings, segment, platform)
         self._signal = None
-        self._input_errors = []
-        self._times = collections.deque(maxlen=10000)
+        self._input_errors: List[Exception] = []
+        self._times: Deque[float] = collections.deque(maxlen=10000)
         platform.start()
         graph = tf.Graph()
         with graph.as_default():
