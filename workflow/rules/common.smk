@@ -10,7 +10,7 @@ import sys
 from snakemake.exceptions import WorkflowError
 from snakemake.settings.types import DeploymentMethod
 
-from densedepth import configuration, file_names, imports, platforms, run_settings
+from densedepth import configuration, data_settings, file_names, imports, platforms, run_settings
 from densedepth.inference import image_files
 from densedepth.platforms import ascend_options
 from densedepth.errors import PipelineError
@@ -126,8 +126,13 @@ def test_archive():
 
 
 def picture_inputs():
-    """The csv, or the two folders, of custom data; none for the archives."""
-    return configuration.picture_inputs(config["data"])
+    """The csv, or the two folders, of custom data, or the files of a data set by name; none for the archives."""
+    return data_settings.picture_inputs(config["data"])
+
+
+def pictures_python():
+    """The interpreter of the stages that read pairs: a data set by name may be kept in HDF5, which Snakemake's lacks."""
+    return tensorflow_python() if config["data"].get("dataset") else plain_python()
 
 
 def picture_flags():
@@ -137,6 +142,11 @@ def picture_flags():
     `--invalid`, which stays here so that the new name lists nothing again.
     """
     settings = dict(config["data"]["custom"], hole=config["data"]["custom"]["invalid"])
+    if config["data"].get("dataset"):
+        settings = dict({"time_tolerance": 0.02}, **settings)
+        settings.update(dataset=config["data"]["dataset"], path=config["data"]["path"])
+        names = ("dataset", "path", "max_depth", "test_share", "time_tolerance")
+        return ["--{}={}".format(name, settings[name]) for name in names]
     names = ("csv", "rgb", "depth", "metres_per_unit", "max_depth", "hole", "test_share")
     return ["--{}={}".format(name, settings[name]) for name in names if settings[name] != ""]
 

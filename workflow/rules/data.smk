@@ -138,7 +138,7 @@ rule list_pictures:
     conda:
         environment()
     resources:
-        python=plain_python(),
+        python=pictures_python(),
         mem_mb=1000,
         runtime=30,
         # Changes no list.
@@ -176,7 +176,7 @@ rule write_test_set:
     conda:
         environment()
     resources:
-        python=plain_python(),
+        python=pictures_python(),
         mem_mb=2000,
         runtime=240,
         # Change no result.
@@ -243,7 +243,7 @@ rule check_data:
         environment()
     threads: 4
     resources:
-        python=plain_python(),
+        python=pictures_python(),
         mem_mb=4000,
         runtime=240,
     params:

@@ -1,7 +1,9 @@
-"""List custom RGB-D pairs: a csv, or two folders of files, and which are kept for the test.
+"""List RGB-D pairs: of a csv, of two folders of files, or of a data set, and which are kept for the test.
 
     python workflow/scripts/list_pictures.py --csv mine/pairs.csv --metres_per_unit 0.001 --max_depth 10 \\
         --size 480 640 --out results/data/pictures.json
+
+    python workflow/scripts/list_pictures.py --dataset nyu --path dataset/nyu_data.zip --max_depth 10
 
 A row of the csv is `rgb file,depth file`, or with `train` or `test` as a third field; paths start from the csv's
 folder. With --rgb and --depth files of the same name are a pair. A number such as -3.4e38 must be written in one word
@@ -12,21 +14,25 @@ import sys
 
 import cli
 from densedepth import files
-from densedepth.data import custom_list, custom_pairs
+from densedepth.data import custom_list, custom_pairs, datasets
 from densedepth.errors import PipelineError
 
 
 def build_parser():
     arguments = cli.parser(__doc__)
     add = arguments.add_argument
+    add("--dataset", help="a data set by name, with --path: {}".format(", ".join(sorted(datasets.DATASETS))))
+    add("--path", help="the folder or archive of --dataset, in any of its forms")
+    cli.add_number(
+        arguments, "--time_tolerance", "data.custom.time_tolerance", 0.02, "seconds between the files of a pair"
+    )
     add("--csv", help="the csv; or give --rgb and --depth")
     add("--rgb", help="folder of the pictures: .jpg, .png, or .npy of uint8 (height, width, 3)")
     add("--depth", help="folder of the depths: .png of 8 or 16 bit, or .npy")
     add(
         "--metres_per_unit",
         type=cli.number("data.custom.metres_per_unit"),
-        required=True,
-        help="metres per unit of stored depth",
+        help="metres per unit of stored depth; not for --dataset, which has its own",
     )
     add(
         "--max_depth",
@@ -50,7 +56,7 @@ def build_parser():
         help="share of the pairs kept for the test if no split is given",
     )
     add("--min_test", type=cli.positive_int, default=1, help="least number of test pairs")
-    add("--seed", type=cli.number("seed"), default=0, help="seed of the split")
+    cli.add_number(arguments, "--seed", "seed", 0, "seed of the split")
     add(
         "--size",
         type=cli.number("data.height"),
@@ -62,10 +68,19 @@ def build_parser():
     return arguments
 
 
-def work(args):
+def listed(args):
+    """The content of the list that the flags ask for."""
+    if bool(args.dataset) != bool(args.path) or (args.dataset and (args.csv or args.rgb or args.depth)):
+        raise PipelineError("give --dataset and --path, or --csv, or --rgb and --depth")
+    if args.dataset:
+        return datasets.listed(
+            args.dataset, args.path, args.size, args.max_depth, args.test_share, args.seed, args.time_tolerance
+        )
     if bool(args.csv) == bool(args.rgb or args.depth) or bool(args.rgb) != bool(args.depth):
         raise PipelineError("give --csv, or --rgb and --depth")
-    found = custom_list.listed(
+    if args.metres_per_unit is None:
+        raise PipelineError("give --metres_per_unit")
+    return custom_list.listed(
         args.size,
         args.metres_per_unit,
         args.max_depth,
@@ -76,13 +91,17 @@ def work(args):
         args.test_share,
         args.seed,
     )
+
+
+def work(args):
+    found = listed(args)
     counts = {
         split: sum(row["split"] == split for row in found["rows"]) for split in (custom_pairs.TRAIN, custom_pairs.TEST)
     }
     if counts[custom_pairs.TEST] < args.min_test:
         raise PipelineError(
             "{}: {} pairs for test, but report.gallery needs at least {}".format(
-                args.csv or args.rgb, counts[custom_pairs.TEST], args.min_test
+                args.path or args.csv or args.rgb, counts[custom_pairs.TEST], args.min_test
             )
         )
     files.write_json(args.out, found)

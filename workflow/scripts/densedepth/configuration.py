@@ -11,7 +11,7 @@ from typing import Any, Callable, Dict, List, Tuple
 import jsonschema
 import yaml
 
-from . import ranges, run_settings
+from . import data_settings, ranges, run_settings
 from .errors import PipelineError
 
 # Mappings whose keys are the user's own names: an overlay takes an entry away with null.
@@ -28,9 +28,6 @@ _RENAMED: Tuple[Tuple[str, str, Dict[str, str]], ...] = (
     ("data.halving", "data.target_downsampling", DOWNSAMPLING),
     ("train.swap_probability", "train.channel_shuffle_probability", {}),
 )
-
-# The archives that the pipeline draws itself.
-SAMPLE_FOLDER = "results/sample/"
 
 
 def read(path: str) -> Dict[str, Any]:
@@ -142,8 +139,18 @@ def completed(config: Dict[str, Any], schema: Dict[str, Any]) -> Dict[str, Any]:
 
     Only keys that older copies of config/config.yaml lack have a default: a copy goes on to work.
     """
-    defaults = {key: rule["default"] for key, rule in schema["properties"].items() if "default" in rule}
-    return with_home(dict(defaults, **without_nulls(config)), schema)
+    return with_home(_with_defaults(without_nulls(config), schema), schema)
+
+
+def _with_defaults(config, schema):
+    """`config` with `default` of `schema` for missing keys, also of those below the keys that are there."""
+    rules = schema.get("properties", {})
+    found = {key: rule["default"] for key, rule in rules.items() if "default" in rule}
+    found.update(config)
+    return {
+        key: _with_defaults(value, rules[key]) if key in rules and isinstance(value, dict) else value
+        for key, value in found.items()
+    }
 
 
 def without_nulls(config: Dict[str, Any]) -> Dict[str, Any]:
@@ -306,14 +313,18 @@ def _show(value):
 
 def _contradictions(config):
     """Problems between keys, looked for once each key is valid by itself."""
-    found = _custom_pairs(config["data"])
-    for problems_of in (_recipe, _predictions, _external, _sources, _runs, run_settings.contradictions):
+    found = []
+    for problems_of in (_pairs, _recipe, _predictions, _external, _sources, _runs, run_settings.contradictions):
         for path, value, words in problems_of(config):
             found.append("{}{}: {}".format(_name(path), "" if value is None else " = " + _show(value), words))
     for name, entry in sorted(config["downloads"].items()):
         if "sha256" in entry and "md5" in entry:
             found.append("{}: give sha256 or md5, not both".format(_name(["downloads", name])))
     return found
+
+
+def _pairs(config):
+    return data_settings.contradictions(config["data"])
 
 
 def _recipe(config):
@@ -326,7 +337,7 @@ def _recipe(config):
     if "port" not in names:
         yield ["evaluate", "protocols"], names, "must contain port, with which the report begins"
     height, width = config["data"]["height"], config["data"]["width"]
-    if picture_inputs(config["data"]) and "bts" in names and (height, width) != (480, 640):
+    if data_settings.picture_inputs(config["data"]) and "bts" in names and (height, width) != (480, 640):
         words = "bts is defined for images of 480x640, not {}x{}; leave it out".format(height, width)
         yield ["evaluate", "protocols"], None, words
     if weights.startswith("published/") and weights[len("published/") :] not in config["pretrained"]:
@@ -367,30 +378,11 @@ def _sources(config):
     data, sample, gallery = config["data"], config["sample"], config["report"]["gallery"]
     if data["train_archive"] == data["test_archive"]:
         yield ["data", "test_archive"], data["test_archive"], "must not be data.train_archive as well"
-    if picture_inputs(data):
+    if data_settings.picture_inputs(data):
         return
-    if data["test_archive"].startswith(SAMPLE_FOLDER) and gallery > sample["test_scenes"]:
+    if data["test_archive"].startswith(data_settings.SAMPLE_FOLDER) and gallery > sample["test_scenes"]:
         words = "must be at most sample.test_scenes = {}".format(sample["test_scenes"])
         yield ["report", "gallery"], gallery, words
-    if data["train_archive"].startswith(SAMPLE_FOLDER) and data["shards"] > sample["train_scenes"]:
+    if data["train_archive"].startswith(data_settings.SAMPLE_FOLDER) and data["shards"] > sample["train_scenes"]:
         words = "must be at most sample.train_scenes = {}".format(sample["train_scenes"])
         yield ["data", "shards"], data["shards"], words
-
-
-def picture_inputs(data: Dict[str, Any]) -> List[str]:
-    """The files or folders of custom RGB-D pairs in the settings `data`; none where the archives are used."""
-    return [data["custom"][key] for key in ("csv", "rgb", "depth") if data["custom"][key]]
-
-
-def _custom_pairs(data):
-    """What is wrong with custom RGB-D pairs."""
-    if not picture_inputs(data):
-        return []
-    found = []
-    if {key for key in ("csv", "rgb", "depth") if data["custom"][key]} not in ({"csv"}, {"rgb", "depth"}):
-        found.append("{}: give either csv, or rgb and depth".format(_name(["data", "custom"])))
-    if any(path.startswith(SAMPLE_FOLDER) for path in data["examples"]):
-        found.append(
-            "{}: contains images of the embedded sample; give your own, or []".format(_name(["data", "examples"]))
-        )
-    return found

@@ -9,7 +9,7 @@ import re
 from typing import Any, Dict, List
 
 from . import file_names, files, run_settings
-from .configuration import picture_inputs
+from .data_settings import picture_inputs
 from .errors import PipelineError
 
 # Where rules make files; that these have what they need, Snakemake sees.
@@ -35,6 +35,16 @@ def missing(config: Dict[str, Any]) -> List[str]:
 def pictures_facts(data: Dict[str, Any], seed: int) -> Dict[str, Any]:
     """What a list of custom RGB-D pairs must say of itself to have been made by the settings `data` and `seed`."""
     pictures = data["custom"]
+    if data.get("dataset"):
+        return {
+            "source": picture_inputs(data),
+            "dataset": data["dataset"],
+            "size": [data["height"], data["width"]],
+            "max_depth_m": pictures["max_depth"],
+            "test_share": pictures["test_share"],
+            "time_tolerance": pictures.get("time_tolerance", 0.02),
+            "seed": seed,
+        }
     return {
         "source": picture_inputs(data),
         "size": [data["height"], data["width"]],
@@ -50,6 +60,9 @@ def _pictures(config):
     data = config["data"]
     if _says("results/data/pictures.json", pictures_facts(data, config["seed"])):
         return []
+    if data.get("dataset"):
+        there = os.path.exists(data["path"]) or _can_be_had(config, data["path"])
+        return [] if there else [_line("data.path", data["path"], "is the path right, the disk mounted?")]
     return [
         _line("data.custom." + key, path, "is the path right, the disk mounted?")
         for key, path in data["custom"].items()

@@ -24,6 +24,7 @@ SETTINGS: Dict[str, Dict[str, Any]] = {
     "data.custom.max_depth": _METRES,
     "data.custom.invalid": {"type": "number"},
     "data.custom.test_share": {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1},
+    "data.custom.time_tolerance": {"type": "number", "exclusiveMinimum": 0, "maximum": 10},
     "data.shards": {"type": "integer", "minimum": 1, "maximum": 1024},
     "data.skip_bad": {"type": "integer", "minimum": 0, "maximum": 1000000},
     "data.height": _SIDE,

@@ -10,7 +10,8 @@ import os
 from typing import Any, Callable, Dict, Iterable, List, Optional, Set, Tuple
 
 from . import files, run_settings
-from .configuration import DOWNSAMPLING, picture_inputs
+from .configuration import DOWNSAMPLING
+from .data_settings import picture_inputs
 from .errors import PipelineError
 from .provenance import imported_from
 

@@ -134,7 +134,7 @@ def _look(task, tick):
             if not depth.any():
                 found["empty"].append(_named(row))
             if isinstance(source, Pictures):
-                found["digests"].append((files.sha256(row.rgb), _named(row)))
+                found["digests"].append((source.digest(row), _named(row)))
                 found["stored"].setdefault(source.stored_as(row), []).append(_named(row))
         tick(1)
     return found

@@ -1,20 +1,24 @@
 """The list of custom RGB-D pairs: made once of a csv or of two folders, for `custom_pairs` to read pair by pair."""
 
-import csv
 import os
-from typing import Any, Dict, Optional, Tuple
+from typing import Any, Dict, List, Optional, Tuple
 
 import numpy as np
 
 from .. import file_names, files
 from ..errors import PipelineError
-from .custom_pairs import FORMAT, TEST, TRAIN, words
+from . import array_files, pair_lists
+from .custom_pairs import FORMAT, TEST, TRAIN
+from .pair_files import words
+
+# (number, picture, depth, split or None).
+Pair = Tuple[int, str, str, Optional[str]]
 
 # Names of folders, in lower case, by which somebody means a split.
 _SPLIT_FOLDERS = {TRAIN, TEST, "training", "testing", "val", "valid", "validation"}
 
 RGB_SUFFIXES = (".jpg", ".jpeg", ".png", ".npy")
-DEPTH_SUFFIXES = (".png", ".npy")
+DEPTH_SUFFIXES = array_files.SUFFIXES
 
 # Faulty rows of a csv that are named one by one.
 _NAMED = 100
@@ -106,25 +110,22 @@ def _which(path):
 
 def _csv_rows(table):
     try:
-        with open(table, encoding="utf-8-sig", newline="") as stream:
-            lines = [[field.strip() for field in line] for line in csv.reader(stream)]
-    except UnicodeDecodeError:
-        raise PipelineError(
-            '{}: is not text in UTF-8; save it as UTF-8 (a spreadsheet calls it "CSV UTF-8")'.format(table)
-        ) from None
-    except (OSError, csv.Error) as error:
+        with open(table, "rb") as stream:
+            found = pair_lists.parse(pair_lists.decoded(stream.read(), table))
+    except OSError as error:
         raise PipelineError("{}: cannot be read ({})".format(table, words(error))) from None
-    rows, faults = [], []
-    for number, fields in enumerate(lines, 1):
-        if not any(fields) or (number == 1 and [field.lower() for field in fields[:2]] == ["rgb", "depth"]):
-            continue
+    rows, faults = [], [(fault[0], _csv_fault(table, *fault)) for fault in found.faults]
+    for line in found.lines:
         try:
-            rows.append(_csv_row(table, number, fields))
+            rows.append(_csv_row(table, line))
         except PipelineError as error:
-            faults.append(str(error))
-    _refuse(faults)
+            faults.append((line.number, str(error)))
+    _refuse([fault for _, fault in sorted(faults)])
     if not rows:
-        raise PipelineError("{}: has no rows".format(table))
+        raise PipelineError("{}: has no rows{}".format(table, " with a depth" if found.without_depth else ""))
+    if found.without_depth:
+        words_ = "{}: {} rows have no depth (None), the first is row {}; they are left out"
+        print(words_.format(table, len(found.without_depth), found.without_depth[0]), flush=True)
     for row in rows:
         if (row[3] is None) != (rows[0][3] is None):
             raise PipelineError("{}: row {}: some rows name a split and some do not".format(table, row[0]))
@@ -136,27 +137,44 @@ def _csv_rows(table):
                 table, rows[0][1], hint
             )
         )
-    return rows
+    return without_validation(rows, table)
 
 
-def _csv_row(table, number, fields):
-    """(number, picture, depth, split or None) of a line of the csv."""
+def without_validation(rows: List[Pair], where: str) -> List[Pair]:
+    """`rows` with those of the split val for the test where none is; else without them, which is said."""
+    if not any(row[3] == pair_lists.VAL for row in rows):
+        return rows
+    if not any(row[3] == TEST for row in rows):
+        return [row[:3] + (TEST if row[3] == pair_lists.VAL else row[3],) for row in rows]
+    kept = [row for row in rows if row[3] != pair_lists.VAL]
+    print("{}: {} pairs of the split val are left out".format(where, len(rows) - len(kept)), flush=True)
+    return kept
+
+
+def _csv_fault(table, number, line, reason):
     where = "{}: row {}".format(table, number)
-    if any("\0" in field for field in fields):
-        raise PipelineError("{}: holds a NUL byte; save the csv as text in UTF-8".format(where))
-    if len(fields) not in (2, 3) or not all(fields):
-        parted = len(fields) == 1 and (";" in fields[0] or "\t" in fields[0])
-        raise PipelineError(
-            "{}: {!r} is not `rgb file,depth file` or `rgb file,depth file,train|test`{}".format(
-                where, ",".join(fields)[:80], "; fields must be separated by commas" if parted else ""
-            )
-        )
-    rgb, depth = (os.path.join(os.path.dirname(table), os.path.expanduser(name)) for name in fields[:2])
+    if reason != "one":
+        return "{}: {}".format(where, reason)
+    parted = "; fields must be separated by commas, tabs or spaces" if ";" in line else ""
+    words_ = "{}: {!r} is not `rgb file,depth file` or `rgb file,depth file,train|test`{}"
+    return words_.format(where, line[:80], parted)
+
+
+def _csv_row(table, line):
+    """(number, picture, depth, split or None) of a line of the csv."""
+    where, folder = "{}: row {}".format(table, line.number), os.path.dirname(table)
+    rgb, depth = (_found(folder, os.path.expanduser(name)) for name in (line.rgb, line.depth))
     _check_suffix(rgb, RGB_SUFFIXES, where)
     _check_suffix(depth, DEPTH_SUFFIXES, where)
-    if len(fields) == 3 and fields[2] not in (TRAIN, TEST):
-        raise PipelineError("{}: split {!r} is neither train nor test".format(where, fields[2]))
-    return number, rgb, depth, fields[2] if len(fields) == 3 else None
+    return line.number, rgb, depth, line.split
+
+
+def _found(folder, name):
+    """The path of `name` from `folder`; one with a leading / that is not there counts from the folder as well."""
+    inside = os.path.join(folder, name.lstrip("/"))
+    if name.startswith("/") and not os.path.exists(name) and os.path.exists(inside):
+        return inside
+    return os.path.join(folder, name)
 
 
 def _refuse(faults):

@@ -1,25 +1,25 @@
-"""Custom RGB-D pairs, read one by one as a list of them names them.
+"""RGB-D pairs of a csv, of two folders or of a data set (`datasets`), read one by one as a list of them names them.
 
-The list (a JSON file, see `custom_list`) holds what is needed to read the pairs: which files, which are kept for the
-test, the unit of the depth, the value of invalid depth, the greatest depth, and the size that all are brought to.
+The list (a JSON file) holds what is needed to read the pairs: where and which files, which are kept for the test,
+what the stored depth means (`stored_depth`), the greatest depth, and the size that all are brought to.
 
 Sizes: the largest central crop of each image with the aspect ratio of the network's input is resized to its size;
 colours by the area mean (see `resize`), depth by nearest neighbour, so that no depth arises that was not measured. The
 two files of a pair may differ in resolution, not in aspect ratio.
 """
 
+import hashlib
 import io
-import os
-import tokenize
 from typing import Any, Dict, Iterable, List, Optional, Tuple
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
-from .. import file_names, files, metadata
-from ..errors import PipelineError
+from .. import files, metadata
 from ..imaging import resize
 from ..imaging.untrusted import open_image
+from . import array_files, stored_depth
+from .pair_files import PairFiles
 from .train_archive import Malformed, Row, size_text
 
 FORMAT = 1
@@ -28,8 +28,21 @@ SCHEMA = {
     "size": metadata.PICTURE_SIZE,
     "max_depth_m": metadata.Number(1e-3, 1000),
     "rows": [
-        {"row": metadata.COUNT, "rgb": metadata.Text(), "depth": metadata.Text(), "split": metadata.OneOf(TRAIN, TEST)}
+        {
+            "row": metadata.COUNT,
+            "rgb": metadata.Text(),
+            "depth": metadata.Text(),
+            "split": metadata.OneOf(TRAIN, TEST),
+            "mask?": metadata.Text(),
+            "metres_per_unit?": metadata.Number(0, 1000),
+            "bits?": metadata.OneOf(8, 16),
+        }
     ],
+    # Of a data set: where its files are, of which form they are, and the crop of its test at its own size.
+    "tree?": metadata.Text(),
+    "form?": metadata.Text(),
+    "crop?": metadata.Null(dict),
+    "depth?": stored_depth.SCHEMA,
 }
 
 # Pixels of the depth that may be too many or too few where it is laid over its picture: what rounding causes.
@@ -45,8 +58,6 @@ _SIXTEEN_BITS = 65535
 # The orientations of EXIF by which Pillow turns or mirrors a picture.
 _TURNED = range(2, 9)
 
-_READING = (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError)
-
 
 class Pictures:
     """The pairs of one split of a list, open. A context manager, as `train_archive.Archive` is."""
@@ -56,9 +67,11 @@ class Pictures:
         content = metadata.read(path, SCHEMA, FORMAT)
         self._split = split
         self._content = content
+        self._files = PairFiles(content, split)
         height, width = content["size"]
         self.size = (height, width)
         self.max_depth = content["max_depth_m"]
+        self.crop: Optional[Dict[str, Any]] = content.get("crop")
         # Metres a value of the 16-bit depth that `pair` gives.
         self.unit = self.max_depth / _SIXTEEN_BITS
 
@@ -66,7 +79,7 @@ class Pictures:
         return self
 
     def __exit__(self, *exception: Any) -> None:
-        pass
+        self._files.tree.close()
 
     def rows(self, check_members: bool = True, malformed: Optional[Malformed] = None) -> List[Row]:
         """The `Row`s of the split, in the order of the list; that a file is not there is seen when its pair is read.
@@ -85,7 +98,14 @@ class Pictures:
 
     def state(self, rows: Iterable[Row]) -> str:
         """Text that differs once the list, or a file of one of `rows`, was changed."""
-        return files.state([self.path] + [path for row in rows for path in (row.rgb, row.depth)])
+        names = [name.partition("::")[0] for row in rows for name in (row.rgb, row.depth)]
+        return files.state([self.path]) + self._files.tree.state(names)
+
+    def digest(self, row: Row) -> str:
+        """What tells the picture of `row` from others: the SHA-256 of its file, or of the pixels within one."""
+        if "::" in row.rgb:
+            return hashlib.sha256(np.asarray(self._files.picture(row)).tobytes()).hexdigest()
+        return hashlib.sha256(self._files.read(row, row.rgb)).hexdigest()
 
     def pair(self, row: Row, check: bool = True) -> Tuple[bytes, bytes, Tuple[int, int]]:
         """(JPEG or PNG bytes, PNG bytes, (height, width)) of `row`, of the size of the list.
@@ -110,25 +130,25 @@ class Pictures:
     def look(self, row: Row) -> Tuple[np.ndarray, np.ndarray, int]:
         """What `arrays` gives, and the number of pixels that are invalid for a depth of `max_depth` or more."""
         rgb, measured = self._read(row)
-        beyond = int((measured >= self.max_depth).sum())
+        beyond = int(((measured > 0) & (self._near(measured) == 0)).sum())
         return fit_image(rgb, self.size), self._near(measured), beyond
 
     def stored_as(self, row: Row) -> str:
         """How the depth of `row` is stored, in words; of one that can be read."""
-        if row.depth.lower().endswith(".npy"):
-            dtype = np.lib.format.open_memmap(row.depth, mode="r").dtype
-            narrow, fractions = dtype.itemsize == 1, dtype.kind == "f"
-        else:
-            with open_image(row.depth) as image:
-                narrow, fractions = image.mode == "L", False
-        return "fractions" if fractions else "8 bit" if narrow else "whole numbers of more than 8 bit"
+        if "form" in self._content:
+            # A data set has units of its own for each of its ways.
+            return "as the data set has it"
+        dtype = self._files.stored(row).dtype
+        return (
+            "fractions" if dtype.kind == "f" else "8 bit" if dtype.itemsize == 1 else "whole numbers of more than 8 bit"
+        )
 
     def _read(self, row):
         """The whole picture, and the depth of the list's size: metres, however great, 0 for what was not measured."""
-        rgb, measured = _same_view(np.asarray(self._picture(row)), self._measured(row))
+        rgb, measured = _same_view(np.asarray(self._files.picture(row)), self._files.measured(row))
         over = _over(rgb.shape, measured.shape)
         if over > _MOST_OVER:
-            raise self._error(
+            raise self._files.error(
                 row,
                 row.rgb,
                 "is {}, its depth {} is {}; the two must show the same view, but laid over the picture the depth has "
@@ -137,7 +157,7 @@ class Pictures:
             )
         fitted = fit_depth(measured, self.size, rgb.shape[:2])
         if not self._near(fitted).any():
-            raise self._error(
+            raise self._files.error(
                 row,
                 row.depth,
                 "no pixel has a depth below {} m; check metres_per_unit, hole and max_depth (greatest found: {})",
@@ -147,80 +167,21 @@ class Pictures:
 
     def _near(self, measured):
         """Depth float32 in metres, 0 where invalid and from `max_depth` on."""
+        if self._files.settings.get("farthest"):
+            # The greatest depth is a measurement; what rounding adds to it is none of it.
+            measured = np.where(measured <= self.max_depth * (1 + 1e-6), np.minimum(measured, self.max_depth), 0)
+            return measured.astype(np.float32)
         return np.where(measured < self.max_depth, measured, 0).astype(np.float32)
-
-    def _picture(self, row):
-        """The picture, upright, RGB."""
-        if row.rgb.lower().endswith(".npy"):
-            array = self._array(row, row.rgb)
-            if array.dtype != np.uint8 or array.ndim != 3 or array.shape[2] != 3 or not array.size:
-                raise self._error(
-                    row, row.rgb, "expected uint8 (height, width, 3), got {} {}", array.dtype, array.shape
-                )
-            return Image.fromarray(np.ascontiguousarray(array))
-        try:
-            with open_image(row.rgb) as image:
-                if image.mode not in ("RGB", "L", "RGBA", "P", "1", "LA"):
-                    raise self._error(row, row.rgb, "expected 8-bit colours, got an image of mode {}", image.mode)
-                return ImageOps.exif_transpose(image).convert("RGB")
-        except _READING as error:
-            raise self._error(row, row.rgb, "cannot be read as a picture ({})", words(error)) from None
-
-    def _measured(self, row):
-        """Depth in metres, however great, 0 for what was not measured."""
-        values = self._stored(row)
-        with np.errstate(invalid="ignore"):
-            metres = values.astype(np.float64) * self._content["metres_per_unit"]
-            return np.where(np.isfinite(metres) & (metres > 0) & (values != self._content["hole"]), metres, 0)
-
-    def _stored(self, row):
-        if row.depth.lower().endswith(".npy"):
-            values = self._array(row, row.depth)
-            values = values[..., 0] if values.ndim == 3 and values.shape[2] == 1 else values
-            if values.ndim != 2 or values.dtype.kind not in "uif" or not values.size:
-                raise self._error(
-                    row, row.depth, "expected numbers (height, width), got {} {}", values.dtype, values.shape
-                )
-            return values
-        try:
-            with open_image(row.depth) as image:
-                # Here, since NumPy keeps the error to itself.
-                image.load()
-                values = np.asarray(image)
-        except _READING as error:
-            raise self._error(row, row.depth, "cannot be read as a picture ({})", words(error)) from None
-        if image.format != "PNG":
-            lossy = "; its compression changes depth: store the original measurement" if image.format == "JPEG" else ""
-            raise self._error(row, row.depth, "expected PNG, got {}{}", image.format, lossy)
-        if image.mode not in ("L", "I", "I;16", "I;16B"):
-            raise self._error(
-                row, row.depth, "expected depth of one channel, 8 or 16 bit, got an image of mode {}", image.mode
-            )
-        return values
-
-    def _array(self, row, path):
-        try:
-            # Mapped first: a header that claims more than the file holds, and an array of objects, are refused then.
-            return np.array(np.lib.format.open_memmap(path, mode="r"))
-        except _READING + (OverflowError, tokenize.TokenError) as error:
-            raise self._error(row, path, "cannot be read as a NumPy array ({})", words(error)) from None
 
     def _bytes(self, path, rgb):
         """The file as it is where nothing has to be done to it."""
-        if rgb.shape[:2] != self.size or path.lower().endswith(".npy"):
+        if rgb.shape[:2] != self.size or array_files.suffix(path) in (".npy",) + array_files.HDF5:
             return None
-        with open(path, "rb") as stream:
-            data = stream.read()
+        data = self._files.tree.read(path)
         with open_image(io.BytesIO(data)) as stored:
             turned = stored.getexif().get(0x0112) in _TURNED
             kept = stored.mode == "RGB" and stored.format in ("JPEG", "PNG") and stored.size[::-1] == self.size
             return data if kept and not turned else None
-
-    def _error(self, row, path, text, *values):
-        where = "{}: row {}, {}: ".format(self._content["source"][0], row.number, path)
-        return PipelineError(
-            where + text.format(*values) + file_names.hint(path, os.path.dirname(self._content["source"][0]))
-        )
 
 
 def fit_image(rgb: np.ndarray, size: Tuple[int, int]) -> np.ndarray:
@@ -275,10 +236,3 @@ def _encoded(image, kind, **options):
     stream = io.BytesIO()
     image.save(stream, kind, **options)
     return stream.getvalue()
-
-
-def words(error: BaseException) -> str:
-    """What is wrong with a file, in a few words on one line."""
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
-    return " ".join(str(error).split()) or type(error).__name__

@@ -1,5 +1,6 @@
 """The test archive of custom data."""
 
+import math
 from typing import Any, Dict, List
 
 from ..errors import PipelineError
@@ -33,13 +34,23 @@ def write(list_path: str, out: str, skip: int = 0, least: int = 1) -> int:
                 progress(number)
 
         height, width = source.size
-        crop = (0, height - 1, 0, width - 1)
+        crop = _crop(source.crop, height, width)
         facts = {"format": 1, "holes": True, "max_depth_m": source.max_depth, "rgb": [row.rgb for row in usable]}
         test_archive_writer.write(out, pairs(), len(usable), source.size, crop, dict(facts, skipped=skipped))
     if skipped:
         words = "{} of {} test pairs are faulty and were left out; pictures.json in {} lists them under `skipped`"
         print(words.format(len(skipped), len(rows), out), flush=True)
     return len(usable)
+
+
+def _crop(given, height, width):
+    """(top, bottom, left, right), inclusive: what a data set's test looks at, or all of the picture."""
+    if not given:
+        return (0, height - 1, 0, width - 1)
+    ends = []
+    for length, whole, (first, last) in zip((height, width), given["size"], (given["rows"], given["columns"])):
+        ends += [math.ceil(first * length / whole), math.floor((last + 1) * length / whole) - 1]
+    return tuple(ends)
 
 
 def _usable(source, rows, skip):

@@ -1,8 +1,9 @@
 """HDF5 files of unknown origin, which may refer to other files and claim more data than they hold."""
 
 import contextlib
+import io
 import os
-from typing import Dict, Iterator
+from typing import Dict, Iterator, Optional
 
 import h5py
 import numpy as np
@@ -42,11 +43,21 @@ def open_file(path: str) -> Iterator[h5py.File]:
     file, values that lie in one, a piece of values that would fill the memory when it is unpacked, and more names than
     any file of ours has.
     """
-    if not h5py.is_hdf5(path):
-        file_kinds.refuse(path, "an HDF5 file")
-    with h5py.File(path, "r") as root:
-        _check(path, root)
+    with opened(path) as root:
         yield root
+
+
+def opened(path: str, data: Optional[bytes] = None) -> h5py.File:
+    """As `open_file`, to be closed by the caller. data: the bytes of the file, where `path` lies in an archive."""
+    if data is None and not h5py.is_hdf5(path):
+        file_kinds.refuse(path, "an HDF5 file")
+    root = h5py.File(path if data is None else io.BytesIO(data), "r")
+    try:
+        _check(path, root)
+    except BaseException:
+        root.close()
+        raise
+    return root
 
 
 def _check(path, root):

@@ -1,0 +1,48 @@
+"""Data sets by name: every form is recognised, and its pairs are those that it was made of."""
+
+import json
+
+import layouts
+import numpy as np
+import pytest
+from densedepth.data import datasets
+from densedepth.data.custom_pairs import Pictures
+
+# The greatest error of a depth by how it is stored: half of a step, and the 16 bits of the records.
+STEPS = {"nyu_png": 0.0005, "nyu_sync": 0.0005, "nyu_mat": 1e-5, "nyu_h5": 1e-5, "nyu_h5_tars": 1e-5}
+# Whose pictures are stored as they are.
+EXACT = ("nyu_mat", "nyu_h5", "nyu_h5_tars")
+
+
+@pytest.fixture(scope="session")
+def pairs():
+    return layouts.scenes()
+
+
+def listed(tmp_path, dataset, path, max_depth=10, size=layouts.SIZE, **options):
+    """The path of the list of a data set."""
+    content = datasets.listed(dataset, str(path), size, max_depth, **options)
+    (tmp_path / "list.json").write_text(json.dumps(content))
+    return str(tmp_path / "list.json")
+
+
+def arrays(path, split):
+    with Pictures(path, split) as source:
+        return [source.arrays(row) for row in source.rows()]
+
+
+@pytest.mark.parametrize("layout", layouts.LAYOUTS["nyu"])
+def test_each_form_of_nyu_holds_the_same_pairs(layout, tmp_path, pairs, capsys):
+    path = layout(tmp_path, pairs)
+    found = listed(tmp_path, "nyu", path)
+    (said,) = capsys.readouterr().out.splitlines()
+    assert ": recognised as " in said and "6 pairs (4 to train, 2 to test), unit: " in said and ", invalid = " in said
+    for split, expected in pairs.items():
+        read = arrays(found, split)
+        assert len(read) == len(expected)
+        step = STEPS.get(layout.__name__, 5.0 / 255 if split == "train" else 0.0005)
+        for (rgb, depth), (true_rgb, true_depth) in zip(read, expected):
+            assert np.abs(depth - true_depth).max() <= step + 1e-5
+            assert (depth > 0).all()
+            error = np.abs(rgb.astype(int) - true_rgb)
+            assert error.mean() < 5 and (layout.__name__ not in EXACT or not error.any())

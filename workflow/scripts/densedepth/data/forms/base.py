@@ -1,0 +1,176 @@
+"""What a form of a data set is: which files are its pairs, and what the stored depth means.
+
+A form is a module with a `FORM`, and a row of `table.FORMS`. Its `find` gets the files by name and returns the pairs,
+None where they are not of this form; it raises PipelineError, with the way out, for one that is incomplete.
+"""
+
+import posixpath
+import re
+from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Optional, Pattern, Sequence, Tuple
+
+from ...errors import PipelineError
+from .. import pair_lists
+from ..trees import Tree
+
+TRAIN, TEST = pair_lists.TRAIN, pair_lists.TEST
+
+
+class Pair(NamedTuple):
+    """One pair: its number within the split (from 1), the locators of its files (see `trees`), and more.
+
+    split: None where the data set has none of its own. group: what must not be in both splits, such as a scene. mask:
+    the locator of its mask, if any. bits: of the stored depth, 8 or 16, where another number would be another unit.
+    """
+
+    number: int
+    rgb: str
+    depth: str
+    split: Optional[str] = None
+    group: str = ""
+    mask: str = ""
+    bits: Optional[int] = None
+
+
+class Form(NamedTuple):
+    """A form of a data set.
+
+    words: completes "recognised as". layout: the files that make it, for messages and pages. units: metres per unit of
+    stored depth, by split. depth: as `stored_depth.SCHEMA`. crop: what its test looks at, of pictures of a size:
+    {"size": [height, width], "rows": [first, last], "columns": [first, last]}. source: of what is said here.
+    """
+
+    dataset: str
+    words: str
+    layout: str
+    find: Callable[[Tree, float], Optional[List[Pair]]]
+    units: Dict[str, float]
+    unit: str
+    invalid: str
+    source: str
+    depth: Dict[str, Any]
+    crop: Optional[Dict[str, Any]] = None
+
+
+def numbered(pairs: Iterable[Pair]) -> List[Pair]:
+    """`pairs` with numbers from 1 in each split."""
+    counts: Dict[Optional[str], int] = {}
+    found = []
+    for pair in pairs:
+        counts[pair.split] = counts.get(pair.split, 0) + 1
+        found.append(pair._replace(number=counts[pair.split]))
+    return found
+
+
+def by_pattern(
+    tree: Tree,
+    pictures: Pattern[str],
+    depth: str,
+    split: Callable[[Any], Optional[str]] = lambda match: None,
+    group: str = "",
+    mask: str = "",
+) -> Optional[List[Pair]]:
+    """The pairs whose pictures' names match `pictures`; None where there are none, or none with its depth.
+
+    depth, mask, group: templates of the names of the pattern's groups, such as `{root}depth/{stem}.png`. split: of a
+    match; a picture for which it is `skip` is left out.
+    """
+    names, found = set(tree.names()), []
+    for name in tree.names():
+        match = pictures.match(name)
+        if not match:
+            continue
+        parts = {key: value or "" for key, value in match.groupdict().items()}
+        which = split(match)
+        if which != SKIP:
+            found.append(
+                Pair(0, name, depth.format(**parts), which, group.format(**parts), mask.format(**parts) if mask else "")
+            )
+    if not any(pair.depth in names for pair in found):
+        return None
+    return numbered(found)
+
+
+SKIP = "skip"
+
+
+def split_of(word: str) -> Optional[str]:
+    """train or test for a folder's name in any case (val, valid and validation are the test); None for others."""
+    found = pair_lists.SPLITS.get(word.lower())
+    return TEST if found == pair_lists.VAL else found
+
+
+def of_lists(tree: Tree, lists: Sequence[Tuple[str, str]], bits: Optional[int] = None) -> List[Pair]:
+    """The pairs of text lists, [(name in the tree, split)]; numbers are their lines. See `pair_lists`.
+
+    Raises PipelineError for a faulty line, and where no file of a list is there.
+    """
+    found: List[Pair] = []
+    for name, split in lists:
+        where = "{}: {}".format(tree.path, name)
+        parsed = pair_lists.parse(pair_lists.decoded(tree.read(name), where))
+        if parsed.faults:
+            number, line, words = parsed.faults[0]
+            reason = "is not `rgb depth`" if words == "one" else words
+            raise PipelineError("{}: row {} {}: {!r}".format(where, number, reason, line[:80]))
+        if not parsed.lines:
+            raise PipelineError("{}: names no pairs".format(where))
+        if parsed.without_depth:
+            words = "{}: {} rows have no depth (None) and are left out, the first is row {}"
+            print(words.format(where, len(parsed.without_depth), parsed.without_depth[0]), flush=True)
+        rgb = resolved(tree, [line.rgb for line in parsed.lines], name)
+        depth = resolved(tree, [line.depth for line in parsed.lines], name)
+        found += [
+            Pair(line.number, one, two, split, posixpath.dirname(one), "", bits)
+            for line, one, two in zip(parsed.lines, rgb, depth)
+        ]
+    return found
+
+
+def resolved(tree: Tree, listed: Sequence[str], list_name: str) -> List[str]:
+    """The names in the tree of the files that the list `list_name` calls `listed`.
+
+    A list may start from any folder: a name stands for the file whose path ends in it. Where no name of a list is
+    found, the first folder of all is taken off. A file that is not there keeps its name beside the list, so that the
+    reading of its pair tells. Raises PipelineError where none is there, and where a name stands for two files.
+    """
+    clean = [_clean(name) for name in listed]
+    index: Dict[str, List[str]] = {}
+    for name in tree.names():
+        index.setdefault(posixpath.basename(name), []).append(name)
+    folder = posixpath.dirname(list_name)
+    for taken in range(max(name.count("/") for name in clean) + 1):
+        short = [name.split("/", taken)[-1] if name.count("/") > taken else name for name in clean]
+        found = [_match(tree, index, name, folder) for name in short]
+        if any(found):
+            return [one or posixpath.join(folder, name) for one, name in zip(found, short)]
+    words = "{}: none of the files that {} names is there, such as {}; put the list and the pictures into one folder"
+    raise PipelineError(words.format(tree.path, list_name, listed[0]))
+
+
+def _clean(name):
+    name = posixpath.normpath(name.replace("\\", "/"))
+    while name.startswith(("/", "../")):
+        name = name.lstrip("/") if name.startswith("/") else name[3:]
+    return name
+
+
+def _match(tree, index, name, folder):
+    """The file whose path ends in `name`; of several the one that is nearest to `folder`."""
+    found = [one for one in index.get(posixpath.basename(name), ()) if one == name or one.endswith("/" + name)]
+    if len(found) > 1:
+        found.sort(key=lambda one: -_shared(one, folder))
+        if _shared(found[0], folder) == _shared(found[1], folder):
+            raise PipelineError("{}: {} may be {} or {}; take one of them out".format(tree.path, name, *found[:2]))
+    return found[0] if found else None
+
+
+def _shared(name, folder):
+    """The number of folders from the top that `name` and `folder` have in common."""
+    same = [one == other for one, other in zip(posixpath.dirname(name).split("/"), folder.split("/"))]
+    return (same + [False]).index(False)
+
+
+def ending(tree: Tree, pattern: str) -> List[str]:
+    """The names in the tree whose last part matches `pattern`."""
+    compiled = re.compile(pattern)
+    return [name for name in tree.names() if compiled.fullmatch(posixpath.basename(name))]

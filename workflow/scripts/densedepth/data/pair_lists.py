@@ -1,0 +1,163 @@
+"""Lists of pairs as text: `rgb depth [focal] [split]` a line, as csv or separated by tabs or spaces.
+
+Blank lines, comments (`#`), a header, an index before the names and trailing separators are skipped. A depth of `None`
+means that the picture has none: such a line is left out. A number after the depth is a focal length in pixels, which
+the training does not use. A split is train, val or test, in any case.
+"""
+
+import csv
+import re
+from typing import Iterable, List, NamedTuple, Optional, Tuple
+
+from ..errors import PipelineError
+
+TRAIN, VAL, TEST = "train", "val", "test"
+SPLITS = {
+    **dict.fromkeys(("train", "training"), TRAIN),
+    **dict.fromkeys(("val", "valid", "validation"), VAL),
+    **dict.fromkeys(("test", "testing"), TEST),
+}
+# First fields of a header.
+_HEADERS = ("rgb", "image", "img", "picture", "color", "colour", "filename", "file", "index", "id", "")
+_DEPTHS = re.compile(r"depth|gt|truth", re.IGNORECASE)
+_COMMENT = "#"
+
+
+class Line(NamedTuple):
+    """One pair: the number of its line (from 1), the names of its files, its split and focal length or None."""
+
+    number: int
+    rgb: str
+    depth: str
+    split: Optional[str]
+    focal: Optional[float]
+
+
+class Parsed(NamedTuple):
+    """The lines of a list; numbers of those without depth; what is wrong with others, (number, line, words)."""
+
+    lines: List[Line]
+    without_depth: List[int]
+    faults: List[Tuple[int, str, str]]
+
+
+def parse(text: str) -> Parsed:
+    """The pairs of the list `text`."""
+    found = Parsed([], [], [])
+    first = True
+    for number, line in enumerate(text.splitlines(), 1):
+        if not line.strip() or line.lstrip().startswith(_COMMENT):
+            continue
+        fields = _fields(line)
+        was_first, first = first, False
+        if was_first and _is_header(fields):
+            continue
+        try:
+            pair = _line(number, fields)
+        except ValueError as error:
+            found.faults.append((number, line, str(error)))
+            continue
+        if pair is None:
+            found.without_depth.append(number)
+        else:
+            found.lines.append(pair)
+    return found
+
+
+def decoded(data: bytes, where: str) -> str:
+    """The text of a list. Raises PipelineError for what is not UTF-8."""
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise PipelineError(
+            '{}: is not text in UTF-8; save it as UTF-8 (a spreadsheet calls it "CSV UTF-8")'.format(where)
+        ) from None
+
+
+def _fields(line):
+    if "," in line and "\0" not in line:
+        # A line that csv cannot take apart has a quote that does not end.
+        fields = next(csv.reader([line], strict=False))
+    else:
+        fields = line.split("\t") if "\t" in line else line.split()
+    fields = [field.strip() for field in fields]
+    while len(fields) > 1 and not fields[-1]:
+        fields.pop()
+    return fields
+
+
+def _is_header(fields):
+    return len(fields) > 1 and (
+        (fields[0].lower() in _HEADERS and any(_DEPTHS.search(field) and "." not in field for field in fields[1:]))
+        or [field.lower() for field in fields[:2]] == ["rgb", "depth"]
+    )
+
+
+def _line(number, fields):
+    if "\0" in "".join(fields):
+        raise ValueError("holds a NUL byte; save the list as text in UTF-8")
+    if len(fields) > 2 and _number(fields[0]) is not None and "." in fields[2]:
+        # An index, as pandas writes it before the names.
+        fields = fields[1:]
+    if len(fields) < 2 or not all(fields[:2]):
+        raise ValueError("one")
+    split = focal = None
+    for field in fields[2:]:
+        value = _number(field)
+        if field.lower() in SPLITS and split is None:
+            split = SPLITS[field.lower()]
+        elif value is not None and focal is None:
+            focal = value
+        elif field:
+            raise ValueError("split {!r} is none of train, val, test".format(field) if len(fields) == 3 else "one")
+    if fields[1].lower() == "none":
+        return None
+    return Line(number, fields[0], fields[1], split, focal)
+
+
+def _number(word):
+    try:
+        return float(word)
+    except ValueError:
+        return None
+
+
+def nearest_in_time(
+    first: Iterable[Tuple[float, str]], second: Iterable[Tuple[float, str]], tolerance: float
+) -> List[Tuple[str, str]]:
+    """Pairs of names whose times (s) are nearest to one another, at most `tolerance` apart, in the order of time.
+
+    As the tools of TUM RGB-D do it: of all possible pairs the nearest in time is taken first, each file once.
+    """
+    left, right = sorted(first), sorted(second)
+    near, start = [], 0
+    for i, (time, _) in enumerate(left):
+        while start < len(right) and right[start][0] < time - tolerance:
+            start += 1
+        j = start
+        while j < len(right) and right[j][0] <= time + tolerance:
+            near.append((abs(right[j][0] - time), i, j))
+            j += 1
+    used_left, used_right, pairs = set(), set(), []
+    for _, i, j in sorted(near):
+        if i not in used_left and j not in used_right:
+            used_left.add(i)
+            used_right.add(j)
+            pairs.append((i, j))
+    return [(left[i][1], right[j][1]) for i, j in sorted(pairs)]
+
+
+def stamped(text: str, where: str) -> List[Tuple[float, str]]:
+    """[(time in s, name)] of a file `timestamp name` such as TUM's rgb.txt. Raises PipelineError with the line."""
+    found = []
+    for number, line in enumerate(text.splitlines(), 1):
+        fields = line.split()
+        if not fields or line.lstrip().startswith(_COMMENT):
+            continue
+        time = _number(fields[0])
+        if time is None or len(fields) < 2:
+            raise PipelineError("{}: line {} is not `timestamp file`: {!r}".format(where, number, line[:80]))
+        found.append((time, fields[1]))
+    if not found:
+        raise PipelineError("{}: names no files".format(where))
+    return found

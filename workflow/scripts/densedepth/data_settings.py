@@ -1,0 +1,33 @@
+"""The settings of the data: what the pairs are read from, and what contradicts."""
+
+from typing import Any, Dict, Iterator, List, Tuple
+
+# The archives that the pipeline draws itself.
+SAMPLE_FOLDER = "results/sample/"
+
+
+def picture_inputs(data: Dict[str, Any]) -> List[str]:
+    """The files or folders of RGB-D pairs that are listed first, of custom data or of a data set by name.
+
+    data: the settings of that name. None where the archives are used.
+    """
+    if data.get("dataset"):
+        return [data["path"]]
+    return [data["custom"][key] for key in ("csv", "rgb", "depth") if data["custom"][key]]
+
+
+def contradictions(data: Dict[str, Any]) -> Iterator[Tuple[List[Any], Any, str]]:
+    """Yield (path of a key, its value or None, what is wrong with it) of RGB-D pairs."""
+    custom = [key for key in ("csv", "rgb", "depth") if data["custom"][key]]
+    if data.get("dataset"):
+        if not data.get("path"):
+            yield ["data", "path"], None, "missing; give the folder or archive of {}".format(data["dataset"])
+        if custom:
+            words = "not together with data.custom.{}; set one of them to empty".format(custom[0])
+            yield ["data", "dataset"], data["dataset"], words
+    elif data.get("path"):
+        yield ["data", "dataset"], None, "missing; say which data set is at data.path"
+    elif custom and custom not in (["csv"], ["rgb", "depth"]):
+        yield ["data", "custom"], None, "give either csv, or rgb and depth"
+    if picture_inputs(data) and any(path.startswith(SAMPLE_FOLDER) for path in data["examples"]):
+        yield ["data", "examples"], None, "contains images of the embedded sample; give your own, or []"
