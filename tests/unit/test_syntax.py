@@ -115,6 +115,7 @@ def test_no_modules_import_each_other():
         ("make_sample.py", "tf network"),
         ("download.py", "tf network"),
         ("evaluate_baseline.py", "tf network"),
+        ("score.py", "tf network"),
         ("report.py", "tf network"),
     ],
 )
