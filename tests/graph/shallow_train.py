@@ -2,6 +2,7 @@
 
 With --frozen first, batch normalization uses its moving averages in training too, so that a sample's loss does not
 depend on which samples share its batch. With --bad-rank K, rank K alone sees losses that are not finite from step 3 on.
+With --forked before these, ranks are forked, which spares each of them the loading of TensorFlow.
 SIGUSR1 lets it raise an exception wherever it is.
 """
 
@@ -11,9 +12,11 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "workflow", "scripts"))
 
+import forked
 import train
 from densedepth.data import dataset
 from densedepth.network import architecture
+from densedepth.platforms import launcher
 
 
 def freeze():
@@ -36,10 +39,13 @@ def blunder(number, frame):
     raise RuntimeError("struck")
 
 
-if __name__ == "__main__":
+def main(words=None):
+    words = sys.argv[1:] if words is None else words
     signal.signal(signal.SIGUSR1, blunder)
     architecture.BLOCKS["densenet121"] = (1, 1, 1, 1)
-    words = sys.argv[1:]
+    if words[0] == "--forked":
+        launcher.subprocess = forked.Subprocess(main)
+        words = words[1:]
     if words[0] == "--frozen":
         freeze()
         words = words[1:]
@@ -47,4 +53,8 @@ if __name__ == "__main__":
         if os.environ.get("RANK_ID") == words[1]:
             spoil()
         words = words[2:]
-    sys.exit(train.main(words))
+    return train.main(words)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -13,6 +13,8 @@ from densedepth.tf import tf
 from densedepth.training import loop
 from densedepth.training.settings import Segment, Settings
 
+import warm
+
 STEPS = 3
 PROGRAM = os.path.join(os.path.dirname(os.path.abspath(__file__)), "shallow_train.py")
 
@@ -64,6 +66,14 @@ def command(records, folder, options, *extra, first=()):
     words = [sys.executable, PROGRAM, *first, *options.split(), "--size", "64", "96", "--encoder", "densenet121"]
     words += ["--lr", "1e-3", "--seed", "3", "--log-every", "1", "--train_tfrecords", records]
     return words + ["--ckptdir", os.path.join(str(folder), "checkpoints"), *extra]
+
+
+_program = warm.Warm("shallow_train", PROGRAM, os.path.dirname(PROGRAM))
+
+
+def run(command, folder):
+    """What `command` gives does in `folder`, in processes that need not load TensorFlow: exit status and output."""
+    return _program(["--forked"] + command[2:], folder)
 
 
 def values(folder):

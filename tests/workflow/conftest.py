@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 import yaml
-from warm import Snakemake
+
+from warm import Warm
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PARTS = ("Snakefile", "config", "envs", "profiles", "workflow")
@@ -24,7 +25,7 @@ TINY = {
 
 SETTINGS = ("--configfile", "mine.yaml")
 
-warm_snakemake = Snakemake()
+warm_snakemake = Warm("snakemake.cli", "snakemake")
 
 
 class Project:

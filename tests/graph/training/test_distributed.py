@@ -22,15 +22,15 @@ def command(records, folder, devices, *extra, first=()):
     return trainings.command(records, folder, OPTIONS, "--devices", str(devices), *extra, first=first)
 
 
-def run(*arguments, **options):
-    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
-    return subprocess.run(command(*arguments, **options), text=True, **streams)
+def run(records, folder, devices, *extra, first=()):
+    """Exit status and output."""
+    return trainings.run(command(records, folder, devices, *extra, first=first), folder.parent)
 
 
 def checked(*arguments, **options):
-    process = run(*arguments, **options)
-    assert process.returncode == 0, process.stdout
-    return process.stdout
+    status, output = run(*arguments, **options)
+    assert status == 0, output
+    return output
 
 
 def ended(folder, epoch=2):
@@ -177,11 +177,11 @@ def test_a_stopped_rank_ends_all(records, tmp_path):
 
 
 def test_what_is_not_finite_on_one_rank_stops_all_with_all_samples(records, tmp_path):
-    process = run(records, tmp_path, 2, "--steps", "8", "--bs", "2", first=["--bad-rank", "1"])
-    assert process.returncode == 1
+    status, output = run(records, tmp_path, 2, "--steps", "8", "--bs", "2", first=["--bad-rank", "1"])
+    assert status == 1
     # oneDNN's pooling takes the largest of NaN and a number to be the number: then the gradient tells first.
     found = r"epoch 1 step 3: (loss|gradient_norm) is (nan|inf); samples (data/scene_\d.jpg [^,]*(, |\. )){4}"
-    assert re.search(found, process.stdout)
+    assert re.search(found, output)
     assert not os.path.exists(str(tmp_path / "checkpoints" / "epoch1"))
 
 
@@ -193,18 +193,16 @@ def test_batches_without_a_known_target_are_counted_over_all_ranks(tmp_path, kno
     depths[list(known)[:4], ::2] = 2000
     write_holed_records(tmp_path / "x.tfrecords", depths)
     options = ["--steps", "8", "--bs", "1", "--epochs", "1", "--halving", "pick"]
-    process = run(str(tmp_path / "x.tfrecords"), tmp_path, 2, *options)
+    status, output = run(str(tmp_path / "x.tfrecords"), tmp_path, 2, *options)
     if known:
-        assert process.returncode == 0, process.stdout
+        assert status == 0, output
         assert sum(entry["batches_without_depth"] for entry in history(ended(tmp_path, epoch=1))) == 4
     else:
-        assert process.returncode == 1
-        assert (
-            "epoch 1 step 4: no valid target depth in 4 steps in a row; every second pixel is taken" in process.stdout
-        )
+        assert status == 1
+        assert "epoch 1 step 4: no valid target depth in 4 steps in a row; every second pixel is taken" in output
 
 
 def test_ranks_that_nobody_numbered_are_refused(records, tmp_path):
-    process = run(records, tmp_path, 1, "--is_distributed", "true")
-    assert process.returncode == 1
-    assert "--is_distributed true: neither RANK_ID and RANK_SIZE nor SLURM_PROCID and SLURM_NTASKS" in process.stdout
+    status, output = run(records, tmp_path, 1, "--is_distributed", "true")
+    assert status == 1
+    assert "--is_distributed true: neither RANK_ID and RANK_SIZE nor SLURM_PROCID and SLURM_NTASKS" in output

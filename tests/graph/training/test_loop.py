@@ -292,16 +292,17 @@ def command(records, folder, *extra):
     return trainings.command(records, folder, OPTIONS, *extra)
 
 
-def run(*arguments):
-    return subprocess.run(command(*arguments), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+def run(records, folder):
+    """Exit status and output."""
+    return trainings.run(command(records, folder), folder.parent)
 
 
 @pytest.fixture(scope="module")
 def undisturbed(records, tmp_path_factory):
     """A run by the program itself in one go."""
     folder = tmp_path_factory.mktemp("undisturbed")
-    process = run(records, folder)
-    assert process.returncode == 0, process.stdout
+    status, output = run(records, folder)
+    assert status == 0, output
     return folder
 
 
@@ -318,9 +319,9 @@ def test_a_killed_program_goes_on_where_it_was(records, tmp_path, undisturbed, n
         process.stdout.read()
     assert process.returncode == status
     assert not os.path.exists(str(tmp_path / "killed" / "checkpoints" / "epoch2" / "model.json"))
-    again = run(records, tmp_path / "killed")
-    assert again.returncode == 0, again.stdout
-    assert "resuming from step" in again.stdout
+    status, output = run(records, tmp_path / "killed")
+    assert status == 0, output
+    assert "resuming from step" in output
     assert_same(undisturbed / "checkpoints" / "epoch2", tmp_path / "killed" / "checkpoints" / "epoch2")
 
 
@@ -330,9 +331,9 @@ def test_two_trainings_of_one_run_exclude_each_other(records, tmp_path):
             for line in process.stdout:
                 if "step 1/1000" in line:
                     break
-            second = run(records, tmp_path)
+            status, output = run(records, tmp_path)
         finally:
             process.kill()
             process.stdout.read()
-    assert second.returncode == 1
-    assert "process {} is already training here; wait for it or stop it".format(process.pid) in second.stdout
+    assert status == 1
+    assert "process {} is already training here; wait for it or stop it".format(process.pid) in output
