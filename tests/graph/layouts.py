@@ -1,22 +1,30 @@
 """Small copies of data sets in their exact layouts, drawn from the rooms of the sample; no file is of the data sets.
 
-    .venv/tf2/bin/python tests/graph/layouts.py nyu_sync FOLDER
+    .venv/tf2/bin/python tests/graph/layouts.py FOLDER nyu_sync kitti_eigen
 
-prints the path for `data.path`. Each layout is a function of the folder and of {split: [(rgb, depth in metres)]}; those
-of one data set hold the same pictures.
+prints the paths for `data.path`. Each layout is a function of the folder and of {split: [(rgb, depth in metres)]};
+those of one data set hold the same pictures.
 """
 
 import functools
-import io
 import os
-import struct
 import sys
-import tarfile
-import zipfile
-import zlib
 
 import numpy as np
-from PIL import Image
+from layout_files import (
+    eight_bits,
+    encoded,
+    h5,
+    in_folder,
+    in_tar,
+    in_zip,
+    jpeg,
+    mat_array,
+    mat_cells,
+    mat_file,
+    npy,
+    sixteen_bits,
+)
 
 SIZE = (48, 64)
 COUNTS = {"train": 4, "test": 2}
@@ -36,97 +44,6 @@ def scenes(size=SIZE):
             rgb, depth = render.render(scene, camera, index, *size)
             found[name].append((rgb, np.minimum(depth, 9.9).astype(np.float32)))
     return found
-
-
-def encoded(array, kind="PNG", **options):
-    stream = io.BytesIO()
-    Image.fromarray(array).save(stream, kind, **options)
-    return stream.getvalue()
-
-
-def jpeg(rgb):
-    return encoded(rgb, "JPEG", quality=95, subsampling=0)
-
-
-def eight_bits(depth):
-    return encoded(np.rint(depth * 25.5).astype(np.uint8))
-
-
-def sixteen_bits(depth, per_metre=1000):
-    return encoded(np.rint(depth * per_metre).astype(np.uint16))
-
-
-def npy(array):
-    stream = io.BytesIO()
-    np.save(stream, array)
-    return stream.getvalue()
-
-
-def h5(**arrays):
-    import h5py
-
-    stream = io.BytesIO()
-    with h5py.File(stream, "w") as file:
-        for name, array in arrays.items():
-            file.create_dataset(name, data=array)
-    return stream.getvalue()
-
-
-def in_folder(folder, files):
-    """Write {name: bytes} below the folder."""
-    for name, data in files.items():
-        path = os.path.join(str(folder), name)
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        with open(path, "wb") as stream:
-            stream.write(data)
-    return str(folder)
-
-
-def in_zip(path, files):
-    os.makedirs(os.path.dirname(str(path)), exist_ok=True)
-    with zipfile.ZipFile(str(path), "w") as archive:
-        for name, data in files.items():
-            archive.writestr(name, data)
-    return str(path)
-
-
-def in_tar(path, files):
-    os.makedirs(os.path.dirname(str(path)), exist_ok=True)
-    with tarfile.open(str(path), "w") as archive:
-        for name, data in files.items():
-            info = tarfile.TarInfo(name)
-            info.size = len(data)
-            archive.addfile(info, io.BytesIO(data))
-    return str(path)
-
-
-# MATLAB 5 files
-
-
-def mat_element(kind, data, padded=True):
-    return struct.pack("<II", kind, len(data)) + data + bytes(-len(data) % 8 if padded else 0)
-
-
-def mat_array(name, array, matlab_class=6):
-    """An array of doubles (class 6), or of characters (class 4, a text)."""
-    text = isinstance(array, str)
-    values = np.array([ord(sign) for sign in array], "<u2") if text else np.asarray(array, "<f8")
-    shape = (1, len(array)) if text else values.shape
-    parts = mat_element(6, struct.pack("<II", 4 if text else matlab_class, 0))
-    parts += mat_element(5, np.array(shape, "<i4").tobytes()) + mat_element(1, name.encode())
-    parts += mat_element(4 if text else 9, values.tobytes(order="F") if text else values.tobytes("F"))
-    return mat_element(14, parts)
-
-
-def mat_cells(name, texts):
-    parts = mat_element(6, struct.pack("<II", 1, 0)) + mat_element(5, struct.pack("<ii", 1, len(texts)))
-    parts += mat_element(1, name.encode()) + b"".join(mat_array("", text) for text in texts)
-    return mat_element(14, parts)
-
-
-def mat_file(arrays):
-    head = b"MATLAB 5.0 MAT-file, as of a test".ljust(124) + struct.pack("<H", 0x0100) + b"IM"
-    return head + b"".join(mat_element(15, zlib.compress(array), padded=False) for array in arrays)
 
 
 # NYU Depth v2
@@ -245,17 +162,167 @@ def nyu_sync(folder, pairs):
     return in_folder(os.path.join(str(folder), "sync"), files)
 
 
+# Others: in each the depth of the corner (rows 0..3, columns 0..5) is invalid, in the way of the data set.
+
+CORNER = (slice(0, 4), slice(0, 6))
+
+
+def with_corner(depth, value):
+    depth = depth.copy()
+    depth[CORNER] = value
+    return depth
+
+
+def mask(depth, high, low=0):
+    return with_corner(np.full(depth.shape, high, np.uint8), low)
+
+
+def kitti_eigen(folder, pairs):
+    files, rows = {}, {"train": [], "test": []}
+    for split, day, above in (("train", "2011_09_26", "train"), ("test", "2011_10_03", "val")):
+        drive = day + "_drive_0001_sync"
+        for i, (rgb, depth) in enumerate(pairs[split]):
+            picture = "{}/{}/image_02/data/{:010d}.png".format(day, drive, i)
+            measured = "{}/proj_depth/groundtruth/image_02/{:010d}.png".format(drive, i)
+            files["raw/" + picture] = encoded(rgb)
+            files["data_depth_annotated/{}/{}".format(above, measured)] = sixteen_bits(with_corner(depth, 0), 256)
+            rows[split].append("{} {} 721.5377".format(picture, measured))
+        rows[split].append("{}/{}/image_02/data/{:010d}.png None 721.5377".format(day, drive, 99))
+    for split, lines in rows.items():
+        files["eigen_{}_files_with_gt.txt".format(split)] = "\n".join(lines).encode()
+    return in_folder(os.path.join(str(folder), "kitti"), files)
+
+
+def sunrgbd(folder, pairs):
+    files, scenes_of = {}, {}
+    for split in pairs:
+        scenes_of[split] = []
+        for i, (rgb, depth) in enumerate(pairs[split]):
+            scene = "kv1/NYUdata/NYU{}{:04d}".format(int(split == "test"), i)
+            millimetres = np.rint(with_corner(depth, 0) * 1000).astype(np.uint32)
+            rotated = ((millimetres << 3 | millimetres >> 13) & 0xFFFF).astype(np.uint16)
+            files["SUNRGBD/{}/image/{}.jpg".format(scene, i)] = jpeg(rgb)
+            files["SUNRGBD/{}/depth_bfx/{}.png".format(scene, i)] = encoded(rotated)
+            scenes_of[split].append("/n/fs/sun3d/data/SUNRGBD/{}/".format(scene))
+    cells = [mat_cells("all" + split, scenes) for split, scenes in scenes_of.items()]
+    files["SUNRGBDtoolbox/traintestSUNRGBD/allsplit.mat"] = mat_file(cells)
+    return in_folder(os.path.join(str(folder), "sunrgbd"), files)
+
+
+def tum(folder, pairs):
+    files = {}
+    for split, name in (("train", "freiburg1_room"), ("test", "freiburg2_desk")):
+        top, times = "rgbd_dataset_{}/".format(name), {"rgb": [], "depth": []}
+        for i, (rgb, depth) in enumerate(pairs[split]):
+            at = {"rgb": 1305031102.175304 + i / 30, "depth": 1305031102.160407 + i / 30}
+            for kind, data in (("rgb", encoded(rgb)), ("depth", sixteen_bits(with_corner(depth, 0), 5000))):
+                path = "{}/{:.6f}.png".format(kind, at[kind])
+                files[top + path] = data
+                times[kind].append("{:.6f} {}".format(at[kind], path))
+        times["rgb"].append("1305031200.000000 rgb/alone.png")
+        for kind, lines in times.items():
+            files[top + kind + ".txt"] = "\n".join(["# color images", "# timestamp filename", *lines]).encode()
+    return in_folder(os.path.join(str(folder), "tum"), files)
+
+
+def diode(folder, pairs):
+    files = {}
+    for split, name in (("train", "train"), ("test", "val")):
+        for i, (rgb, depth) in enumerate(pairs[split]):
+            stem = "{}/indoors/scene_00000/scan_00000/00000_00000_indoors_000_{:03d}".format(name, i)
+            files[stem + ".png"] = encoded(rgb)
+            files[stem + "_depth.npy"] = npy(with_corner(depth, 3.0)[..., np.newaxis])
+            files[stem + "_depth_mask.npy"] = npy(mask(depth, 1).astype(np.float64))
+    return in_folder(os.path.join(str(folder), "diode"), files)
+
+
+def vkitti2(folder, pairs):
+    files = {}
+    for split, scene in (("train", "Scene01"), ("test", "Scene20")):
+        for i, (rgb, depth) in enumerate(pairs[split]):
+            stem = scene + "/clone/frames/{}/Camera_0/{}_{:05d}"
+            stored = np.rint(depth * 100).astype(np.uint16)
+            files[stem.format("rgb", "rgb", i) + ".jpg"] = jpeg(rgb)
+            files[stem.format("depth", "depth", i) + ".png"] = encoded(with_corner(stored, 65535))
+    return in_folder(os.path.join(str(folder), "vkitti2"), files)
+
+
+def hypersim(folder, pairs):
+    files, rows = {}, ["scene_name,camera_name,frame_id,included_in_public_release,exclude_reason,split_partition_name"]
+    for split, scene in (("train", "ai_001_001"), ("test", "ai_003_010")):
+        for i, (rgb, depth) in enumerate(pairs[split]):
+            height, width = depth.shape
+            # The plane of the picture at the focal length, of 1024x768 pixels.
+            x = ((np.arange(width) + 0.5) / width - 0.5) * 1024
+            y = ((np.arange(height) + 0.5) / height - 0.5) * 768
+            rays = np.sqrt(x[np.newaxis] ** 2 + y[:, np.newaxis] ** 2 + 886.81**2) / 886.81
+            stem = scene + "/images/scene_cam_00_{}/frame.{:04d}.{}"
+            distance = with_corner(depth * rays, np.nan).astype(np.float16)
+            files[stem.format("final_preview", i, "tonemap.jpg")] = jpeg(rgb)
+            files[stem.format("geometry_hdf5", i, "depth_meters.hdf5")] = h5(dataset=distance)
+            rows.append("{},cam_00,{},True,,{}".format(scene, i, split))
+    files["ai_003_010/images/scene_cam_00_final_preview/frame.0099.tonemap.jpg"] = jpeg(rgb)
+    rows.append("ai_003_010,cam_00,99,False,bad,")
+    files["metadata_images_split_scene_v1.csv"] = "\n".join(rows).encode()
+    return in_folder(os.path.join(str(folder), "hypersim"), files)
+
+
+def arkitscenes(folder, pairs):
+    files = {}
+    for split, name in (("train", "Training"), ("test", "Validation")):
+        for i, (rgb, depth) in enumerate(pairs[split]):
+            stem = "{}/4000000{}/4000000{}_frames/{{}}/4000000_{:.3f}.png".format(name, i, i, 100.5 + i)
+            files[stem.format("lowres_wide")] = encoded(rgb)
+            files[stem.format("lowres_depth")] = sixteen_bits(with_corner(depth, 2.5))
+            files[stem.format("confidence")] = encoded(mask(depth, 2, 1))
+    return in_folder(os.path.join(str(folder), "arkitscenes"), files)
+
+
+def scannet(folder, pairs):
+    files = {}
+    for split, name in (("train", "train"), ("test", "val")):
+        scenes = ["scene{:04d}_{:02d}".format(i, int(split == "test")) for i in range(len(pairs[split]))]
+        for scene, (rgb, depth) in zip(scenes, pairs[split]):
+            files["scans/{}/color/0.jpg".format(scene)] = jpeg(rgb)
+            files["scans/{}/depth/0.png".format(scene)] = sixteen_bits(with_corner(depth, 0))
+        files["scannetv2_{}.txt".format(name)] = "\n".join(scenes).encode()
+    return in_folder(os.path.join(str(folder), "scannet"), files)
+
+
+def eth3d(folder, pairs):
+    files = {}
+    for i, (rgb, depth) in enumerate(pairs["test"]):
+        files["courtyard/images/dslr_images/DSC_{:04d}.JPG".format(i)] = jpeg(rgb)
+        raw = with_corner(depth, np.inf).astype("<f4").tobytes()
+        files["courtyard/ground_truth_depth/dslr_images/DSC_{:04d}.JPG".format(i)] = raw
+    return in_folder(os.path.join(str(folder), "eth3d"), files)
+
+
+def ibims1(folder, pairs):
+    files = {}
+    for i, (rgb, depth) in enumerate(pairs["test"]):
+        files["ibims1_core_raw/rgb/office_{:02d}.png".format(i)] = encoded(rgb)
+        files["ibims1_core_raw/depth/office_{:02d}.png".format(i)] = sixteen_bits(depth, 65535 / 50)
+        files["ibims1_core_raw/mask_invalid/office_{:02d}.png".format(i)] = encoded(mask(depth, 1))
+    return in_folder(os.path.join(str(folder), "ibims1"), files)
+
+
 LAYOUTS = {
     "nyu": [
         *(nyu_zip, nyu_zip_kaggle, nyu_zip_without_folder, nyu_zip_of_windows, nyu_zip_of_a_mac),
         *(nyu_folder, nyu_folder_kaggle, nyu_mat, nyu_png, nyu_h5, nyu_h5_tars, nyu_sync),
     ],
+    **{
+        one.__name__: [one]
+        for one in (*(kitti_eigen, sunrgbd, tum, diode, vkitti2, hypersim, arkitscenes, scannet, eth3d, ibims1),)
+    },
 }
 
 
-def main(name, folder):
-    layout = {one.__name__: one for many in LAYOUTS.values() for one in many}[name]
-    print(layout(folder, scenes()))
+def main(folder, *names):
+    layouts = {one.__name__: one for many in LAYOUTS.values() for one in many}
+    for name in names:
+        print(layouts[name](folder, scenes()))
 
 
 if __name__ == "__main__":

@@ -46,3 +46,41 @@ def test_each_form_of_nyu_holds_the_same_pairs(layout, tmp_path, pairs, capsys):
             assert (depth > 0).all()
             error = np.abs(rgb.astype(int) - true_rgb)
             assert error.mean() < 5 and (layout.__name__ not in EXACT or not error.any())
+
+
+# Half a step of the stored depth; Hypersim's has 16 bits of floating point.
+OTHERS = {
+    "kitti_eigen": 1 / 512,
+    "sunrgbd": 0.0005,
+    "tum": 0.0001,
+    "diode": 0,
+    "vkitti2": 0.005,
+    "hypersim": 0.006,
+    "arkitscenes": 0.0005,
+    "scannet": 0.0005,
+    "eth3d": 0,
+    "ibims1": 25 / 65535,
+}
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_each_data_set_by_name(name, tmp_path, pairs, capsys):
+    path = layouts.LAYOUTS[name][0](tmp_path, pairs)
+    # TUM has no split of its own: of two sequences one is drawn, the smaller by this share.
+    found = listed(tmp_path, name, path, 80, test_share=0.3, seed=0)
+    said = capsys.readouterr().out.splitlines()
+    assert ": recognised as " in said[-1] and len(said) == {"kitti_eigen": 3, "tum": 3}.get(name, 1)
+    splits = ("test",) if name in ("eth3d", "ibims1") else ("train", "test")
+    for split in splits:
+        read = arrays(found, split)
+        assert len(read) == len(pairs[split])
+        for (rgb, depth), (true_rgb, true_depth) in zip(read, pairs[split]):
+            assert not depth[layouts.CORNER].any()
+            assert np.abs(depth - layouts.with_corner(true_depth, 0)).max() <= OTHERS[name] + 1e-5
+            assert np.abs(rgb.astype(int) - true_rgb).mean() < 5
+    if splits == ("test",):
+        assert arrays(found, "train") == []
+
+
+def test_the_table_of_the_page_names_every_form():
+    assert set(layouts.LAYOUTS) == set(datasets.DATASETS)

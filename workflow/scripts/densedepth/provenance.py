@@ -61,8 +61,10 @@ def _pictures(config):
     if _says("results/data/pictures.json", pictures_facts(data, config["seed"])):
         return []
     if data.get("dataset"):
+        advice = "is the path right, the disk mounted?"
+        advice = "get it: {}".format(data["obtain"]) if data.get("obtain") else advice
         there = os.path.exists(data["path"]) or _can_be_had(config, data["path"])
-        return [] if there else [_line("data.path", data["path"], "is the path right, the disk mounted?")]
+        return [] if there else [_line("data.path", data["path"], advice)]
     return [
         _line("data.custom." + key, path, "is the path right, the disk mounted?")
         for key, path in data["custom"].items()

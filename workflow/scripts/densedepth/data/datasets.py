@@ -32,7 +32,7 @@ def listed(
     with open_tree(path) as tree:
         form, pairs = _recognised(dataset, tree, tolerance)
         given = any(pair.split for pair in pairs)
-        if not given:
+        if not given and pairs:
             pairs = _drawn(pairs, test_share, seed, path)
         _check(pairs, path)
         print(_told(form, tree, pairs), flush=True)

@@ -80,6 +80,8 @@ class PairFiles:
         """The array in the file `name`; of the depth with what the list says of its files."""
         settings = self.settings if name == row.depth else {}
         raw = settings.get("raw_size")
+        if raw == "picture":
+            raw = self.picture(row).size[::-1]
         try:
             return array_files.load(self.tree, name, settings.get("variable", ""), raw)
         except array_files.Expected as error:

@@ -5,7 +5,7 @@ A list of pairs says it under `depth`, whose keys are those of `SCHEMA`; a key t
 encoding      `plain`; `rotated`: 16 bits whose three lowest are the highest of the value (SUN RGB-D); `rgb24`: colours,
               red + 256 green + 65536 blue (CARLA)
 variable      name of the array in .npz, .h5 and .mat
-raw_size      (height, width) of raw float32 without a header
+raw_size      (height, width) of raw float32 without a header; `picture`: as large as the picture
 invalid       stored values that mean no depth, beside those that are not finite or not above zero; `sky` is one of them
 farthest      whether the greatest depth itself is a measurement, as 255 of the 8 bits of NYU is 10 m
 distance      `axis`: depth along the optical axis; `ray`: distance from the camera's centre, with `intrinsics`
@@ -28,7 +28,7 @@ SCHEMA = metadata.Closed(
     {
         "encoding?": metadata.OneOf(*ENCODINGS),
         "variable?": metadata.Text(),
-        "raw_size?": metadata.Null((_LENGTH, _LENGTH)),
+        "raw_size?": object,
         "invalid?": [_NUMBER],
         "farthest?": bool,
         "distance?": metadata.OneOf(*DISTANCES),
@@ -76,7 +76,7 @@ def in_metres(
             known &= values != value
     if mask is not None:
         if mask.shape != values.shape:
-            raise Expected("its mask is {1}x{0}, the depth {3}x{2}".format(*(mask.shape + values.shape)))
+            raise Expected("is {1}x{0}, but its depth is {3}x{2}".format(*(mask.shape + values.shape)))
         known &= mask >= settings.get("mask_minimum", 1)
     metres = np.where(known, metres, 0)
     if settings.get("distance", "axis") == "ray":

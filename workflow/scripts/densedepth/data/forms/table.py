@@ -2,16 +2,30 @@
 
 from typing import Dict, List
 
-from . import bts_sync, fastdepth_h5, nyu_archive, nyu_labeled_mat, nyu_png
+from . import (
+    arkitscenes,
+    bts_sync,
+    diode,
+    eth3d,
+    fastdepth_h5,
+    hypersim,
+    ibims1,
+    kitti_eigen,
+    nyu_archive,
+    nyu_labeled_mat,
+    nyu_png,
+    scannet,
+    sunrgbd,
+    tum,
+    vkitti2,
+)
 from .base import Form
 
-FORMS: List[Form] = [
-    nyu_archive.FORM,
-    nyu_labeled_mat.FORM,
-    bts_sync.FORM,
-    nyu_png.FORM,
-    fastdepth_h5.FORM,
-]
+_MODULES = (
+    *(nyu_archive, nyu_labeled_mat, bts_sync, nyu_png, fastdepth_h5, kitti_eigen, sunrgbd, tum, diode, vkitti2),
+    *(hypersim, arkitscenes, scannet, eth3d, ibims1),
+)
+FORMS: List[Form] = [module.FORM for module in _MODULES]
 DATASETS: Dict[str, List[Form]] = {}
 for form in FORMS:
     DATASETS.setdefault(form.dataset, []).append(form)
