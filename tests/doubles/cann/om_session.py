@@ -1,37 +1,75 @@
-"""What the stand-ins for msame and ais_bench share: the graph inside a stand-in OM file, run through TensorFlow."""
+"""What the stand-ins for msame and ais_bench share: the graph inside a stand-in OM file, run through TensorFlow.
+
+With the port of a `Server` in OM_SERVER that process runs it, which spares the tools the loading of TensorFlow.
+"""
 
 import json
 import os
 import sys
+import threading
+from multiprocessing import connection
 
 import numpy as np
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "..", "workflow", "scripts"))
-
-from densedepth.tf import tf
-
+SCRIPTS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "..", "workflow", "scripts")
 MAGIC = b"STAND-IN OM\n"
+SERVER = os.environ.get("OM_SERVER")
 
 
 class Session:
     """shape: of the input, batch first. run: batch in, output out, both float32."""
 
-    def __init__(self, path):
+    def __init__(self, path, server=SERVER):
         with open(path, "rb") as stream:
             if stream.readline() != MAGIC:
                 sys.exit("[ERROR] load model from file failed, model file is {}".format(path))
             header = json.loads(stream.readline().decode())
-            definition = tf.GraphDef()
-            definition.ParseFromString(stream.read())
-        graph = tf.Graph()
-        with graph.as_default():
-            tf.import_graph_def(definition, name="")
-        self._session = tf.Session(graph=graph)
-        self._names = header["input"], header["output"]
+            graph = stream.read()
         self.shape = header["shape"]
+        self.run = _remote(path, int(server)) if server else _local(graph, header["input"], header["output"])
 
-    def run(self, images):
-        return self._session.run(self._names[1], {self._names[0]: images}).astype("<f4")
+
+def _local(data, source, target):
+    sys.path.insert(0, SCRIPTS)
+    from densedepth.tf import tf
+
+    definition = tf.GraphDef()
+    definition.ParseFromString(data)
+    graph = tf.Graph()
+    with graph.as_default():
+        tf.import_graph_def(definition, name="")
+    session = tf.Session(graph=graph)
+    return lambda images: session.run(target, {source: images}).astype("<f4")
+
+
+def _remote(path, port):
+    server = connection.Client(("127.0.0.1", port))
+    server.send(path)
+
+    def run(images):
+        server.send(images)
+        return server.recv()
+
+    return run
+
+
+class Server:
+    """Runs the OM files of all who connect to `port`, one after the other."""
+
+    def __init__(self):
+        self._listener = connection.Listener(("127.0.0.1", 0))
+        self.port = self._listener.address[1]
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self):
+        while True:
+            with self._listener.accept() as client:
+                try:
+                    session = Session(client.recv(), server=None)
+                    while True:
+                        client.send(session.run(client.recv()))
+                except EOFError:
+                    pass
 
 
 def inputs(folder):

@@ -1,5 +1,6 @@
 """From a frozen graph over OM file and raw batches to figures, on the stand-ins in tests/doubles/cann."""
 
+import importlib
 import json
 import os
 import sys
@@ -22,8 +23,15 @@ from PIL import Image
 DOUBLES = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "..", "doubles", "cann")
 
 
+@pytest.fixture(scope="module")
+def om_server():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(DOUBLES)
+        return importlib.import_module("om_session").Server()
+
+
 @pytest.fixture
-def cann(tmp_path, monkeypatch):
+def cann(tmp_path, monkeypatch, om_server):
     """The stand-ins as programs on PATH and as a module."""
     folder = tmp_path / "cann"
     folder.mkdir()
@@ -33,6 +41,7 @@ def cann(tmp_path, monkeypatch):
         (folder / name).chmod(0o755)
     monkeypatch.setenv("PATH", str(folder) + os.pathsep + os.environ["PATH"])
     monkeypatch.setenv("PYTHONPATH", DOUBLES)
+    monkeypatch.setenv("OM_SERVER", str(om_server.port))
 
 
 @pytest.mark.parametrize("tool, batch_size", [("msame", 2), ("ais_bench", 2)])
