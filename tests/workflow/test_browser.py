@@ -7,7 +7,7 @@ import browser
 import numpy as np
 import pytest
 from densedepth.report import render
-from densedepth.report.page import Page
+from densedepth.report.page import Images, Page, Sheet, Table, Thumbnail, View
 from PIL import Image
 
 needs_browser = pytest.mark.skipif(
@@ -24,7 +24,8 @@ def page(tmp_path_factory):
     truth[29, 0] = 0
     prediction = (3000 + 7 * rows).astype(np.uint16)
     rgb = np.stack([6 * columns, 8 * rows, 0 * rows], axis=2).astype(np.uint8)
-    np.savez(folder / "scene.npz", rgb=rgb, truth=truth, prediction=prediction)
+    for name, seen in (("scene", prediction), ("other", prediction + 500)):
+        np.savez(folder / (name + ".npz"), rgb=rgb, truth=truth, prediction=seen, camera=[35.0, 19.5, 14.5])
     Image.fromarray(rgb).save(folder / "curve.png")
 
     made = Page()
@@ -34,11 +35,17 @@ def page(tmp_path_factory):
     made.add_folded("more", [("a", "b")], ("key", "value"))
     made.add_picture(str(folder / "curve.png"), "a curve")
     for caption in ("first", "second"):
-        made.add_scene(str(folder / "curve.png"), str(folder / "scene.npz"), caption)
+        made.add_scene(caption, [View("1p", str(folder / "curve.png"), str(folder / "scene.npz"), caption)])
+    views = [View(name, str(folder / "curve.png"), str(folder / (name + ".npz")), "") for name in ("scene", "other")]
+    made.add_scene("third", views)
+    Image.fromarray(np.tile(rgb, (1, 16, 1))).resize((16 * 96, 72)).save(folder / "sheet.jpg")
+    sheet = Sheet((folder / "sheet.jpg").read_bytes(), (72, 96))
+    table = Table(("image", "input", "RMSE"), [("a", Thumbnail(0, 0), "0.1"), ("b", Thumbnail(0, 3), "0.2")], ("RMSE",))
+    made.add_images(Images("All test images", table, [sheet], "a note"))
     path = folder / "page.html"
     path.write_text(render.html(made, "a <title>"), encoding="utf-8")
     # Nothing else is needed.
-    for name in ("scene.npz", "curve.png"):
+    for name in ("scene.npz", "other.npz", "sheet.jpg", "curve.png"):
         (folder / name).unlink()
     return path, truth, prediction
 
@@ -63,9 +70,9 @@ def test_the_ends_of_a_scale_tell_what_is_cut_off(tmp_path):
     ):
         prediction = np.where(truth > 0, truth, 2200).astype(np.uint16)
         prediction[pixel] = value
-        np.savez(tmp_path / "scene.npz", rgb=rgb, truth=truth, prediction=prediction)
+        np.savez(tmp_path / "scene.npz", rgb=rgb, truth=truth, prediction=prediction, camera=[9, 5, 5])
         made = Page()
-        made.add_scene(str(tmp_path / "scene.npz"), str(tmp_path / "scene.npz"), "a")
+        made.add_scene("a", [View("1p", str(tmp_path / "scene.npz"), str(tmp_path / "scene.npz"), "a")])
         found = re.findall(r"<span>(?:\w+: )?([^<]* m)</span>", render.html(made, "a"))
         assert tuple(found) == ends
 
@@ -76,7 +83,7 @@ def test_the_page_needs_nothing_else_and_complains_of_nothing(page):
         chromium.open(page[0])
         assert chromium.requests() == ["file://" + str(page[0])]
         assert chromium.complaints() == []
-        assert chromium.evaluate("document.images.length") == 3
+        assert chromium.evaluate("document.images.length") == 4
         assert chromium.evaluate("Array.from(document.images).every(i => i.complete && i.naturalWidth > 0)")
         # Narrow windows need not be scrolled sideways.
         assert chromium.evaluate("document.documentElement.scrollWidth <= innerWidth")
@@ -123,6 +130,51 @@ def test_depth_shows_under_the_pointer(page):
         # Equal depth has equal colour in truth and prediction: 3.0 m.
         assert chromium.evaluate(PIXEL % (0, 20, 0)) == chromium.evaluate(PIXEL % (1, 7, 0))
         assert chromium.evaluate(PIXEL % (0, 0, 0)) != chromium.evaluate(PIXEL % (0, 39, 0))
+
+
+CLOUD = """(function (turned) {
+  var box = document.querySelectorAll('.scene')[2].querySelector('.clouds'), canvas = box.querySelector('canvas');
+  if (turned) return [canvas.toDataURL(), box.querySelectorAll('canvas')[2].toDataURL()];
+  canvas.scrollIntoView({block: 'center'});
+  var place = canvas.getBoundingClientRect();
+  return [place.left + place.width / 2, place.top + place.height / 2, box.querySelectorAll('canvas').length,
+          Number(canvas.dataset.points), innerWidth >= document.documentElement.scrollWidth];
+})(%s)"""
+
+
+@needs_browser
+@pytest.mark.parametrize("width", [1280, 400])
+def test_point_clouds_turn_under_the_pointer_and_the_finger(page, width):
+    with browser.browser() as chromium:
+        chromium.open(page[0], width=width)
+        chromium.evaluate("document.querySelectorAll('.clouds')[2].open = true")
+        while not chromium.evaluate("document.querySelectorAll('.clouds canvas').length"):
+            pass
+        x, y, canvases, points, fits = chromium.evaluate(CLOUD % "false")
+        # Ground truth and both networks; the pixel without ground truth is no point.
+        assert (canvases, points, fits) == (3, 30 * 40 - 1, True)
+        pictures = [chromium.evaluate(CLOUD % "true")]
+        for kind, place in (("mousePressed", x), ("mouseMoved", x + 40), ("mouseReleased", x + 40)):
+            chromium.call("Input.dispatchMouseEvent", type=kind, x=place, y=y, button="left", buttons=1, clickCount=1)
+        pictures.append(chromium.evaluate(CLOUD % "true"))
+        chromium.call("Emulation.setTouchEmulationEnabled", enabled=True)
+        for kind, places in (("touchStart", [x]), ("touchMove", [x + 25]), ("touchMove", [x + 50]), ("touchEnd", [])):
+            chromium.call("Input.dispatchTouchEvent", type=kind, touchPoints=[{"x": at, "y": y} for at in places])
+        pictures.append(chromium.evaluate(CLOUD % "true"))
+        for place in (0, 1):
+            assert len({one[place] for one in pictures}) == 3
+        assert chromium.complaints() == []
+
+
+@needs_browser
+def test_all_images_have_their_own_thumbnails(page):
+    with browser.browser() as chromium:
+        chromium.open(page[0], width=400)
+        chromium.evaluate("document.querySelector('.images').open = true")
+        places = "Array.from(document.querySelectorAll('.thumbnail')).map(i => getComputedStyle(i).backgroundPosition)"
+        assert chromium.evaluate(places) == ["0px 0px", "-288px 0px"]
+        assert chromium.evaluate("getComputedStyle(document.querySelector('.thumbnail')).width") == "96px"
+        assert chromium.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
 EDGES = """(function (where, name) {

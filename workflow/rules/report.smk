@@ -22,6 +22,8 @@ rule write_report:
         histories=of_runs(rules.train_model.output.history),
         # `snakemake train_performance_1p` makes one.
         performance=there(of_runs("results/{run}/performance.json")),
+        thumbnails=of_runs(rules.infer_frozen_graph.output.thumbnails),
+        thumbnails_elsewhere=of_networks(rules.infer_frozen_graph.output.thumbnails),
         published=of_networks("results/{run}/evaluation/epoch0.json"),
         weights=weights_sides(),
     output:
@@ -79,6 +81,7 @@ rule write_report:
             --performance {input.performance:q} \
             --gallery {input.galleries:q} {input.galleries_elsewhere:q} \
             --published {input.published:q} \
+            --thumbnails {input.thumbnails:q} {input.thumbnails_elsewhere:q} \
             --data {input.data:q} \
             --weights {input.weights:q} \
             --settings - \
@@ -96,6 +99,7 @@ rule report_published:
         frozen=rules.infer_frozen_graph.output.figures,
         gallery=rules.draw_gallery.output.side,
         published="results/{run}/evaluation/epoch0.json",
+        thumbnails=rules.infer_frozen_graph.output.thumbnails,
     output:
         page="results/{run}/report.html",
         text="results/{run}/report.md",
@@ -124,6 +128,7 @@ rule report_published:
             --frozen {input.frozen:q} \
             --deployed {input.deployed:q} \
             --gallery {input.gallery:q} \
+            --thumbnails {input.thumbnails:q} \
             --settings - \
             <<<{params.settings:q} >{log:q} 2>&1
 sed '1,/^$/d' {log:q}

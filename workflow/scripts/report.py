@@ -37,6 +37,7 @@ def build_parser():
     add("--deployed", nargs="*", default=[], help="evaluations of ONNX and OM files of the runs")
     add("--performance", nargs="*", default=[], help="measured speeds of training, by train.py --performance")
     add("--gallery", nargs="*", default=[], help="gallery.json of the runs, by draw_gallery.py")
+    add("--thumbnails", nargs="*", default=[], help="small pictures of all test images, by infer_from_pb.py")
     add("--data", help="metadata file of the runs' training records, by dataset_tool_tf.py")
     add("--weights", nargs="*", default=[], help="weights.json or model.json of imported weights")
     add("--published", nargs="*", default=[], help="evaluations of pretrained networks, by evaluate.py")
@@ -60,6 +61,7 @@ def work(args):
         settings=_text(args.settings),
         imported=args.published,
         deployed=args.deployed,
+        thumbnails=args.thumbnails,
     )
     sections.write(findings, args.out, args.figures, args.html)
     evaluations = len(args.evaluation) + len(args.published)

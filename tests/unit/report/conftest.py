@@ -18,6 +18,7 @@ def blank_curves(request, monkeypatch):
     if not request.node.get_closest_marker("curves"):
         monkeypatch.setattr(curves, "draw_loss", _blank)
         monkeypatch.setattr(curves, "draw_metrics", _blank)
+        monkeypatch.setattr(overlays, "draw_errors", _blank)
         monkeypatch.setattr(overlays, "draw_runs", _blank)
         monkeypatch.setattr(overlays, "draw_settings", _blank)
 

@@ -8,7 +8,9 @@ import re
 
 import numpy
 import report as program
+from densedepth.evaluation import thumbnails
 from densedepth.report import inputs, published_results
+from PIL import Image
 
 # The smallest PNG there is: one pixel.
 PNG = bytes.fromhex(
@@ -199,8 +201,29 @@ class Results:
     def write_scene(self, name):
         truth = numpy.full((6, 8), 2000, numpy.uint16) + numpy.arange(8, dtype=numpy.uint16) * 100
         stream = io.BytesIO()
-        numpy.savez(stream, rgb=numpy.full((6, 8, 3), 90, numpy.uint8), truth=truth, prediction=truth + 250)
+        rgb = numpy.full((6, 8, 3), 90, numpy.uint8)
+        numpy.savez(stream, rgb=rgb, truth=truth, prediction=truth + 250, camera=[7.0, 3.5, 2.5])
         return self.write_bytes(name, stream.getvalue())
+
+    def measure_by_distance(self, count=12):
+        """Give every evaluation images and errors by distance, and each run thumbnails of all but the last image."""
+        edges = [0.0, 5.0, 10.0]
+        by_distance = {"edges_m": edges, "pixels": [30, 10], "bias_m": [-0.1, 0.3], "rms": [0.2, None]}
+        images = [
+            {"index": i, "rms": 0.1 * (i + 1), "delta1": 0.5, "bias": 0.1 * (i - 3), "rel_truth": 0.1}
+            for i in range(count)
+        ]
+        for path in self.flags["evaluation"] + self.flags["frozen"]:
+            self.edit(path, lambda one: one.update(per_image=images, by_distance=by_distance))
+        stream = io.BytesIO()
+        Image.new("RGB", (16 * 96, 72), "red").save(stream, "JPEG")
+        sheets = dict.fromkeys(thumbnails.SHEETS, numpy.frombuffer(stream.getvalue(), numpy.uint8))
+        stream = io.BytesIO()
+        numpy.savez(stream, indices=numpy.arange(count - 1), size=numpy.array([72, 96]), **sheets)
+        self.flags["thumbnails"] = [
+            self.write_bytes(path.replace("frozen.json", "thumbnails.npz"), stream.getvalue())
+            for path in self.flags["frozen"]
+        ]
 
     def edit(self, path, change):
         """Rewrite a JSON file after `change(content)`."""

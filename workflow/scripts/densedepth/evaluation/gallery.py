@@ -5,7 +5,7 @@ import math
 import os
 import re
 import zipfile
-from typing import TYPE_CHECKING, Any, Callable, Dict
+from typing import TYPE_CHECKING, Any, Callable, Dict, List
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from .. import files
 from ..errors import PipelineError
 from ..file_names import of_image
 from ..imaging import depth, visualize
+from ..inference import point_clouds
 from ..metadata import COUNT, Number, Rule
 from . import metrics
 
@@ -37,6 +38,8 @@ class Scene:
     # uint16 (h, w), millimetres; a truth of 0 is not known.
     truth: np.ndarray
     prediction: np.ndarray
+    # Focal length and principal point, in its pixels.
+    camera: List[float]
     # Ends of the depth's colours, and the far end of the error's, in millimetres.
     near: int
     far: int
@@ -103,13 +106,18 @@ def _draw(folder, name, index, rgb, truth, predicted, test_set):
     if not name.startswith("scene"):
         title = "{} {}".format(name, title)
     visualize.draw_scene(os.path.join(folder, name + ".png"), title, rgb, known, predicted)
-    _write_data(os.path.join(folder, name + ".npz"), rgb, truth, predicted)
+    camera = point_clouds.nyu_intrinsics(test_set.image_size)
+    camera = camera._replace(cx=camera.cx - left, cy=camera.cy - top)
+    _write_data(os.path.join(folder, name + ".npz"), rgb, truth, predicted, camera)
     print("{}: {}".format(name, title))
     return dict(scene, picture=name + ".png", data=name + ".npz")
 
 
-def _write_data(path, rgb, truth, predicted):
-    """A scene reduced to `_WIDTH`: the input by area means; depths of single pixels, so that each is a true one."""
+def _write_data(path, rgb, truth, predicted, camera):
+    """A scene reduced to `_WIDTH`: the input by area means; depths of single pixels, so that each is a true one.
+
+    With focal length and principal point of the `camera` for its point cloud.
+    """
     height, width = truth.shape
     size = (max(1, round(height * min(1, _WIDTH / width))), min(_WIDTH, width))
     rows, columns = (((np.arange(new) + 0.5) * old / new).astype(int) for new, old in zip(size, (height, width)))
@@ -118,14 +126,15 @@ def _write_data(path, rgb, truth, predicted):
         np.clip(np.rint(one[np.ix_(rows, columns)] * 1000), 0, 65535).astype(np.uint16) for one in (truth, predicted)
     ]
     with files.atomic_path(path) as temporary, open(temporary, "wb") as stream:
-        np.savez_compressed(stream, rgb=small, truth=maps[0], prediction=maps[1])
+        seen_by = np.array(camera[:4])[[0, 2, 3]] * (size[1] / width)
+        np.savez_compressed(stream, rgb=small, truth=maps[0], prediction=maps[1], camera=seen_by)
 
 
 def read(path: str) -> Scene:
     """The `Scene` in a data file. Raises PipelineError when it is none."""
     try:
         with np.load(path) as data:
-            rgb, truth, prediction = (data[key] for key in ("rgb", "truth", "prediction"))
+            rgb, truth, prediction, camera = (data[key] for key in ("rgb", "truth", "prediction", "camera"))
     except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise PipelineError("{}: not the data of a scene ({}); draw the gallery again".format(path, error)) from None
     known = truth > 0
@@ -134,4 +143,4 @@ def read(path: str) -> Scene:
     errors = np.abs(truth.astype(int) - prediction)[known]
     worst = max(500, 500 * math.ceil(float(np.percentile(errors, 99)) / 500))
     colours = visualize.depth_colours(), visualize.error_colours()
-    return Scene(rgb, truth, prediction, near, far, worst, *colours)
+    return Scene(rgb, truth, prediction, [float(value) for value in camera], near, far, worst, *colours)

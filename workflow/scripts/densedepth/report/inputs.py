@@ -84,6 +84,7 @@ def gather(
     speeds: Sequence[str] = (),
     imported: Sequence[str] = (),
     deployed: Sequence[str] = (),
+    thumbnails: Sequence[str] = (),
 ) -> Findings:
     """Read all files into `Findings`. Paths, lists of paths, and `settings` as JSON text.
 
@@ -92,6 +93,8 @@ def gather(
     different test sets or protocols; and for files of one run that do not belong together.
     """
     runs = _by_name([*evaluations, *imported], checkpoints, histories, frozen, galleries, speeds, deployed)
+    for path in thumbnails:
+        runs.setdefault(run_name(path), Run(run_name(path))).thumbnails = path
     found = [runs[name] for name in sorted(runs, key=natural)]
     trained = [one for one in found if not one.elsewhere]
     if trained and data is None:

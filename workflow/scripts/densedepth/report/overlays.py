@@ -5,7 +5,7 @@ As in `curves`, equal data give equal bytes.
 
 import json
 import math
-from typing import Any, List, Optional, Sequence, Tuple
+from typing import Any, List, Mapping, Optional, Sequence, Tuple
 
 import matplotlib
 import pandas
@@ -87,6 +87,38 @@ def draw_settings(
                 axes.legend(loc="lower left", bbox_to_anchor=(0, 1), frameon=False, fontsize=8)
             axes.set_xlabel(name)
         all_axes[0].set_ylabel("{} on the test images".format(DECIDING.title))
+        curves.save(figure, path)
+
+
+def draw_errors(path: str, networks: Sequence[Tuple[str, Mapping[str, Any], Sequence[Tuple[float, float]]]]) -> None:
+    """Draw RMSE and bias by distance, and how both are distributed over the images, to `path`.
+
+    networks: (name, `by_distance` as in an evaluation, (rms, bias) of each image), metres.
+    """
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()
+        figure, all_axes = curves.new_figure((8.6, 6.4), 2, 2)
+        for place, (name, distance, images) in enumerate(networks):
+            edges = distance["edges_m"]
+            middles = [(near + far) / 2 for near, far in zip(edges, edges[1:])]
+            for axes, key in ((all_axes[0], "rms"), (all_axes[1], "bias_m")):
+                known = [(middle, value) for middle, value in zip(middles, distance[key]) if value is not None]
+                axes.plot(*zip(*known), marker="o", markersize=3, label=name, **_line(place))
+            for axes, values in zip(all_axes[2:], zip(*images)):
+                shares = [(number + 1) / len(values) for number in range(len(values))]
+                axes.plot(sorted(values), shares, drawstyle="steps-post", **_line(place))
+        words: List[Tuple[str, str]] = [
+            ("ground-truth depth (m)", "RMSE (m)"),
+            ("ground-truth depth (m)", "bias (m): above 0 is too far"),
+        ]
+        words += [(name + " of an image (m)", "share of images up to it") for name in ("RMSE", "bias")]
+        for axes, (below, left) in zip(all_axes, words):
+            axes.set_xlabel(below)
+            axes.set_ylabel(left)
+        all_axes[1].axhline(0, color="#808080", linewidth=1)
+        all_axes[3].axvline(0, color="#808080", linewidth=1)
+        all_axes[0].set_ylim(bottom=0)
+        _names(figure, all_axes[0])
         curves.save(figure, path)
 
 

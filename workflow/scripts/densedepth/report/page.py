@@ -7,7 +7,7 @@ Texts, captions and cells are the little Markdown that `render.inline` knows. Wh
 import dataclasses
 import os
 import re
-from typing import Any, ClassVar, List, Sequence
+from typing import Any, ClassVar, List, NamedTuple, Sequence, Tuple
 
 from ..errors import PipelineError
 
@@ -62,14 +62,47 @@ class Picture:
     kind: ClassVar[str] = "picture"
 
 
-@dataclasses.dataclass(frozen=True)
-class Scene:
-    """A scene of a gallery: its `picture`, and the file with its depth maps (see `gallery`)."""
+class View(NamedTuple):
+    """A scene as one network sees it: its `picture`, and the file with its depth maps (see `gallery`)."""
 
+    network: str
     picture: str
     data: str
     caption: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Scene:
+    """A scene of a gallery, with a column for each network."""
+
+    caption: str
+    views: Sequence[View]
     kind: ClassVar[str] = "scene"
+
+
+class Sheet(NamedTuple):
+    """A JPEG file of thumbnails of `size` (height, width), see `thumbnails`."""
+
+    jpeg: bytes
+    size: Tuple[int, int]
+
+
+class Thumbnail(NamedTuple):
+    """A cell of a table: a place on one of the sheets that belong to it."""
+
+    sheet: int
+    place: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Images:
+    """A table with thumbnails behind a title to click on; pages that cannot move say only that there is one."""
+
+    title: str
+    table: Table
+    sheets: Sequence[Sheet]
+    note: str
+    kind: ClassVar[str] = "images"
 
 
 class Page:
@@ -108,11 +141,16 @@ class Page:
         self._check(path)
         self.blocks.append(Picture(path, caption))
 
-    def add_scene(self, picture: str, data: str, caption: str) -> None:
+    def add_scene(self, caption: str, views: Sequence[View]) -> None:
         """A scene of a gallery; its depths show on pages that can move only. Raises PipelineError as `add_picture`."""
-        self._check(picture)
-        self._check(data)
-        self.blocks.append(Scene(picture, data, caption))
+        for view in views:
+            self._check(view.picture)
+            self._check(view.data)
+        self.blocks.append(Scene(caption, views))
+
+    def add_images(self, images: Images) -> None:
+        """A table of images."""
+        self.blocks.append(images)
 
     @staticmethod
     def _check(path):

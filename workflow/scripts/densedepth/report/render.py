@@ -41,6 +41,7 @@ def html(page: Page, title: str) -> str:
     """The page as HTML with its style, scripts and pictures inside, below `title` in the browser's bar."""
     environment = jinja2.Environment(autoescape=True, keep_trailing_newline=True, **_OPTIONS)
     environment.filters.update(block=block, inline=inline, anchor=anchor, file=scenes.file_as_text, scene=scenes.read)
+    environment.filters.update(text=scenes.content_as_text)
     # Not parsed as templates: braces in them are their own.
     environment.globals.update(source=lambda name: Markup(_LOADER.get_source(environment, name)[0]))
     parts = [one.text[3:] for one in page.blocks if one.kind == "text" and one.text.startswith("## ")]

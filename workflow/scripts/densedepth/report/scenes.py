@@ -7,7 +7,9 @@ from typing import Any, Dict, NamedTuple, Sequence
 import numpy as np
 from PIL import Image
 
+from ..errors import PipelineError
 from ..evaluation import gallery
+from . import page
 
 
 class Scale(NamedTuple):
@@ -20,7 +22,7 @@ class Scale(NamedTuple):
 
 
 class Scene(NamedTuple):
-    """Input as a JPEG; `maps` for the script: sizes, and depth in millimetres as little-endian uint16, in Base64.
+    """Input as a JPEG; `maps` for the script: sizes, camera, and depth in Base64 (little-endian uint16, millimetres).
 
     `tables` are the 256 colours of depth and error, three bytes each, in Base64.
     """
@@ -33,22 +35,35 @@ class Scene(NamedTuple):
     tables: Dict[str, str]
 
 
-def read(path: str) -> Scene:
-    """The `Scene` in a file of a gallery (see `gallery`)."""
-    scene = gallery.read(path)
+def read(views: Sequence[page.View]) -> Scene:
+    """The `Scene` in the files of a gallery (see `gallery`) of one scene as several networks see it."""
+    seen = [gallery.read(view.data) for view in views]
+    scene = seen[0]
+    if any(not np.array_equal(scene.truth, other.truth) for other in seen):
+        raise PipelineError(
+            "{}: of another scene than {}; draw the galleries again".format(views[-1].data, views[0].data)
+        )
     height, width = scene.truth.shape
-    error = np.abs(scene.truth.astype(int) - scene.prediction)[scene.truth > 0]
-    maps = {"width": width, "height": height, "near": scene.near, "far": scene.far, "worst": scene.worst}
-    maps.update({name: _text(getattr(scene, name).astype("<u2").tobytes()) for name in ("truth", "prediction")})
+    known, worst = scene.truth > 0, max(one.worst for one in seen)
+    errors = np.concatenate([np.abs(scene.truth.astype(int) - one.prediction)[known] for one in seen])
+    maps = {"width": width, "height": height, "near": scene.near, "far": scene.far, "worst": worst}
+    maps.update(camera=scene.camera, truth=_depths(scene.truth), predictions=[_depths(one.prediction) for one in seen])
+    if len(views) > 1:
+        maps["networks"] = [view.network for view in views]
+    predictions = np.stack([one.prediction for one in seen])
     return Scene(
         *(width, height, _jpeg(scene.rgb)),
         scales=(
-            _scale("depth", scene.near, scene.far, scene.depth_colours, scene.prediction),
-            _scale("error", 0, scene.worst, scene.error_colours, error),
+            _scale("depth", scene.near, scene.far, scene.depth_colours, predictions),
+            _scale("error", 0, worst, scene.error_colours, errors),
         ),
         maps=maps,
         tables={"depth": _text(scene.depth_colours.tobytes()), "error": _text(scene.error_colours.tobytes())},
     )
+
+
+def _depths(millimetres):
+    return _text(millimetres.astype("<u2").tobytes())
 
 
 def file_as_text(path: str) -> str:
@@ -72,6 +87,11 @@ def _jpeg(rgb):
     stream = io.BytesIO()
     Image.fromarray(rgb).save(stream, "JPEG", quality=85)
     return _text(stream.getvalue())
+
+
+def content_as_text(content: bytes) -> str:
+    """Bytes in Base64."""
+    return _text(content)
 
 
 def _text(content):

@@ -1,7 +1,8 @@
 """The report: all results of the pipeline on one page, as Markdown with links to pictures and as HTML with them inside.
 
 Nothing in it depends on the time or the machine it is written on. Its parts are modules of their own: `precision`,
-`experiments`, `comparison`, `certainty`, `speeds`, `origins`.
+`experiments`, `comparison`, `certainty`, `images`,
+`speeds`, `galleries`, `origins`.
 """
 
 import os
@@ -10,7 +11,20 @@ from typing import List, Optional
 from .. import files
 from ..evaluation import metrics
 from ..evaluation.metric_table import DECIDING, METRICS
-from . import certainty, comparison, curves, experiments, origins, precision, published_results, render, speeds, wording
+from . import (
+    certainty,
+    comparison,
+    curves,
+    experiments,
+    galleries,
+    images,
+    origins,
+    precision,
+    published_results,
+    render,
+    speeds,
+    wording,
+)
 from .findings import Findings
 from .inputs import NYU, SAMPLE, data_kind
 from .page import BLANK, Page, code
@@ -22,7 +36,9 @@ def write(findings: Findings, out: str, figures: str, html: Optional[str] = None
     `html` is a file for the same page in HTML that needs no other file.
     """
     _draw_curves(findings, figures)
-    experiments.draw(findings, figures)
+    if findings.runs:
+        experiments.draw(findings, figures)
+        images.draw(findings, figures)
     page = _page(findings, figures)
     texts = {out: render.markdown(page, os.path.dirname(os.path.abspath(out)))}
     if html:
@@ -38,6 +54,7 @@ def _page(findings, figures):
     precision.add(page, findings)
     comparison.add_verdicts(page, findings)
     certainty.add(page, findings)
+    images.add(page, findings, figures)
     # Where the runs have a place among them, that is news; else the published results are only for orientation.
     nyu = data_kind(findings) == NYU
     if nyu:
@@ -45,7 +62,7 @@ def _page(findings, figures):
     speeds.add(page, findings)
     if findings.runs:
         _curves(page, findings, figures)
-    _gallery(page, findings)
+    galleries.add(page, findings)
     if not nyu:
         comparison.add_published(page, findings)
     origins.add_settings(page, findings)
@@ -171,21 +188,3 @@ def _curves(page, findings, figures):
         path = os.path.join(figures, "metrics_{}.png".format(run.name))
         words = "Run {}: metrics on the test images after each kept epoch; the last is epoch {}."
         page.add_picture(path, words.format(run.name, max(run.evaluations)))
-
-
-def _gallery(page, findings):
-    runs = [run for run in findings.imported + findings.runs if run.scenes]
-    if not runs:
-        return
-    page.add("## Gallery")
-    page.add("Test images the network has not seen in training: input, ground truth, predicted depth, error.")
-    for run in runs:
-        epoch = "" if run.elsewhere or run.frozen is None else wording.of_epoch(run.frozen)
-        page.add("### {}{}, the frozen graph{}", "" if run.elsewhere else "Run ", run.label, epoch)
-        for picture, data, scene in run.scenes:
-            called = wording.called(scene, "Test image {}")
-            caption = "{}: RMSE {:.3f} m, {} {:.3f}".format(called, scene["rms"], DECIDING.title, scene["delta1"])
-            place = os.path.splitext(os.path.basename(picture))[0]
-            if place in ("best", "worst"):
-                caption = "{} by RMSE. {}".format(place.capitalize(), caption)
-            page.add_scene(picture, data, caption)
