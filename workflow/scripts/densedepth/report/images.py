@@ -96,7 +96,9 @@ def _add_images(page, findings):
     ranked = sorted(runs, key=lambda run: -run.frozen.number("metrics", DECIDING.key))[:_MOST]
     if not ranked:
         return
-    sheets, shown, small = [], [], {}
+    sheets: List[Sheet] = []
+    shown: List[_Shown] = []
+    small: Dict[int, int] = {}
     left = _MOST_BYTES
     for run in ranked:
         found = thumbnails.read(run.thumbnails)
