@@ -37,7 +37,7 @@ include: "workflow/rules/report.smk"
 
 
 rule all:
-    """The report and all that it shows, and the panel of example pictures of each run."""
+    """The report and all that it shows, and the panel of example images of each run."""
     input:
         report="results/report.md",
         panels=example_panels(),

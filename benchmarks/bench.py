@@ -176,7 +176,7 @@ def bench_evaluation(full):
             words = ["--model_path", small, "--images", count]
             one = benchmark(runtime, "evaluation.py", *words, out=raw("evaluation", runtime, count))
             points.setdefault(runtime, []).append([count, one["seconds"], one["peak_memory_bytes"] / 1e6])
-    return figures, [curve("Evaluation with a network of 96x128, pictures of 480x640", "images", points)]
+    return figures, [curve("Evaluation with a network of 96x128, images of 480x640", "images", points)]
 
 
 def bench_scaling(full):

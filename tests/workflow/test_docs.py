@@ -168,12 +168,20 @@ def test_programs_of_the_tests_are_there(command):
     assert paths and all((REPOSITORY / path).exists() for path in paths)
 
 
+def anchors(path):
+    """What the headings of a page are called in links, as GitHub does it."""
+    headings = re.findall(r"^#+ (.*)$", path.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
 @pytest.mark.parametrize("page", PAGES)
 def test_links_lead_somewhere(page):
-    text = (REPOSITORY / page).read_text()
-    links = [link for link in re.findall(r"\]\(([^)#]+)[^)]*\)", text) if "://" not in link]
-    broken = [link for link in links if not (REPOSITORY / page).parent.joinpath(link).exists()]
-    assert broken == []
+    links = re.findall(r"\]\(([^)\s]+)\)", (REPOSITORY / page).read_text())
+    for link in [link for link in links if "://" not in link]:
+        path, _, anchor = link.partition("#")
+        path = (REPOSITORY / page).parent / path if path else REPOSITORY / page
+        assert path.exists(), link
+        assert not anchor or anchor in anchors(path), link
 
 
 def test_the_rule_graph_of_the_page_is_that_of_the_rules():

@@ -218,7 +218,7 @@ def test_snakemake_s_report_shows_everything_in_the_browser_and_tells_it_apart(f
     assert found == {
         "Report": {("tables, curves and scenes of all runs",)},
         "Curves": {("1p", "loss"), ("1p", "metrics")},
-        "Pictures": {("1p", picture) for picture in ("examples", "scene 1", "scene 2", "best", "worst")},
+        "Images": {("1p", image) for image in ("examples", "scene 1", "scene 2", "best", "worst")},
     }
     assert all(entry["caption"] for entry in shown.values())
     # What is of another kind can only be saved.

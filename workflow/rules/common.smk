@@ -269,17 +269,17 @@ def of_runs(pattern):
 
 
 def predicted(key, default=None):
-    """Function of the wildcards: setting `key` of their set of pictures."""
+    """Function of the wildcards: setting `key` of their set of images."""
     return lambda wildcards: config["predictions"][wildcards.pictures].get(key, default)
 
 
 def predicting_run(wildcards):
-    """The run whose frozen graph predicts the set of pictures of the wildcards."""
+    """The run whose frozen graph predicts the set of images of the wildcards."""
     return predicted("run", next(iter(config["runs"])))(wildcards)
 
 
 def prediction_inputs(wildcards):
-    """Input function: the pictures themselves, so that a new or changed one counts."""
+    """Input function: the images themselves, so that a new or changed one counts."""
     words = config["predictions"][wildcards.pictures]["input"]
     try:
         # A file that is named may be one that a rule makes.
@@ -353,7 +353,7 @@ def gallery_scenes():
 
 
 def example_panels():
-    """The panel of each run, where the config names pictures for it."""
+    """The panel of each run, where the config names images for it."""
     return of_runs("results/{run}/inference/examples.png") if config["data"]["examples"] else []
 
 

@@ -1,7 +1,7 @@
 """From nothing, an address or an archive to training records.
 
 Needs nothing for the embedded sample, else the archives of the config or addresses for them under `downloads`, or
-pictures of one's own. Makes results/sample/, files below dataset/, and in results/data/ nyu_train*.tfrecords with
+custom RGB-D pairs. Makes results/sample/, files below dataset/, and in results/data/ nyu_train*.tfrecords with
 nyu_train.json, the list and the test archive of custom data, and what `check_data` draws.
 """
 
@@ -149,7 +149,7 @@ rule list_pictures:
         width=lookup(dpath="data/width", within=config),
         seed=lookup(dpath="seed", within=config),
     message:
-        "listing the pictures of {input.pictures}"
+        "listing the RGB-D pairs of {input.pictures}"
     shell:
         """
         {resources.python:q} {input.code[0]:q} \

@@ -1,7 +1,7 @@
 """From the last checkpoint of a run to a frozen graph, and what the frozen graph gives.
 
-Needs the last checkpoint, the test archive and the example pictures; makes results/<run>/export/model.pb, and in
-results/<run>/inference, results/<run>/gallery and results/predictions the figures and pictures that the frozen graph
+Needs the last checkpoint, the test archive and the example images; makes results/<run>/export/model.pb, and in
+results/<run>/inference, results/<run>/gallery and results/predictions the figures and images that the frozen graph
 gives.
 """
 
@@ -88,7 +88,7 @@ rule infer_frozen_graph:
 
 
 rule predict_examples:
-    """Draw the panel of the example pictures: input, predicted depth in colour, scale."""
+    """Draw the panel of the example images: input, predicted depth in colour, scale."""
     input:
         code=code("test.py"),
         examples=lookup(dpath="data/examples", within=config),
@@ -98,8 +98,8 @@ rule predict_examples:
         panel=report(
             "results/{run}/inference/examples.png",
             caption="../report/examples.rst",
-            category="Pictures",
-            labels={"run": "{run}", "picture": "examples"},
+            category="Images",
+            labels={"run": "{run}", "image": "examples"},
         ),
     log:
         "results/logs/{run}/predict_examples.log",
@@ -146,7 +146,7 @@ rule predict_pictures:
         mem_mb=6000,
         runtime=720,
     params:
-        # Not the pictures themselves: ten thousand names do not fit a command line.
+        # Not the images themselves: ten thousand names do not fit a command line.
         words=predicted("input"),
         batch_size=lookup(dpath="inference/batch_size", within=config),
         flip_average=predicted("flip_average", True),
@@ -179,8 +179,8 @@ rule draw_gallery:
             report(
                 f"results/{{run}}/gallery/{name}.png",
                 caption="../report/gallery.rst",
-                category="Pictures",
-                labels={"run": "{run}", "picture": name.replace("_", " ")},
+                category="Images",
+                labels={"run": "{run}", "image": name.replace("_", " ")},
             )
             for name in gallery_scenes()
         ],

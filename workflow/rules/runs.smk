@@ -38,6 +38,6 @@ def with_epochs(runs):
 
 
 def compared(runs):
-    """Names of the pictures that a report has of all its runs together."""
+    """Names of the images that a report has of all its runs together."""
     names = ["errors"] + (["runs"] if len(runs) > 1 else [])
     return names + (["settings"] if run_settings.swept(config, runs) else [])

@@ -37,7 +37,7 @@ rule import_weights:
 
 
 rule import_published:
-    """Bring a whole network that was trained elsewhere into the form of a checkpoint of epoch 0."""
+    """Bring a whole pretrained network into the form of a checkpoint of epoch 0."""
     input:
         code=code("import_model.py"),
         network=lambda wildcards: published()[wildcards.run]["file"],

@@ -4,7 +4,7 @@
         --count 6 --out results/1p/gallery --name 1p
 
 writes scene_1.png, scene_2.png, ... of scenes spread evenly over the test set, and gallery.json; with --evaluation also
-best.png and worst.png, the images of the smallest and the largest rms in it. A .npz beside each picture holds its
+best.png and worst.png, the images of the smallest and the largest rms in it. A .npz beside each image holds its
 numbers for the report's page. Shown and scored is what the evaluation compares: the flip-averaged depth inside the
 crop.
 """
@@ -25,7 +25,7 @@ def build_parser():
     arguments.add_argument("--test_data", default="./dataset/nyu_test.zip", help="the archive nyu_test.zip")
     arguments.add_argument("--count", type=cli.number("report.gallery"), default=6, help="number of scenes")
     arguments.add_argument("--evaluation", help="evaluation JSON, for the best and the worst image")
-    arguments.add_argument("--out", default="./results/1p/gallery", help="folder of the pictures")
+    arguments.add_argument("--out", default="./results/1p/gallery", help="folder of the images")
     arguments.add_argument("--name", default="1p", help="name of the run")
     return arguments
 

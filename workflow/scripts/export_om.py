@@ -4,7 +4,7 @@
         --soc_version Ascend910A --bs 1
 
 `atc` must be on PATH. model.om.json tells the command, shapes, checksums and the source. docs/inference.md has the way
-to figures and pictures from there: write_batches.py, run_om.py, score_om.py.
+to figures and images from there: write_batches.py, run_om.py, score_om.py.
 """
 
 import sys

@@ -35,7 +35,7 @@ def build_parser():
         help="farthest predicted depth, centimetres; default: the archive's, 1000",
     )
     arguments.add_argument("--json", help="file for all figures")
-    arguments.add_argument("--thumbnails", help="file for small pictures of all test images, for the report")
+    arguments.add_argument("--thumbnails", help="file for thumbnails of all test images, for the report")
     return arguments
 
 

@@ -27,7 +27,7 @@ def build_parser():
         arguments, "--time_tolerance", "data.custom.time_tolerance", 0.02, "seconds between the files of a pair"
     )
     add("--csv", help="the csv; or give --rgb and --depth")
-    add("--rgb", help="folder of the pictures: .jpg, .png, or .npy of uint8 (height, width, 3)")
+    add("--rgb", help="folder of the images: .jpg, .png, or .npy of uint8 (height, width, 3)")
     add("--depth", help="folder of the depths: .png of 8 or 16 bit, or .npy")
     add(
         "--metres_per_unit",
@@ -62,7 +62,7 @@ def build_parser():
         type=cli.number("data.height"),
         nargs=2,
         default=[480, 640],
-        help="height and width to resize pictures to",
+        help="height and width to resize images to",
     )
     add("--out", default="./results/data/pictures.json", help="the list")
     return arguments

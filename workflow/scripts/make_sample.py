@@ -1,4 +1,4 @@
-"""Render the sample data: synthetic rooms with exact depth, as nyu_data.zip, nyu_test.zip and example pictures.
+"""Render the sample data: synthetic rooms with exact depth, as nyu_data.zip, nyu_test.zip and example images.
 
     python workflow/scripts/make_sample.py --out results/sample --train_scenes 240 --test_scenes 48
 
@@ -15,10 +15,10 @@ def build_parser():
     arguments = cli.parser(__doc__)
     arguments.add_argument("--out", default="results/sample", help="folder for the archives and examples/")
     arguments.add_argument(
-        "--train_scenes", type=cli.number("sample.train_scenes"), default=240, help="training pictures, 4 per room"
+        "--train_scenes", type=cli.number("sample.train_scenes"), default=240, help="training images, 4 per room"
     )
     arguments.add_argument(
-        "--test_scenes", type=cli.number("sample.test_scenes"), default=48, help="test pictures, of other rooms"
+        "--test_scenes", type=cli.number("sample.test_scenes"), default=48, help="test images, of other rooms"
     )
     arguments.add_argument("--seed", type=cli.number("sample.seed"), default=0, help="other seeds give other rooms")
     arguments.add_argument("--workers", type=cli.number("workers"), default=1, help="processes that render")

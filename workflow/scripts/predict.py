@@ -4,7 +4,7 @@
         --out results/predictions/mine
 
 --input takes files, folders and quoted patterns; animated GIF, PNG, WebP and TIFF of several pages give all their
-frames. --model_path is a checkpoint folder, a frozen .pb, a SavedModel, an .onnx or an .om file. For each picture it
+frames. --model_path is a checkpoint folder, a frozen .pb, a SavedModel, an .onnx or an .om file. For each image it
 writes, under its name: _depth.npy (float32, metres), _depth_mm.png (16 bits, millimetres), _panel.png (colour, scale in
 metres), _points.ply (point cloud) and .json (units, source, network). Files that cannot be used are listed at the end
 and stop nothing. The same command again resumes an interrupted prediction. docs/inference.md has the details.
@@ -28,9 +28,9 @@ def build_parser():
     add("--input", nargs="+", required=True, metavar="WORD", help="files, folders, quoted patterns")
     add("--out", default="./results/predictions", help="folder of the results")
     batch = cli.number("inference.batch_size")
-    add("--bs", type=batch, default=4, help="pictures in a batch, if the network takes any number")
+    add("--bs", type=batch, default=4, help="images in a batch, if the network takes any number")
     add("--write", nargs="+", default=list(predictions.KINDS), choices=predictions.KINDS, help="what to write")
-    cli.add_boolean(arguments, "--flip_average", True, "average with the mirrored picture's depth, as evaluations do")
+    cli.add_boolean(arguments, "--flip_average", True, "average with the mirrored image's depth, as evaluations do")
     add(
         "--size",
         type=cli.number("data.height"),
@@ -43,7 +43,7 @@ def build_parser():
         type=cli.number("predictions.*.intrinsics"),
         nargs=4,
         metavar=("FX", "FY", "CX", "CY"),
-        help="of your camera for the point cloud, in pixels of the upright picture; default: NYU Depth v2's, scaled",
+        help="of your camera for the point cloud, in pixels of the upright image; default: NYU Depth v2's, scaled",
     )
     add(
         "--scale",
@@ -95,7 +95,7 @@ def work(args):
             scale=args.scale,
         )
         summary = predictions.predict(network, paths, args.out, options)
-    print("{}: {} pictures of {} files".format(args.out, len(summary["pictures"]), len(paths)))
+    print("{}: {} images of {} files".format(args.out, len(summary["pictures"]), len(paths)))
     if summary["taken_over"]:
         print(
             "{} of them are from an earlier run with the same options; remove {} to predict all again".format(

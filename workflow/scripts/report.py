@@ -11,7 +11,7 @@ Pretrained networks need no run beside them:
     python workflow/scripts/report.py --out results/published/nyu/report.md --baseline results/baseline.json \\
         --published results/published/nyu/evaluation/epoch0.json --settings settings.json
 
-With --html the same page is written with all pictures inside. A run's name is the folder after `results` in a file's
+With --html the same page is written with all images inside. A run's name is the folder after `results` in a file's
 path. The curves are <figures>/loss_<run>.png and <figures>/metrics_<run>.png. Equal inputs give equal bytes; nothing is
 measured and no network is loaded here.
 """
@@ -37,7 +37,7 @@ def build_parser():
     add("--deployed", nargs="*", default=[], help="evaluations of ONNX and OM files of the runs")
     add("--performance", nargs="*", default=[], help="measured speeds of training, by train.py --performance")
     add("--gallery", nargs="*", default=[], help="gallery.json of the runs, by draw_gallery.py")
-    add("--thumbnails", nargs="*", default=[], help="small pictures of all test images, by infer_from_pb.py")
+    add("--thumbnails", nargs="*", default=[], help="small images of all test images, by infer_from_pb.py")
     add("--data", help="metadata file of the runs' training records, by dataset_tool_tf.py")
     add("--weights", nargs="*", default=[], help="weights.json or model.json of imported weights")
     add("--published", nargs="*", default=[], help="evaluations of pretrained networks, by evaluate.py")

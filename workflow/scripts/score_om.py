@@ -22,7 +22,7 @@ def build_parser():
     arguments.add_argument("--outputs", required=True, help="folder of the outputs")
     arguments.add_argument("--test_data", default="./dataset/nyu_test.zip", help="the archive nyu_test.zip")
     arguments.add_argument("--json", help="file for all figures")
-    arguments.add_argument("--gallery", help="folder for pictures of scenes")
+    arguments.add_argument("--gallery", help="folder for images of scenes")
     arguments.add_argument("--count", type=cli.number("report.gallery"), default=6, help="number of scenes")
     arguments.add_argument("--name", default="1p", help="name of the run")
     return arguments

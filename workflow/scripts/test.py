@@ -1,8 +1,8 @@
-"""Draw the depth that a network predicts for pictures: input, depth in colour, and the scale in metres.
+"""Draw the depth that a network predicts for images: input, depth in colour, and the scale in metres.
 
     python workflow/scripts/test.py --ckptdir results/1p/checkpoints --input './examples/*.png' --output panel.png
 
---ckptdir is a network of any kind that predict.py takes. Pictures, any number of any size, are placed in the network's
+--ckptdir is a network of any kind that predict.py takes. Images, any number of any size, are placed in the network's
 input as predict.py does, which also writes the depth itself.
 """
 
@@ -25,7 +25,7 @@ def build_parser():
     arguments.add_argument(
         "--ckptdir", default="./results/1p/checkpoints", help="checkpoint folder, frozen .pb, SavedModel, .onnx or .om"
     )
-    arguments.add_argument("--input", nargs="+", default=["./examples/*.png"], help="pictures: files or patterns")
+    arguments.add_argument("--input", nargs="+", default=["./examples/*.png"], help="images: files or patterns")
     arguments.add_argument(
         "--maxdepth",
         type=cli.number("centimetres"),
@@ -49,7 +49,7 @@ def work(args):
             tiles.append(visualize.tile(path, rgb, metres))
             print("{}: {:.2f} to {:.2f} m, median {:.2f} m".format(path, metres.min(), metres.max(), np.median(metres)))
     visualize.draw_panel(args.output, tiles)
-    print("{}: {} pictures".format(args.output, len(tiles)))
+    print("{}: {} images".format(args.output, len(tiles)))
 
 
 def main(argv=None):

@@ -132,7 +132,7 @@ def test_holes_count_for_masked_protocols_only(archive, tmp_path):
 def test_no_truth_at_all_is_an_error(archive, tmp_path):
     path = str(tmp_path / "empty.zip")
     write(path, np.zeros_like(archive[1]["depth"]))
-    with pytest.raises(PipelineError, match="protocol bts: no image has a true depth"):
+    with pytest.raises(PipelineError, match="protocol bts: no image has ground truth"):
         run(path, "bts")
 
 

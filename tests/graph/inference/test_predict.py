@@ -202,4 +202,4 @@ def test_a_principal_point_outside_the_picture_is_warned_of_once(frozen, tmp_pat
         Image.new("RGB", (64, 32)).save(str(tmp_path / name))
     words = ["--input", str(tmp_path), "--model_path", frozen, "--out", str(tmp_path / "out"), "--write", "ply"]
     assert predict.main(words + ["--intrinsics", "60", "60"] + centre) == 0
-    assert capsys.readouterr().out.count("lies outside the picture of 64x32 pixels") == warned
+    assert capsys.readouterr().out.count("lies outside the image of 64x32 pixels") == warned

@@ -263,5 +263,5 @@ def test_copies_across_the_splits_are_doubted(tmp_path, monkeypatch, workers):
     names = [(place + 1, tmp_path / "{}.png".format(place)) for place in range(6)]
     assert result["copies"] == [words.format(*names[test], *names[train]) for test, train in ((3, 1), (4, 2))]
     (doubt,) = check.doubts(result)
-    assert doubt.startswith("warning: 2 test pictures are copies of training pictures: ")
+    assert doubt.startswith("warning: 2 test images are copies of training images: ")
     assert check.verdict(result, 0) is None

@@ -51,7 +51,7 @@ def test_a_drawn_split_is_by_seed(tmp_path):
         (["a.png;b.png", "c.png;d.png"], "row 1: 'a.png;b.png' is not .*; fields must be separated by commas, tabs"),
         (["left,right"], "row 1: .*left does not end in .*; a header must be `rgb,depth`"),
         (["left,right,split", "b.PNG,b.png,train"], "row 1: split 'split' is none of train, val, test"),
-        (["a.png,b.png", "c.png,d.png"], "none of its pictures is there, such as .*a.png; paths start from"),
+        (["a.png,b.png", "c.png,d.png"], "none of its images is there, such as .*a.png; paths start from"),
         (["b.PNG,b.png,train", "b.PNG,c.png,test"], "row 2: .*b.PNG is for test, and in row 1 for train"),
         (["a.png,b.png,dev"], "row 1: split 'dev' is none of train, val, test"),
         (["a.png,b.png,train", "c.png,d.png"], "row 2: some rows name a split"),
@@ -191,7 +191,7 @@ def test_folders_train_and_test_are_the_split(tmp_path):
 )
 def test_what_only_looks_like_a_split_is_refused(tmp_path, names, odd):
     message = refusal(custom_list.listed, SIZE, **folders(tmp_path, names))
-    assert message.startswith(str(tmp_path / "rgb") + ": a split by folders needs all pictures in `train` and `test`")
+    assert message.startswith(str(tmp_path / "rgb") + ": a split by folders needs all images in `train` and `test`")
     assert "but there is {}; rename or take it out".format(odd) in message
     assert message.endswith("or give a csv with a third column")
 
@@ -241,7 +241,7 @@ def test_pictures_and_depths_in_one_folder(tmp_path):
         assert message == "{}: rgb and depth lie in one folder; give two folders, or a csv".format(tmp_path / "s")
     message = refusal(custom_list.listed, SIZE, 1, 10, rgb=str(tmp_path), depth=str(tmp_path / "s"))
     assert "0.jpg and {} have one name; ".format(tmp_path / "link" / "0.png") in message
-    assert message.endswith("where they are picture and depth in one folder, give two folders or a csv")
+    assert message.endswith("where they are image and depth in one folder, give two folders or a csv")
 
 
 def test_a_file_without_partner_is_named(tmp_path):

@@ -196,9 +196,9 @@ def test_files_that_cannot_be_read(tmp_path):
     source, row = one(tmp_path, rgb(), np.full(SIZE, 2000, np.uint16))
     whole = (tmp_path / "b.png").read_bytes()
     (tmp_path / "b.png").write_bytes(whole[: len(whole) // 2])
-    assert "b.png: cannot be read as a picture" in refusal(source.arrays, row)
+    assert "b.png: cannot be read as an image" in refusal(source.arrays, row)
     (tmp_path / "a.png").unlink()
-    assert "a.png: cannot be read as a picture" in refusal(source.arrays, row)
+    assert "a.png: cannot be read as an image" in refusal(source.arrays, row)
 
 
 @pytest.mark.parametrize("limit, refused", [(SIZE[0] * SIZE[1] - 1, False), (SIZE[0] * SIZE[1] // 2 - 1, True)])
@@ -209,7 +209,7 @@ def test_large_pictures(tmp_path, monkeypatch, limit, refused):
         # Pillow warns of what is beyond the limit, and refuses what is beyond twice as much.
         warnings.simplefilter("error")
         if refused:
-            assert refusal(source.pair, row).endswith("a.png: cannot be read as a picture (more than 0 megapixels)")
+            assert refusal(source.pair, row).endswith("a.png: cannot be read as an image (more than 0 megapixels)")
         else:
             assert source.pair(row)[2] == SIZE
 

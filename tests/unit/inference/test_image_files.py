@@ -31,7 +31,7 @@ def test_words_find_each_picture_once_in_order(tmp_path, monkeypatch):
     with pytest.raises(PipelineError, match=r"none/\*\.png: matches no file"):
         image_files.find(["*.png", "none/*.png"])
     os.mkdir("empty")
-    with pytest.raises(PipelineError, match="empty: is a folder without pictures"):
+    with pytest.raises(PipelineError, match="empty: is a folder without images"):
         image_files.find(["empty"])
 
 
@@ -47,7 +47,7 @@ def test_hidden_pictures_are_taken_only_where_they_are_named(tmp_path, monkeypat
     assert "left out are 1 .heic" in line and "magick" in line
     with pytest.raises(PipelineError, match=r"A\.PNG: matches no file .*; did you mean a\.png\?"):
         image_files.find(["A.PNG"])
-    with pytest.raises(PipelineError, match=r"b\.HEIC: not a picture .*convert it: magick mogrify"):
+    with pytest.raises(PipelineError, match=r"b\.HEIC: not an image .*convert it: magick mogrify"):
         image_files.read("b.HEIC")
 
 
@@ -59,7 +59,7 @@ def test_one_file_spelled_in_several_ways_is_found_once(tmp_path, monkeypatch):
     os.symlink("1.png", str(tmp_path / "y" / "3.png"))
     monkeypatch.chdir(tmp_path)
     words = ["./y/2.png", "y", str(tmp_path / "y"), "y/../y", "latest", "y/*.png"]
-    # A link is a picture with a name of its own.
+    # A link is an image with a name of its own.
     assert image_files.find(words) == ["./y/2.png", "y/1.png", "y/3.png"]
 
 
@@ -110,7 +110,7 @@ def test_a_picture_with_damaged_exif_is_taken_as_it_lies(tmp_path):
 def test_damage_of_the_pixels_is_not_taken_for_that_of_exif(tmp_path):
     with open(damaged_exif(tmp_path), "r+b") as stream:
         stream.truncate(os.path.getsize(stream.name) - 60)
-    with pytest.raises(PipelineError, match=r"exif\.png: not a picture that can be read"):
+    with pytest.raises(PipelineError, match=r"exif\.png: not an image that can be read"):
         image_files.read(stream.name)
 
 
@@ -136,7 +136,7 @@ def test_whatever_a_reader_raises_is_told_of_the_file(tmp_path, monkeypatch, err
         raise error
 
     monkeypatch.setattr(image_files, "_upright_rgb", fail)
-    with pytest.raises(PipelineError, match=r"a\.png: not a picture that can be read \({}\)".format(reason)):
+    with pytest.raises(PipelineError, match=r"a\.png: not an image that can be read \({}\)".format(reason)):
         image_files.read(save(tmp_path / "a.png", RGB))
 
 

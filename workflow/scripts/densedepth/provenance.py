@@ -28,7 +28,7 @@ def missing(config: Dict[str, Any]) -> List[str]:
     found = _pictures(config) if picture_inputs(config["data"]) else _archives(config)
     for index, path in enumerate(config["data"]["examples"]):
         if not _can_be_had(config, path):
-            found.append(_line("data.examples[{}]".format(index), path, "give pictures that are there, or []"))
+            found.append(_line("data.examples[{}]".format(index), path, "give images that are there, or []"))
     return found + _weights(config) + _networks(config)
 
 

@@ -278,7 +278,7 @@ def _empty_doubt(result):
 
 
 def _copies_doubt(result):
-    words = "warning: {} test pictures are copies of training pictures: {}"
+    words = "warning: {} test images are copies of training images: {}"
     return words.format(len(result["copies"]), _some(result["copies"])) if result["copies"] else None
 
 

@@ -77,7 +77,7 @@ def _check_numbers(metres_per_unit, max_depth, hole):
             raise PipelineError("{} {}: must be a finite number above 0".format(key, value))
     if not np.isfinite(hole):
         raise PipelineError(
-            "hole {}: must be a finite number; values that are not finite are always invalid".format(hole)
+            "invalid {}: must be a finite number; values that are not finite are always invalid".format(hole)
         )
 
 
@@ -89,7 +89,7 @@ def _check_leaks(rows, where):
             number, other = trained.get(_which(path), (None, None))
             if number is not None:
                 raise PipelineError(
-                    "{}: row {}: {} is for test, and in row {} for train{}; the test must be on pictures that were not "
+                    "{}: row {}: {} is for test, and in row {} for train{}; the test must be on images that were not "
                     "trained on: take one of the rows out, or have both for the same".format(
                         *(where, row[0], path, number, "" if other == path else " as {}".format(other))
                     )
@@ -133,7 +133,7 @@ def _csv_rows(table):
         hint = file_names.hint(rows[0][1], os.path.dirname(table))
         hint += "; folders are separated by /" if "\\" in rows[0][1] else ""
         raise PipelineError(
-            "{}: none of its pictures is there, such as {}; paths start from the csv's folder{}".format(
+            "{}: none of its images is there, such as {}; paths start from the csv's folder{}".format(
                 table, rows[0][1], hint
             )
         )
@@ -228,7 +228,7 @@ def _given_by_folders(folder, pictures):
     if odd and any(top.lower() in _SPLIT_FOLDERS for top in tops):
         named = ", ".join(sorted(odd)[:5]) + (", ..." if len(odd) > 5 else "")
         raise PipelineError(
-            "{}: a split by folders needs all pictures in `train` and `test`, but there is {}; rename or take it out, "
+            "{}: a split by folders needs all images in `train` and `test`, but there is {}; rename or take it out, "
             "here and in the folder of the depths, or give a csv with a third column".format(folder, named)
         )
     return not odd
@@ -248,7 +248,7 @@ def _by_name(folder, suffixes):
         key = os.path.relpath(stem, folder).replace(os.sep, "/")
         if key in found:
             raise PipelineError(
-                "{}: {} and {} have one name; rename one, or, where they are picture and depth in one folder, give two "
+                "{}: {} and {} have one name; rename one, or, where they are image and depth in one folder, give two "
                 "folders or a csv".format(folder, found[key], path)
             )
         found[key] = path

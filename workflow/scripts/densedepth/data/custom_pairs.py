@@ -151,7 +151,7 @@ class Pictures:
             raise self._files.error(
                 row,
                 row.rgb,
-                "is {}, its depth {} is {}; the two must show the same view, but laid over the picture the depth has "
+                "is {}, its depth {} is {}; the two must show the same view, but laid over the image the depth has "
                 "{:.2g} of its pixels too many or too few at an edge; take off what was padded, or cut both alike",
                 *(size_text(rgb.shape[:2]), row.depth, size_text(measured.shape), over),
             )
@@ -160,7 +160,7 @@ class Pictures:
             raise self._files.error(
                 row,
                 row.depth,
-                "no pixel has a depth below {} m; check metres_per_unit, hole and max_depth (greatest found: {})",
+                "no pixel has a depth below {} m; check metres_per_unit, invalid and max_depth (greatest found: {})",
                 *(self.max_depth, "{:.4g} m".format(measured.max()) if measured.any() else "none"),
             )
         return rgb, fitted

@@ -60,7 +60,7 @@ def _beyond(splits, farthest):
     names = [name for name, split in splits.items() if split["beyond_max_depth"] > split["known"]]
     words = (
         "{}: more depth is at max_depth ({:g} m) or beyond than below it; are metres_per_unit, "
-        "max_depth and hole right?"
+        "max_depth and invalid right?"
     )
     return words.format(", ".join(names), farthest) if names else None
 

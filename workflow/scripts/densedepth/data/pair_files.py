@@ -17,7 +17,7 @@ from .trees import Folder, open_tree
 
 # What files should be, in words.
 _KINDS = dict.fromkeys(array_files.HDF5, "HDF5")
-_KINDS.update(dict.fromkeys((".png", ".tif", ".tiff"), "a picture"))
+_KINDS.update(dict.fromkeys((".png", ".tif", ".tiff"), "an image"))
 _KINDS.update({".npy": "a NumPy array", ".npz": "NumPy arrays"})
 
 
@@ -48,7 +48,7 @@ class PairFiles:
                     raise self.error(row, row.rgb, "expected 8-bit colours, got an image of mode {}", image.mode)
                 return ImageOps.exif_transpose(image).convert("RGB")
         except READING as error:
-            raise self.error(row, row.rgb, "cannot be read as a picture ({})", words(error)) from None
+            raise self.error(row, row.rgb, "cannot be read as an image ({})", words(error)) from None
 
     def measured(self, row: Row) -> np.ndarray:
         """Depth in metres, however great, 0 for what was not measured."""

@@ -43,7 +43,7 @@ def measure(*, truth: np.ndarray, prediction: np.ndarray, mask: Optional[np.ndar
     truth = np.asarray(truth)
     prediction = np.asarray(prediction)
     if truth.shape != prediction.shape:
-        raise ValueError("truth {} and prediction {} differ in shape".format(truth.shape, prediction.shape))
+        raise ValueError("ground truth {} and prediction {} differ in shape".format(truth.shape, prediction.shape))
     if mask is not None:
         mask = np.asarray(mask)
         if mask.shape != truth.shape or mask.dtype != bool:

@@ -289,7 +289,7 @@ class _Scores:
 def _block(protocol, limits, scores, images):
     """What a document says of one protocol."""
     if not scores.indices:
-        raise PipelineError("protocol {}: no image has a true depth within {}".format(protocol.name, protocol.truth_m))
+        raise PipelineError("protocol {}: no image has ground truth within {}".format(protocol.name, protocol.truth_m))
     top, bottom, left, right = protocol.crop
     described = {
         "name": protocol.name,

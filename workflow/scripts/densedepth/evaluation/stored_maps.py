@@ -259,13 +259,13 @@ def _rank_correlation(x, y, most=2000):
 def _doubt(unit, aligned_by, ratio, slope):
     inverse = unit in ("inverse", "disparity")
     if (slope > 0.5 and inverse) or (slope < -0.5 and not inverse):
-        words = "values {} with the true depth (rank correlation {:.2f}), so they are likely {}, not {}"
+        words = "values {} with the ground truth (rank correlation {:.2f}), so they are likely {}, not {}"
         likely = "metres or millimetres" if inverse else "disparity or inverse"
         return words.format("grow" if inverse else "fall", slope, likely, unit)
     if unit == "metres" and aligned_by == "none":
         for factor, name in ((1000, "millimetres"), (100, "centimetres"), (0.1, "tens of metres, as of 0..1 for 10 m")):
             if factor / 1.8 < ratio < factor * 1.8:
-                return "the median value is {:.3g} times the true depth, so the unit is likely {}".format(ratio, name)
+                return "the median value is {:.3g} times the ground truth, so the unit is likely {}".format(ratio, name)
     if unit == "millimetres" and aligned_by == "none" and not 50 < ratio < 20000:
-        return "the median value is {:.3g} times the true depth in metres, so the unit is likely metres".format(ratio)
+        return "the median value is {:.3g} times the ground truth in metres, so the unit is likely metres".format(ratio)
     return None

@@ -51,7 +51,7 @@ def find(words: Iterable[str], broken_links: bool = False) -> List[str]:
     for word in words:
         if os.path.isdir(word):
             paths = [path for path in file_names.files_below(word, deep=False) if path.lower().endswith(SUFFIXES)]
-            reason = "is a folder without pictures ({})".format(" ".join(SUFFIXES))
+            reason = "is a folder without images ({})".format(" ".join(SUFFIXES))
             others = file_names.left_out(word, SUFFIXES, deep=False)
             reason += "; {}".format(others) if others else ""
         else:
@@ -105,7 +105,7 @@ def frames(path: str) -> Iterator[Frame]:
                 yield Frame(number + 1 if count > 1 else None, rgb, read_as)
     except Exception as error:
         # Damage makes the readers of Pillow raise whatever they stumble over, and one bad file must not stop the rest.
-        raise PipelineError("{}: not a picture that can be read ({})".format(path, _reason(path, error))) from None
+        raise PipelineError("{}: not an image that can be read ({})".format(path, _reason(path, error))) from None
 
 
 def _upright_rgb(picture):

@@ -41,7 +41,7 @@ def doubt(intrinsics: Intrinsics, size: Tuple[int, int]) -> Optional[str]:
     """
     height, width = size
     if not (0 <= intrinsics.cx <= width - 1 and 0 <= intrinsics.cy <= height - 1):
-        return "principal point ({:g}, {:g}) lies outside the picture of {}x{} pixels (width x height)".format(
+        return "principal point ({:g}, {:g}) lies outside the image of {}x{} pixels (width x height)".format(
             intrinsics.cx, intrinsics.cy, width, height
         )
     return None

@@ -281,7 +281,7 @@ class _Run:
         if doubt and size not in self._warned:
             self._warned.add(size)
             progress.line(
-                "warning: --intrinsics: the {}; are they those of pictures of another size, or in another order than "
+                "warning: --intrinsics: the {}; are they those of images of another size, or in another order than "
                 "fx fy cx cy?".format(doubt)
             )
 
@@ -298,7 +298,7 @@ class _Run:
             "input": {
                 "size": list(self._size),
                 "picture_at": dict(job.where._asdict()),
-                "rest": "the picture's border pixels",
+                "rest": "the image's border pixels",
             },
             "flip_average": self._options.flip_average,
             "depth": {
@@ -314,7 +314,7 @@ class _Run:
             },
         }
         if "ply" in paths:
-            side["intrinsics"] = dict(intrinsics._asdict(), unit="pixels of the upright picture, the first is 0")
+            side["intrinsics"] = dict(intrinsics._asdict(), unit="pixels of the upright image, the first is 0")
         return dict(self._made_by, **side)
 
     def _fail(self, path, reason):
@@ -373,7 +373,7 @@ def _words(error):
 _HOLDS = {
     "npy": "float32 (height, width), metres",
     "png": "16-bit grey, millimetres; 65535: that or farther",
-    "panel": "picture and depth in colour, scale in metres",
+    "panel": "image and depth in colour, scale in metres",
     "ply": "points, metres: x right, y down, z away from the camera",
 }
 

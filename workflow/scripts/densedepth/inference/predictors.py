@@ -204,7 +204,7 @@ def _of_graph(definition, source, input_tensor_name, output_tensor_name, as_writ
     if output.dtype != tf.float32 or not output.shape.is_compatible_with([None, None, None, 1]):
         raise PipelineError(
             "{}: output {}: expected float32 (images, height, width, 1), got {} of shape {}: this is no network from "
-            "picture to depth".format(path, output.name, output.dtype.name, output.shape)
+            "image to depth".format(path, output.name, output.dtype.name, output.shape)
         )
     if None not in images.shape.as_list()[1:3]:
         source["size"] = images.shape.as_list()[1:3]

@@ -155,7 +155,7 @@ class Page:
     @staticmethod
     def _check(path):
         if not os.path.isfile(path):
-            raise PipelineError("{}: no such picture, though the report shows it".format(path))
+            raise PipelineError("{}: no such image, though the report shows it".format(path))
 
 
 def code(value: Any) -> str:

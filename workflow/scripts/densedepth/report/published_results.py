@@ -162,7 +162,7 @@ GROUPS = (
         "bts",
     ),
     Group(
-        "Raw ground truth, crop 45:471 x 41:601, 0.001 m < truth < 10 m, averaged over images",
+        "Raw ground truth, crop 45:471 x 41:601, 0.001 m < ground truth < 10 m, averaged over images",
         "Common since BTS. Training data, resolution and flip averaging differ between these works. No place for a "
         "run: the ground truth of `nyu_test.zip` is the filled one. But for that, the table above is measured alike.",
         _PER_IMAGE,

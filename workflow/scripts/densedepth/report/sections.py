@@ -105,7 +105,7 @@ def _introduction(page, findings):
     if kind == SAMPLE:
         page.add(
             "> The figures of the embedded sample are **not comparable** with the published figures for NYU Depth v2: "
-            "other pictures, other training, usually a smaller network input. They show that the pipeline works."
+            "other images, other training, usually a smaller network input. They show that the pipeline works."
         )
     elif kind != NYU:
         page.add(

@@ -143,7 +143,7 @@ def resolved(tree: Tree, listed: Sequence[str], list_name: str) -> List[str]:
         found = [_match(tree, index, name, folder) for name in short]
         if any(found):
             return [one or posixpath.join(folder, name) for one, name in zip(found, short)]
-    words = "{}: none of the files that {} names is there, such as {}; put the list and the pictures into one folder"
+    words = "{}: none of the files that {} names is there, such as {}; put the list and the images into one folder"
     raise PipelineError(words.format(tree.path, list_name, listed[0]))
 
 

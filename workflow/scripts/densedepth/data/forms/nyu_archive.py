@@ -16,7 +16,7 @@ def _find(tree, tolerance):
         raise PipelineError("{}: has two lists, {} and {}; take one of them out".format(tree.path, *train[:2]))
     if not test:
         raise PipelineError(
-            "{}: has no nyu2_test.csv, so no pictures for the test; give nyu_test.zip with data.train_archive and "
+            "{}: has no nyu2_test.csv, so no images for the test; give nyu_test.zip with data.train_archive and "
             "data.test_archive instead of data.dataset".format(tree.path)
         )
     return of_lists(tree, [(train[0], TRAIN)], bits=8) + of_lists(tree, [(test[0], TEST)], bits=16)

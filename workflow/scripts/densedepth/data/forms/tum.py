@@ -29,7 +29,7 @@ def _find(tree, tolerance):
                 )
             )
         if len(matched) < len(rgb):
-            words = "{}: {} of {} pictures have no depth within {} s"
+            words = "{}: {} of {} images have no depth within {} s"
             print(words.format(_where(tree, name), len(rgb) - len(matched), len(rgb), tolerance), flush=True)
         pairs += [_pair(folder, *names) for names in matched]
     for folder, name in sorted(associated.items()):
