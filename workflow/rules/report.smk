@@ -15,6 +15,7 @@ rule write_report:
         data=rules.convert_records.output.side,
         deployed=deployed_graphs([*config["runs"], *evaluated_networks()]),
         evaluations=of_runs(rules.evaluate_checkpoint.output.figures),
+        external=expand(rules.score_predictions.output.figures, external=config["external"]),
         frozen=of_runs(rules.infer_frozen_graph.output.figures),
         frozen_elsewhere=of_networks(rules.infer_frozen_graph.output.figures),
         galleries=of_runs(rules.draw_gallery.output.side),
@@ -81,6 +82,7 @@ rule write_report:
             --performance {input.performance:q} \
             --gallery {input.galleries:q} {input.galleries_elsewhere:q} \
             --published {input.published:q} \
+            --external {input.external:q} \
             --thumbnails {input.thumbnails:q} {input.thumbnails_elsewhere:q} \
             --data {input.data:q} \
             --weights {input.weights:q} \

@@ -41,6 +41,7 @@ def build_parser():
     add("--data", help="metadata file of the runs' training records, by dataset_tool_tf.py")
     add("--weights", nargs="*", default=[], help="weights.json or model.json of imported weights")
     add("--published", nargs="*", default=[], help="evaluations of pretrained networks, by evaluate.py")
+    add("--external", nargs="*", default=[], help="evaluations of other programs' predictions, by score.py")
     add("--settings", required=True, help="JSON file of the pipeline's settings; - for standard input")
     return arguments
 
@@ -61,6 +62,7 @@ def work(args):
         settings=_text(args.settings),
         imported=args.published,
         deployed=args.deployed,
+        external=args.external,
         thumbnails=args.thumbnails,
     )
     sections.write(findings, args.out, args.figures, args.html)

@@ -171,6 +171,16 @@ class Results:
         self.add("published", "results/published/{}/evaluation/epoch0.json".format(name), document)
         return self.flags["published"][-1]
 
+    def add_external(self, name, alignment="none", **metrics):
+        """The evaluation of another program's predictions; returns its path."""
+        source = {"kind": "stored", "path": "maps/" + name, "unit": "metres", "matched_by": "name"}
+        document = self.evaluation(dict(NYU_H5, **metrics), source)
+        document["protocol"] = dict(document["protocol"], alignment=alignment, flip_average=False)
+        document["speed"] = None
+        self.flags.setdefault("external", [])
+        self.add("external", "results/external/{}/evaluation.json".format(name), document)
+        return self.flags["external"][-1]
+
     def add_deployed(self, run, kind, **source):
         """The evaluation of what the frozen graph became for another runtime; returns its path."""
         last = self.epochs[-1]

@@ -105,6 +105,8 @@ class Findings:
     settings: Dict[str, Any]
     # Pretrained networks.
     imported: List[Run]
+    # {name: the evaluation} of what other programs predicted.
+    external: Dict[str, Document] = dataclasses.field(default_factory=dict)
 
 
 def _finite(path, name, value):

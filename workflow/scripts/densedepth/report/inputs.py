@@ -85,6 +85,7 @@ def gather(
     imported: Sequence[str] = (),
     deployed: Sequence[str] = (),
     thumbnails: Sequence[str] = (),
+    external: Sequence[str] = (),
 ) -> Findings:
     """Read all files into `Findings`. Paths, lists of paths, and `settings` as JSON text.
 
@@ -106,6 +107,7 @@ def gather(
         weights=[Document(path, metadata.read(path, _WEIGHTS)) for path in sorted(weights)],
         settings=_settings(settings),
         imported=[one for one in found if one.elsewhere],
+        external={os.path.basename(os.path.dirname(os.path.abspath(path))): _evaluation(path) for path in external},
     )
     if not findings.runs and not findings.imported:
         raise PipelineError("nothing to report: no evaluation of a run, and none of a pretrained network")
@@ -305,7 +307,7 @@ def _same_step(evaluation, checkpoint):
 
 
 def _check_protocols(findings):
-    baseline, documents = findings.baseline, []
+    baseline, documents = findings.baseline, list(findings.external.values())
     for run in findings.runs + findings.imported:
         documents += list(run.evaluations.values()) + [graph for _, graph in run.graphs()]
     for document in documents:

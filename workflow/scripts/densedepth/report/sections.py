@@ -16,6 +16,7 @@ from . import (
     comparison,
     curves,
     experiments,
+    external,
     galleries,
     images,
     origins,
@@ -55,6 +56,7 @@ def _page(findings, figures):
     comparison.add_verdicts(page, findings)
     certainty.add(page, findings)
     images.add(page, findings, figures)
+    external.add(page, findings)
     # Where the runs have a place among them, that is news; else the published results are only for orientation.
     nyu = data_kind(findings) == NYU
     if nyu:
