@@ -4,10 +4,12 @@ import re
 import runpy
 import shlex
 import subprocess
+import textwrap
 
 import pytest
 import yaml
 from conftest import REPOSITORY, SETTINGS
+from densedepth import configuration
 
 PAGES = (
     "README.md",
@@ -166,6 +168,33 @@ def test_programs_take_the_flags_that_the_pages_show(command, tensorflow_python)
 def test_programs_of_the_tests_are_there(command):
     paths = [word for word in shlex.split(command) if word.endswith(".py")]
     assert paths and all((REPOSITORY / path).exists() for path in paths)
+
+
+def settings(page):
+    """(line, mapping) of the examples of settings in a page: YAML in fences and in indented blocks."""
+    text = (REPOSITORY / page).read_text()
+    for block in re.finditer(r"```(\w*)\n(.*?)```|(?:^    [^\n]*\n|^\n(?=    ))+", text, re.DOTALL | re.MULTILINE):
+        language, fenced = block.groups()
+        yaml_text = textwrap.dedent(block.group() if language is None else fenced)
+        if language == "yaml" or (language is None and re.match(r"\n*(#.*\n)*[a-z_]+:\s", yaml_text)):
+            yield "{}:{}".format(page, text[: block.start()].count("\n") + 1), yaml.safe_load(yaml_text)
+
+
+EXAMPLES = dict(pair for page in PAGES for pair in settings(page))
+
+
+@pytest.mark.parametrize("place", EXAMPLES)
+def test_settings_that_the_pages_show_are_valid(place):
+    schema = configuration.schema(str(REPOSITORY / "workflow/schemas/config.schema.yaml"))
+    base = configuration.read(str(REPOSITORY / "config/config.yaml"))
+    config, warning = configuration.renamed(configuration.merge(base, EXAMPLES[place]))
+    assert warning == ""
+    assert configuration.problems(configuration.completed(config, schema), schema) == []
+
+
+def test_the_examples_of_settings_are_found():
+    names = {key for example in EXAMPLES.values() for key in example}
+    assert len(EXAMPLES) >= 7 and {"data", "train", "runs", "external"} <= names
 
 
 def anchors(path):
