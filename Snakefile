@@ -34,13 +34,15 @@ include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/export.smk"
 include: "workflow/rules/deploy.smk"
 include: "workflow/rules/report.smk"
+include: "workflow/rules/track.smk"
 
 
 rule all:
-    """The report and all that it shows, and the panel of example images of each run."""
+    """The report and all that it shows, the panel of example images of each run, and the runs in MLflow if wanted."""
     input:
         report="results/report.md",
         panels=example_panels(),
+        tracked=tracked_runs(),
 
 
 rule epoch_that_is_not_kept:

@@ -15,8 +15,16 @@ import sys
 
 FOLDER = os.path.dirname(os.path.abspath(__file__))
 # The oldest Python that a file is for. bench.txt has no sums: see there.
-PYTHONS = {"pip": "3.7.1", "workflow": "3.11", "dev": "3.11", "tf1": "3.7.1", "tf2": "3.11", "onnx": "3.11"}
-CONDA = {"tf1": ["tf1"], "tf2": ["tf2"], "onnx": ["tf2", "onnx"]}
+PYTHONS = {
+    "pip": "3.7.1",
+    "workflow": "3.11",
+    "dev": "3.11",
+    "tf1": "3.7.1",
+    "tf2": "3.11",
+    "onnx": "3.11",
+    "mlflow": "3.11",
+}
+CONDA = {"tf1": ["tf1"], "tf2": ["tf2"], "onnx": ["tf2", "onnx"], "mlflow": ["mlflow"]}
 OPTIONS = ["--no-deps", "--universal", "--generate-hashes", "--no-header", "--no-annotate", "--no-config", "--quiet"]
 
 

@@ -4,6 +4,7 @@
     python3 envs/setup.py --runtime tf2 runtime     the current TensorFlow, whatever Python 3.7 is there
     python3 envs/setup.py workflow dev tf1? tf2     what `make test` needs; tf1? means: only where a Python 3.7 is found
     python3 envs/setup.py onnx                      what the ONNX stages need, added to tf2
+    python3 envs/setup.py mlflow                    what writes runs into a store of MLflow
     python3 envs/setup.py bench                     PyTorch and OpenVINO, which the benchmarks compare with
 
 Only the standard library is used, and any Python from 3.6 on runs this file.
@@ -28,7 +29,7 @@ VENVS = os.path.join(ROOT, ".venv")
 
 # Versions of Python that the pinned packages are published for, best first.
 NEWER = ((3, 11), (3, 12), (3, 13))
-PYTHONS = {"workflow": NEWER, "tf1": ((3, 7),), "tf2": NEWER, "bench": NEWER}
+PYTHONS = {"workflow": NEWER, "tf1": ((3, 7),), "tf2": NEWER, "bench": NEWER, "mlflow": NEWER}
 # Megabytes to download where pip holds nothing, and on the disk: measured on Linux on x86-64, those of bench estimated.
 SIZES = {
     "workflow": (81, 400),
@@ -37,6 +38,7 @@ SIZES = {
     "tf2": (355, 1800),
     "onnx": (36, 150),
     "bench": (300, 1500),
+    "mlflow": (25, 95),
 }
 # Room wanted for each of these megabytes: pip holds what it unpacks twice for a while.
 SPARE = 1.4
@@ -352,11 +354,11 @@ def set_up(parts, runtime):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
-        "parts", nargs="+", metavar="PART", help="workflow, dev, tf1, tf2, tf1?, onnx, bench or runtime"
+        "parts", nargs="+", metavar="PART", help="workflow, dev, tf1, tf2, tf1?, onnx, mlflow, bench or runtime"
     )
     parser.add_argument("--runtime", choices=("auto", "tf1", "tf2"), default="auto", help="what `runtime` stands for")
     args = parser.parse_args()
-    unknown = sorted(set(args.parts) - {"workflow", "dev", "tf1", "tf2", "tf1?", "onnx", "bench", "runtime"})
+    unknown = sorted(set(args.parts) - {"workflow", "dev", "tf1", "tf2", "tf1?", "onnx", "mlflow", "bench", "runtime"})
     if unknown:
         parser.error("unknown part: {}".format(" ".join(unknown)))
     try:

@@ -118,7 +118,7 @@ def pins(name):
     return [entry[0].strip() for entry in entries(name)]
 
 
-LOCKED = ["pip.txt", "workflow.txt", "dev.txt", "tf1.txt", "tf2.txt", "onnx.txt"]
+LOCKED = ["pip.txt", "workflow.txt", "dev.txt", "tf1.txt", "tf2.txt", "onnx.txt", "mlflow.txt"]
 
 
 @pytest.mark.parametrize("name", LOCKED)
@@ -198,7 +198,7 @@ def test_a_layer_repeats_nothing_of_what_it_lies_on(layer, base):
     assert both.isdisjoint(line.split("==")[0].lower() for line in pins(layer))
 
 
-@pytest.mark.parametrize("name, python", [("tf1", "3.7"), ("tf2", "3.11")])
+@pytest.mark.parametrize("name, python", [("tf1", "3.7"), ("tf2", "3.11"), ("mlflow", "3.11")])
 def test_conda_gets_the_same_pins(name, python):
     environment = yaml.safe_load((REPOSITORY / "envs" / (name + ".yaml")).read_text())
     assert environment["dependencies"][:2] == ["python=" + python, "pip"]

@@ -382,7 +382,7 @@ def reported_settings():
     """The settings that decide the results, as JSON text: not those of the machine and addresses."""
     machine = ("runtime", "python", "platform", "gpus", "devices_per_node", "npu_options", "npu_addresses")
     addresses = ("downloads", "download_cache", "pretrained")
-    other_targets = ("predictions", "external", "onnx", "om", "replace_results")
+    other_targets = ("predictions", "tracking", "external", "onnx", "om", "replace_results")
     settings = {key: value for key, value in config.items() if key not in machine + addresses + other_targets}
     apart = ("state_minutes", "rank_timeout", "performance_steps", "hcom_parallel")
 
