@@ -132,7 +132,8 @@ def picture_inputs():
 
 def pictures_python():
     """The interpreter of the stages that read pairs: a data set by name may be kept in HDF5, which Snakemake's lacks."""
-    return tensorflow_python() if config["data"].get("dataset") else plain_python()
+    needed = config["data"].get("dataset") or config["data"]["custom"].get("variable")
+    return tensorflow_python() if needed else plain_python()
 
 
 def picture_flags():
@@ -148,7 +149,15 @@ def picture_flags():
         names = ("dataset", "path", "max_depth", "test_share", "time_tolerance")
         return ["--{}={}".format(name, settings[name]) for name in names]
     names = ("csv", "rgb", "depth", "metres_per_unit", "max_depth", "hole", "test_share")
-    return ["--{}={}".format(name, settings[name]) for name in names if settings[name] != ""]
+    flags = ["--{}={}".format(name, settings[name]) for name in names if settings[name] != ""]
+    # Left out where they are as usual, so that lists of before stay.
+    usual = dict(test_metres_per_unit=0, encoding="plain", variable="", distance="axis")
+    usual.update(raw_size=[], also_invalid=[], intrinsics=[])
+    for name, value in usual.items():
+        given = settings.get(name, value)
+        if given != value:
+            flags.append("--{}={}".format(name, ",".join(map(str, given)) if isinstance(given, list) else given))
+    return flags
 
 
 def halving(wildcards):

@@ -14,7 +14,7 @@ import sys
 
 import cli
 from densedepth import files
-from densedepth.data import custom_list, custom_pairs, datasets
+from densedepth.data import custom_list, custom_pairs, datasets, stored_depth
 from densedepth.errors import PipelineError
 
 
@@ -55,6 +55,7 @@ def build_parser():
         default=0.1,
         help="share of the pairs kept for the test if no split is given",
     )
+    add_stored(add)
     add("--min_test", type=cli.positive_int, default=1, help="least number of test pairs")
     cli.add_number(arguments, "--seed", "seed", 0, "seed of the split")
     add(
@@ -66,6 +67,39 @@ def build_parser():
     )
     add("--out", default="./results/data/pictures.json", help="the list")
     return arguments
+
+
+def add_stored(add):
+    """What else stored depth means."""
+    add(
+        "--test_metres_per_unit",
+        type=cli.number("data.custom.test_metres_per_unit"),
+        default=0,
+        help="metres per unit of the test pairs; 0: as of the others",
+    )
+    add("--encoding", choices=stored_depth.ENCODINGS, default="plain", help="how depth is encoded")
+    add("--variable", default="", help="name of the array in .npz, .h5 and .mat")
+    add("--raw_size", type=numbers, default=[], help="height,width of raw float32 depth (.raw, .bin)")
+    add("--also_invalid", type=numbers, default=[], help="further stored values of invalid depth, such as the sky")
+    add("--distance", choices=stored_depth.DISTANCES, default="axis", help="along the optical axis, or along the ray")
+    add("--intrinsics", type=numbers, default=[], help="fx,fy,cx,cy,width,height in pixels, for --distance ray")
+
+
+def numbers(word):
+    """`1,2.5` as a list."""
+    return [float(part) if "." in part or "e" in part else int(part) for part in word.split(",")]
+
+
+def stored(args):
+    """What `stored_depth.SCHEMA` calls it, without what is as usual."""
+    if args.raw_size and len(args.raw_size) != 2:
+        raise PipelineError("--raw_size: give two numbers, height and width")
+    if args.distance == "ray" and len(args.intrinsics) != 6:
+        raise PipelineError("--distance ray needs --intrinsics: fx, fy, cx, cy, width and height")
+    found = {"encoding": args.encoding, "variable": args.variable, "raw_size": args.raw_size}
+    found.update(invalid=args.also_invalid, distance=args.distance, intrinsics=args.intrinsics)
+    usual = {"encoding": "plain", "distance": "axis"}
+    return {key: value for key, value in found.items() if value and value != usual.get(key)}
 
 
 def listed(args):
@@ -90,6 +124,8 @@ def listed(args):
         args.depth,
         args.test_share,
         args.seed,
+        args.test_metres_per_unit,
+        stored(args),
     )
 
 

@@ -29,5 +29,7 @@ def contradictions(data: Dict[str, Any]) -> Iterator[Tuple[List[Any], Any, str]]
         yield ["data", "dataset"], None, "missing; say which data set is at data.path"
     elif custom and custom not in (["csv"], ["rgb", "depth"]):
         yield ["data", "custom"], None, "give either csv, or rgb and depth"
+    if custom and data["custom"].get("distance") == "ray" and len(data["custom"].get("intrinsics", ())) != 6:
+        yield ["data", "custom", "distance"], "ray", "needs data.custom.intrinsics: fx, fy, cx, cy, width, height"
     if picture_inputs(data) and any(path.startswith(SAMPLE_FOLDER) for path in data["examples"]):
         yield ["data", "examples"], None, "contains images of the embedded sample; give your own, or []"

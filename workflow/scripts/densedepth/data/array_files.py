@@ -53,6 +53,8 @@ def load(tree: Tree, name: str, variable: str = "", raw: Optional[Sequence[int]]
         return _named(tree, path, inner or variable)
     if kind == ".npz":
         return _npz(tree.read(path), inner or variable)
+    if kind in RAW:
+        raise Expected("raw depth has no header: give its height and width with data.custom.raw_size")
     if kind not in _READERS:
         raise Expected("expected a file that ends in {}, got {}".format(" ".join(SUFFIXES), kind or "no suffix"))
     return _READERS[kind](tree.read(path))
@@ -273,4 +275,6 @@ _READERS = {
     ".dpt": _dpt,
     ".exr": _exr,
 }
-SUFFIXES = tuple(_READERS) + (".npz",) + HDF5
+# Of raw float32, whose size a setting gives.
+RAW = (".raw", ".bin", ".dat")
+SUFFIXES = tuple(_READERS) + (".npz",) + HDF5 + RAW

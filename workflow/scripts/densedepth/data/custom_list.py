@@ -34,12 +34,15 @@ def listed(
     depth: Optional[str] = None,
     test_share: float = 0.1,
     seed: int = 0,
+    test_metres_per_unit: float = 0,
+    stored: Optional[Dict[str, Any]] = None,
 ) -> Dict[str, Any]:
     """The content of a list: of the csv `table`, or of the folders `rgb` and `depth`.
 
     size: (height, width) that the pictures are brought to. metres_per_unit: metres per unit of stored depth.
     max_depth: metres; this depth and greater ones are invalid. hole: stored value that means none was measured; values
-    that are not finite or not above zero always do.
+    that are not finite or not above zero always do. test_metres_per_unit: of the test pairs, 0 for the same. stored:
+    what else the stored depth means, as `stored_depth.SCHEMA`.
 
     The split is given by the third column of the csv, or by folders `train` and `test` in which all pictures of the two
     folders lie; else `test_share` of the pairs, at least one, is drawn by `seed`. Raises PipelineError with file and
@@ -57,7 +60,10 @@ def listed(
         if not any(row[3] == split for row in rows):
             raise PipelineError("{}: no pair is for {}; both train and test are needed".format(where, split))
     _check_leaks(rows, where)
+    unit = {TEST: {"metres_per_unit": test_metres_per_unit}} if test_metres_per_unit else {}
+    more = {"depth": dict(stored, invalid=[hole, *stored.get("invalid", ())])} if stored else {}
     return {
+        **more,
         "format": FORMAT,
         "source": [table] if table else [rgb, depth],
         "split": "given" if given else "drawn",
@@ -67,7 +73,10 @@ def listed(
         "hole": hole,
         "test_share": test_share,
         "seed": seed,
-        "rows": [{"row": number, "rgb": a, "depth": b, "split": split} for number, a, b, split in rows],
+        "rows": [
+            dict({"row": number, "rgb": a, "depth": b, "split": split}, **unit.get(split, {}))
+            for number, a, b, split in rows
+        ],
     }
 
 
