@@ -38,9 +38,10 @@ include: "workflow/rules/track.smk"
 
 
 rule all:
-    """The report and all that it shows, the panel of example images of each run, and the runs in MLflow if wanted."""
+    """The reports and all that they show, the panel of example images of each run, and the runs in MLflow if wanted."""
     input:
         report="results/report.md",
+        sweeps=expand("results/sweeps/{sweep}/report.md", sweep=config["sweeps"]),
         panels=example_panels(),
         tracked=tracked_runs(),
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import yaml
 from conftest import REPOSITORY
-from densedepth import configuration, ranges
+from densedepth import configuration, old_names, ranges
 from densedepth.evaluation import protocols
 from densedepth.network import model
 
@@ -351,7 +351,7 @@ NEW_NAMES = {
 
 def test_old_names_are_read_as_the_new_ones_with_one_warning():
     before = copy.deepcopy(OLD_NAMES)
-    config, warning = configuration.renamed(configuration.merge(CONFIG, OLD_NAMES))
+    config, warning = old_names.renamed(configuration.merge(CONFIG, OLD_NAMES))
     assert config == configuration.merge(CONFIG, NEW_NAMES)
     assert before == OLD_NAMES and len(warning.splitlines()) == 1
     for words in (
@@ -362,13 +362,13 @@ def test_old_names_are_read_as_the_new_ones_with_one_warning():
         "train.swap_probability is now train.channel_shuffle_probability",
     ):
         assert words in warning
-    assert configuration.renamed(config) == (config, "")
+    assert old_names.renamed(config) == (config, "")
     assert configuration.problems(config, SCHEMA)[0].startswith("config: data.examples: contains images of the")
 
 
 @pytest.mark.parametrize("odd", [{"data": 3}, {"data": {"pictures": 3}}, {"data": {"halving": []}}, {"train": None}])
 def test_old_names_in_what_is_no_mapping_are_refused_as_ever(odd):
-    config, _ = configuration.renamed(configuration.merge(CONFIG, odd))
+    config, _ = old_names.renamed(configuration.merge(CONFIG, odd))
     assert configuration.problems(config, SCHEMA)
 
 

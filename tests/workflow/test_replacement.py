@@ -145,8 +145,8 @@ def test_a_line_tells_which_settings_of_a_training_differ(settings):
     checkpoint(training=told, model={"encoder": "densenet201"}, size=[settings["data"]["height"], 32])
     (line,) = replacement.changes(settings, JOBS)
     assert line == (
-        "train.learning_rate 0.5 -> {}, data.width 32 -> {}, model.encoder densenet201 -> {}: 1p is trained again from "
-        "its first epoch; to keep both, set this for a new run, runs.<name>".format(
+        "train.learning_rate 0.5 -> {}, data.width 32 -> {}, model.encoder densenet201 -> {}: trains 1p again from "
+        "the first epoch; to keep both, set this for a new run, runs.<name>, or a new sweep".format(
             settings["train"]["learning_rate"], settings["data"]["width"], settings["model"]["encoder"]
         )
     )
@@ -208,7 +208,7 @@ def test_a_finished_training_is_not_replaced_by_that_of_another_archive(finished
 def test_a_training_with_other_settings_moves_what_is_left_of_the_first(finished):
     target = "results/1p/checkpoints/epoch1/model.json"
     output = finished.snakemake("--cores", "1", target, *overlay(finished, train={"learning_rate": 0.001}))
-    assert "train.learning_rate 0.0005 -> 0.001: 1p is trained again from its first epoch" in output
+    assert "train.learning_rate 0.0005 -> 0.001: trains 1p again from the first epoch" in output
     assert "results/1p/replaced/1: the run held this of another training: checkpoints/epoch2, evaluation" in output
     run = finished.path("results/1p")
     assert sorted(path.name for path in run.iterdir()) == ["checkpoints", "replaced", "tensorboard"]

@@ -163,6 +163,6 @@ def test_a_changed_run_is_told_by_its_own_settings(tmp_path, monkeypatch):
     )
     jobs = {("train_model", "fast")}
     (line,) = replacement.changes(with_runs(fast=FAST), jobs)
-    assert line.startswith("seed 4 -> 0: fast is trained again")
+    assert line.startswith("seed 4 -> 0: trains fast again")
     assert replacement.changes(with_runs(fast=dict(FAST, seed=4)), jobs) == []
     assert replacement.replaced(with_runs(fast=dict(FAST, weights="published/own")), jobs, None)

@@ -231,7 +231,7 @@ def single_device_speed(wildcards):
         settings = settings_of(run)
         return settings["model"], settings["data"], settings["train"]["batch_size"], settings["train"]["precision_mode"]
 
-    devices = {run: settings["devices"] for run, settings in config["runs"].items()}
+    devices = {run: settings_of(run)["devices"] for run in config["runs"]}
     singles = [run for run in devices if devices[run] == 1] if devices[wildcards.run] > 1 else []
     alike = [run for run in singles if workload(run) == workload(wildcards.run)]
     return ["results/{}/performance.json".format(run) for run in alike[:1]]
@@ -268,11 +268,11 @@ def import_flags(wildcards):
     ]
 
 
-def of_runs(pattern):
+def of_runs(pattern, runs):
     """The paths that `pattern`, with the fields run and perhaps epoch, stands for."""
     return [
         path
-        for run in config["runs"]
+        for run in runs
         for path in dict.fromkeys(pattern.format(run=run, epoch=epoch) for epoch in kept_epochs(run))
     ]
 
@@ -352,8 +352,8 @@ def evaluated_networks():
 
 
 def of_networks(pattern):
-    """The files by this pattern of pretrained networks, where they are evaluated, that are there."""
-    return there(pattern.format(run=name) for name in evaluated_networks())
+    """Input function: the files by this pattern of the pretrained networks of a report that are there."""
+    return lambda wildcards: there(pattern.format(run=name) for name in networks_beside(wildcards))
 
 
 def gallery_scenes():
@@ -362,8 +362,8 @@ def gallery_scenes():
 
 
 def example_panels():
-    """The panel of each run, where the config names images for it."""
-    return of_runs("results/{run}/inference/examples.png") if config["data"]["examples"] else []
+    """The panel of each run that is none of a sweep's, where the config names images for it."""
+    return of_runs("results/{run}/inference/examples.png", named_runs()) if config["data"]["examples"] else []
 
 
 @functools.lru_cache(maxsize=None)
@@ -372,11 +372,11 @@ def encoder_files():
     return run_settings.encoder_files(config)
 
 
-def weights_sides():
-    """The metadata files of the weights that runs begin with."""
+def weights_sides(wildcards):
+    """Input function: the metadata files of the weights that the runs of a report begin with."""
     sides = [
         os.path.join(weights_folder(run), "model.json" if weights_name(run) in published() else "weights.json")
-        for run in config["runs"]
+        for run in reported_runs(wildcards)
         if weights_name(run)
     ]
     return list(dict.fromkeys(sides))
@@ -387,11 +387,11 @@ def network_settings(wildcards):
     return json.dumps({"pretrained": {wildcards.run.split("/")[1]: published()[wildcards.run]}}, sort_keys=True)
 
 
-def reported_settings():
-    """The settings that decide the results, as JSON text: not those of the machine and addresses."""
+def settings_told(runs):
+    """The settings that decide the results of these runs, as JSON text: not those of the machine and addresses."""
     machine = ("runtime", "python", "platform", "gpus", "devices_per_node", "npu_options", "npu_addresses")
     addresses = ("downloads", "download_cache", "pretrained")
-    other_targets = ("predictions", "tracking", "external", "onnx", "om", "replace_results")
+    other_targets = ("predictions", "tracking", "external", "onnx", "om", "replace_results", "sweeps")
     settings = {key: value for key, value in config.items() if key not in machine + addresses + other_targets}
     apart = ("state_minutes", "rank_timeout", "performance_steps", "hcom_parallel")
 
@@ -401,7 +401,7 @@ def reported_settings():
     settings["train"] = without_apart(config["train"])
     settings["runs"] = {
         run: dict(own, train=without_apart(own["train"])) if "train" in own else own
-        for run, own in config["runs"].items()
+        for run, own in ((run, config["runs"][run]) for run in runs)
     }
     if config["platform"] == "ascend":
         numbers = {name: value for name, value in config["npu_options"].items() if name in ascend_options.NUMBERS}

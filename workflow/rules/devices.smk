@@ -5,7 +5,7 @@ from densedepth.platforms import ascend_options
 
 def npus():
     """Input function: the Ascend devices of the run of the wildcards."""
-    return lambda wildcards: config["runs"][wildcards.run]["devices"] if config["platform"] == "ascend" else 0
+    return lambda wildcards: settings_of(wildcards.run)["devices"] if config["platform"] == "ascend" else 0
 
 
 def gpus(count):
@@ -15,13 +15,13 @@ def gpus(count):
 
 def nodes(wildcards):
     """Machines that the run of the wildcards takes; None for a single one, whichever it is."""
-    devices, each = config["runs"][wildcards.run]["devices"], config["devices_per_node"]
+    devices, each = settings_of(wildcards.run)["devices"], config["devices_per_node"]
     return -(-devices // each) if 0 < each < devices else None
 
 
 def training_memory(wildcards):
     """MB on each machine of the run of the wildcards: of the program's own, and for each process of a batch of 4."""
-    devices, each = config["runs"][wildcards.run]["devices"], config["devices_per_node"]
+    devices, each = settings_of(wildcards.run)["devices"], config["devices_per_node"]
     return 10000 + 6000 * min(devices, each or devices)
 
 
@@ -30,7 +30,7 @@ def launcher(wildcards, threads):
     if not nodes(wildcards):
         return ""
     words = "srun --nodes={} --ntasks={} --cpus-per-task={} --kill-on-bad-exit=1"
-    return words.format(nodes(wildcards), config["runs"][wildcards.run]["devices"], threads)
+    return words.format(nodes(wildcards), settings_of(wildcards.run)["devices"], threads)
 
 
 def npu_flags(numbers):

@@ -39,7 +39,7 @@ HOME = home()
 
 sys.path.insert(0, os.path.join(HOME, "workflow", "scripts"))
 
-from densedepth import configuration, provenance, replacement
+from densedepth import configuration, old_names, provenance, replacement, sweeps
 from densedepth.data import train_archive
 from densedepth.errors import PipelineError
 
@@ -79,7 +79,7 @@ def use_all_cores():
 def check_config():
     """Stop before any job if the configuration is invalid, with one line for each error."""
     schema = configuration.schema(os.path.join(HOME, "workflow", "schemas", "config.schema.yaml"))
-    current, warning = configuration.renamed(dict(config))
+    current, warning = old_names.renamed(dict(config))
     config.clear()
     config.update(current)
     if warning and workflow.is_main_process:
@@ -88,11 +88,12 @@ def check_config():
     if not workflow.modifier.skip_configfile:
         for path in workflow.configfiles if workflow.is_main_process else ():
             check_file(path)
-        update_config(config, configuration.typed(configuration.renamed(workflow.config_settings.config)[0], schema))
+        update_config(config, configuration.typed(old_names.renamed(workflow.config_settings.config)[0], schema))
     config.update(configuration.completed(config, schema))
     problems = configuration.problems(config, schema)
-    if not problems and workflow.is_main_process:
-        problems = provenance.missing(config)
+    if not problems:
+        config.update(sweeps.expanded(config))
+        problems = provenance.missing(config) if workflow.is_main_process else []
     if problems:
         raise WorkflowError("\n".join(["invalid configuration:", *problems]))
 
@@ -101,12 +102,16 @@ def other_runs():
     """A pattern for <run>/<folder> of runs that the settings do not name, but for those that are there."""
     known = {*config["runs"], "published", *(os.listdir("results") if os.path.isdir("results") else ())}
     folders = "checkpoints|evaluation|export|gallery|inference"
-    return r"(?!(?:{})/)[A-Za-z0-9][A-Za-z0-9_.-]*/(?:{})".format(one_of(sorted(known)), folders)
+    run = r"(?!(?:{})/)[A-Za-z0-9][A-Za-z0-9_.-]*/(?:{})".format(one_of(sorted(known)), folders)
+    return r"{}|sweeps/(?!(?:{})/)[A-Za-z0-9_.-]+".format(run, one_of(sorted(config["sweeps"])) or "(?!)")
 
 
 def refuse_run(wildcards):
-    """Input function: one line for a run that the settings do not name."""
+    """Input function: one line for a run, or a sweep, that the settings do not name."""
     run, runs = os.path.dirname(wildcards.place), ", ".join(config["runs"])
+    if run == "sweeps":
+        words = "results/{}: sweeps has only {}; was it in a file that --configfile names?"
+        raise WorkflowError(words.format(wildcards.place, ", ".join(config["sweeps"]) or "no entry"))
     words = "results/{}: runs has no {}, only {}; was it in a file that --configfile names?"
     raise WorkflowError(words.format(wildcards.place, run, runs))
 

@@ -1,7 +1,8 @@
 """From the JSON files of all stages before to the report.
 
 Needs the figures of the baseline, of every kept checkpoint and frozen graph of every run, and the galleries; makes
-results/report.md, results/report.html and the curves in results/report/. Of a pretrained network the figures of
+results/report.md, results/report.html and the curves in results/report/, and the same of each sweep's runs alone in
+results/sweeps/<sweep>/. Of a pretrained network the figures of
 its evaluation and its frozen graph, and its gallery, are enough for results/published/<name>/report.md and .html.
 """
 
@@ -10,23 +11,23 @@ rule write_report:
     """Write the report of all runs: precision, speed, curves, test scenes, settings and versions."""
     input:
         baseline=rules.evaluate_baseline.output.figures,
-        checkpoints=of_runs(rules.train_model.output.side),
+        checkpoints=of_reported(rules.train_model.output.side),
         code=code("report.py"),
         data=rules.convert_records.output.side,
-        deployed=deployed_graphs([*config["runs"], *evaluated_networks()]),
-        evaluations=of_runs(rules.evaluate_checkpoint.output.figures),
-        external=expand(rules.score_predictions.output.figures, external=config["external"]),
-        frozen=of_runs(rules.infer_frozen_graph.output.figures),
+        deployed=lambda wildcards: deployed_graphs([*reported_runs(wildcards), *networks_beside(wildcards)]),
+        evaluations=of_reported(rules.evaluate_checkpoint.output.figures),
+        external=scores_beside,
+        frozen=of_reported(rules.infer_frozen_graph.output.figures),
         frozen_elsewhere=of_networks(rules.infer_frozen_graph.output.figures),
-        galleries=of_runs(rules.draw_gallery.output.side),
+        galleries=of_reported(rules.draw_gallery.output.side),
         galleries_elsewhere=of_networks(rules.draw_gallery.output.side),
-        histories=of_runs(rules.train_model.output.history),
+        histories=of_reported(rules.train_model.output.history),
         # `snakemake train_performance_1p` makes one.
-        performance=there(of_runs("results/{run}/performance.json")),
-        thumbnails=of_runs(rules.infer_frozen_graph.output.thumbnails),
+        performance=of_reported("results/{run}/performance.json", there),
+        thumbnails=of_reported(rules.infer_frozen_graph.output.thumbnails),
         thumbnails_elsewhere=of_networks(rules.infer_frozen_graph.output.thumbnails),
         published=of_networks("results/{run}/evaluation/epoch0.json"),
-        weights=weights_sides(),
+        weights=weights_sides,
     output:
         curves=[
             report(
@@ -35,7 +36,7 @@ rule write_report:
                 category="Curves",
                 labels={"run": run, "curve": "loss"},
             )
-            for run in config["runs"]
+            for run in named_runs()
         ],
         metrics=[
             report(
@@ -44,9 +45,9 @@ rule write_report:
                 category="Curves",
                 labels={"run": run, "curve": "metrics"},
             )
-            for run in config["runs"]
+            for run in named_runs()
         ],
-        pictures=[f"results/report/{name}.png" for name in compared(config["runs"])],
+        pictures=[f"results/report/{name}.png" for name in compared(named_runs())],
         page=report(
             "results/report.html",
             caption="../report/report.rst",
@@ -64,7 +65,8 @@ rule write_report:
         mem_mb=1000,
         runtime=10,
     params:
-        settings=reported_settings(),
+        figures=lambda wildcards, output: os.path.dirname(output.curves[0]),
+        settings=lambda wildcards: settings_told(reported_runs(wildcards)),
     message:
         "writing {output.text}"
     shell:
@@ -72,7 +74,7 @@ rule write_report:
         {resources.python:q} {input.code[0]:q} \
             --out {output.text:q} \
             --html {output.page:q} \
-            --figures results/report \
+            --figures {params.figures} \
             --baseline {input.baseline:q} \
             --evaluation {input.evaluations:q} \
             --checkpoint {input.checkpoints:q} \
@@ -90,6 +92,30 @@ rule write_report:
             <<<{params.settings:q} >{log:q} 2>&1
 sed '1,/^$/d' {log:q}
         """
+
+
+use rule write_report as report_sweep with:
+    output:
+        figures=report(
+            directory("results/sweeps/{sweep}/figures"),
+            patterns=["{picture}.png"],
+            caption="../report/curves.rst",
+            category="Sweeps",
+            labels={"sweep": "{sweep}", "picture": "{picture}"},
+        ),
+        page=report(
+            "results/sweeps/{sweep}/report.html",
+            caption="../report/report.rst",
+            category="Report",
+            labels={"page": "tables, curves and scenes of the sweep {sweep}"},
+        ),
+        text="results/sweeps/{sweep}/report.md",
+    log:
+        "results/logs/sweeps/{sweep}/report_sweep.log",
+    wildcard_constraints:
+        sweep=one_of(config["sweeps"]) or "(?!)",
+    params:
+        figures=lambda wildcards, output: output.figures,
 
 
 rule report_published:

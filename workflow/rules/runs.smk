@@ -4,13 +4,31 @@ import functools
 import operator
 import re
 
-from densedepth import run_settings
+from densedepth import run_settings, sweeps
 
 
 @functools.lru_cache(maxsize=None)
 def settings_of(run):
     """The complete settings of a run; of a pretrained network, those that all runs share."""
     return run_settings.of_run(config, run)
+
+
+@functools.lru_cache(maxsize=None)
+def members(sweep):
+    """The runs of a sweep."""
+    return list(sweeps.members(config, sweep))
+
+
+@functools.lru_cache(maxsize=None)
+def named_runs():
+    """The runs that are none of a sweep's own."""
+    made = sweeps.origins(config)
+    return [run for run in config["runs"] if run not in made]
+
+
+def reported_runs(wildcards):
+    """The runs that the report with these wildcards is of: those of a sweep, or all named ones."""
+    return members(wildcards.sweep) if hasattr(wildcards, "sweep") else named_runs()
 
 
 def of_run(path):
@@ -41,3 +59,19 @@ def compared(runs):
     """Names of the images that a report has of all its runs together."""
     names = ["errors"] + (["runs"] if len(runs) > 1 else [])
     return names + (["settings"] if run_settings.swept(config, runs) else [])
+
+
+def of_reported(pattern, chosen=list):
+    """Input function: the paths that `pattern` stands for of the runs of a report, those of them that are `chosen`."""
+    return lambda wildcards: chosen(of_runs(pattern, reported_runs(wildcards)))
+
+
+def networks_beside(wildcards):
+    """The pretrained networks that the report with these wildcards shows: the report of a sweep is of its runs alone."""
+    return [] if hasattr(wildcards, "sweep") else evaluated_networks()
+
+
+def scores_beside(wildcards):
+    """Input function: the scores of predictions of other programs that the report with these wildcards shows."""
+    external = () if hasattr(wildcards, "sweep") else config["external"]
+    return expand("results/external/{external}/evaluation.json", external=external)

@@ -16,8 +16,8 @@ rule track_runs:
     """Bring the store of MLflow up to date: one run in it for each run here, and one with the report."""
     input:
         code=code("log_mlflow.py"),
-        evaluations=of_runs(rules.evaluate_checkpoint.output.figures),
-        histories=of_runs(rules.train_model.output.history),
+        evaluations=of_runs(rules.evaluate_checkpoint.output.figures, config["runs"]),
+        histories=of_runs(rules.train_model.output.history, config["runs"]),
         page=rules.write_report.output.page,
         text=rules.write_report.output.text,
     output:
@@ -32,7 +32,7 @@ rule track_runs:
         mem_mb=1000,
         runtime=10,
     params:
-        settings=reported_settings(),
+        settings=settings_told(config["runs"]),
         store=config["tracking"]["mlflow"] or "mlruns",
     message:
         "writing the runs to MLflow in {params.store}"

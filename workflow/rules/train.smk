@@ -149,7 +149,7 @@ use rule train_model as measure_training with:
         "measuring {params.steps} steps of {wildcards.run}"
 
 
-for run in config["runs"]:
+for run in named_runs():
 
     rule:
         name:

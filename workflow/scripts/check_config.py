@@ -9,7 +9,7 @@ import os
 import sys
 
 import cli
-from densedepth import configuration, provenance
+from densedepth import configuration, old_names, provenance, sweeps
 from densedepth.errors import PipelineError
 
 _SCHEMA = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "schemas", "config.schema.yaml")
@@ -27,11 +27,11 @@ def work(args):
     for path in args.files:
         config = configuration.merge(config, configuration.read(path))
     schema = configuration.schema(args.schema)
-    config, warning = configuration.renamed(config)
+    config, warning = old_names.renamed(config)
     if warning:
         print(warning, file=sys.stderr)
     config = configuration.completed(config, schema)
-    found = configuration.problems(config, schema) or provenance.missing(config)
+    found = configuration.problems(config, schema) or provenance.missing(sweeps.expanded(config))
     for line in found:
         print(line, file=sys.stderr)
     if found:

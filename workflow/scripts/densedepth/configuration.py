@@ -6,28 +6,19 @@ import json
 import math
 import os
 import re
-from typing import Any, Callable, Dict, List, Tuple
+from typing import Any, Callable, Dict, List
 
 import jsonschema
 import yaml
 
-from . import data_settings, ranges, run_settings
+from . import data_settings, ranges, run_settings, sweeps
 from .errors import PipelineError
 
 # Mappings whose keys are the user's own names: an overlay takes an entry away with null.
-_NAMED = ("runs", "downloads", "pretrained", "predictions", "external")
+_NAMED = ("runs", "sweeps", "downloads", "pretrained", "predictions", "external")
 
 # How the programs call the ways of `data.target_downsampling`.
 DOWNSAMPLING = {"pick": "nearest", "mean": "area"}
-
-# Names of earlier versions and those of now, with the values that are called otherwise.
-_RENAMED: Tuple[Tuple[str, str, Dict[str, str]], ...] = (
-    ("published", "pretrained", {}),
-    ("data.pictures.hole", "data.custom.invalid", {}),
-    ("data.pictures", "data.custom", {}),
-    ("data.halving", "data.target_downsampling", DOWNSAMPLING),
-    ("train.swap_probability", "train.channel_shuffle_probability", {}),
-)
 
 
 def read(path: str) -> Dict[str, Any]:
@@ -56,7 +47,7 @@ def read(path: str) -> Dict[str, Any]:
 
 def schema(path: str) -> Dict[str, Any]:
     """The schema in the file `path`, which `problems` and the like take, with what may differ between runs."""
-    return run_settings.schema_with_runs(read(path))
+    return sweeps.schema_with_sweeps(run_settings.schema_with_runs(read(path)))
 
 
 def _once(pairs):
@@ -104,34 +95,6 @@ def merge(base: Dict[str, Any], overlay: Dict[str, Any]) -> Dict[str, Any]:
         both = isinstance(value, dict) and isinstance(merged.get(key), dict)
         merged[key] = merge(merged[key], value) if both else value
     return merged
-
-
-def renamed(config: Dict[str, Any]) -> Tuple[Dict[str, Any], str]:
-    """(`config` with keys of earlier versions under their new names, a warning that names both; empty for none).
-
-    A value under an old name is laid over that under the new one, which may be a default.
-    """
-    found = []
-    for old, new, values in _RENAMED:
-        *above, last = old.split(".")
-        place: Any = config
-        for key in above:
-            place = place.get(key) if isinstance(place, dict) else None
-        if isinstance(place, dict) and last in place:
-            value = place[last]
-            overlay: Any = values.get(value, value) if isinstance(value, str) else value
-            for key in reversed(new.split(".")):
-                overlay = {key: overlay}
-            config = merge(_without(config, old.split(".")), overlay)
-            found.append("{} is now {}".format(old, new))
-    warning = "warning: config: {}; old names are accepted, but take the new ones".format(", ".join(found))
-    return config, warning if found else ""
-
-
-def _without(config, path):
-    """`config` without the entry at `path`; mappings above it are copied, not changed."""
-    rest = {key: value for key, value in config.items() if key != path[0]}
-    return rest if len(path) == 1 else dict(rest, **{path[0]: _without(config[path[0]], path[1:])})
 
 
 def completed(config: Dict[str, Any], schema: Dict[str, Any]) -> Dict[str, Any]:
@@ -314,9 +277,18 @@ def _show(value):
 def _contradictions(config):
     """Problems between keys, looked for once each key is valid by itself."""
     found = []
+    places = list(sweeps.contradictions(config))
+    origins = {} if places else sweeps.origins(config)
+    config = config if places else sweeps.expanded(config)
     for problems_of in (_pairs, _recipe, _predictions, _external, _sources, _runs, run_settings.contradictions):
-        for path, value, words in problems_of(config):
-            found.append("{}{}: {}".format(_name(path), "" if value is None else " = " + _show(value), words))
+        places += problems_of(config)
+    told = set()
+    for path, value, words in places:
+        sweep = origins.get(path[1]) if path[0] == "runs" else None
+        # What is wrong with all runs of a sweep is told once.
+        if sweep is None or (sweep, *path[2:], words) not in told:
+            found.append("{}{}: {}".format(_place(path, sweep), "" if value is None else " = " + _show(value), words))
+        told.add((sweep, *path[2:], words))
     for name, entry in sorted(config["downloads"].items()):
         if "sha256" in entry and "md5" in entry:
             found.append("{}: give sha256 or md5, not both".format(_name(["downloads", name])))
@@ -325,6 +297,14 @@ def _contradictions(config):
 
 def _pairs(config):
     return data_settings.contradictions(config["data"])
+
+
+def _place(path, sweep):
+    """`_name` of what the user gave: of a run that a sweep made, the sweep."""
+    if sweep is None:
+        return _name(path)
+    run = "{}, its run {}".format(_name(["sweeps", sweep]), path[1])
+    return ", ".join([run, _name(path[2:])[len("config: ") :]]) if path[2:] else run
 
 
 def _recipe(config):

@@ -56,17 +56,20 @@ def replaced(config: Settings, jobs: Jobs, identity: Callable[[str], Dict[str, A
 def changes(config: Settings, jobs: Jobs) -> List[str]:
     """A line for each change of settings by which one of `jobs` replaces results of the same source."""
     found = []
+    trained: Dict[str, List[str]] = {}
     for rule, run in sorted(jobs, key=str):
         side = _first_checkpoint(run) if rule == "train_model" and run else None
         changed = _differences(_trained_with(side), _wanted(config, run)) if side and run else []
-        if changed:
-            words = "{}: {} is trained again from its first epoch; to keep both, set this for a new run, runs.<name>"
-            found.append(words.format(", ".join(changed), run))
+        if changed and run:
+            trained.setdefault(", ".join(changed), []).append(run)
         if rule == "evaluate_checkpoint" and run:
             held = (_read(_any("results/{}/evaluation/epoch*.json", run)).get("test_data") or {}).get("path")
             if held and held != _test_archive(config):
                 words = "results/{}/evaluation/ is of {}; it is made again of {}"
                 found.append(words.format(run, held, _test_archive(config)))
+    words = "{}: trains {} again from the first epoch; to keep both, set this for a new run, {}"
+    place = "runs.<name>, or a new sweep"
+    found = [words.format(text, ", ".join(runs), place) for text, runs in trained.items()] + found
     held = _read(_RECORD).get("sample")
     if ("make_sample", None) in jobs and isinstance(held, dict):
         changed = _differences(_named("sample", held), _named("sample", config["sample"]))

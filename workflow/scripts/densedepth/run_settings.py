@@ -14,13 +14,18 @@ def of_run(config: Settings, run: str) -> Settings:
 
     Its `weights` stand where `train.weights` does.
     """
-    own = dict({"steps_per_device": False}, **config.get("runs", {}).get(run, {}))
+    own = dict({"devices": 1, "steps_per_device": False}, **config.get("runs", {}).get(run, {}))
     if "weights" in own:
         own["train"] = dict(own.get("train", {}), weights=own.pop("weights"))
-    settings = {key: value for key, value in config.items() if key != "runs"}
+    settings = {key: value for key, value in config.items() if key not in ("runs", "sweeps")}
     for key, value in own.items():
         settings[key] = dict(settings.get(key, {}), **value) if isinstance(value, dict) else value
     return settings
+
+
+def identity(settings: Settings) -> str:
+    """A text that is the same for equal settings of runs: numbers by their value, keys in any order."""
+    return json.dumps(settings, sort_keys=True)
 
 
 def differing(config: Settings, runs: Iterable[str]) -> List[str]:
@@ -94,14 +99,11 @@ def contradictions(config: Settings) -> Iterator[Tuple[List[Any], Any, str]]:
         if "weights" in own and "weights" in own.get("train", {}):
             yield ["runs", run, "weights"], own["weights"], "give this or train.weights of the run, not both"
     yield from _encoders(config)
-    known: Dict[str, Settings] = {}
+    known: Dict[str, str] = {}
     for run in config["runs"]:
-        settings = of_run(config, run)
-        for other, those in known.items():
-            if those == settings:
-                yield ["runs", run], None, "equal to {} in all settings; change one, or leave the run out".format(other)
-                break
-        known[run] = settings
+        other = known.setdefault(identity(of_run(config, run)), run)
+        if other != run:
+            yield ["runs", run], None, "equal to {} in all settings; change one, or leave the run out".format(other)
 
 
 def _encoders(config):
