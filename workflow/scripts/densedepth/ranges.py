@@ -9,6 +9,7 @@ from typing import Any, Dict, Optional
 
 _COUNT = {"type": "integer", "minimum": 1}
 _SHARE = {"type": "number", "minimum": 0, "maximum": 1}
+_CHANGE = {"type": "number", "minimum": 0, "exclusiveMaximum": 1}
 _BATCH = {"type": "integer", "minimum": 1, "maximum": 1024}
 _SIDE = {"type": "integer", "minimum": 32, "maximum": 4096, "multipleOf": 32}
 _SEED = {"type": "integer", "minimum": 0, "maximum": 2147483647}
@@ -39,6 +40,17 @@ SETTINGS: Dict[str, Dict[str, Any]] = {
     "predictions.*.intrinsics": {"type": "number"},
     "train.learning_rate": _RATE,
     "train.lr_decay": _RATE,
+    "train.warmup_steps": {"type": "integer", "minimum": 0, "maximum": 1000000},
+    "train.weight_decay": _SHARE,
+    "train.clip_norm": {"type": "number", "minimum": 0, "maximum": 1000000},
+    "train.encoder_rate_factor": {"type": "number", "exclusiveMinimum": 0, "maximum": 100},
+    "train.frozen_encoder_epochs": {"type": "integer", "minimum": 0, "maximum": 10000},
+    "train.max_zoom": {"type": "number", "minimum": 1, "maximum": 4},
+    "train.max_rotation": {"type": "number", "minimum": 0, "maximum": 45},
+    "train.brightness": _CHANGE,
+    "train.contrast": _CHANGE,
+    "train.saturation": _CHANGE,
+    "train.hue": _SHARE,
     "train.batch_size": _BATCH,
     "train.steps": _COUNT,
     "train.epochs": {"type": "integer", "minimum": 1, "maximum": 10000},

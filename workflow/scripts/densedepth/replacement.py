@@ -203,7 +203,11 @@ def _test_archive(config: Settings) -> str:
 def _trained_with(side: Dict[str, Any]) -> Dict[str, Any]:
     """The settings of a training, by their keys, as its checkpoint tells them."""
     told, form = side.get("training") or {}, side.get("model") or {}
+    recipe = told.get("recipe") or {}
     found = {"train." + name: told.get(name) for name in _TOLD}
+    found.update(_named("train", dict(recipe, **(told.get("augmentation") or {}))))
+    # No other schedule depends on the length of the run.
+    found["train.epochs"] = recipe.get("schedule_epochs") if recipe.get("schedule") == "cosine" else None
     found.update({"seed": told.get("seed"), "train.channel_shuffle_probability": told.get("swap_probability")})
     found.update({"data.target_downsampling": DOWNSAMPLING.get(str(told.get("halving")))})
     found.update({"model." + name: form.get(name) for name in ("encoder", "upsampling", "mid_activation")})

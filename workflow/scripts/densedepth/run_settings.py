@@ -93,6 +93,21 @@ def _optional(rule: Settings) -> Settings:
     return {key: value for key, value in rule.items() if key not in ("required", "default")}
 
 
+def unfit_recipe(settings: Settings) -> Iterator[Tuple[List[Any], Any, str]]:
+    """As `contradictions`, for what does not go together in the recipe of one run, or in the common one."""
+    train = settings["train"]
+    if train["frozen_encoder_epochs"] and not train["weights"]:
+        words = "an encoder of random weights cannot be left as it is; give train.weights"
+        yield ["train", "frozen_encoder_epochs"], train["frozen_encoder_epochs"], words
+    if isinstance(train["steps"], int):
+        devices = 1 if settings.get("steps_per_device") else settings.get("devices", 1)
+        # As training shares them.
+        whole = train["epochs"] * -(-train["steps"] // devices)
+        if train["warmup_steps"] >= whole:
+            words = "must be less than the {} steps of the run".format(whole)
+            yield ["train", "warmup_steps"], train["warmup_steps"], words
+
+
 def contradictions(config: Settings) -> Iterator[Tuple[List[Any], Any, str]]:
     """(path of a key, its value or None, what is wrong with it) for runs that do not go together."""
     for run, own in config["runs"].items():

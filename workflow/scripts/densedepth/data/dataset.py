@@ -20,6 +20,7 @@ from .. import ranges
 from ..errors import PipelineError
 from ..imaging import resize
 from ..tf import tf
+from . import augmentation
 from .order import CHANNEL_ORDERS, Order
 from .records import RecordIndex
 
@@ -49,13 +50,15 @@ _DEPTH_MODES = (("L",), ("L", "I", "I;16"))
 _AGAIN = "make the records again with dataset_tool_tf.py"
 
 
-def target_table(min_depth: float, max_depth: float, values: int = 256, unit: float = 10 / 255) -> np.ndarray:
+def target_table(
+    min_depth: float, max_depth: float, values: int = 256, unit: float = 10 / 255, scale: float = 1.0
+) -> np.ndarray:
     """The training target for each value of a depth image: float32 (values,), 1000 / depth in centimetres.
 
-    A value v stands for v * unit metres, clipped to min_depth..max_depth centimetres before the inversion, so that a
-    zero does not become infinite.
+    A value v stands for v * unit * scale metres, clipped to min_depth..max_depth centimetres before the inversion, so
+    that a zero does not become infinite.
     """
-    centimetres = np.arange(values, dtype=np.float64) * unit * 100
+    centimetres = np.arange(values, dtype=np.float64) * unit * 100 * scale
     return (1000 / np.clip(centimetres, min_depth, max_depth)).astype(np.float32)
 
 
@@ -227,17 +230,21 @@ class _Reader:
         self._kind = _kind(index)
         self._arrays = _Arrays()
         _keep_freed_memory()
-        if self._kind.unit is None:
-            self._table = target_table(*depth_range)
-        else:
-            self._table = target_table(depth_range[0], depth_range[1], 65536, self._kind.unit)
-            self._table[0] = HOLE
+        self._depth_range = depth_range
+        self._table = self._target_table()
         self._halves = self._kind.size == (2 * self._half[0], 2 * self._half[1])
         self._used = (slice(None, None, 2),) * 2 if self._halves else np.ix_(self._picked(0), self._picked(1))
         # A quarter of the targets of two neighbours, by their two bytes as one number of 16 bits.
         self._pairs: Any = (
             (np.add.outer(self._table, self._table) / np.float32(4)).ravel() if self._kind.unit is None else None
         )
+
+    def _target_table(self, scale=1.0):
+        if self._kind.unit is None:
+            return target_table(self._depth_range[0], self._depth_range[1], scale=scale)
+        table = target_table(self._depth_range[0], self._depth_range[1], 65536, self._kind.unit, scale)
+        table[0] = HOLE
+        return table
 
     def _picked(self, axis):
         scale = self._kind.size[axis] / self._half[axis]
@@ -258,8 +265,15 @@ class _Reader:
         if not (fits and rgb.size[::-1] == depth.size[::-1] == self._kind.size):
             raise PipelineError("{}: of another size or kind of depth than the first record; {}".format(name, _AGAIN))
         depth = np.asarray(depth)
-        self._fill_image(rgb, sample, image)
-        values = self._target(depth)
+        if sample.view is None:
+            self._fill_image(rgb, sample, image)
+            values = self._target(depth)
+        else:
+            rgb, depth, known = augmentation.seen(rgb, depth, sample.view)
+            self._fill_image(rgb, sample, image)
+            augmentation.recolour(image, sample.view)
+            table = self._target_table(augmentation.depth_scale(sample.view))
+            values = self._reduced(np.where(known, table[depth], np.float32(HOLE)))
         target[:, :, 0] = values[:, ::-1] if sample.mirror else values
 
     def _name(self, sample):
@@ -287,8 +301,12 @@ class _Reader:
             rows = self._pairs[np.ascontiguousarray(depth).view(np.uint16)]
             return rows[::2] + rows[1::2]
         inverse = self._table[depth]
-        if self._kind.unit is None:
-            return self._averaged(inverse)
+        return self._averaged(inverse) if self._kind.unit is None else self._reduced(inverse)
+
+    def _reduced(self, inverse):
+        """Targets (H, W), some of which may be `HOLE`, at half size."""
+        if self._halving == "pick":
+            return inverse[self._used]
         mean, known = self._averaged(inverse), self._averaged(inverse != HOLE)
         return np.where(known > 0, mean / np.maximum(known, np.float32(1e-6)), np.float32(HOLE))
 

@@ -9,6 +9,8 @@ from typing import Any, List, NamedTuple, Optional
 
 import numpy as np
 
+from .augmentation import NONE, Augmentation, View
+
 # The list of the original recipe: the identity counts twice, so a swap drawn from it changes colours in 5 of 7 cases.
 CHANNEL_ORDERS = np.array([[0, 1, 2], [0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]], dtype=np.int32)
 
@@ -22,6 +24,8 @@ class Sample(NamedTuple):
     mirror: bool
     # The row of `CHANNEL_ORDERS` that its colours take.
     channels: int
+    # The part of the image that is seen, and in which colours; None for all of it as it is.
+    view: Optional[View] = None
 
 
 class Order:
@@ -29,7 +33,7 @@ class Order:
 
     records: number of records; batch_size: samples a step of one rank; rank, world_size: this process among all.
     mirror_probability: share of samples mirrored left to right. swap_probability: share of samples for which an entry
-    of `CHANNEL_ORDERS` is drawn (so 5/7 of it see a real change of colours).
+    of `CHANNEL_ORDERS` is drawn (so 5/7 of it see a real change of colours). augmentation: how far the views go.
     """
 
     def __init__(
@@ -41,6 +45,7 @@ class Order:
         swap_probability: float,
         rank: int = 0,
         world_size: int = 1,
+        augmentation: Augmentation = NONE,
     ) -> None:
         self._records = records
         self.batch_size = batch_size
@@ -49,6 +54,7 @@ class Order:
         self._swap_probability = swap_probability
         self._rank = rank
         self._world_size = world_size
+        self._augmentation = augmentation
         self._pass: Optional[int] = None
         self._samples: Any = None
 
@@ -66,14 +72,17 @@ class Order:
         if number != self._pass:
             self._samples = self._draw(number)
             self._pass = number
-        records, mirrors, channels = self._samples
-        return Sample(int(records[place]), bool(mirrors[place]), int(channels[place]))
+        records, mirrors, channels, draws = self._samples
+        view = None if draws is None else self._augmentation.view(draws[place])
+        return Sample(int(records[place]), bool(mirrors[place]), int(channels[place]), view)
 
     def _draw(self, number):
-        """Arrays of the `records` samples of pass `number`: record, whether mirrored, row of CHANNEL_ORDERS."""
+        """Arrays of the `records` samples of pass `number`: record, whether mirrored, row of CHANNEL_ORDERS, and either
+        eight numbers for the view or None."""
         generator = np.random.RandomState([self._seed, number])
         records = generator.permutation(self._records)
         mirrors = generator.random_sample(self._records) < self._mirror_probability
         swaps = generator.random_sample(self._records) < self._swap_probability
         channels = generator.randint(0, len(CHANNEL_ORDERS), self._records)
-        return records, mirrors, np.where(swaps, channels, 0)
+        draws = None if self._augmentation == NONE else generator.random_sample((self._records, 8))
+        return records, mirrors, np.where(swaps, channels, 0), draws

@@ -141,6 +141,11 @@ def decode(features: Dict[str, Tensor], model: Model, lean: bool = False) -> Ten
         return _conv(x, "conv3", 1, size=3)
 
 
+def in_encoder(name: str) -> bool:
+    """Whether the variable `name` is the encoder's, not the decoder's."""
+    return not name.startswith(("conv2/", "up", "conv3/"))
+
+
 def fold(values: Dict[str, np.ndarray]) -> Dict[str, np.ndarray]:
     """The values of the `folded` network's variables from those of the network's, {name: float32 array} both.
 

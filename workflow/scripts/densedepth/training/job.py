@@ -57,6 +57,10 @@ def train(job: Job, settings: Settings, segment: Segment, platform: Platform) ->
         index = stack.enter_context(records.RecordIndex(records.expand(job.records)))
         steps = _steps(job, len(index), settings.batch_size, platform.size)
         settings = dataclasses.replace(settings, steps=steps)
+        if job.performance:
+            # The speed is that of most steps.
+            recipe = dataclasses.replace(settings.recipe, warmup_steps=0, frozen_encoder_epochs=0)
+            settings = dataclasses.replace(settings, recipe=recipe)
         loop.train(settings, segment, index, platform, _after_checkpoint(job, platform.size))
     if job.evaluations and platform.rank == 0:
         job.evaluations.make_missing()

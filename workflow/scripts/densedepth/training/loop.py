@@ -17,14 +17,14 @@ import time
 from typing import Any, Callable, Deque, List
 
 from .. import files, progress, runtime
-from ..data import dataset, order, records
+from ..data import augmentation, dataset, order, records
 from ..errors import PipelineError
 from ..imaging import resize
 from ..network import architecture, checkpoints, model, recompute, upsample_conv, weights
 from ..platforms import loss_scale
 from ..platforms.base import Platform
 from ..tf import tf
-from . import checks, history, loss, optimizers, resume, run_folder, start, step_graph
+from . import checks, history, loss, optimizers, resume, run_folder, schedules, start, step_graph
 from .settings import Segment, Settings
 
 # Steps after a start that are not timed: TensorFlow plans memory and threads in them.
@@ -32,6 +32,7 @@ _WARM_UP = 3
 
 # The code that decides the numbers: a state that another version of it has made is not resumed.
 _NUMBERS = (
+    augmentation,
     upsample_conv,
     dataset,
     loss,
@@ -42,6 +43,7 @@ _NUMBERS = (
     order,
     recompute,
     resize,
+    schedules,
     step_graph,
 )
 
@@ -96,6 +98,9 @@ def _check(settings, segment, index, platform):
                     name, steps, platform.steps_per_run
                 )
             )
+    if settings.recipe.frozen_encoder_epochs and platform.steps_per_run > 1:
+        raise PipelineError("--frozen_encoder_epochs: cannot be used with more than one step in a run of the session")
+    schedules.check(settings, segment.last)
     if len(index) < settings.batch_size:
         raise PipelineError(
             "{} records are fewer than a batch of {}; lower --bs (train.batch_size)".format(
@@ -210,13 +215,13 @@ class _Loop:
 
     def _step(self):
         """Take one training step; returns the number of the signal that asks for the end after it, or None."""
-        epoch = self._position // self._settings.steps + 1
-        rate = optimizers.learning_rate(self._settings.learning_rate, self._settings.lr_decay, epoch)
+        rate = schedules.learning_rate(self._settings, self._position)
+        frozen = schedules.encoder_frozen(self._settings, self._position)
         # The first run of all is among them, however many steps it has: a device may compile in it for minutes.
         warm = self._position - self._started_from >= _WARM_UP
         begun = time.monotonic()
         try:
-            values = self._graph.run(self._session, rate, self._signal is not None)
+            values = self._graph.run(self._session, rate, frozen, self._signal is not None)
         except (tf.errors.OpError, PipelineError):
             # What the input raised itself, instead of what TensorFlow makes of it.
             if self._input_errors:

@@ -1,6 +1,6 @@
-"""The training loss of arXiv 1812.11941: absolute error, error of the gradients, structural similarity.
+"""The training losses, of which a setting names one. That of arXiv 1812.11941, `densedepth`, is the default:
 
-    total = 0.1 * l1 + gradient + ssim
+    total = 0.1 * l1 + gradient + ssim        absolute error, error of the gradients, structural similarity
 
 Prediction and target are inverse depths, 1000 / centimetres, in 1..100 for 10 m .. 0.1 m.
 """
@@ -14,12 +14,67 @@ from ..tf import tf
 
 L1_WEIGHT = 0.1
 
+# Their names in the settings.
+LOSSES = ("densedepth", "silog", "berhu")
+
+# SILog: how much of the mean error of the logarithm is forgiven, and its factor, both as in arXiv 1907.10326.
+_FORGIVEN = 0.85
+_SILOG_WEIGHT = 10.0
+# BerHu: where the square begins, as a share of the largest error, as in arXiv 1606.00373.
+_SQUARE_FROM = 0.2
+
 # Structural similarity (Wang et al. 2004): window, stability constants, and the range of values, 1000 cm / 10 cm.
 _WINDOW = 11
 _SIGMA = 1.5
 _K1 = 0.01
 _K2 = 0.03
 _RANGE = 100.0
+
+
+def named(
+    name: str, prediction: tf.Tensor, target: tf.Tensor, holes: bool = False, farthest: float = 1000.0
+) -> Dict[str, tf.Tensor]:
+    """The terms as `depth_loss`, with the loss `name` of `LOSSES` as `total`: each is there to compare the others by.
+
+    silog: 10 * sqrt(mean(d ** 2) - 0.85 * mean(d) ** 2), d the difference of the logarithms (Eigen et al., arXiv
+    1406.2283, as weighted by Lee et al., arXiv 1907.10326). Depth and its inverse have the same. berhu: the mean of |x|
+    up to c and (x ** 2 + c ** 2) / (2 * c) beyond, c a fifth of the largest |x| (Laina et al., arXiv 1606.00373), of
+    inverse depths. Both are taken over the valid pixels of each image, and averaged over the images, so that no device
+    count changes them. farthest: depth in centimetres beyond which there is no target.
+    """
+    terms = depth_loss(prediction, target, holes)
+    if name == "densedepth":
+        return terms
+    prediction = tf.cast(prediction, tf.float32)
+    target = tf.cast(target, tf.float32)
+    known = tf.cast(target > 0.0, tf.float32) if holes else tf.ones_like(target)
+    if name == "silog":
+        return dict(terms, total=_silog(prediction, target, known, 500.0 / farthest))
+    return dict(terms, total=_berhu((prediction - target) * known, known))
+
+
+def _image_mean(values, known):
+    """The mean of `values` over the known pixels of each image; 0 where there is none."""
+    axes = [1, 2, 3]
+    return tf.reduce_sum(values * known, axes) / tf.maximum(tf.reduce_sum(known, axes), 1.0)
+
+
+def _silog(prediction, target, known, least):
+    # The network's output may be negative. Below half of the smallest target the logarithm goes on as its tangent.
+    logarithm = tf.log(tf.maximum(prediction, least)) + tf.minimum(prediction - least, 0.0) / least
+    error = (logarithm - tf.log(tf.maximum(target, least))) * known
+    mean = _image_mean(error, known)
+    # The root has no gradient at 0.
+    spread = tf.maximum(_image_mean(error * error, known) - _FORGIVEN * mean * mean, 1e-8)
+    return _SILOG_WEIGHT * tf.reduce_mean(tf.sqrt(spread))
+
+
+def _berhu(difference, known):
+    size = tf.abs(difference)
+    bound = tf.stop_gradient(_SQUARE_FROM * tf.reduce_max(size, [1, 2, 3], keepdims=True))
+    bound = tf.maximum(bound, 1e-6)
+    square = (size * size + bound * bound) / (2.0 * bound)
+    return tf.reduce_mean(_image_mean(tf.where(size <= bound, size, square), known))
 
 
 def depth_loss(prediction: tf.Tensor, target: tf.Tensor, holes: bool = False) -> Dict[str, tf.Tensor]:

@@ -3,8 +3,33 @@
 import dataclasses
 from typing import Any, Dict, Optional, Tuple
 
+from ..data.augmentation import NONE, Augmentation
 from ..errors import PipelineError
 from ..network import model
+
+
+@dataclasses.dataclass(frozen=True)
+class Recipe:
+    """How a step is taken, where it is not as in the reference port; the defaults are the port's.
+
+    loss: a name in `loss.LOSSES`. schedule, schedule_epochs, warmup_steps: see `schedules.learning_rate`;
+    schedule_epochs are those of the whole run. weight_decay: see `optimizers.Adam`. clip_norm: largest norm of all
+    gradients together; 0 for any. encoder_rate_factor: on the learning rate of the encoder. frozen_encoder_epochs:
+    first epochs in which the encoder's weights stay as they are.
+    """
+
+    loss: str = "densedepth"
+    schedule: str = "exponential"
+    schedule_epochs: int = 0
+    warmup_steps: int = 0
+    weight_decay: float = 0.0
+    clip_norm: float = 0.0
+    encoder_rate_factor: float = 1.0
+    frozen_encoder_epochs: int = 0
+
+
+# That of the reference port.
+PORT = Recipe()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -14,7 +39,8 @@ class Settings:
     size: (height, width) of the network's input. batch_size: samples in a step of one rank. steps: steps in an epoch.
     learning_rate, lr_decay: rate of the first epoch and the factor for each later one. halving: see
     `dataset.batches`. depth_range: nearest and farthest depth of the targets in centimetres. mirror_probability,
-    swap_probability: see `order.Order`.
+    swap_probability: see `order.Order`. recipe: see `Recipe`. augmentation: how far
+    the views of the samples go.
     """
 
     model: model.Model
@@ -29,6 +55,8 @@ class Settings:
     batch_norm_momentum: float
     seed: int
     depth_range: Tuple[float, float]
+    recipe: Recipe = PORT
+    augmentation: Augmentation = NONE
 
     def __post_init__(self) -> None:
         """Raises PipelineError unless the nearest depth is below the farthest."""

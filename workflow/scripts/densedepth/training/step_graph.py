@@ -36,7 +36,7 @@ class StepGraph:
 
     platform: one that was started.
     saver: the tf.train.Saver of all variables. initialize: the operation that initializes them. parameters: how many
-    numbers are trained.
+    numbers are trained. A step that leaves the encoder as it is has an operation of its own, on the same forward pass.
     """
 
     def __init__(self, settings: Settings, index: records.RecordIndex, platform: Platform) -> None:
@@ -47,14 +47,19 @@ class StepGraph:
         images, targets, numbers = self._iterator.get_next()
         losses = self._losses(images, targets)
         self._rate = tf.placeholder(tf.float32, (), name="learning_rate")
-        train, norm = optimizers.training_step(losses["loss"], self._rate, platform)
-        self._fetches = dict(losses, train=train, records=numbers, gradient_norm=norm, figures=platform.figures())
+        steps = optimizers.Steps(self._rate, platform, settings.recipe)
+        self._kinds: Dict[bool, Dict[str, Any]] = {}
+        for frozen in (True, False) if settings.recipe.frozen_encoder_epochs else (False,):
+            train, norm = steps.of(losses["loss"], frozen)
+            figures = platform.figures()
+            self._kinds[frozen] = dict(losses, train=train, records=numbers, gradient_norm=norm, figures=figures)
         self._exchange: Any = None
         if platform.size > 1:
             # In the scope of the loss: float16 does not hold the numbers of records.
             with platform.loss_scope():
-                self._exchange = _Exchange(self._fetches, platform)
-                self._fetches["shared"] = self._exchange.shared
+                self._exchange = _Exchange(self._kinds[False], platform)
+            for fetches in self._kinds.values():
+                fetches["shared"] = self._exchange.shared
         self.saver = checkpoints.saver()
         self.initialize = tf.global_variables_initializer()
         self.parameters = sum(int(np.prod(v.shape.as_list())) for v in tf.trainable_variables())
@@ -65,9 +70,10 @@ class StepGraph:
         output = architecture.predict(
             images, s.model, training=True, momentum=s.batch_norm_momentum, lean=platform.lean
         )
-        holes = dataset.has_holes(self._index)
+        # Corners that a rotation leaves have no depth.
+        holes = dataset.has_holes(self._index) or s.augmentation.max_rotation > 0
         with platform.loss_scope():
-            terms = loss.depth_loss(output, targets, holes)
+            terms = loss.named(s.recipe.loss, output, targets, holes, farthest=s.depth_range[1])
             losses = {"loss": terms["total"]}
             losses.update((name, terms[name]) for name in ("l1", "gradient", "ssim"))
             if holes:
@@ -98,26 +104,30 @@ class StepGraph:
             s.swap_probability,
             self._platform.rank,
             self._platform.size,
+            s.augmentation,
         )
         batches = dataset.batches(self._index, samples, position, last, s.size, s.halving, s.depth_range, on_error)
         return self._iterator.make_initializer(batches)
 
     def prepare(self, session: tf.Session) -> None:
         """Let the platform adapt the graph, the last change before it is finalized."""
-        self._fetches["train"] = self._platform.prepare(session, self._fetches["train"])
+        for fetches in self._kinds.values():
+            fetches["train"] = self._platform.prepare(session, fetches["train"])
 
-    def run(self, session: tf.Session, rate: float, asked: bool) -> Dict[str, Any]:
+    def run(self, session: tf.Session, rate: float, frozen: bool, asked: bool) -> Dict[str, Any]:
         """The values of one step of learning rate `rate`: those of `LOSS_PARTS`, `records`, `figures`, ...
 
-        Of several ranks, losses are averages over all, `records` (int64 record numbers) are those of all, and
-        `asked_by_any` says whether any rank was called with `asked`. Raises PipelineError when their exchange fails.
+        frozen: whether the encoder's weights stay as they are, as the recipe has it for first epochs. Of several ranks,
+        losses are averages over all, `records` (int64 record numbers) are those of all, and `asked_by_any` says whether
+        any rank was called with `asked`. Raises PipelineError when their exchange fails.
         """
+        fetches = self._kinds[frozen]
         if self._exchange is None:
-            return session.run(self._fetches, {self._rate: rate})
+            return session.run(fetches, {self._rate: rate})
         feeds = self._exchange.feeds(asked)
         feeds[self._rate] = rate
         try:
-            values = session.run(self._fetches, feeds)
+            values = session.run(fetches, feeds)
         except _EXCHANGE_ENDED as error:
             # Whoever watches the ranks names the one that is the cause, and ends this process meanwhile.
             time.sleep(_PATIENCE)

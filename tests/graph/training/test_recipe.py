@@ -1,0 +1,101 @@
+"""What the recipe changes of a step, by hand-computed figures; wherever the chain is cut, the weights are the same."""
+
+import numpy as np
+import pytest
+import trainings
+from densedepth import platforms
+from densedepth.data.augmentation import NONE, Augmentation
+from densedepth.platforms.base import Options
+from densedepth.tf import tf
+from densedepth.training import optimizers
+from densedepth.training.settings import Recipe
+from trainings import assert_same, train, values
+
+RATE = 0.1
+# Of each variable, so that the expected steps can be computed.
+GRADIENTS = {"conv1/conv/kernel": 3.0, "conv1/bn/beta": -4.0, "conv3/kernel": 12.0, "conv3/bias": -84.0}
+ENCODER = ("conv1/conv/kernel", "conv1/bn/beta")
+
+
+def taken(frozen=(False,), scaled=False, **recipe):
+    """([norm of each step], {name: value after the steps}) of weights that begin at 2, each of one number."""
+    platform = platforms.create("cpu_gpu", Options("must_keep_origin_dtype", "high_precision", scaled, False))
+    with tf.Graph().as_default(), tf.Session() as session:
+        weights = []
+        for name in GRADIENTS:
+            shape = (1, 1, 1, 1) if name.endswith("kernel") else (1,)
+            weights.append(tf.get_variable(name, shape, initializer=tf.constant_initializer(2.0)))
+        loss = tf.add_n([tf.reduce_sum(weight) * GRADIENTS[weight.op.name] for weight in weights])
+        steps = optimizers.Steps(tf.constant(RATE), platform, Recipe(**recipe))
+        made = {kind: steps.of(loss, kind) for kind in set(frozen)}
+        session.run(tf.global_variables_initializer())
+        norms = [session.run(made[kind])[1] for kind in frozen]
+        found = {weight.op.name: float(session.run(weight).ravel()[0]) for weight in weights}
+        found["global_step"] = session.run(tf.train.get_global_step())
+    return norms, found
+
+
+def adam(gradient, steps=1):
+    """The way of Adam through equal gradients: the rate times their sign."""
+    return -RATE * steps * np.sign(gradient)
+
+
+@pytest.mark.parametrize("scaled", [False, True])
+def test_weight_decay_takes_its_share_of_the_kernels_beside_adams_step(scaled):
+    _, found = taken(weight_decay=0.5, scaled=scaled)
+    for name, gradient in GRADIENTS.items():
+        kept = 1 - RATE * 0.5 if name.endswith("kernel") else 1
+        np.testing.assert_allclose(found[name], 2 * kept + adam(gradient), rtol=1e-5, err_msg=name)
+
+
+@pytest.mark.parametrize("scaled", [False, True])
+def test_gradients_are_clipped_together_without_the_loss_scale(scaled):
+    # The epsilon of Adam shows how large a gradient is: of size e, the step is half the rate.
+    share = optimizers.EPSILON / np.sqrt(1 - 0.999)
+    norms, found = taken(clip_norm=85.0429 * share / 84, scaled=scaled)
+    np.testing.assert_allclose(norms, [np.linalg.norm(list(GRADIENTS.values()))], rtol=1e-5)
+    np.testing.assert_allclose(found["conv3/bias"], 2 + RATE / 2, rtol=2e-3)
+    assert abs(found["conv1/conv/kernel"] - 2) < RATE / 10
+    # Above the norm, nothing changes.
+    assert taken(clip_norm=86.0, scaled=scaled) == taken(scaled=scaled)
+
+
+def test_a_frozen_encoder_stays_and_then_begins_as_adam_does():
+    norms, found = taken(frozen=(True, True, False), encoder_rate_factor=0.5, frozen_encoder_epochs=2)
+    np.testing.assert_allclose(norms[0], np.hypot(12, 84), rtol=1e-5)
+    np.testing.assert_allclose(norms[2], np.linalg.norm(list(GRADIENTS.values())), rtol=1e-5)
+    for name, gradient in GRADIENTS.items():
+        moved = 0.5 * adam(gradient) if name in ENCODER else adam(gradient, 3)
+        np.testing.assert_allclose(found[name], 2 + moved, rtol=1e-5, err_msg=name)
+    assert found["global_step"] == 3
+
+
+RECIPES = {
+    "schedule": dict(
+        schedule="cosine", schedule_epochs=2, warmup_steps=2, weight_decay=0.1, clip_norm=0.5, loss="silog"
+    ),
+    "parts": dict(encoder_rate_factor=0.5, frozen_encoder_epochs=1, loss="berhu"),
+}
+
+
+VIEWS = Augmentation(max_zoom=1.5, max_rotation=10.0, brightness=0.2, contrast=0.2, saturation=0.2, hue=0.1)
+
+
+@pytest.mark.parametrize("name", sorted(RECIPES))
+def test_a_chain_of_segments_equals_one_call(records, tmp_path, shallow, name):
+    changes = {"recipe": Recipe(**RECIPES[name]), "augmentation": VIEWS if name == "schedule" else NONE}
+    whole, chain = tmp_path / "whole" / "checkpoints", tmp_path / "chain" / "checkpoints"
+    train(records, whole, 0, 2, kept=(1,), **changes)
+    train(records, chain, 0, 1, **changes)
+    train(records, chain, 1, 2, start=str(chain / "epoch1"), **changes)
+    assert_same(whole / "epoch2", chain / "epoch2")
+    one, two = (
+        [entry for epoch in (1, 2) for entry in trainings.history(run / "epoch{}".format(epoch))]
+        for run in (whole, chain)
+    )
+    for key in ("learning_rate", "loss"):
+        np.testing.assert_allclose([entry[key] for entry in one], [entry[key] for entry in two], rtol=1e-5)
+    if name == "parts":
+        first, second = values(chain / "epoch1"), values(chain / "epoch2")
+        assert np.all(first["conv1/conv/kernel/Adam"] == 0) and np.any(second["conv1/conv/kernel/Adam"] != 0)
+        assert np.any(first["conv1/bn/moving_mean"] != 0)

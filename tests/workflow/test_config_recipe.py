@@ -1,0 +1,36 @@
+"""The settings of the training's recipe: what is refused, and that older files of settings need not have them."""
+
+import pytest
+from conftest import REPOSITORY
+from densedepth import configuration
+
+SCHEMA = configuration.schema(str(REPOSITORY / "workflow/schemas/config.schema.yaml"))
+CONFIG = configuration.read(str(REPOSITORY / "config/config.yaml"))
+
+
+@pytest.mark.parametrize(
+    "path, value, expected",
+    [
+        ("train.schedule", "step", 'train.schedule = "step": must be one of exponential, cosine'),
+        ("train.loss", "l2", 'train.loss = "l2": must be one of densedepth, silog, berhu'),
+        ("train.warmup_steps", 600, "train.warmup_steps = 600: must be less than the 600 steps of the run"),
+        ("train.max_zoom", 0.5, "config: train.max_zoom = 0.5: must be at least 1"),
+        ("train.brightness", 1, "config: train.brightness = 1: must be less than 1"),
+        ("train.frozen_encoder_epochs", 1, "train.frozen_encoder_epochs = 1: an encoder of random weights cannot be"),
+        (
+            "runs.1p",
+            {"devices": 2, "train": {"warmup_steps": 300}},
+            "runs.1p.train.warmup_steps = 300: must be less than the 300 steps of the run",
+        ),
+    ],
+)
+def test_a_recipe_that_cannot_be_used_is_one_line(path, value, expected):
+    section, key = path.split(".")
+    (line,) = configuration.problems(configuration.merge(CONFIG, {section: {key: value}}), SCHEMA)
+    assert expected in line
+
+
+def test_a_copy_of_older_settings_goes_on_to_work():
+    train = {key: value for key, value in CONFIG["train"].items() if key not in ("schedule", "loss", "max_zoom")}
+    older = dict(CONFIG, train=train)
+    assert configuration.completed(older, SCHEMA) == configuration.completed(CONFIG, SCHEMA)
