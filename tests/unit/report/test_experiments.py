@@ -40,3 +40,14 @@ def test_swept_settings_are_drawn_against_the_figure(tmp_path, swept):
     for path in paths:
         overlays.draw_settings(path, ["train.learning_rate", "model.decoder", "c"][:swept], rows, [0.7, 0.8, 0.75])
     assert filecmp.cmp(*paths, shallow=False) and os.path.getsize(paths[0]) > 10000
+
+
+def test_the_page_of_many_runs_stays_readable(tmp_path):
+    """Headlines and curves are those of the best; tables that would bury the rest are folded."""
+    names = ["r{:02d}".format(number) for number in range(21)]
+    results = Results(tmp_path, runs=names, epochs=(1, 2))
+    results.edit(results.flags["evaluation"][5], lambda one: one["metrics"].update(delta1=0.9))
+    text = results.make()
+    assert text.count("of one constant depth**") == 5 and "Run r02, last checkpoint" in text
+    assert text.count("report/loss_r") == 10 and "the 10 of 21 runs" in text
+    assert "<summary>Table of 64 rows</summary>" in text.partition("## Precision")[2].partition("\n## ")[0]

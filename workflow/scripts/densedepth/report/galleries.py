@@ -16,8 +16,7 @@ def add(page: Page, findings: Findings) -> None:
     every = [run for run in findings.imported + findings.runs if run.scenes]
     if not every:
         return
-    best = sorted(every, key=lambda run: -run.last().number("metrics", DECIDING.key))[:MOST]
-    runs = [run for run in every if run in best]
+    runs = wording.best_runs(every, MOST)
     page.add("## Gallery")
     page.add("Test images the network has not seen in training: input, ground truth, predicted depth, error.")
     if len(runs) < len(every):

@@ -11,6 +11,9 @@ from typing import Any, ClassVar, List, NamedTuple, Sequence, Tuple
 
 from ..errors import PipelineError
 
+# Longer tables are behind a title to click on.
+LONGEST = 40
+
 # A cell without a value.
 BLANK = "-"
 
@@ -110,14 +113,23 @@ class Page:
 
     def __init__(self) -> None:
         self.blocks: List[Any] = []
+        self._folded = False
 
     def add(self, text: str, *values: Any) -> None:
         """A block of Markdown; with `values`, put into `text` as by `str.format`."""
         self.blocks.append(Text(text.format(*values) if values else text))
 
     def add_table(self, rows: Sequence[Sequence[Any]], columns: Sequence[str], numbers: Sequence[str] = ()) -> None:
-        """A table of `rows` (tuples); the columns named in `numbers` are set to the right."""
-        self.blocks.append(Table(columns, rows, numbers))
+        """A table of `rows` (tuples); the columns named in `numbers` are set to the right.
+
+        One of more than `LONGEST` rows is folded: it would bury the rest of the page.
+        """
+        if len(rows) > LONGEST and not self._folded:
+            self.fold("Table of {} rows".format(len(rows)))
+            self.blocks.append(Table(columns, rows, numbers))
+            self.end_fold()
+        else:
+            self.blocks.append(Table(columns, rows, numbers))
 
     def add_sortable(self, rows: Sequence[Sequence[Any]], columns: Sequence[str], numbers: Sequence[str] = ()) -> None:
         """As `add_table`; readers of the HTML page may order the rows."""
@@ -132,9 +144,11 @@ class Page:
     def fold(self, title: str) -> None:
         """What follows, until `end_fold`, is behind a title to click on."""
         self.blocks.append(Fold(title))
+        self._folded = True
 
     def end_fold(self) -> None:
         self.blocks.append(EndFold())
+        self._folded = False
 
     def add_picture(self, path: str, caption: str) -> None:
         """A picture with its caption below. Raises PipelineError when there is no such file."""

@@ -30,6 +30,9 @@ from .findings import Findings
 from .inputs import NYU, SAMPLE, data_kind
 from .page import BLANK, Page, code
 
+# What is shown of more runs is that of so many of the best.
+_MOST_HEADLINES, _MOST_CURVES = 5, 10
+
 
 def write(findings: Findings, out: str, figures: str, html: Optional[str] = None) -> None:
     """Write the page to `out` and its curves to the folder `figures`; `findings` as made by `inputs.gather`.
@@ -96,9 +99,12 @@ def _introduction(page, findings):
             "Monocular depth networks trained on {} image and depth pairs of {} and evaluated on the {} images of {}.",
             *(findings.data.get("records"), _archive(findings), *tested),
         )
-        for run in findings.runs:
+        shown = wording.best_runs(findings.runs, _MOST_HEADLINES)
+        for run in shown:
             words = "Run {}, last checkpoint (epoch {}):".format(run.name, max(run.evaluations))
             page.add(_HEADLINE, words, *_against(run.last(), baseline))
+        if len(shown) < len(findings.runs):
+            page.add("These are the {} of {} runs with the best {}.", len(shown), len(findings.runs), DECIDING.title)
         page.add("Gallery, verdicts, examples and exported graphs are those of the last checkpoint of each run.")
     else:
         page.add("Pretrained monocular depth networks, evaluated on the {} images of {}.", *tested)
@@ -180,7 +186,11 @@ def _draw_curves(findings, figures):
 
 def _curves(page, findings, figures):
     page.add("## Curves")
-    for run in findings.runs:
+    shown = wording.best_runs(findings.runs, _MOST_CURVES)
+    if len(shown) < len(findings.runs):
+        words = "Of the {} of {} runs with the best {}; those of the others are files beside these."
+        page.add(words, len(shown), len(findings.runs), DECIDING.title)
+    for run in shown:
         if len(run.history):
             path = os.path.join(figures, "loss_{}.png".format(run.name))
             thinned = " Each point is the mean of neighbouring log entries." if len(run.history) > curves.POINTS else ""

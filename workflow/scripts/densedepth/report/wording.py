@@ -22,6 +22,12 @@ def best_checkpoint(findings: Findings) -> Optional[Tuple[str, int]]:
     return best
 
 
+def best_runs(runs: Sequence[Run], most: int) -> List[Run]:
+    """At most so many of the runs, those of the best last checkpoints, in the order given."""
+    best = sorted(runs, key=lambda run: -run.last().number("metrics", DECIDING.key))[:most]
+    return [run for run in runs if run in best]
+
+
 def last_of_run(run: Run) -> Tuple[str, Document]:
     """(name, evaluation) of the last checkpoint of a run."""
     return "{}, epoch {}".format(run.name, max(run.evaluations)), run.last()
