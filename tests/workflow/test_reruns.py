@@ -72,6 +72,10 @@ def set_to(**settings):
 ROWS = {
     "a program": (edited("evaluate.py"), {"evaluate_checkpoint": 2, **REPORT}),
     "a module of the package": (edited("densedepth/training/loss.py"), {"train_model": 2, **FROM_TRAINING, **REPORT}),
+    "the reader of archives": (
+        edited("densedepth/data/train_archive.py"),
+        {"convert_records": 1, "train_model": 2, **FROM_TRAINING, **REPORT},
+    ),
     "how a network is used from Python": (
         edited("densedepth/inference/networks.py"),
         {"infer_frozen_graph": 1, "predict_examples": 1, "draw_gallery": 1, **REPORT},
@@ -80,6 +84,10 @@ ROWS = {
     "how a training reports": (edited("densedepth/training/history.py"), {}),
     "a comment in a module": (
         replaced("# Written so that", "# Made so that", "workflow/scripts/densedepth/evaluation/metrics.py"),
+        {"evaluate_checkpoint": 2, "evaluate_baseline": 1, "infer_frozen_graph": 1, "draw_gallery": 1, **REPORT},
+    ),
+    "a protocol of the evaluation": (
+        edited("densedepth/evaluation/protocols.py"),
         {"evaluate_checkpoint": 2, "evaluate_baseline": 1, "infer_frozen_graph": 1, "draw_gallery": 1, **REPORT},
     ),
     "the command of a rule": (
