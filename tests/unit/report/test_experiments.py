@@ -4,7 +4,7 @@ import filecmp
 import os
 
 import pytest
-from densedepth.report import overlays, page
+from densedepth.report import findings, groups, overlays, page
 from result_files import Results, row_of, rows_of
 
 
@@ -40,6 +40,16 @@ def test_swept_settings_are_drawn_against_the_figure(tmp_path, swept):
     for path in paths:
         overlays.draw_settings(path, ["train.learning_rate", "model.decoder", "c"][:swept], rows, [0.7, 0.8, 0.75])
     assert filecmp.cmp(*paths, shallow=False) and os.path.getsize(paths[0]) > 10000
+
+
+def test_a_group_of_a_sweep_has_its_name_without_the_seed():
+    def label(*names):
+        return groups.Group([findings.Run(name) for name in names], {}).label
+
+    assert label("lr-steps_5-seed_0", "lr-steps_5-seed_10") == "lr-steps_5 (2 seeds)"
+    assert label("lr-steps_5-seed_0") == "lr-steps_5-seed_0"
+    assert label("a-seed_1", "b-seed_2") == "a-seed_1, b-seed_2 (2 seeds)"
+    assert label("a", "b", "c", "d") == "a … d (4 seeds)"
 
 
 def test_the_page_of_many_runs_stays_readable(tmp_path):

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 from typing import Dict, List
 
 from .. import run_settings
@@ -19,10 +20,13 @@ class Group:
 
     @property
     def label(self) -> str:
-        """What the report calls it: its runs, all of them up to three."""
+        """What the report calls it: its runs, all of them up to three; those of a sweep without their seeds."""
         names = [run.name for run in self.runs]
         if len(names) == 1:
             return names[0]
+        of_sweep = {re.sub(r"-seed_\d+$", "", name) for name in names}
+        if len(of_sweep) == 1:
+            return "{} ({} seeds)".format(of_sweep.pop(), len(names))
         shown = ", ".join(names) if len(names) <= 3 else "{} … {}".format(names[0], names[-1])
         return "{} ({} seeds)".format(shown, len(names))
 
