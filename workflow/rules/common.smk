@@ -147,7 +147,8 @@ def picture_flags():
         settings = dict({"time_tolerance": 0.02}, **settings)
         settings.update(dataset=config["data"]["dataset"], path=config["data"]["path"])
         names = ("dataset", "path", "max_depth", "test_share", "time_tolerance")
-        return ["--{}={}".format(name, settings[name]) for name in names]
+        crop = ["--test_crop={}".format(config["data"]["test_crop"])] if config["data"].get("test_crop") else []
+        return ["--{}={}".format(name, settings[name]) for name in names] + crop
     names = ("csv", "rgb", "depth", "metres_per_unit", "max_depth", "hole", "test_share")
     flags = ["--{}={}".format(name, settings[name]) for name in names if settings[name] != ""]
     # Left out where they are as usual, so that lists of before stay.

@@ -70,7 +70,8 @@ def build_parser():
 
 
 def add_stored(add):
-    """What else stored depth means."""
+    """What else stored depth means, and which of it counts."""
+    add("--test_crop", choices=("", *custom_pairs.CROPS), default="", help="crop of the test's depth, of --dataset")
     add(
         "--test_metres_per_unit",
         type=cli.number("data.custom.test_metres_per_unit"),
@@ -107,9 +108,8 @@ def listed(args):
     if bool(args.dataset) != bool(args.path) or (args.dataset and (args.csv or args.rgb or args.depth)):
         raise PipelineError("give --dataset and --path, or --csv, or --rgb and --depth")
     if args.dataset:
-        return datasets.listed(
-            args.dataset, args.path, args.size, args.max_depth, args.test_share, args.seed, args.time_tolerance
-        )
+        facts = (args.size, args.max_depth, args.test_share, args.seed, args.time_tolerance, args.test_crop)
+        return datasets.listed(args.dataset, args.path, *facts)
     if bool(args.csv) == bool(args.rgb or args.depth) or bool(args.rgb) != bool(args.depth):
         raise PipelineError("give --csv, or --rgb and --depth")
     if args.metres_per_unit is None:

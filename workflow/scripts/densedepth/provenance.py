@@ -42,6 +42,7 @@ def pictures_facts(data: Dict[str, Any], seed: int) -> Dict[str, Any]:
             "size": [data["height"], data["width"]],
             "max_depth_m": pictures["max_depth"],
             "test_share": pictures["test_share"],
+            "test_crop": data.get("test_crop", ""),
             "time_tolerance": pictures.get("time_tolerance", 0.02),
             "seed": seed,
         }

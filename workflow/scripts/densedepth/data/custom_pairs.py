@@ -24,6 +24,13 @@ from .train_archive import Malformed, Row, size_text
 
 FORMAT = 1
 TRAIN, TEST = "train", "test"
+# What evaluations of KITTI look at, by Garg et al. 2016 and Eigen et al. 2014, (top, bottom, left, right)
+# as shares of height and width, rounded down; bottom and right are exclusive.
+CROPS = {
+    "garg": (0.40810811, 0.99189189, 0.03594771, 0.96405229),
+    "eigen": (0.3324324, 0.91351351, 0.0359477, 0.96405229),
+}
+
 SCHEMA = {
     "size": metadata.PICTURE_SIZE,
     "max_depth_m": metadata.Number(1e-3, 1000),
@@ -42,6 +49,9 @@ SCHEMA = {
     "tree?": metadata.Text(),
     "form?": metadata.Text(),
     "crop?": metadata.Null(dict),
+    # Of KITTI: which part of the ground truth the test looks at, and whether pictures are cut, not resized.
+    "test_crop?": metadata.OneOf("", *CROPS),
+    "window?": bool,
     "depth?": stored_depth.SCHEMA,
 }
 
@@ -146,6 +156,10 @@ class Pictures:
     def _read(self, row):
         """The whole picture, and the depth of the list's size: metres, however great, 0 for what was not measured."""
         rgb, measured = _same_view(np.asarray(self._files.picture(row)), self._files.measured(row))
+        if self._split == TEST and self._content.get("test_crop"):
+            measured = within(measured, CROPS[self._content["test_crop"]])
+        if self._content.get("window"):
+            rgb, measured = (_window(array, self.size) for array in (rgb, measured))
         over = _over(rgb.shape, measured.shape)
         if over > _MOST_OVER:
             raise self._files.error(
@@ -182,6 +196,21 @@ class Pictures:
             turned = stored.getexif().get(0x0112) in _TURNED
             kept = stored.mode == "RGB" and stored.format in ("JPEG", "PNG") and stored.size[::-1] == self.size
             return data if kept and not turned else None
+
+
+def within(depth: np.ndarray, crop: Tuple[float, float, float, float]) -> np.ndarray:
+    """The map `depth` (H, W) with 0 outside of `crop`, which is one of `CROPS`."""
+    height, width = depth.shape
+    top, bottom, left, right = (int(share * length) for share, length in zip(crop, (height, height, width, width)))
+    kept = np.zeros_like(depth)
+    kept[top:bottom, left:right] = depth[top:bottom, left:right]
+    return kept
+
+
+def _window(array, size):
+    """The part of `size` at the bottom in the middle of a picture or a map, where it is that large."""
+    top, left = array.shape[0] - size[0], (array.shape[1] - size[1]) // 2
+    return array[top : top + size[0], left : left + size[1]] if min(top, left) >= 0 else array
 
 
 def fit_image(rgb: np.ndarray, size: Tuple[int, int]) -> np.ndarray:

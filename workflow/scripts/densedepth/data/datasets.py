@@ -19,12 +19,14 @@ def listed(
     test_share: float = 0.1,
     seed: int = 0,
     tolerance: float = 0.02,
+    test_crop: str = "",
 ) -> Dict[str, Any]:
     """The content of the list of the data set `dataset` (of `forms.table`) whose files are at `path`.
 
     Prints one line: which form it is, how many pairs, which unit, what is invalid. size, max_depth: as in
     `custom_list.listed`. test_share, seed: of the scenes that are kept for the test where the data set has no split.
-    tolerance: seconds between the two files of a pair that are associated by time. Raises PipelineError for a path that
+    tolerance: seconds between the two files of a pair that are associated by time. test_crop: of `custom_pairs.CROPS`,
+    or empty. Raises PipelineError for a path that
     holds no known form, and for a form that is incomplete.
     """
     if dataset not in DATASETS:
@@ -50,6 +52,8 @@ def listed(
         "hole": 0,
         "depth": form.depth,
         "crop": form.crop,
+        "test_crop": test_crop,
+        "window": tuple(size) == form.window,
         "test_share": test_share,
         "seed": seed,
         "rows": [_entry(form, pair) for pair in pairs],

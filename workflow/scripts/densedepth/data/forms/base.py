@@ -36,7 +36,8 @@ class Form(NamedTuple):
 
     words: completes "recognised as". layout: the files that make it, for messages and pages. units: metres per unit of
     stored depth, by split. depth: as `stored_depth.SCHEMA`. crop: what its test looks at, of pictures of a size:
-    {"size": [height, width], "rows": [first, last], "columns": [first, last]}. source: of what is said here.
+    {"size": [height, width], "rows": [first, last], "columns": [first, last]}. window: the size (height, width) for
+    which pictures are cut at the bottom in the middle, not resized, as peers do. source: of what is said here.
     """
 
     dataset: str
@@ -49,6 +50,7 @@ class Form(NamedTuple):
     source: str
     depth: Dict[str, Any]
     crop: Optional[Dict[str, Any]] = None
+    window: Optional[Tuple[int, int]] = None
 
 
 def numbered(pairs: Iterable[Pair]) -> List[Pair]:
