@@ -9,7 +9,7 @@ import textwrap
 import pytest
 import yaml
 from conftest import REPOSITORY, SETTINGS
-from densedepth import configuration
+from densedepth import configuration, old_names
 
 PAGES = (
     "README.md",
@@ -187,7 +187,7 @@ EXAMPLES = dict(pair for page in PAGES for pair in settings(page))
 def test_settings_that_the_pages_show_are_valid(place):
     schema = configuration.schema(str(REPOSITORY / "workflow/schemas/config.schema.yaml"))
     base = configuration.read(str(REPOSITORY / "config/config.yaml"))
-    config, warning = configuration.renamed(configuration.merge(base, EXAMPLES[place]))
+    config, warning = old_names.renamed(configuration.merge(base, EXAMPLES[place]))
     assert warning == ""
     assert configuration.problems(configuration.completed(config, schema), schema) == []
 
