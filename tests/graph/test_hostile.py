@@ -260,6 +260,15 @@ def test_names_beyond_any_file_of_weights_are_refused(tmp_path, monkeypatch):
         weights.read_keras(str(tmp_path / "a.h5"))
 
 
+def test_a_file_that_takes_too_long_is_left(tmp_path, monkeypatch):
+    with h5py.File(str(tmp_path / "a.h5"), "w") as file:
+        for number in range(80000):
+            file[str(number)] = h5py.SoftLink("/")
+    monkeypatch.setattr(hdf5, "SECONDS", 1)
+    with pytest.raises(PipelineError, match=r"a.h5: a damaged HDF5 file: .* ended by signal 24 \(after 1 s"):
+        weights.read_keras(str(tmp_path / "a.h5"))
+
+
 def test_names_that_lead_in_a_circle_are_walked_once(tmp_path):
     with keras_file(tmp_path / "a.h5") as file:
         layer = file.create_group("conv1_conv")

@@ -125,6 +125,21 @@ def test_names_of_what_the_file_does_not_have(tmp_path, layers, tensors, missing
         weights.read_keras(str(tmp_path / "half.h5"))
 
 
+@pytest.mark.parametrize(
+    "names, words",
+    [
+        (5, r"layer_names of / holds 5, expected names"),
+        ([1.5], r"layer_names of / holds 1\.5, expected names"),
+        ([b"conv\xff\xfe"], r"layer_names of / holds 'conv\\xff\\xfe', which is not text in UTF-8"),
+    ],
+)
+def test_names_that_are_no_text(tmp_path, names, words):
+    with h5py.File(str(tmp_path / "odd.h5"), "w") as target:
+        target.attrs["layer_names"] = names
+    with pytest.raises(PipelineError, match=r"odd\.h5: " + words):
+        weights.read_keras(str(tmp_path / "odd.h5"))
+
+
 def test_no_densenet(tmp_path):
     path = write_keras(tmp_path / "vgg.h5", {"block1_conv1/kernel": np.zeros((3, 3, 3, 64))})
     with pytest.raises(PipelineError, match=r"expected the weights of densenet121.*1 tensors, no dense block"):

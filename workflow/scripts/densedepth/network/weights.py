@@ -181,7 +181,7 @@ def read_keras(path: str) -> Dict[str, np.ndarray]:
     try:
         with hdf5.open_file(path) as root:
             group = root.get("model_weights", root)
-            layers = _names(group, "layer_names")
+            layers = _names(path, group, "layer_names")
             if not layers:
                 raise PipelineError(
                     "{}: an HDF5 file without Keras' layer_names; expected the layout of the published "
@@ -189,7 +189,7 @@ def read_keras(path: str) -> Dict[str, np.ndarray]:
                 )
             for layer in layers:
                 below = _named(path, group, layer)
-                for weight in _names(below, "weight_names"):
+                for weight in _names(path, below, "weight_names"):
                     kind = weight.rpartition("/")[2].partition(":")[0]
                     found[key_of(layer, kind)] = _named(path, below, weight)
             return hdf5.arrays(path, found)
@@ -197,13 +197,22 @@ def read_keras(path: str) -> Dict[str, np.ndarray]:
         raise hdf5.unreadable(path, error) from None
 
 
-def _names(group, attribute):
+def _names(path, group, attribute):
     """The list of names in an attribute, which Keras cuts into `attribute0`, `attribute1`, ... when it is long."""
     pieces = [attribute]
     if attribute not in group.attrs:
         pieces = ["{}{}".format(attribute, number) for number in range(len(group.attrs))]
-    words = [word for piece in pieces for word in group.attrs.get(piece, ())]
-    return [word.decode("utf8") if isinstance(word, bytes) else str(word) for word in words]
+    words = [word for piece in pieces for word in np.atleast_1d(group.attrs.get(piece, ()))]
+    for word in words:
+        if not isinstance(word, (bytes, str)):
+            raise PipelineError("{}: {} of {} holds {}, expected names".format(path, attribute, group.name, word))
+    # Of some attributes h5py makes text, with other bytes as surrogates.
+    stored = [word if isinstance(word, bytes) else word.encode("utf8", "surrogateescape") for word in words]
+    try:
+        return [word.decode("utf8") for word in stored]
+    except UnicodeDecodeError as error:
+        told = "{}: {} of {} holds {}, which is not text in UTF-8; save the file again by Keras"
+        raise PipelineError(told.format(path, attribute, group.name, ascii(error.object)[1:80])) from None
 
 
 def _named(path, group, name):
