@@ -35,6 +35,8 @@ REFUSED = [
     ("train.py", RECORDS, "--initial_epoch", "20", "nothing to train between them"),
     ("train.py", RECORDS, "--seed", "-1", "must be at least 0"),
     ("train.py", RECORDS, "--steps", "0", "must be at least 1"),
+    ("train.py", RECORDS, "--steps", "99999999999", "must be at most 10000000"),
+    ("train.py", RECORDS, "--log_every", "99999999999", "must be at most 10000000"),
     ("train.py", RECORDS, "--state_minutes", "nan", "must be a number"),
     ("train.py", RECORDS, "--devices", "65", "must be at most 64"),
     ("train.py", RECORDS, "--rank_timeout", "1", "must be at least 5"),

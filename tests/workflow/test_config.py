@@ -67,7 +67,7 @@ def test_our_own_settings_are_accepted(overlay):
         ("train.batch_size", 0, "config: train.batch_size = 0: must be at least 1"),
         ("train.batch_size", 4.0, "config: train.batch_size = 4.0: must be a whole number"),
         ("train.batch_size", True, "config: train.batch_size = true: must be a whole number"),
-        ("train.steps", "60", 'config: train.steps = "60": must be a whole number, or auto'),
+        ("train.steps", "60", 'config: train.steps = "60": must be a whole number from 1 to 10000000, or auto'),
         ("train.learning_rate", "1e-4", "YAML reads 1e-4 as text, write 1.0e-4"),
         ("train.learning_rate", 0, "config: train.learning_rate = 0: must be more than 0"),
         ("train.learning_rate", float("nan"), "config: train.learning_rate = NaN: must be a number"),

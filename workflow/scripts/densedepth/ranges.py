@@ -8,6 +8,8 @@ import math
 from typing import Any, Dict, Optional
 
 _COUNT = {"type": "integer", "minimum": 1}
+_EPOCH = {"type": "integer", "minimum": 1, "maximum": 10000}
+_STEPS = {"type": "integer", "minimum": 1, "maximum": 10000000}
 _SHARE = {"type": "number", "minimum": 0, "maximum": 1}
 _CHANGE = {"type": "number", "minimum": 0, "exclusiveMaximum": 1}
 _BATCH = {"type": "integer", "minimum": 1, "maximum": 1024}
@@ -52,13 +54,13 @@ SETTINGS: Dict[str, Dict[str, Any]] = {
     "train.saturation": _CHANGE,
     "train.hue": _SHARE,
     "train.batch_size": _BATCH,
-    "train.steps": _COUNT,
-    "train.epochs": {"type": "integer", "minimum": 1, "maximum": 10000},
-    "train.keep_epochs": _COUNT,
+    "train.steps": _STEPS,
+    "train.epochs": _EPOCH,
+    "train.keep_epochs": _EPOCH,
     "train.mirror_probability": _SHARE,
     "train.channel_shuffle_probability": _SHARE,
     "train.batch_norm_momentum": {"type": "number", "minimum": 0, "exclusiveMaximum": 1},
-    "train.log_every": _COUNT,
+    "train.log_every": _STEPS,
     "train.rank_timeout": {"type": "integer", "minimum": 5, "maximum": 3600},
     "evaluate.batch_size": _BATCH,
     "inference.batch_size": _BATCH,
@@ -72,8 +74,8 @@ SETTINGS: Dict[str, Dict[str, Any]] = {
 # centimetres: up to the 1000 m of data.custom.max_depth. state_minutes: 0 saves after every step; the setting has
 # whole minutes. frozen_batch: 0 leaves the number of images open.
 FLAGS: Dict[str, Dict[str, Any]] = {
-    "count": _COUNT,
-    "whole": {"type": "integer", "minimum": 0},
+    "count": dict(_COUNT, maximum=1000000),
+    "whole": {"type": "integer", "minimum": 0, "maximum": 1000000},
     "centimetres": {"type": "number", "exclusiveMinimum": 0, "maximum": 100000},
     "state_minutes": {"type": "number", "minimum": 0, "maximum": 1440},
     "frozen_batch": dict(_BATCH, minimum=0),
