@@ -5,23 +5,26 @@ does. As a program, what forks: a line of JSON for each call on stdin, its exit 
 """
 
 import atexit
+import gc
 import importlib
 import json
 import os
 import subprocess
 import sys
 import tempfile
+import threading
+import traceback
 
 
 class Warm:
     """A program, loaded at the first call, gone with this process.
 
     module: what is loaded, by its name, of which `main` is run; name: that of the program; path: the folder that
-    Python looks for modules in first, None: that of the call.
+    Python looks for modules in first, None: that of the call; also: names of modules that it would load later.
     """
 
-    def __init__(self, module, name, path=None):
-        self._program = json.dumps([module, name, path])
+    def __init__(self, module, name, path=None, also=()):
+        self._program = json.dumps([module, name, path, also])
         self._process = None
 
     def __call__(self, words, folder):
@@ -72,15 +75,39 @@ def become(call, name, path):
     sys.argv = [name, *call["words"]]
 
 
+def end(work):
+    """Run `work` and end this process as Python does, but leave its memory, shared with what forked, alone."""
+    try:
+        status = work()
+    except SystemExit as ended:
+        status = ended.code
+    except BaseException:
+        traceback.print_exc()
+        status = 1
+    for thread in threading.enumerate():
+        if thread is not threading.current_thread() and not thread.daemon:
+            thread.join()
+    atexit._run_exitfuncs()
+    if isinstance(status, str):
+        print(status, file=sys.stderr)
+        status = 1
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status or 0)
+
+
 def main():
-    module, name, path = json.loads(sys.argv[1])
+    module, name, path, also = json.loads(sys.argv[1])
     if path:
         sys.path[0] = path
     program = importlib.import_module(module)
+    for other in also:
+        importlib.import_module(other)
+    gc.freeze()
     request = serve()
     if request is not None:
         become(request, name, path)
-        sys.exit(program.main())
+        end(program.main)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,8 @@ import os
 import signal
 import subprocess
 import sys
-import traceback
+
+import warm
 
 
 class Subprocess:
@@ -34,7 +35,7 @@ class _Rank:
         self.pid = os.fork()
         if self.pid == 0:
             _become(command, env, pass_fds, stdout.fileno() if stdout else 1, writing or 2)
-            os._exit(_status(main, command[2:]))
+            warm.end(lambda: main(command[2:]))
         if writing is not None:
             os.close(writing)
             self.stderr = os.fdopen(reading, "rb")
@@ -69,16 +70,3 @@ def _become(command, env, pass_fds, stdout, stderr):
     os.environ.clear()
     os.environ.update(env)
     sys.argv = command[1:]
-
-
-def _status(main, words):
-    try:
-        status = main(words) or 0
-    except SystemExit as ended:
-        status = ended.code or 0
-    except BaseException:
-        traceback.print_exc()
-        status = 1
-    sys.stdout.flush()
-    sys.stderr.flush()
-    return status

@@ -25,7 +25,21 @@ TINY = {
 
 SETTINGS = ("--configfile", "mine.yaml")
 
-warm_snakemake = Warm("snakemake.cli", "snakemake")
+# What Snakemake and the rules load while they plan.
+PLANNING = ("snakemake.report.html_reporter", "snakemake.profiles", "snakemake.storage", "snakemake.assets")
+PLANNING += (
+    "jsonschema",
+    "smart_open",
+    "docutils.core",
+    "yte",
+    "dpath",
+    "requests",
+    "PIL.Image",
+    "jinja2",
+    "platformdirs",
+)
+
+warm_snakemake = Warm("snakemake.cli", "snakemake", also=PLANNING)
 
 
 class Project:

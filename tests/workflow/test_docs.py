@@ -1,5 +1,6 @@
 """The pages: every command in them does what it says, or is marked as one that needs hardware or the network."""
 
+import json
 import re
 import runpy
 import shlex
@@ -143,25 +144,50 @@ PROGRAMS = [
 ]
 
 
-@pytest.mark.parametrize("command", PROGRAMS)
-def test_programs_take_the_flags_that_the_pages_show(command, tensorflow_python):
-    words = shlex.split(command)
-    program = next(number for number, word in enumerate(words) if word.endswith(".py"))
-    code = (
-        "import runpy, sys; module = runpy.run_path(sys.argv[1]); "
-        "words = [word.replace('-', '_') if word.startswith('--') else word for word in sys.argv[2:]]; "
-        "words = ['--' + word[2:] if word.startswith('__') else word for word in words]; "
-        "'build_parser' in module and module['build_parser']().parse_args(words)"
-    )
-    python = (
-        tensorflow_python
-        if "tf" in words[0] or words[0] == "python3.7" or program == 0
-        else str(REPOSITORY / ".venv/workflow/bin/python")
-    )
-    command = [python, "-c", code, words[program], *words[program + 1 :]]
+# argv: a list of [program, words]. Prints what is wrong with the words of each as JSON, on the last line; TensorFlow,
+# which most of the programs load, is loaded once for all of them.
+PARSE = """
+import contextlib, io, json, runpy, sys
+found = []
+for program, words in json.loads(sys.argv[1]):
+    sys.argv = [program] + words
+    words = [word.replace("-", "_") if word.startswith("--") else word for word in words]
+    words = ["--" + word[2:] if word.startswith("__") else word for word in words]
+    said = io.StringIO()
+    with contextlib.redirect_stderr(said):
+        try:
+            module = runpy.run_path(program)
+            "build_parser" in module and module["build_parser"]().parse_args(words)
+            found.append("")
+        except (Exception, SystemExit) as error:
+            found.append("{}: {}".format(error, said.getvalue()))
+print(json.dumps(found))
+"""
+
+
+@pytest.fixture(scope="module")
+def complaints(tensorflow_python):
+    """{command: what its program says against its flags}"""
+    calls = {}
+    for command in PROGRAMS:
+        words = shlex.split(command)
+        program = next(number for number, word in enumerate(words) if word.endswith(".py"))
+        tensorflow = "tf" in words[0] or words[0] == "python3.7" or program == 0
+        python = tensorflow_python if tensorflow else str(REPOSITORY / ".venv/workflow/bin/python")
+        calls.setdefault(python, {})[command] = [words[program], words[program + 1 :]]
     environment = {"PYTHONPATH": str(REPOSITORY / "workflow/scripts"), "PATH": "/usr/bin:/bin"}
-    run = subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True)
-    assert run.returncode == 0, run.stderr
+    found = {}
+    for python, commands in calls.items():
+        words = [python, "-c", PARSE, json.dumps(list(commands.values()))]
+        run = subprocess.run(words, cwd=REPOSITORY, env=environment, capture_output=True, text=True)
+        assert run.returncode == 0, run.stderr
+        found.update(zip(commands, json.loads(run.stdout.splitlines()[-1]), strict=True))
+    return found
+
+
+@pytest.mark.parametrize("command", PROGRAMS)
+def test_programs_take_the_flags_that_the_pages_show(command, complaints):
+    assert complaints[command] == ""
 
 
 @pytest.mark.parametrize("command", [c for c in of("/python", "python", "python3") if "tests/" in c or "pytest" in c])

@@ -4,7 +4,7 @@ import ast
 import functools
 import glob
 import os
-from typing import Iterable, List
+from typing import Iterable, List, Set
 
 
 def sources(program: str, loaded: Iterable[str] = ()) -> List[str]:
@@ -17,7 +17,8 @@ def sources(program: str, loaded: Iterable[str] = ()) -> List[str]:
     it runs. A program that does not exist stands alone.
     """
     root = os.path.dirname(program)
-    found = set()
+    found: Set[str] = set()
+    names: Set[str] = set()
     waiting = [program] + [path for name in loaded for path in _files(name, root)]
     while waiting:
         path = waiting.pop()
@@ -27,8 +28,9 @@ def sources(program: str, loaded: Iterable[str] = ()) -> List[str]:
         if not path.endswith(".py"):
             continue
         waiting.extend(glob.glob(os.path.join(glob.escape(os.path.dirname(path)), "templates", "*")))
-        for name in _imported(path, _package(path, root), os.stat(path).st_mtime_ns):
-            waiting.extend(_files(name, root))
+        imported = _imported(path, _package(path, root), os.stat(path).st_mtime_ns)
+        waiting.extend(file for name in imported - names for file in _files(name, root))
+        names |= imported
     return [program] + sorted(found - {program})
 
 
@@ -44,7 +46,7 @@ def _imported(path, package, changed):
 
     Reading the same modules for each program would take most of the time of a dry run; `changed` is the file's time.
     """
-    return tuple(_names(path, package))
+    return frozenset(_names(path, package))
 
 
 def _names(path, package):
@@ -64,8 +66,12 @@ def _names(path, package):
                 yield "{}.{}".format(base, alias.name) if base else alias.name
 
 
+# Where a statement has others in it; expressions, most of a tree, import nothing.
+_BODIES = ("body", "orelse", "handlers", "finalbody")
+
+
 def _running(tree):
-    """The nodes of the code that runs: what stands below `if TYPE_CHECKING` is for the type checker alone."""
+    """The statements that run: what stands below `if TYPE_CHECKING` is for the type checker alone."""
     waiting = [tree]
     while waiting:
         node = waiting.pop()
@@ -73,7 +79,8 @@ def _running(tree):
             waiting.extend(node.orelse)
             continue
         yield node
-        waiting.extend(ast.iter_child_nodes(node))
+        for body in _BODIES:
+            waiting.extend(getattr(node, body, ()))
 
 
 def _files(name, root):
