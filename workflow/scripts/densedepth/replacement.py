@@ -1,8 +1,8 @@
 """What a call would replace: results of another source stop it, those of other settings are told of in a line.
 
-A source is what results start from: the training archive or one's own pictures, the weights a run begins with, the file
-of a network trained elsewhere. Its path tells one from another, and for files of which results know a digest, their
-content. Pictures of one's own are added to and mended; new ones under the same path are the same source.
+A source is what results start from: the training archive or custom RGB-D pairs, the weights a run begins with, the file
+of a pretrained network. Its path tells one from another, and for files of which results know a digest, their content.
+Custom pairs are added to and mended; new ones under the same path are the same source.
 """
 
 import glob
@@ -111,7 +111,7 @@ def _data(config: Settings, jobs: Jobs, identity: Callable[[str], Dict[str, Any]
 
 
 def _network(config: Settings, run: str) -> List[str]:
-    """The lines for a network trained elsewhere."""
+    """The lines for a pretrained network."""
     entry = config["pretrained"][run.split("/", 1)[1]]
     path = entry["file"] if isinstance(entry, dict) else entry
     side = "results/{}/checkpoints/epoch0/model.json".format(run)

@@ -2,7 +2,7 @@
 
     nyu_data.zip      data/nyu2_train/<room>_out/<n>.jpg and .png, data/nyu2_train.csv, a few pairs of data/nyu2_test
     nyu_test.zip      eigen_test_rgb.npy, eigen_test_depth.npy, eigen_test_crop.npy, of other rooms
-    examples/1.png    ... 4.png: pictures of further rooms to try a network on
+    examples/1.png    ... 4.png: images of further rooms to try a network on
 
 The pixels are the same on every machine for a seed (see `render`), the files are for the same versions of
 Pillow and NumPy.
@@ -25,7 +25,7 @@ from . import render, rooms, views
 from .scene import HEIGHT, WIDTH
 
 SIZE = (HEIGHT, WIDTH)
-# The part of the 480x640 picture that NYU evaluations look at: top, bottom, left, right, inclusive.
+# The part of the 480x640 image that NYU evaluations look at: top, bottom, left, right, inclusive.
 CROP = (20, 459, 24, 615)
 
 VIEWS = 4
@@ -42,9 +42,9 @@ def write(
     workers: int = 1,
     size: Tuple[int, int] = SIZE,
 ) -> None:
-    """Write the sample to the folder `out`: `train_scenes` training pictures of 4 a room, `test_scenes` held out.
+    """Write the sample to the folder `out`: `train_scenes` training images of 4 a room, `test_scenes` held out.
 
-    Held-out pictures are each of a room of their own. `size` (height, width) other than 480x640 makes the same views
+    Held-out images are each of a room of their own. `size` (height, width) other than 480x640 makes the same views
     with fewer pixels, for tests. The files do not depend on `workers`. Each file is whole or absent.
     """
     if not 0 <= seed < 2**32:
@@ -55,7 +55,7 @@ def write(
         for index in range((train_scenes + VIEWS - 1) // VIEWS)
     ]
     tasks += [(seed, _EXAMPLE, index, 1, size) for index in range(EXAMPLES)]
-    progress = Progress(train_scenes + test_scenes + EXAMPLES, "pictures")
+    progress = Progress(train_scenes + test_scenes + EXAMPLES, "images")
     drawn = ordered(_draw, tasks, workers, progress)
     os.makedirs(os.path.join(out, "examples"), exist_ok=True)
     held_out = _write_test(os.path.join(out, "nyu_test.zip"), drawn, test_scenes, size)
@@ -142,7 +142,7 @@ def _write_test(final, drawn, count, size):
 
 
 def crop_of(size: Tuple[int, int]) -> Tuple[int, int, int, int]:
-    """`CROP` for pictures of `size` (height, width); itself for 480x640."""
+    """`CROP` for images of `size` (height, width); itself for 480x640."""
     height, width = size
     top, bottom, left, right = CROP
     return (

@@ -1,4 +1,4 @@
-"""Ray casting of rooms: a picture and its exact depth, from boxes, cylinders and ellipsoids with procedural surfaces.
+"""Ray casting of rooms: an image and its exact depth, from boxes, cylinders and ellipsoids with procedural surfaces.
 
 Units are metres, colours linear RGB of 0..1; world axes are x (right), y (up), z (into the room), the room being the
 box from (0,0,0) to `Scene.size`. Depth is the distance along the camera's optical axis, as in NYU Depth v2.
@@ -71,7 +71,7 @@ def survey(scene: Scene, camera: Camera, height: int, width: int) -> Tuple[numpy
 
 
 def brightness(scene: Scene, camera: Camera, height: int, width: int) -> float:
-    """Mean of the 8-bit values, 0..255, of a small picture."""
+    """Mean of the 8-bit values, 0..255, of a small image."""
     u, v = _grid(height, width)
     colour, _, _ = _View(scene, camera, height, width).shade(u, v)
     # A sum of integers is exact in any order.
@@ -147,7 +147,7 @@ class _View:
             first += len(group.parts)
 
     def _window(self, group, bounds):
-        """(u0, u1, v0, v1) in pixels of the full-size picture around the group; None when it is out of sight."""
+        """(u0, u1, v0, v1) in pixels of the full-size image around the group; None when it is out of sight."""
         us, vs = [], []
         behind = 0
         for corner in range(8):

@@ -1,4 +1,4 @@
-"""What a picture is drawn of: the shapes, their surfaces, the lamps and the camera, as plain values.
+"""What an image is drawn of: the shapes, their surfaces, the lamps and the camera, as plain values.
 
 Units are metres, colours linear RGB of 0..1; world axes are x (right), y (up), z (into the room), the room being the
 box from (0,0,0) to `Scene.size`.
@@ -78,7 +78,7 @@ class Scene(NamedTuple):
     lights: Tuple[Light, ...]
     # Light from everywhere.
     ambient: Triple
-    # Factor for the brightness of the picture, and for each of its colours.
+    # Factor for the brightness of the image, and for each of its colours.
     exposure: float
     balance: Triple
 

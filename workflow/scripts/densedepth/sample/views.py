@@ -37,7 +37,7 @@ def _best_camera(lots, scene, taken, tries=16):
     """The best of some cameras.
 
     The median depth that is looked for is drawn first, so that views of all depths are as frequent: a network must look
-    at the picture to know, a constant will not do.
+    at the image to know, a constant will not do.
     """
     wanted = lots.uniform(1.1, 4.8)
     found: List[Tuple[bool, Any, Any]] = []

@@ -55,7 +55,7 @@ class State:
     def restore(
         self, session: tf.Session, with_saver: tf.train.Saver, report: Callable[[str], None]
     ) -> Optional[Dict[str, Any]]:
-        """Load the newest whole snapshot and return its side file, or None when there is none.
+        """Load the newest whole snapshot and return its metadata file, or None when there is none.
 
         A damaged snapshot is skipped, and `report` is called with a line that says so.
         """

@@ -68,7 +68,7 @@ class Settings:
             )
 
     def as_dict(self) -> Dict[str, Any]:
-        """The settings as JSON-like values, without the model and size, which a side file holds by themselves."""
+        """The settings as JSON-like values, without the model and size, which a metadata file holds by themselves."""
         fields = dataclasses.asdict(self)
         del fields["model"], fields["size"]
         return dict(fields, depth_range=list(self.depth_range))
