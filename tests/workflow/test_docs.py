@@ -239,6 +239,15 @@ def test_links_lead_somewhere(page):
         assert not anchor or anchor in anchors(path), link
 
 
+@pytest.mark.parametrize("page", ["docs/architecture.md", "docs/contribute.md"])
+def test_sources_that_the_pages_name_are_there(page):
+    text = (REPOSITORY / page).read_text()
+    names = set(re.findall(r"`((?:densedepth|workflow|tests|config|envs|profiles|benchmarks)/[\w/.-]+)`", text))
+    places = {name: "workflow/scripts/" + name if name.startswith("densedepth") else name for name in names}
+    assert len(names) > 8
+    assert [name for name, place in places.items() if not (REPOSITORY / place).exists()] == []
+
+
 def test_the_rule_graph_of_the_page_is_that_of_the_rules():
     python = str(REPOSITORY / ".venv/workflow/bin/python")
     run = subprocess.run([python, "docs/rule_graph.py", "--check"], cwd=REPOSITORY, capture_output=True, text=True)
