@@ -244,10 +244,10 @@ def performance_flags(wildcards, input):
     return " ".join(words + ["--single {}".format(path) for path in input.single])
 
 
-def last_checkpoint(name):
-    """Input function: file `name` of the last checkpoint of the run of the wildcards."""
+def exported_checkpoint(name):
+    """Input function: file `name` of the checkpoint that the run of the wildcards exports."""
     return lambda wildcards: "results/{}/checkpoints/epoch{}/{}".format(
-        wildcards.run, kept_epochs(wildcards.run)[-1], name
+        wildcards.run, exported_epoch(wildcards.run), name
     )
 
 
@@ -266,15 +266,6 @@ def import_flags(wildcards):
     said = {key: str(entry[key]).lower() for key in ("upsampling", "mid_activation", "max_depth") if key in entry}
     return (["--size", *map(str, size)] if size else []) + [
         word for key, value in said.items() for word in ("--{}".format(key), value)
-    ]
-
-
-def of_runs(pattern, runs):
-    """The paths that `pattern`, with the fields run and perhaps epoch, stands for."""
-    return [
-        path
-        for run in runs
-        for path in dict.fromkeys(pattern.format(run=run, epoch=epoch) for epoch in kept_epochs(run))
     ]
 
 
@@ -386,25 +377,3 @@ def weights_sides(wildcards):
 def network_settings(wildcards):
     """What the settings say of a pretrained network, as JSON text."""
     return json.dumps({"pretrained": {wildcards.run.split("/")[1]: published()[wildcards.run]}}, sort_keys=True)
-
-
-def settings_told(runs):
-    """The settings that decide the results of these runs, as JSON text: not those of the machine and addresses."""
-    machine = ("runtime", "python", "platform", "gpus", "devices_per_node", "npu_options", "npu_addresses")
-    addresses = ("downloads", "download_cache", "pretrained")
-    other_targets = ("predictions", "tracking", "external", "onnx", "om", "replace_results", "sweeps")
-    settings = {key: value for key, value in config.items() if key not in machine + addresses + other_targets}
-    apart = ("state_minutes", "rank_timeout", "performance_steps", "hcom_parallel")
-
-    def without_apart(settings):
-        return {key: value for key, value in settings.items() if key not in apart}
-
-    settings["train"] = without_apart(config["train"])
-    settings["runs"] = {
-        run: dict(own, train=without_apart(own["train"])) if "train" in own else own
-        for run, own in ((run, config["runs"][run]) for run in runs)
-    }
-    if config["platform"] == "ascend":
-        numbers = {name: value for name, value in config["npu_options"].items() if name in ascend_options.NUMBERS}
-        settings.update({"npu_options": numbers} if numbers else {})
-    return json.dumps(settings, sort_keys=True)

@@ -90,6 +90,7 @@ rule convert_records:
     input:
         archive=train_source(),
         code=code("dataset_tool_tf.py"),
+        left_out=validation_list(),
     output:
         records=record_shards(),
         side="results/data/nyu_train.json",
@@ -110,6 +111,7 @@ rule convert_records:
     params:
         shards=lookup(dpath="data/shards", within=config),
         seed=lookup(dpath="seed", within=config),
+        left_out=["--left_out", *validation_list()] if validation_list() else [],
     message:
         "converting {input.archive} to {params.shards} record files"
     shell:
@@ -122,6 +124,7 @@ rule convert_records:
             --workers {threads} \
             --check_images {resources.check_images:q} \
             --skip_bad {resources.skip_bad:q} \
+            {params.left_out:q} \
             >{log:q} 2>&1
         """
 
@@ -131,6 +134,7 @@ rule list_pictures:
     input:
         code=code("list_pictures.py"),
         pictures=picture_inputs(),
+        validation=validation_csv(),
     output:
         list="results/data/pictures.json",
     log:
@@ -144,7 +148,7 @@ rule list_pictures:
         # Changes no list.
         gallery=config["report"]["gallery"],
     params:
-        pictures=picture_flags(),
+        pictures=picture_flags() + validation_flags(),
         height=lookup(dpath="data/height", within=config),
         width=lookup(dpath="data/width", within=config),
         seed=lookup(dpath="seed", within=config),

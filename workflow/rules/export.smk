@@ -1,18 +1,18 @@
-"""From the last checkpoint of a run to a frozen graph, and what the frozen graph gives.
+"""From the checkpoint that a run exports to a frozen graph, and what the frozen graph gives.
 
-Needs the last checkpoint, the test archive and the example images; makes results/<run>/export/model.pb, and in
+Needs that checkpoint, the test archive and the example images; makes results/<run>/export/model.pb, and in
 results/<run>/inference, results/<run>/gallery and results/predictions the figures and images that the frozen graph
 gives.
 """
 
 
 rule freeze_graph:
-    """Freeze the last checkpoint of a run into one file that needs no code of this project."""
+    """Freeze the checkpoint that a run exports into one file that needs no code of this project."""
     input:
         code=code("ckpt2pb.py"),
-        index=last_checkpoint("model.ckpt.index"),
-        data=last_checkpoint("model.ckpt.data-00000-of-00001"),
-        side=last_checkpoint("model.json"),
+        index=exported_checkpoint("model.ckpt.index"),
+        data=exported_checkpoint("model.ckpt.data-00000-of-00001"),
+        side=exported_checkpoint("model.json"),
     output:
         graph="results/{run}/export/model.pb",
         saved_model=directory("results/{run}/export/saved_model"),

@@ -101,7 +101,7 @@ def check_config():
 def other_runs():
     """A pattern for <run>/<folder> of runs that the settings do not name, but for those that are there."""
     known = {*config["runs"], "published", *(os.listdir("results") if os.path.isdir("results") else ())}
-    folders = "checkpoints|evaluation|export|gallery|inference"
+    folders = "checkpoints|evaluation|export|gallery|inference|validation"
     run = r"(?!(?:{})/)[A-Za-z0-9][A-Za-z0-9_.-]*/(?:{})".format(one_of(sorted(known)), folders)
     return r"{}|sweeps/(?!(?:{})/)[A-Za-z0-9_.-]+".format(run, one_of(sorted(config["sweeps"])) or "(?!)")
 
@@ -120,7 +120,7 @@ def other_epochs():
     """A pattern for <run>/<kind>/epoch<e> of epochs that are not kept, but for those that are there, to start from."""
     places = []
     for run in [*config["runs"], *published()]:
-        for kind in ("checkpoints", "evaluation"):
+        for kind in ("checkpoints", "evaluation", "validation"):
             folder = os.path.join("results", run, kind)
             found = [re.match("epoch([0-9]+)", name) for name in (os.listdir(folder) if os.path.isdir(folder) else ())]
             legal = {*map(str, kept_epochs(run)), *(match.group(1) for match in found if match)}

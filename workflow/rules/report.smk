@@ -10,6 +10,7 @@ its evaluation and its frozen graph, and its gallery, are enough for results/pub
 rule write_report:
     """Write the report of all runs: precision, speed, curves, test scenes, settings and versions."""
     input:
+        *validations_to_wait_for(),
         baseline=rules.evaluate_baseline.output.figures,
         checkpoints=of_reported(rules.train_model.output.side),
         code=code("report.py"),
@@ -27,6 +28,7 @@ rule write_report:
         thumbnails=of_reported(rules.infer_frozen_graph.output.thumbnails),
         thumbnails_elsewhere=of_networks(rules.infer_frozen_graph.output.thumbnails),
         published=of_networks("results/{run}/evaluation/epoch0.json"),
+        validations=of_reported(rules.validate_checkpoint.output.figures) if validation_flags() else [],
         weights=weights_sides,
     output:
         curves=[
@@ -88,6 +90,7 @@ rule write_report:
             --thumbnails {input.thumbnails:q} {input.thumbnails_elsewhere:q} \
             --data {input.data:q} \
             --weights {input.weights:q} \
+            --validation {input.validations:q} \
             --settings - \
             <<<{params.settings:q} >{log:q} 2>&1
 sed '1,/^$/d' {log:q}

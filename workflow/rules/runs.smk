@@ -1,10 +1,15 @@
-"""Functions for the rules. What the settings of a run are, and which of its epochs are kept."""
+"""Functions for the rules. What the settings of a run are, and which of its epochs are kept, trained and frozen."""
 
 import functools
+import json
 import operator
 import re
 
+from snakemake.exceptions import WorkflowError
+
 from densedepth import run_settings, sweeps
+from densedepth.errors import PipelineError
+from densedepth.evaluation import selection
 
 
 @functools.lru_cache(maxsize=None)
@@ -64,9 +69,94 @@ def recipe_flags(wildcards):
 @functools.lru_cache(maxsize=None)
 def kept_epochs(run):
     """Epochs of a run with a checkpoint, ascending; the last epoch is always one. A pretrained network has epoch 0."""
+    return [0] if run in published() else run_settings.kept_epochs(settings_of(run)["train"])
+
+
+def validation_flags():
+    """Flags for the pairs that are taken for the validation; none without one."""
+    settings = config["data"]["validation"]
+    values = {key: settings[key] for key in ("share", "scenes", "csv") if settings[key]}
+    return [
+        word
+        for key, value in values.items()
+        for word in ["--validation_{}".format(key), *map(str, value if isinstance(value, list) else [value])]
+    ]
+
+
+def validation_list():
+    """The list of the validation pairs of an archive; none for custom data, whose list marks them."""
+    return ["results/data/validation.json"] if validation_flags() and not picture_inputs() else []
+
+
+def validation_csv():
+    """The csv of the validation pairs, where the settings name one."""
+    return [path for path in [config["data"]["validation"]["csv"]] if path]
+
+
+def validation_scores(run, epochs):
+    """{epoch: the figure of its validation by which checkpoints are chosen}, up to an early end of the run.
+
+    In an input function, the first epoch that is not validated makes Snakemake do it and ask again.
+    """
+    metric = config["data"]["validation"]["metric"]
+    scores = {}
+    for epoch in epochs:
+        path = checkpoints.validate_checkpoint.get(run=run, epoch=epoch).output.figures
+        try:
+            scores[epoch] = selection.score(path, metric)
+        except PipelineError as error:
+            raise WorkflowError(str(error))
+        if stopped_after(run, scores):
+            break
+    return scores
+
+
+def stopped_after(run, scores):
+    """The epoch after which these validations end the run; None while they do not."""
     train = settings_of(run)["train"]
-    kept = {epoch for epoch in train["keep_epochs"] if epoch < train["epochs"]} | {train["epochs"]}
-    return [0] if run in published() else sorted(kept)
+    metric = config["data"]["validation"]["metric"]
+    return selection.stopped_after(scores, metric, train["patience"], train["min_delta"])
+
+
+def may_stop(run):
+    """Whether the run may end before its last epoch."""
+    return run not in published() and settings_of(run)["train"]["patience"] > 0
+
+
+def trained_epochs(run):
+    """The kept epochs of a run up to that after which it stops early; asks as `validation_scores` where it may."""
+    kept = kept_epochs(run)
+    if not may_stop(run):
+        return kept
+    # The last epoch ends the run in any case.
+    stopped = stopped_after(run, validation_scores(run, kept[:-1]))
+    return [epoch for epoch in kept if stopped is None or epoch <= stopped]
+
+
+def exported_epoch(run):
+    """The epoch whose checkpoint of a run is frozen; asks as `validation_scores` where its validations decide."""
+    chosen = "last" if run in published() else settings_of(run)["export"]
+    if chosen == "best":
+        metric = config["data"]["validation"]["metric"]
+        return selection.best(validation_scores(run, trained_epochs(run)), metric)
+    return trained_epochs(run)[-1] if chosen == "last" else chosen
+
+
+def of_runs(pattern, runs):
+    """The paths that `pattern`, with the fields run and perhaps epoch, stands for; of epochs, those that are trained."""
+    epochs_of = trained_epochs if "{epoch}" in pattern else kept_epochs
+    found = (pattern.format(run=run, epoch=epoch) for run in runs for epoch in epochs_of(run))
+    return list(dict.fromkeys(found))
+
+
+def validations_to_wait_for():
+    """Input functions, one for each run that may stop early, so that Snakemake goes on with all such runs at once."""
+    pattern = "results/{run}/validation/epoch{epoch}.json"
+
+    def validations(run):
+        return lambda wildcards: of_runs(pattern, [run] if run in reported_runs(wildcards) else [])
+
+    return [validations(run) for run in config["runs"] if may_stop(run)]
 
 
 def every_epoch():
@@ -76,7 +166,7 @@ def every_epoch():
 
 def with_epochs(runs):
     """A pattern for these runs where one of their own epochs follows in a path, which another run may lack."""
-    places = "(?=/(?:checkpoints|evaluation)/epoch(?:{})[/.])"
+    places = "(?=/(?:checkpoints|evaluation|validation)/epoch(?:{})[/.])"
     return "|".join(re.escape(run) + places.format(one_of(map(str, kept_epochs(run)))) for run in runs)
 
 
@@ -100,3 +190,31 @@ def scores_beside(wildcards):
     """Input function: the scores of predictions of other programs that the report with these wildcards shows."""
     external = () if hasattr(wildcards, "sweep") else config["external"]
     return expand("results/external/{external}/evaluation.json", external=external)
+
+
+def settings_told(runs):
+    """The settings that decide the results of these runs, as JSON text: not those of the machine and addresses."""
+    machine = ("runtime", "python", "platform", "gpus", "devices_per_node", "npu_options", "npu_addresses")
+    addresses = ("downloads", "download_cache", "pretrained")
+    other_targets = ("predictions", "tracking", "external", "onnx", "om", "replace_results", "sweeps")
+    settings = {key: value for key, value in config.items() if key not in machine + addresses + other_targets}
+    apart = ("state_minutes", "rank_timeout", "performance_steps", "hcom_parallel")
+    if not validation_flags():
+        # What would choose by a validation says nothing.
+        settings["data"] = {key: value for key, value in config["data"].items() if key != "validation"}
+        apart += ("patience", "min_delta")
+        if config["export"] == "last":
+            del settings["export"]
+
+    def without_apart(settings):
+        return {key: value for key, value in settings.items() if key not in apart}
+
+    settings["train"] = without_apart(config["train"])
+    settings["runs"] = {
+        run: dict(own, train=without_apart(own["train"])) if "train" in own else own
+        for run, own in ((run, config["runs"][run]) for run in runs)
+    }
+    if config["platform"] == "ascend":
+        numbers = {name: value for name, value in config["npu_options"].items() if name in ascend_options.NUMBERS}
+        settings.update({"npu_options": numbers} if numbers else {})
+    return json.dumps(settings, sort_keys=True)

@@ -16,8 +16,8 @@ rule track_runs:
     """Bring the store of MLflow up to date: one run in it for each run here, and one with the report."""
     input:
         code=code("log_mlflow.py"),
-        evaluations=of_runs(rules.evaluate_checkpoint.output.figures, config["runs"]),
-        histories=of_runs(rules.train_model.output.history, config["runs"]),
+        evaluations=lambda wildcards: of_runs(rules.evaluate_checkpoint.output.figures, config["runs"]),
+        histories=lambda wildcards: of_runs(rules.train_model.output.history, config["runs"]),
         page=rules.write_report.output.page,
         text=rules.write_report.output.text,
     output:

@@ -71,6 +71,15 @@ def add_number(arguments, flag, name, default, help):
     arguments.add_argument(flag, type=number(name), default=default, help=help)
 
 
+def add_validation(arguments):
+    """The flags for how validation pairs are chosen, of which one is given."""
+    add = arguments.add_argument
+    share = number("data.validation.share")
+    add("--validation_share", type=share, default=0, help="share of the pairs, drawn by whole scenes")
+    add("--validation_scenes", nargs="+", default=[], metavar="SCENE", help="scenes, by name or pattern")
+    add("--validation_csv", default="", metavar="CSV", help="file that lists the pairs")
+
+
 def fields(kind, args, **others):
     """A `kind`, which is a dataclass: its fields from the flags of the same names, and from `others`."""
     names = [field.name for field in dataclasses.fields(kind) if field.name not in others]

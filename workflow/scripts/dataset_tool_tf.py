@@ -31,13 +31,13 @@ def build_parser():
         default=0,
         help="faulty pairs that may be left out; 0: stop at one",
     )
+    arguments.add_argument("--left_out", default="", help="list of pairs for validation, by split_validation.py")
     return arguments
 
 
 def work(args):
-    side = conversion.convert(
-        args.input_dir, args.out, args.shards, args.seed, args.workers, args.check_images, args.skip_bad
-    )
+    counts = (args.shards, args.seed, args.workers)
+    side = conversion.convert(args.input_dir, args.out, *counts, args.check_images, args.skip_bad, args.left_out)
     height, width = side["rgb_size"]
     print("{} pairs of {}x{} in {}".format(side["records"], width, height, ", ".join(side["shards"])))
     if side["skipped"]:

@@ -14,7 +14,7 @@ import sys
 
 import cli
 from densedepth import files
-from densedepth.data import custom_list, custom_pairs, datasets, stored_depth
+from densedepth.data import custom_list, custom_pairs, datasets, scenes, stored_depth
 from densedepth.errors import PipelineError
 
 
@@ -65,6 +65,7 @@ def build_parser():
         default=[480, 640],
         help="height and width to resize images to",
     )
+    cli.add_validation(arguments)
     add("--out", default="./results/data/pictures.json", help="the list")
     return arguments
 
@@ -107,9 +108,11 @@ def listed(args):
     """The content of the list that the flags ask for."""
     if bool(args.dataset) != bool(args.path) or (args.dataset and (args.csv or args.rgb or args.depth)):
         raise PipelineError("give --dataset and --path, or --csv, or --rgb and --depth")
+    validation = scenes.Choice(args.validation_share, tuple(args.validation_scenes), args.validation_csv, args.seed)
     if args.dataset:
         facts = (args.size, args.max_depth, args.test_share, args.seed, args.time_tolerance, args.test_crop)
-        return datasets.listed(args.dataset, args.path, *facts)
+        found = datasets.listed(args.dataset, args.path, *facts)
+        return dict(found, rows=scenes.marked(found["rows"], validation, args.path)) if validation else found
     if bool(args.csv) == bool(args.rgb or args.depth) or bool(args.rgb) != bool(args.depth):
         raise PipelineError("give --csv, or --rgb and --depth")
     if args.metres_per_unit is None:
@@ -126,14 +129,14 @@ def listed(args):
         args.seed,
         args.test_metres_per_unit,
         stored(args),
+        validation,
     )
 
 
 def work(args):
     found = listed(args)
-    counts = {
-        split: sum(row["split"] == split for row in found["rows"]) for split in (custom_pairs.TRAIN, custom_pairs.TEST)
-    }
+    splits = (custom_pairs.TRAIN, custom_pairs.VALIDATION, custom_pairs.TEST)
+    counts = {split: sum(row["split"] == split for row in found["rows"]) for split in splits}
     if counts[custom_pairs.TEST] < args.min_test:
         raise PipelineError(
             "{}: {} pairs for test, but report.gallery needs at least {}".format(
@@ -142,6 +145,8 @@ def work(args):
         )
     files.write_json(args.out, found)
     print("{train} pairs for train and {test} for test; the split is {0}".format(found["split"], **counts))
+    if counts[custom_pairs.VALIDATION]:
+        print("{validation} pairs for validation".format(**counts))
 
 
 def main(argv=None):

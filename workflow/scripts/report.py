@@ -42,6 +42,7 @@ def build_parser():
     add("--weights", nargs="*", default=[], help="weights.json or model.json of imported weights")
     add("--published", nargs="*", default=[], help="evaluations of pretrained networks, by evaluate.py")
     add("--external", nargs="*", default=[], help="evaluations of other programs' predictions, by score.py")
+    add("--validation", nargs="*", default=[], help="validations of checkpoints of runs, by validate.py")
     add("--settings", required=True, help="JSON file of the pipeline's settings; - for standard input")
     return arguments
 
@@ -64,6 +65,7 @@ def work(args):
         deployed=args.deployed,
         external=args.external,
         thumbnails=args.thumbnails,
+        validations=args.validation,
     )
     sections.write(findings, args.out, args.figures, args.html)
     evaluations = len(args.evaluation) + len(args.published)

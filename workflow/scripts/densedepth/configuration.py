@@ -11,7 +11,7 @@ from typing import Any, Callable, Dict, List
 import jsonschema
 import yaml
 
-from . import data_settings, ranges, run_settings, sweeps
+from . import data_settings, ranges, run_settings, sweeps, validation_settings
 from .errors import PipelineError
 
 # Mappings whose keys are the user's own names: an overlay takes an entry away with null.
@@ -102,18 +102,7 @@ def completed(config: Dict[str, Any], schema: Dict[str, Any]) -> Dict[str, Any]:
 
     Only keys that older copies of config/config.yaml lack have a default: a copy goes on to work.
     """
-    return with_home(_with_defaults(without_nulls(config), schema), schema)
-
-
-def _with_defaults(config, schema):
-    """`config` with `default` of `schema` for missing keys, also of those below the keys that are there."""
-    rules = schema.get("properties", {})
-    found = {key: rule["default"] for key, rule in rules.items() if "default" in rule}
-    found.update(config)
-    return {
-        key: _with_defaults(value, rules[key]) if key in rules and isinstance(value, dict) else value
-        for key, value in found.items()
-    }
+    return with_home(run_settings.with_defaults(without_nulls(config), schema), schema)
 
 
 def without_nulls(config: Dict[str, Any]) -> Dict[str, Any]:
@@ -321,6 +310,7 @@ def _recipe(config):
         words = "bts is defined for images of 480x640, not {}x{}; leave it out".format(height, width)
         yield ["evaluate", "protocols"], None, words
     yield from run_settings.unfit_recipe(config)
+    yield from validation_settings.choices(config)
     if weights.startswith("published/") and weights[len("published/") :] not in config["pretrained"]:
         known = ", ".join("published/" + known for known in config["pretrained"]) or "none"
         yield ["train", "weights"], weights, "no such network in pretrained, which has {}".format(known)
@@ -331,7 +321,7 @@ def _runs(config):
     for run, own in config["runs"].items():
         for path, value, words in _recipe(dict(run_settings.of_run(config, run), data=config["data"])):
             place = ["weights"] if path == ["train", "weights"] and "weights" in own else path
-            if place[0] in own and (place == ["weights"] or place[1] in own[place[0]]):
+            if place[0] in own and (len(place) == 1 or place[1] in own[place[0]]):
                 yield ["runs", run, *place], value, words
 
 
@@ -356,6 +346,7 @@ def _external(config):
 
 
 def _sources(config):
+    yield from validation_settings.splits(config)
     data, sample, gallery = config["data"], config["sample"], config["report"]["gallery"]
     if data["train_archive"] == data["test_archive"]:
         yield ["data", "test_archive"], data["test_archive"], "must not be data.train_archive as well"

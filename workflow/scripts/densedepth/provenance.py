@@ -29,7 +29,7 @@ def missing(config: Dict[str, Any]) -> List[str]:
     for index, path in enumerate(config["data"]["examples"]):
         if not _can_be_had(config, path):
             found.append(_line("data.examples[{}]".format(index), path, "give images that are there, or []"))
-    return found + _weights(config) + _networks(config)
+    return found + _validation(config) + _weights(config) + _networks(config)
 
 
 def pictures_facts(data: Dict[str, Any], seed: int) -> Dict[str, Any]:
@@ -71,6 +71,13 @@ def _pictures(config):
         for key, path in data["custom"].items()
         if key in ("csv", "rgb", "depth") and path and not os.path.exists(path)
     ]
+
+
+def _validation(config):
+    path = config["data"]["validation"]["csv"]
+    if not path or os.path.exists(path) or os.path.exists("results/data/validation.zip"):
+        return []
+    return [_line("data.validation.csv", path, "it must list the validation pairs")]
 
 
 def _archives(config):

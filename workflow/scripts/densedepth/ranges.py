@@ -32,6 +32,7 @@ SETTINGS: Dict[str, Dict[str, Any]] = {
     "data.custom.invalid": {"type": "number"},
     "data.custom.test_share": {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1},
     "data.custom.time_tolerance": {"type": "number", "exclusiveMinimum": 0, "maximum": 10},
+    "data.validation.share": {"type": "number", "minimum": 0, "exclusiveMaximum": 1},
     "data.shards": {"type": "integer", "minimum": 1, "maximum": 1024},
     "data.skip_bad": {"type": "integer", "minimum": 0, "maximum": 1000000},
     "data.height": _SIDE,

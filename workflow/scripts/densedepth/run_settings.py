@@ -50,6 +50,11 @@ def leaves(value: Any, name: str = "") -> Iterator[Tuple[str, str]]:
         yield name, json.dumps(value, sort_keys=True)
 
 
+def kept_epochs(train: Settings) -> List[int]:
+    """The epochs with a checkpoint by the settings `train`, ascending; the last epoch is always one."""
+    return sorted({epoch for epoch in train["keep_epochs"] if epoch < train["epochs"]} | {train["epochs"]})
+
+
 def encoder_files(config: Settings) -> Dict[str, str]:
     """{encoder: the file of Keras' weights that its runs begin with}, for runs that begin with one."""
     found: Dict[str, str] = {}
@@ -87,6 +92,16 @@ def schema_with_runs(schema: Settings) -> Settings:
     run = top["runs"]["additionalProperties"]
     run = dict(run, properties=dict(run["properties"], **own), common=sorted(set(top) - set(own)))
     return dict(schema, properties=dict(top, runs=dict(top["runs"], additionalProperties=run)))
+
+
+def with_defaults(config: Settings, schema: Settings) -> Settings:
+    """`config` with the `default` of `schema` for each missing key, at every depth."""
+    known = schema.get("properties", {})
+    config = dict({key: rule["default"] for key, rule in known.items() if "default" in rule}, **config)
+    return {
+        key: with_defaults(value, known.get(key, {})) if isinstance(value, dict) else value
+        for key, value in config.items()
+    }
 
 
 def _optional(rule: Settings) -> Settings:

@@ -11,7 +11,7 @@ from ..errors import PipelineError
 from ..imaging import visualize
 from ..pool import ordered
 from . import depth_units
-from .custom_pairs import TEST, TRAIN, Pictures
+from .custom_pairs import TEST, TRAIN, VALIDATION, Pictures
 from .sources import kept_open, open_source
 from .test_archive import open_test_set
 from .train_archive import size_text
@@ -99,7 +99,10 @@ def _is_list(source_path):
 
 
 def _splits(source_path):
-    return [TRAIN, TEST] if _is_list(source_path) else [TRAIN]
+    if not _is_list(source_path):
+        return [TRAIN]
+    with Pictures(source_path, VALIDATION) as source:
+        return [TRAIN, *([VALIDATION] if source.rows() else []), TEST]
 
 
 def _rows(source, malformed):

@@ -14,7 +14,7 @@ from .. import files, metadata, progress, runtime
 from ..errors import PipelineError
 from ..metadata import COUNT, SHA256, Null, Number
 from ..pool import Workers
-from . import records
+from . import records, validation_list
 from .sources import kept_open
 from .train_archive import Row, size_text
 
@@ -32,7 +32,14 @@ _SHARD = {
 
 
 def convert(
-    source_path: str, out: str, shards: int = 1, seed: int = 0, workers: int = 1, check: bool = False, skip: int = 0
+    source_path: str,
+    out: str,
+    shards: int = 1,
+    seed: int = 0,
+    workers: int = 1,
+    check: bool = False,
+    skip: int = 0,
+    left_out: str = "",
 ) -> Dict[str, Any]:
     """Write the training pairs of the source as TFRecords, shuffled by `seed`; returns the metadata file's content.
 
@@ -41,20 +48,21 @@ def convert(
     file last. Finished shards wait in a folder `.NAME.partial` beside `out`; after an interruption the next call with
     the same source and arguments takes over those whose files have not changed since. `check` decodes every image. Up
     to `skip` faulty pairs are left out and listed in the metadata file; one more, or any with `skip` 0, raises
-    PipelineError with row and member, as images of more than one size always do.
+    PipelineError with row and member, as images of more than one size always do. left_out: the list of validation pairs
+    of an archive (see `validation_list`), which become no records.
     """
     if not 0 <= seed < 2**32:
         raise PipelineError("seed {}: expected an integer from 0 to 4294967295".format(seed))
     # The workers open the source while it is read here: a large archive's directory takes half a second.
     with Workers(min(workers, shards), functools.partial(kept_open, source_path)) as pool:
         try:
-            return _convert(source_path, out, shards, seed, pool, check, skip)
+            return _convert(source_path, out, shards, seed, pool, check, skip, left_out)
         finally:
             kept_open.cache_clear()
 
 
-def _convert(source_path, out, shards, seed, pool, check, skip):
-    parts, states, unit, identity = _source(source_path, shards, seed, skip)
+def _convert(source_path, out, shards, seed, pool, check, skip, left_out):
+    parts, states, unit, identity = _source(source_path, shards, seed, skip, left_out)
     count = sum(map(len, parts))
     if pool.count > 1:
         # The workers alone need it from here on.
@@ -67,6 +75,7 @@ def _convert(source_path, out, shards, seed, pool, check, skip):
         _remove_leftovers(names + [records.side_name(out)])
         # What finished shards must have been made from to be taken over, as JSON.
         stamp = [FORMAT, os.path.abspath(source_path), count, shards, seed, check]
+        stamp += [files.sha256(left_out)] if left_out else []
         tasks = [
             (source_path, part, os.path.join(partial, os.path.basename(name)), stamp + [state], check, skip)
             for part, state, name in zip(parts, states, names)
@@ -106,10 +115,13 @@ def _convert(source_path, out, shards, seed, pool, check, skip):
     return side
 
 
-def _source(source_path, shards, seed, skip):
+def _source(source_path, shards, seed, skip, left_out):
     """([rows of each shard], [state of each shard's files], unit, identity) of the source."""
     source = kept_open(source_path)
     rows = source.rows(check_members=not skip)
+    if left_out:
+        validates = set(validation_list.read(left_out))
+        rows = [row for row in rows if row not in validates]
     if shards > len(rows):
         raise PipelineError(
             "{} shards for the {} pairs of {}; at most one a pair: lower --shards (data.shards)".format(

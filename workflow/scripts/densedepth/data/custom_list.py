@@ -1,18 +1,26 @@
 """The list of custom RGB-D pairs: made once of a csv or of two folders, for `custom_pairs` to read pair by pair."""
 
 import os
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
 import numpy as np
 
 from .. import file_names, files
 from ..errors import PipelineError
-from . import array_files, pair_lists
-from .custom_pairs import FORMAT, TEST, TRAIN
+from . import array_files, pair_lists, scenes
+from .custom_pairs import FORMAT, TEST, TRAIN, VALIDATION
 from .pair_files import words
 
-# (number, picture, depth, split or None).
-Pair = Tuple[int, str, str, Optional[str]]
+
+class Pair(NamedTuple):
+    """A row, its image and depth, what they are for, and their scene; the last two None where it does not say."""
+
+    row: int
+    rgb: str
+    depth: str
+    split: Optional[str] = None
+    scene: Optional[str] = None
+
 
 # Names of folders, in lower case, by which somebody means a split.
 _SPLIT_FOLDERS = {TRAIN, TEST, "training", "testing", "val", "valid", "validation"}
@@ -36,6 +44,7 @@ def listed(
     seed: int = 0,
     test_metres_per_unit: float = 0,
     stored: Optional[Dict[str, Any]] = None,
+    validation: scenes.Choice = scenes.NONE,
 ) -> Dict[str, Any]:
     """The content of a list: of the csv `table`, or of the folders `rgb` and `depth`.
 
@@ -45,21 +54,25 @@ def listed(
     what else the stored depth means, as `stored_depth.SCHEMA`.
 
     The split is given by the third column of the csv, or by folders `train` and `test` in which all pictures of the two
-    folders lie; else `test_share` of the pairs, at least one, is drawn by `seed`. Raises PipelineError with file and
-    row for what is not there or not unique, for a file that is for both train and test, and for folders that only look
-    like a split; and for a number that cannot be.
+    folders lie; else `test_share` of the pairs, at least one, is drawn by `seed`. What `validation` chooses is taken
+    out of the pairs to train on. Raises PipelineError with file and row for what is not there or not unique, for a file
+    that is for two splits, and for folders that only look like a split; and for a number that cannot be.
     """
     _check_numbers(metres_per_unit, max_depth, hole)
-    rows = _csv_rows(table) if table else _folder_rows(rgb, depth)
+    rows = _csv_rows(table, _is_table(validation.csv, table)) if table else _folder_rows(rgb, depth)
     where = table or rgb
-    given = {split for _, _, _, split in rows} != {None}
+    given = {row.split for row in rows} != {None}
     if not given:
         drawn = _drawn(len(rows), test_share, seed, where)
-        rows = [(number, a, b, TEST if place in drawn else TRAIN) for place, (number, a, b, _) in enumerate(rows)]
+        rows = [row._replace(split=TEST if place in drawn else TRAIN) for place, row in enumerate(rows)]
+    rows = _validated(rows, table, where, validation) if validation else rows
     for split in (TRAIN, TEST):
         if not any(row[3] == split for row in rows):
             raise PipelineError("{}: no pair is for {}; both train and test are needed".format(where, split))
-    _check_leaks(rows, where)
+    _check_leaks(rows, where, TRAIN, TEST)
+    if validation:
+        _check_leaks(rows, where, TRAIN, VALIDATION)
+        _check_leaks(rows, where, VALIDATION, TEST)
     unit = {TEST: {"metres_per_unit": test_metres_per_unit}} if test_metres_per_unit else {}
     more = {"depth": dict(stored, invalid=[hole, *stored.get("invalid", ())])} if stored else {}
     return {
@@ -74,10 +87,40 @@ def listed(
         "test_share": test_share,
         "seed": seed,
         "rows": [
-            dict({"row": number, "rgb": a, "depth": b, "split": split}, **unit.get(split, {}))
-            for number, a, b, split in rows
+            dict({"row": row.row, "rgb": row.rgb, "depth": row.depth, "split": row.split}, **unit.get(row.split, {}))
+            for row in rows
         ],
     }
+
+
+def _validated(rows, table, where, choice):
+    """The rows with those for the validation marked, or added."""
+    if not choice.csv:
+        train = [row for row in rows if row.split == TRAIN]
+        taken = scenes.chosen([row.scene or scenes.scene_of(row.rgb) for row in train], choice, where)
+        chosen = {train[place] for place in taken}
+        return [row._replace(split=VALIDATION) if row in chosen else row for row in rows]
+    rows = rows if _is_table(choice.csv, table) else _with_list(rows, _csv_rows(choice.csv, True), choice.csv)
+    if not any(row.split == VALIDATION for row in rows):
+        raise PipelineError("{}: data.validation.csv: no row is for validation".format(choice.csv))
+    named = [row for row in rows if row.scene and row.split != TEST]
+    scenes.check_apart(((row.row, row.scene, row.split == VALIDATION) for row in named), choice.csv)
+    return rows
+
+
+def _is_table(path, table):
+    return bool(path and table) and os.path.realpath(path) == os.path.realpath(table)
+
+
+def _with_list(rows, listed, path):
+    """The rows without those of the csv `path`, which follow, for validation."""
+    odd = next((row for row in listed if row.split not in (None, VALIDATION)), None)
+    if odd:
+        words_ = "{}: row {}: is for {}, but the file lists the validation"
+        raise PipelineError(words_.format(path, odd.row, odd.split))
+    pairs = {(_which(row.rgb), _which(row.depth)) for row in listed}
+    kept = [row for row in rows if row.split == TEST or (_which(row.rgb), _which(row.depth)) not in pairs]
+    return kept + [row._replace(split=VALIDATION) for row in listed]
 
 
 def _check_numbers(metres_per_unit, max_depth, hole):
@@ -90,17 +133,18 @@ def _check_numbers(metres_per_unit, max_depth, hole):
         )
 
 
-def _check_leaks(rows, where):
-    """Raise PipelineError for a file that is for train and for test, whatever links or paths lead to it."""
-    trained = {_which(path): (row[0], path) for row in rows if row[3] == TRAIN for path in (row[1], row[2])}
+def _check_leaks(rows, where, here, there):
+    """Raise PipelineError for a file that is for the splits `here` and `there`, whatever links or paths lead to it."""
+    known = {_which(path): (row.row, path) for row in rows if row.split == here for path in (row.rgb, row.depth)}
     for row in rows:
-        for path in (row[1], row[2]) if row[3] == TEST else ():
-            number, other = trained.get(_which(path), (None, None))
+        for path in (row.rgb, row.depth) if row.split == there else ():
+            number, other = known.get(_which(path), (None, None))
             if number is not None:
                 raise PipelineError(
-                    "{}: row {}: {} is for test, and in row {} for train{}; the test must be on images that were not "
-                    "trained on: take one of the rows out, or have both for the same".format(
-                        *(where, row[0], path, number, "" if other == path else " as {}".format(other))
+                    "{}: row {}: {} is for {}, and in row {} for {}{}; the {} must be on images that were not "
+                    "{} on: take one of the rows out, or have both for the same".format(
+                        *(where, row.row, path, there, number, here, "" if other == path else " as {}".format(other)),
+                        *(there, "trained" if here == TRAIN else "validated"),
                     )
                 )
 
@@ -117,7 +161,8 @@ def _which(path):
     return (status.st_dev, status.st_ino) if status.st_ino else os.path.realpath(path)
 
 
-def _csv_rows(table):
+def _csv_rows(table, validates=False):
+    """The pairs of the csv; validates: whether those of the split val are for the validation."""
     try:
         with open(table, "rb") as stream:
             found = pair_lists.parse(pair_lists.decoded(stream.read(), table))
@@ -136,27 +181,30 @@ def _csv_rows(table):
         words_ = "{}: {} rows have no depth (None), the first is row {}; they are left out"
         print(words_.format(table, len(found.without_depth), found.without_depth[0]), flush=True)
     for row in rows:
-        if (row[3] is None) != (rows[0][3] is None):
-            raise PipelineError("{}: row {}: some rows name a split and some do not".format(table, row[0]))
-    if not any(os.path.exists(row[1]) for row in rows):
-        hint = file_names.hint(rows[0][1], os.path.dirname(table))
-        hint += "; folders are separated by /" if "\\" in rows[0][1] else ""
+        if (row.split is None) != (rows[0].split is None):
+            raise PipelineError("{}: row {}: some rows name a split and some do not".format(table, row.row))
+    if not any(os.path.exists(row.rgb) for row in rows):
+        hint = file_names.hint(rows[0].rgb, os.path.dirname(table))
+        hint += "; folders are separated by /" if "\\" in rows[0].rgb else ""
         raise PipelineError(
             "{}: none of its images is there, such as {}; paths start from the csv's folder{}".format(
-                table, rows[0][1], hint
+                table, rows[0].rgb, hint
             )
         )
+    if validates:
+        return [row._replace(split=VALIDATION) if row.split == pair_lists.VAL else row for row in rows]
     return without_validation(rows, table)
 
 
 def without_validation(rows: List[Pair], where: str) -> List[Pair]:
     """`rows` with those of the split val for the test where none is; else without them, which is said."""
-    if not any(row[3] == pair_lists.VAL for row in rows):
+    if not any(row.split == pair_lists.VAL for row in rows):
         return rows
-    if not any(row[3] == TEST for row in rows):
-        return [row[:3] + (TEST if row[3] == pair_lists.VAL else row[3],) for row in rows]
-    kept = [row for row in rows if row[3] != pair_lists.VAL]
-    print("{}: {} pairs of the split val are left out".format(where, len(rows) - len(kept)), flush=True)
+    if not any(row.split == TEST for row in rows):
+        return [row._replace(split=TEST) if row.split == pair_lists.VAL else row for row in rows]
+    kept = [row for row in rows if row.split != pair_lists.VAL]
+    words_ = "{}: {} pairs of the split val are left out; data.validation.csv set to this file validates by them"
+    print(words_.format(where, len(rows) - len(kept)), flush=True)
     return kept
 
 
@@ -170,12 +218,12 @@ def _csv_fault(table, number, line, reason):
 
 
 def _csv_row(table, line):
-    """(number, picture, depth, split or None) of a line of the csv."""
+    """The pair in a line of the csv."""
     where, folder = "{}: row {}".format(table, line.number), os.path.dirname(table)
     rgb, depth = (_found(folder, os.path.expanduser(name)) for name in (line.rgb, line.depth))
     _check_suffix(rgb, RGB_SUFFIXES, where)
     _check_suffix(depth, DEPTH_SUFFIXES, where)
-    return line.number, rgb, depth, line.split
+    return Pair(line.number, rgb, depth, line.split, line.scene)
 
 
 def _found(folder, name):
@@ -218,7 +266,7 @@ def _folder_rows(rgb, depth):
             )
     given = _given_by_folders(rgb, pictures)
     return [
-        (number, pictures[name], depths[name], name.partition("/")[0] if given else None)
+        Pair(number, pictures[name], depths[name], name.partition("/")[0] if given else None)
         for number, name in enumerate(sorted(pictures), 1)
     ]
 

@@ -23,7 +23,7 @@ from .pair_files import PairFiles
 from .train_archive import Malformed, Row, size_text
 
 FORMAT = 1
-TRAIN, TEST = "train", "test"
+TRAIN, VALIDATION, TEST = "train", "validation", "test"
 # What evaluations of KITTI look at, by Garg et al. 2016 and Eigen et al. 2014, (top, bottom, left, right)
 # as shares of height and width, rounded down; bottom and right are exclusive.
 CROPS = {
@@ -39,7 +39,7 @@ SCHEMA = {
             "row": metadata.COUNT,
             "rgb": metadata.Text(),
             "depth": metadata.Text(),
-            "split": metadata.OneOf(TRAIN, TEST),
+            "split": metadata.OneOf(TRAIN, VALIDATION, TEST),
             "mask?": metadata.Text(),
             "metres_per_unit?": metadata.Number(0, 1000),
             "bits?": metadata.OneOf(8, 16),

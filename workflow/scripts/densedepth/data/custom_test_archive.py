@@ -1,12 +1,14 @@
-"""The test archive of custom data."""
+"""The test archive of custom data, and the validation pairs of any data in the same form."""
 
 import math
-from typing import Any, Dict, List
+from typing import Any, Dict, List, Tuple
 
 from ..errors import PipelineError
 from ..progress import Progress
-from . import test_archive_writer
-from .custom_pairs import TEST, Pictures
+from . import test_archive_writer, validation_list
+from .custom_pairs import TEST, VALIDATION, Pictures
+from .sources import Source
+from .train_archive import Archive, Row, size_text
 
 
 def write(list_path: str, out: str, skip: int = 0, least: int = 1) -> int:
@@ -17,29 +19,44 @@ def write(list_path: str, out: str, skip: int = 0, least: int = 1) -> int:
     So do fewer than `least` pairs that can be used.
     """
     with Pictures(list_path, TEST) as source:
-        rows = source.rows()
-        # The number of images stands before them in the archive, so faults are looked for first.
-        usable, skipped = _usable(source, rows, skip)
-        if len(usable) < least:
-            raise PipelineError(
-                "{}: {} of {} test pairs can be used, but report.gallery needs at least {}".format(
-                    list_path, len(usable), len(rows), least
-                )
+        return write_rows(source, source.rows(), source.size, out, skip, least)
+
+
+def write_validation(source_path: str, list_path: str, out: str, skip: int = 0) -> int:
+    """As `write`, the validation pairs: those of the list itself, or of the archive those that the list names."""
+    if source_path == list_path:
+        with Pictures(list_path, VALIDATION) as source:
+            return write_rows(source, source.rows(), source.size, out, skip, kind=VALIDATION)
+    with Archive(source_path) as archive:
+        rows = validation_list.read(list_path)
+        return write_rows(archive, rows, archive.pair(rows[0])[2], out, skip, kind=VALIDATION)
+
+
+def write_rows(
+    source: Source, rows: List[Row], size: Tuple[int, int], out: str, skip: int, least: int = 1, kind: str = TEST
+) -> int:
+    """As `write`, the pairs `rows` of `source`, all of `size` (height, width)."""
+    # The number of images stands before them in the archive, so faults are looked for first.
+    usable, skipped = _usable(source, rows, size, skip, kind)
+    if len(usable) < least:
+        raise PipelineError(
+            "{}: {} of {} test pairs can be used, but report.gallery needs at least {}".format(
+                source.path, len(usable), len(rows), least
             )
-        progress = Progress(len(usable), "pairs")
+        )
+    progress = Progress(len(usable), "pairs")
 
-        def pairs():
-            for number, row in enumerate(usable, 1):
-                yield source.arrays(row)
-                progress(number)
+    def pairs():
+        for number, row in enumerate(usable, 1):
+            yield source.arrays(row)
+            progress(number)
 
-        height, width = source.size
-        crop = _crop(source.crop, height, width)
-        facts = {"format": 1, "holes": True, "max_depth_m": source.max_depth, "rgb": [row.rgb for row in usable]}
-        test_archive_writer.write(out, pairs(), len(usable), source.size, crop, dict(facts, skipped=skipped))
+    crop = _crop(source.crop, *size)
+    facts = {"format": 1, "holes": True, "max_depth_m": source.max_depth, "rgb": [row.rgb for row in usable]}
+    test_archive_writer.write(out, pairs(), len(usable), size, crop, dict(facts, skipped=skipped))
     if skipped:
-        words = "{} of {} test pairs are faulty and were left out; pictures.json in {} lists them under `skipped`"
-        print(words.format(len(skipped), len(rows), out), flush=True)
+        words = "{} of {} {} pairs are faulty and were left out; pictures.json in {} lists them under `skipped`"
+        print(words.format(len(skipped), len(rows), kind, out), flush=True)
     return len(usable)
 
 
@@ -53,13 +70,16 @@ def _crop(given, height, width):
     return tuple(ends)
 
 
-def _usable(source, rows, skip):
+def _usable(source, rows, size, skip, kind):
     """([rows that can be read], [{row, rgb, problem} of the others])."""
     usable = []
     skipped: List[Dict[str, Any]] = []
     for row in rows:
         try:
-            source.arrays(row)
+            found = source.arrays(row)[0].shape[:2]
+            if found != size:
+                words = "{}: row {}, {}: is {}, the first pair is {}; all must have one size"
+                raise PipelineError(words.format(source.path, row.number, row.rgb, size_text(found), size_text(size)))
         except PipelineError as error:
             if len(skipped) == skip:
                 raise PipelineError(
@@ -70,5 +90,5 @@ def _usable(source, rows, skip):
         else:
             usable.append(row)
     if not usable:
-        raise PipelineError("{}: no test pair can be used".format(source.path))
+        raise PipelineError("{}: no {} pair can be used".format(source.path, kind))
     return usable, skipped

@@ -2,7 +2,8 @@
 
 Blank lines, comments (`#`), a header, an index before the names and trailing separators are skipped. A depth of `None`
 means that the picture has none: such a line is left out. A number after the depth is a focal length in pixels, which
-the training does not use. A split is train, val or test, in any case.
+the training does not use. A split is train, val or test, in any case. A word after it, or after an
+empty third field, is the scene.
 """
 
 import csv
@@ -24,13 +25,14 @@ _COMMENT = "#"
 
 
 class Line(NamedTuple):
-    """One pair: the number of its line (from 1), the names of its files, its split and focal length or None."""
+    """One pair: the number of its line (from 1), the names of its files, its split, focal length and scene or None."""
 
     number: int
     rgb: str
     depth: str
     split: Optional[str]
     focal: Optional[float]
+    scene: Optional[str] = None
 
 
 class Parsed(NamedTuple):
@@ -101,18 +103,20 @@ def _line(number, fields):
         fields = fields[1:]
     if len(fields) < 2 or not all(fields[:2]):
         raise ValueError("one")
-    split = focal = None
-    for field in fields[2:]:
+    split = focal = scene = None
+    for place, field in enumerate(fields[2:]):
         value = _number(field)
         if field.lower() in SPLITS and split is None:
             split = SPLITS[field.lower()]
         elif value is not None and focal is None:
             focal = value
+        elif field and place and scene is None:
+            scene = field
         elif field:
             raise ValueError("split {!r} is none of train, val, test".format(field) if len(fields) == 3 else "one")
     if fields[1].lower() == "none":
         return None
-    return Line(number, fields[0], fields[1], split, focal)
+    return Line(number, fields[0], fields[1], split, focal, scene)
 
 
 def _number(word):

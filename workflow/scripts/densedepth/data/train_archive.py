@@ -43,6 +43,8 @@ class Archive:
 
     # The depth has 8 bits, see above.
     unit = None
+    max_depth = 10.0
+    crop = None
 
     def __enter__(self) -> "Archive":
         return self

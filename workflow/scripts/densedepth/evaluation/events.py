@@ -31,6 +31,9 @@ def write(folder: str, document: Dict[str, Any], pictures: Iterable[Tuple[int, n
     for name, block in scoring.blocks(document).items():
         for key, figure in block["metrics"].items():
             values.append(tf.Summary.Value(tag="{}/{}".format(name, key), simple_value=figure))
+    # Under the names of the training's, so that both are drawn into one chart.
+    for key, figure in document.get("loss", {}).items():
+        values.append(tf.Summary.Value(tag="train/" + key, simple_value=figure))
     for index, picture in pictures:
         stream = io.BytesIO()
         Image.fromarray(picture).save(stream, "PNG")

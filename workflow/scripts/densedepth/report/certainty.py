@@ -22,7 +22,7 @@ def add(page: Page, findings: Findings) -> None:
     """Add the section on the last checkpoints; none where too few images were measured."""
     blocks = [
         (name, scoring.blocks(evaluation.content)["port"])
-        for name, evaluation in wording.last_of_runs(findings) + wording.elsewhere(findings)
+        for name, evaluation in wording.exported_of_runs(findings) + wording.elsewhere(findings)
     ]
     blocks = [(name, block) for name, block in blocks if len(block["per_image"]) >= statistics.FEWEST]
     if not blocks:
@@ -52,7 +52,7 @@ class _Side(NamedTuple):
 def _sides(findings):
     sides = []
     for group in groups.of(findings):
-        name = group.label if len(group.runs) > 1 else wording.last_of_run(group.runs[0])[0]
+        name = group.label if len(group.runs) > 1 else wording.exported_of_run(group.runs[0])[0]
         sides.append(_Side(name, group.blocks()))
     sides += [_Side(name, [scoring.blocks(one.content)["port"]]) for name, one in wording.elsewhere(findings)]
     return [side for side in sides if all(len(block["per_image"]) >= statistics.FEWEST for block in side.blocks)]

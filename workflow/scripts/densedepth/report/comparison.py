@@ -24,7 +24,7 @@ def verdict(
 
 
 def add_published(page: Page, findings: Findings) -> None:
-    """Published results in tables, one for each way to measure, and the last checkpoints among them."""
+    """Published results in tables, one for each way to measure, and the exported checkpoints among them."""
     nyu = data_kind(findings) == NYU
     page.add("## Among published results" if nyu else "## Published results")
     if not nyu:
@@ -33,7 +33,7 @@ def add_published(page: Page, findings: Findings) -> None:
     own = []
     if nyu:
         own = [("**{}**".format(name), one, "evaluated here") for name, one in wording.elsewhere(findings)]
-        own += [("**{}**".format(name), one, "this run") for name, one in wording.last_of_runs(findings)]
+        own += [("**{}**".format(name), one, "this run") for name, one in wording.exported_of_runs(findings)]
     else:
         page.add(
             "For orientation only: the networks of this page have no place here, since their test images are others."
@@ -75,8 +75,11 @@ def add_verdicts(page: Page, findings: Findings) -> None:
         _reproductions(page, findings)
     constant = findings.baseline.number("metrics", DECIDING.key)
     rows = []
-    last = [(name + " (last)", evaluation) for name, evaluation in wording.last_of_runs(findings)]
-    for name, evaluation in last + wording.elsewhere(findings):
+    exported = [
+        ("{} ({})".format(name, wording.role(findings, run)), evaluation)
+        for run, (name, evaluation) in zip(findings.runs, wording.exported_of_runs(findings))
+    ]
+    for name, evaluation in exported + wording.elsewhere(findings):
         margin = evaluation.number("metrics", DECIDING.key) - constant
         rows.append(
             (
@@ -92,11 +95,11 @@ def add_verdicts(page: Page, findings: Findings) -> None:
 
 
 def _reproductions(page, findings):
-    """The last checkpoint of each run, and pretrained networks, beside their published figures."""
+    """The exported checkpoint of each run, and pretrained networks, beside their published figures."""
     rows, unknown = [], []
     for run in findings.runs:
-        name = "{}, epoch {}".format(run.name, max(run.evaluations))
-        rows += _reproduction(name, run.last(), published_results.REFERENCES)
+        name = "{}, epoch {}".format(run.name, run.exported_epoch())
+        rows += _reproduction(name, run.exported(), published_results.REFERENCES)
     for name, one in wording.elsewhere(findings):
         form = (one.get("source", "model", default={}), one.get("source", "size", default=()))
         references = published_results.references_of(*form)

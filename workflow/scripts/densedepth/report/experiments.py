@@ -25,9 +25,9 @@ def add(page: Page, findings: Findings, figures: str) -> None:
     )
     swept = _swept(findings)
     if swept:
-        words = "{} of the last checkpoint by {}: a point for each run."
+        words = "{} of the exported checkpoint by {}: a point for each run."
         if len(swept) > overlays.MOST_PANELS:
-            words = "{} of the last checkpoint by {}: a line for each run."
+            words = "{} of the exported checkpoint by {}: a line for each run."
         caption = words.format(DECIDING.title, ", ".join(code(name) for name in swept))
         page.add_picture(_path(figures, "settings"), caption)
 
@@ -43,7 +43,7 @@ def draw(findings: Findings, figures: str) -> None:
     swept = _swept(findings)
     if swept:
         values = [[groups.settings_of(findings, run).get(name) for name in swept] for run in findings.runs]
-        scores = [run.last().number("metrics", DECIDING.key) for run in findings.runs]
+        scores = [run.exported().number("metrics", DECIDING.key) for run in findings.runs]
         overlays.draw_settings(_path(figures, "settings"), swept, values, scores)
 
 
@@ -73,9 +73,9 @@ def _add_table(page, findings):
     for run in findings.runs:
         settings = groups.settings_of(findings, run)
         own = tuple(code(settings[name]) if name in settings else BLANK for name in names)
-        rows.append((run.name, max(run.evaluations)) + own + _scores(run.last()))
+        rows.append((run.name, run.exported_epoch()) + own + _scores(run.exported()))
     titles = tuple(metric.heading for metric in METRICS)
-    page.add("The last checkpoint of each run, by the settings in which runs differ{}.", "" if names else ": none")
+    page.add("The exported checkpoint of each run, by the settings in which runs differ{}.", "" if names else ": none")
     page.add_sortable(rows, ("run", "epoch", *names, *titles), numbers=("epoch", *titles))
 
 

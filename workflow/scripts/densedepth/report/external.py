@@ -35,7 +35,7 @@ def add(page: Page, findings: Findings) -> None:
         page.add("### {} (alignment `{}`)", _TITLES[name], name)
         rows = [(code(one), e.get("source", "unit"), *wording.scores(e)) for one, e in found]
         if name == "none":
-            ours = wording.last_of_runs(findings) + wording.elsewhere(findings)
+            ours = wording.exported_of_runs(findings) + wording.elsewhere(findings)
             rows += [(one, "this page", *wording.scores(e)) for one, e in ours]
         place = 2 + METRICS.index(DECIDING)
         rows.sort(key=lambda row: row[place], reverse=True)

@@ -46,7 +46,7 @@ class Document:
 
 
 class Run:
-    """The files of one run. checkpoints, evaluations: {epoch: Document}; history: DataFrame, maybe empty;
+    """The files of one run. checkpoints, evaluations, validations: {epoch: Document}; history: DataFrame, maybe empty;
     frozen, speed (as measured by itself): Document or None; deployed: {kind in DEPLOYED: Document}; scenes: [(path of
     the picture, path of the data, scene as in gallery.json)]; thumbnails: path of those of the frozen graph.
 
@@ -57,6 +57,7 @@ class Run:
         self.name = name
         self.checkpoints: Dict[int, Document] = {}
         self.evaluations: Dict[int, Document] = {}
+        self.validations: Dict[int, Document] = {}
         self.history = pandas.DataFrame(columns=list(HISTORY_KEYS))
         self.frozen: Optional[Document] = None
         self.deployed: Dict[str, Document] = {}
@@ -77,6 +78,15 @@ class Run:
     def last(self) -> Document:
         """The evaluation of the last epoch."""
         return self.evaluations[max(self.evaluations)]
+
+    def exported_epoch(self) -> int:
+        """The epoch whose checkpoint was frozen; the last one where the files do not say."""
+        epoch = None if self.frozen is None else self.frozen.get("source", "epoch", default=None)
+        return epoch if epoch in self.evaluations else max(self.evaluations)
+
+    def exported(self) -> Document:
+        """The evaluation of the exported checkpoint."""
+        return self.evaluations[self.exported_epoch()]
 
     def graphs(self) -> List[Tuple[str, Document]]:
         """[(what it is called, its evaluation)] of the frozen graph and of what it became for other runtimes."""

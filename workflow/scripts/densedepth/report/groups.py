@@ -31,12 +31,12 @@ class Group:
         return "{} ({} seeds)".format(shown, len(names))
 
     def figures(self, metric: Metric) -> List[float]:
-        """A figure of the last checkpoint of each run."""
-        return [run.last().number("metrics", metric.key) for run in self.runs]
+        """A figure of the exported checkpoint of each run."""
+        return [run.exported().number("metrics", metric.key) for run in self.runs]
 
     def blocks(self) -> List[Dict[str, object]]:
         """What the evaluations of these checkpoints hold of the protocol `port`."""
-        return [scoring.blocks(run.last().content)["port"] for run in self.runs]
+        return [scoring.blocks(run.exported().content)["port"] for run in self.runs]
 
 
 def of(findings: Findings) -> List[Group]:

@@ -51,7 +51,7 @@ def _path(figures):
 
 def _measured(findings) -> List[Tuple[str, Document]]:
     """[(name, evaluation)] of what was measured by distance, which earlier versions did not."""
-    every = wording.last_of_runs(findings) + wording.elsewhere(findings)
+    every = wording.exported_of_runs(findings) + wording.elsewhere(findings)
     return [(name, one) for name, one in every if one.get("by_distance", default=None)]
 
 

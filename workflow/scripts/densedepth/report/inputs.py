@@ -86,6 +86,7 @@ def gather(
     deployed: Sequence[str] = (),
     thumbnails: Sequence[str] = (),
     external: Sequence[str] = (),
+    validations: Sequence[str] = (),
 ) -> Findings:
     """Read all files into `Findings`. Paths, lists of paths, and `settings` as JSON text.
 
@@ -96,6 +97,11 @@ def gather(
     runs = _by_name([*evaluations, *imported], checkpoints, histories, frozen, galleries, speeds, deployed)
     for path in thumbnails:
         runs.setdefault(run_name(path), Run(run_name(path))).thumbnails = path
+    for path in validations:
+        document = _evaluation(path)
+        document.number("loss", "loss")
+        if run_name(path) in runs:
+            _once(runs[run_name(path)].validations, document.get("source", "epoch"), document)
     found = [runs[name] for name in sorted(runs, key=natural)]
     trained = [one for one in found if not one.elsewhere]
     if trained and data is None:
@@ -279,6 +285,9 @@ def _check_run(run):
         if checkpoint is None:
             raise PipelineError("{}: no model.json of run {} epoch {} given".format(evaluation.path, run.name, epoch))
         _same_weights(evaluation, checkpoint)
+    for epoch, document in sorted(run.validations.items()):
+        if epoch in run.checkpoints:
+            _same_weights(document, run.checkpoints[epoch])
     for _, graph in run.graphs():
         epoch = graph.get("source", "epoch", default=None)
         if epoch in run.evaluations:

@@ -19,8 +19,8 @@ def add(page: Page, findings: Findings) -> None:
     for run in findings.runs:
         for epoch, evaluation in sorted(run.evaluations.items()):
             row = ("{}, epoch {}".format(run.name, epoch),) + wording.scores(evaluation)
-            if epoch == max(run.evaluations):
-                row = ("{} (last)".format(row[0]),) + row[1:]
+            if epoch == run.exported_epoch():
+                row = ("{} ({})".format(row[0], wording.role(findings, run)),) + row[1:]
                 row = tuple("**{}**".format(cell) for cell in row)
             rows.append(row)
         for name, graph in run.graphs():
@@ -72,7 +72,7 @@ def _other_protocols(page, findings):
     """The last checkpoints by the protocols beside `port`."""
     metrics = [m for m in METRICS if m.key not in ("rms_pooled", "rel_prediction")]
     rows = []
-    for checkpoint, evaluation in wording.last_of_runs(findings) + wording.elsewhere(findings):
+    for checkpoint, evaluation in wording.exported_of_runs(findings) + wording.elsewhere(findings):
         for name, block in sorted(evaluation.get("protocols", default={}).items()):
             scores = tuple(wording.score(block["metrics"][m.key]) for m in metrics)
             rows.append((checkpoint, code(name)) + scores)
@@ -85,7 +85,7 @@ def _other_protocols(page, findings):
 def _extremes(page, findings):
     """The test images that the last checkpoints do best and worst."""
     rows = []
-    for checkpoint, evaluation in wording.last_of_runs(findings) + wording.elsewhere(findings):
+    for checkpoint, evaluation in wording.exported_of_runs(findings) + wording.elsewhere(findings):
         ranked = sorted(evaluation.get("per_image"), key=lambda image: (image["rms"], image["index"]))
         for word, chosen in (("smallest", ranked[:3]), ("largest", ranked[::-1][:3])):
             listed = ", ".join("{} ({:.3f} m)".format(wording.called(image, "{}"), image["rms"]) for image in chosen)

@@ -24,6 +24,7 @@ from . import (
     published_results,
     render,
     speeds,
+    validated,
     wording,
 )
 from .findings import Findings
@@ -56,6 +57,7 @@ def _page(findings, figures):
     _introduction(page, findings)
     experiments.add(page, findings, figures)
     precision.add(page, findings)
+    validated.add(page, findings)
     comparison.add_verdicts(page, findings)
     certainty.add(page, findings)
     images.add(page, findings, figures)
@@ -78,7 +80,12 @@ def _page(findings, figures):
 
 def results(findings: Findings) -> List[str]:
     """Lines with the figures of the last checkpoint of each run, the best of all, and pretrained networks."""
-    lines = ["run {} epoch {} (last): {}".format(r.name, max(r.evaluations), _line(r.last())) for r in findings.runs]
+    lines = [
+        "run {} epoch {} ({}): {}".format(
+            run.name, run.exported_epoch(), wording.role(findings, run).replace("δ", "delta"), _line(run.exported())
+        )
+        for run in findings.runs
+    ]
     best = wording.best_checkpoint(findings)
     if best:
         evaluation = next(run for run in findings.runs if run.name == best[0]).evaluations[best[1]]
@@ -101,11 +108,15 @@ def _introduction(page, findings):
         )
         shown = wording.best_runs(findings.runs, _MOST_HEADLINES)
         for run in shown:
-            words = "Run {}, last checkpoint (epoch {}):".format(run.name, max(run.evaluations))
-            page.add(_HEADLINE, words, *_against(run.last(), baseline))
+            role = wording.role(findings, run)
+            which = "last checkpoint" if role == "last" else "checkpoint " + role
+            words = "Run {}, {} (epoch {}):".format(run.name, which, run.exported_epoch())
+            page.add(_HEADLINE, words, *_against(run.exported(), baseline))
         if len(shown) < len(findings.runs):
             page.add("These are the {} of {} runs with the best {}.", len(shown), len(findings.runs), DECIDING.title)
-        page.add("Gallery, verdicts, examples and exported graphs are those of the last checkpoint of each run.")
+        all_last = all(run.exported_epoch() == max(run.evaluations) for run in findings.runs)
+        which = "last" if all_last else "exported"
+        page.add("Gallery, verdicts, examples and exported graphs are those of the {} checkpoint of each run.", which)
     else:
         page.add("Pretrained monocular depth networks, evaluated on the {} images of {}.", *tested)
         for name, one in wording.elsewhere(findings):

@@ -2,6 +2,8 @@
 
 from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple
 
+from .. import run_settings
+from ..evaluation import selection
 from ..evaluation.metric_table import DECIDING, METRICS
 from ..file_names import of_image
 from .findings import Document, Findings, Run
@@ -23,19 +25,28 @@ def best_checkpoint(findings: Findings) -> Optional[Tuple[str, int]]:
 
 
 def best_runs(runs: Sequence[Run], most: int) -> List[Run]:
-    """At most so many of the runs, those of the best last checkpoints, in the order given."""
-    best = sorted(runs, key=lambda run: -run.last().number("metrics", DECIDING.key))[:most]
+    """At most so many of the runs, those of the best exported checkpoints, in the order given."""
+    best = sorted(runs, key=lambda run: -run.exported().number("metrics", DECIDING.key))[:most]
     return [run for run in runs if run in best]
 
 
-def last_of_run(run: Run) -> Tuple[str, Document]:
-    """(name, evaluation) of the last checkpoint of a run."""
-    return "{}, epoch {}".format(run.name, max(run.evaluations)), run.last()
+def exported_of_run(run: Run) -> Tuple[str, Document]:
+    """(name, evaluation) of the exported checkpoint of a run."""
+    return "{}, epoch {}".format(run.name, run.exported_epoch()), run.exported()
 
 
-def last_of_runs(findings: Findings) -> List[Tuple[str, Document]]:
-    """[(name, evaluation)] of the last checkpoint of each run."""
-    return [last_of_run(run) for run in findings.runs]
+def exported_of_runs(findings: Findings) -> List[Tuple[str, Document]]:
+    """[(name, evaluation)] of the exported checkpoint of each run."""
+    return [exported_of_run(run) for run in findings.runs]
+
+
+def role(findings: Findings, run: Run) -> str:
+    """Why the exported checkpoint of the run is that one: `last`, `best by validation δ1` or `chosen`."""
+    settings = run_settings.of_run(findings.settings, run.name)
+    chosen = settings.get("export", "last")
+    if chosen == "best":
+        return "best by validation {}".format(selection.title(settings["data"]["validation"]["metric"]))
+    return "last" if run.exported_epoch() == max(run.evaluations) else "chosen"
 
 
 def elsewhere(findings: Findings) -> List[Tuple[str, Document]]:

@@ -18,7 +18,7 @@ _REPLACED = "replaced"
 # The folder of checkpoints in that of a run, and its neighbours, all of which are made from the checkpoints. By hand,
 # checkpoints may lie anywhere: neighbours of a folder of another name are the user's own.
 _CHECKPOINTS = "checkpoints"
-_MADE_OF_THEM = ("evaluation", "export", "gallery", "inference", "tensorboard")
+_MADE_OF_THEM = ("evaluation", "export", "gallery", "inference", "tensorboard", "validation")
 
 
 def claim(folder: str, fingerprint: str, report: Callable[[str], None]) -> None:
