@@ -186,3 +186,11 @@ def test_a_changed_sweep_is_told_in_one_line_for_all_its_runs(tmp_path, monkeypa
         "train.batch_size 4 -> 2: trains s-learning_rate_0.0001, s-learning_rate_0.0003 again from the first epoch; "
         "to keep both, set this for a new run, runs.<name>, or a new sweep"
     )
+    # Of many runs, the first ones are named.
+    config["runs"] = {"r{}".format(number): {"train": {"batch_size": 2}} for number in range(9)}
+    for run in config["runs"]:
+        folder = tmp_path / "results" / run / "checkpoints/epoch1"
+        folder.mkdir(parents=True)
+        (folder / "model.json").write_text('{"start": null, "weights": null, "training": {"batch_size": 4}}')
+    (line,) = replacement.changes(config, {("train_model", run) for run in config["runs"]})
+    assert "trains r0, r1, r2, and 6 more again" in line
