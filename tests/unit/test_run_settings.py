@@ -21,7 +21,7 @@ CONFIG = {
 
 def test_own_settings_are_laid_over_the_common_ones():
     before = copy.deepcopy(CONFIG)
-    common = {"seed": 0, "model": CONFIG["model"], "train": CONFIG["train"], "steps_per_device": False}
+    common = {"seed": 0, "model": CONFIG["model"], "train": CONFIG["train"], "devices": 1, "steps_per_device": False}
     assert run_settings.of_run(CONFIG, "1p") == dict(common, devices=1)
     fast = {"weights": "dataset/121.h5", "learning_rate": 0.5, "keep_epochs": [2]}
     assert run_settings.of_run(CONFIG, "fast") == dict(common, devices=2, seed=3, train=fast)
