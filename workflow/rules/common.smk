@@ -82,6 +82,14 @@ def onnx_python():
     return made if os.path.exists(made) and not packaged() else tensorflow_python()
 
 
+def mlflow_python():
+    """The interpreter with MLflow, which `make mlflow` makes."""
+    made = environment_python("mlflow")
+    if config["tracking"]["mlflow"] and not packaged() and not os.path.exists(made):
+        raise WorkflowError("config: tracking.mlflow: there is no MLflow in .venv/mlflow; run `make mlflow` first")
+    return "python" if packaged() else made
+
+
 def plain_python():
     """The interpreter of the stages that need no TensorFlow: that of Snakemake, whichever runtime there is."""
     return "python" if packaged() else sys.executable

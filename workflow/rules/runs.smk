@@ -218,3 +218,8 @@ def settings_told(runs):
         numbers = {name: value for name, value in config["npu_options"].items() if name in ascend_options.NUMBERS}
         settings.update({"npu_options": numbers} if numbers else {})
     return json.dumps(settings, sort_keys=True)
+
+
+def tracked_runs():
+    """What `all` makes besides, where runs are tracked."""
+    return ["results/tracking.json"] if config["tracking"]["mlflow"] else []

@@ -4,14 +4,6 @@ Needs the histories and evaluations of every run and the report; makes results/t
 """
 
 
-def mlflow_python():
-    """The interpreter with MLflow, which `make mlflow` makes."""
-    made = environment_python("mlflow")
-    if config["tracking"]["mlflow"] and not packaged() and not os.path.exists(made):
-        raise WorkflowError("config: tracking.mlflow: there is no MLflow in .venv/mlflow; run `make mlflow` first")
-    return "python" if packaged() else made
-
-
 rule track_runs:
     """Bring the store of MLflow up to date: one run in it for each run here, and one with the report."""
     input:
@@ -47,8 +39,3 @@ rule track_runs:
             --settings - \
             <<<{params.settings:q} >{log:q} 2>&1
         """
-
-
-def tracked_runs():
-    """What `all` makes besides, where runs are tracked."""
-    return ["results/tracking.json"] if config["tracking"]["mlflow"] else []
