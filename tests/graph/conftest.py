@@ -20,6 +20,13 @@ def shallow():
         yield
 
 
+@pytest.fixture
+def one_layer():
+    """Such networks in one test."""
+    with one_layer_a_block():
+        yield
+
+
 @pytest.fixture(scope="session")
 def checkpoint(tmp_path_factory):
     """A checkpoint of a shallow network with random weights for pictures of 32x64."""

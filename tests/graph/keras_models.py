@@ -149,7 +149,7 @@ def save_as_checkpoint(folder, model):
 
 def scale_output(model, images):
     """Change the last layer so that outputs are those of depths of some metres, 1000 / depth in centimetres."""
-    output = np.asarray(model.predict_on_batch(images))
+    output = np.asarray(model(tf.constant(images), training=False))
     layer = model.get_layer("conv3")
     kernel, bias = layer.get_weights()
     factor = 1 / np.abs(output - output.mean()).max()
@@ -161,7 +161,8 @@ def write(folder):
     images = stream.uniform(0, 1, (2,) + SIZE + (3,)).astype(np.float32)
 
     def finish(name, model):
-        np.savez(os.path.join(folder, name + ".npz"), images=images, output=np.asarray(model.predict_on_batch(images)))
+        output = np.asarray(model(tf.constant(images), training=False))
+        np.savez(os.path.join(folder, name + ".npz"), images=images, output=output)
 
     own = functools.partial(paper_decoder, enlarged=UpSampling2D)
     for name, decoder, blocks, version in (

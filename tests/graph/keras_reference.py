@@ -84,7 +84,8 @@ def reference(folder, encoder, width):
     decoder = {name: value for name, value in values.items() if name.startswith(DECODER)}
     np.savez(os.path.join(folder, encoder + "-decoder.npz"), **decoder)
     images = stream.uniform(0, 1, (2, 64, 96, 3)).astype(np.float32)
-    results = whole.predict_on_batch(images)
+    # Without `predict`, which would build a graph first, for this one call.
+    results = whole(tf.constant(images), training=False)
     names = ("conv1_relu", "pool1", "pool2_pool", "pool3_pool", "relu", "output")
     np.savez(
         os.path.join(folder, encoder + ".npz"),
