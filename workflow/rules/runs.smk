@@ -50,6 +50,7 @@ RECIPE = (
     "clip_norm",
     "encoder_rate_factor",
     "frozen_encoder_epochs",
+    "ema_decay",
     "max_zoom",
     "max_rotation",
     "brightness",

@@ -92,6 +92,7 @@ def _add_recipe(arguments):
     number("--encoder_rate_factor", "train.encoder_rate_factor", 1.0, words)
     words = "first epochs, in which the encoder's weights stay as they are"
     number("--frozen_encoder_epochs", "train.frozen_encoder_epochs", 0, words)
+    number("--ema_decay", "train.ema_decay", 0.0, "moving average of the weights, which checkpoints have; 0: none")
     number(
         "--max_zoom", "train.max_zoom", 1.0, "largest enlargement of a part of the image; the depth shrinks by as much"
     )

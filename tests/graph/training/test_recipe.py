@@ -5,6 +5,7 @@ import pytest
 import trainings
 from densedepth import platforms
 from densedepth.data.augmentation import NONE, Augmentation
+from densedepth.network import checkpoints
 from densedepth.platforms.base import Options
 from densedepth.tf import tf
 from densedepth.training import optimizers
@@ -70,11 +71,26 @@ def test_a_frozen_encoder_stays_and_then_begins_as_adam_does():
     assert found["global_step"] == 3
 
 
+def test_an_average_keeps_its_share_and_stands_in_a_checkpoint_for_what_it_follows(tmp_path):
+    with tf.Graph().as_default(), tf.Session() as session:
+        weight = tf.get_variable("conv3/bias", (2,), initializer=tf.zeros_initializer())
+        averages = optimizers.Averages()
+        saver = checkpoints.saver()
+        session.run(tf.global_variables_initializer())
+        for value, share in (([2.0, 4.0], 0.25), ([4.0, 8.0], 0.5)):
+            session.run(weight.initializer, {weight.initializer.inputs[1]: value})
+            session.run(averages.step, {averages.share: share})
+        checkpoint = checkpoints.write(str(tmp_path / "epoch1"), session, {"epoch": 1}, saver)
+    stored = values(checkpoint.folder)
+    np.testing.assert_allclose(stored["conv3/bias"], [2.75, 5.5])
+    np.testing.assert_allclose(stored["conv3/bias/trained"], [4.0, 8.0])
+
+
 RECIPES = {
     "schedule": dict(
         schedule="cosine", schedule_epochs=2, warmup_steps=2, weight_decay=0.1, clip_norm=0.5, loss="silog"
     ),
-    "parts": dict(encoder_rate_factor=0.5, frozen_encoder_epochs=1, loss="berhu"),
+    "parts": dict(encoder_rate_factor=0.5, frozen_encoder_epochs=1, loss="berhu", ema_decay=0.9),
 }
 
 
@@ -99,3 +115,6 @@ def test_a_chain_of_segments_equals_one_call(records, tmp_path, shallow, name):
         first, second = values(chain / "epoch1"), values(chain / "epoch2")
         assert np.all(first["conv1/conv/kernel/Adam"] == 0) and np.any(second["conv1/conv/kernel/Adam"] != 0)
         assert np.any(first["conv1/bn/moving_mean"] != 0)
+        # The encoder's average has not moved from where it began, and only it is the network's.
+        np.testing.assert_allclose(first["conv1/conv/kernel"], first["conv1/conv/kernel/trained"], rtol=1e-5)
+        assert np.any(np.abs(second["conv3/kernel"] - second["conv3/kernel/trained"]) > 1e-6)

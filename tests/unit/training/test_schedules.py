@@ -38,6 +38,11 @@ def test_the_encoder_is_frozen_for_whole_epochs():
     assert frozen == [True] * 20 + [False] * 20
 
 
+def test_an_average_keeps_less_at_first():
+    shares = [schedules.average_share(settings(ema_decay=0.5), position) for position in (0, 1, 2, 100)]
+    np.testing.assert_allclose(shares, [2 / 11, 3 / 12, 4 / 13, 0.5])
+
+
 @pytest.mark.parametrize(
     "recipe, words",
     [

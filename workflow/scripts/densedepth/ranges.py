@@ -48,6 +48,7 @@ SETTINGS: Dict[str, Dict[str, Any]] = {
     "train.clip_norm": {"type": "number", "minimum": 0, "maximum": 1000000},
     "train.encoder_rate_factor": {"type": "number", "exclusiveMinimum": 0, "maximum": 100},
     "train.frozen_encoder_epochs": {"type": "integer", "minimum": 0, "maximum": 10000},
+    "train.ema_decay": _CHANGE,
     "train.max_zoom": {"type": "number", "minimum": 1, "maximum": 4},
     "train.max_rotation": {"type": "number", "minimum": 0, "maximum": 45},
     "train.brightness": _CHANGE,

@@ -39,6 +39,11 @@ SCHEMA = {
 # scale; one with it is restored without it where there is no loss scaling.
 LOSS_SCALE = ("loss_scale", "good_steps", "bad_steps")
 
+# The moving average of a variable X is the variable X/average. It is stored as X, so that what reads the network takes
+# the averages; X itself, from which training goes on, is stored as X/trained.
+AVERAGE = "/average"
+_TRAINED = "/trained"
+
 _PART = re.compile(re.escape(PREFIX) + r"(\.index|\.data-\d+-of-\d+)?$")
 
 
@@ -89,7 +94,17 @@ def _epoch_folders(folder):
 
 def saver() -> Any:
     """A tf.train.Saver of all global variables of the default graph; make it once, before the graph is finalized."""
-    return tf.train.Saver(save_relative_paths=True, max_to_keep=None)
+    stored = _stored_variables()
+    return tf.train.Saver(stored, save_relative_paths=True, max_to_keep=None)
+
+
+def _stored_variables():
+    """{name in a checkpoint: variable} of all global variables of the default graph."""
+    variables = {v.op.name: v for v in tf.global_variables()}
+    found = {name + _TRAINED if name + AVERAGE in variables else name: v for name, v in variables.items()}
+    averages = [name for name in variables if name.endswith(AVERAGE)]
+    found.update((name[: -len(AVERAGE)], found.pop(name)) for name in averages)
+    return found
 
 
 def write(folder: str, session: Any, side: Dict[str, Any], with_saver: Any = None) -> Checkpoint:
@@ -150,17 +165,18 @@ def restore(session: Any, checkpoint: Checkpoint, with_saver: Any = None) -> Non
     """
     try:
         stored = tf.train.load_checkpoint(checkpoint.prefix).get_variable_to_shape_map()
-        new = [v for v in tf.global_variables() if v.op.name in LOSS_SCALE and v.op.name not in stored]
-        wanted = [v for v in tf.global_variables() if v.op.name not in {n.op.name for n in new}]
+        variables = _stored_variables()
+        new = {name: v for name, v in variables.items() if name in LOSS_SCALE and name not in stored}
+        wanted = {name: v for name, v in variables.items() if name not in new}
         wrong = [
-            "{} {} (has {})".format(v.op.name, v.shape.as_list(), stored.get(v.op.name, "none"))
-            for v in wanted
-            if stored.get(v.op.name) != v.shape.as_list()
+            "{} {} (has {})".format(name, v.shape.as_list(), stored.get(name, "none"))
+            for name, v in wanted.items()
+            if stored.get(name) != v.shape.as_list()
         ]
         if wrong:
             raise PipelineError("{}: {} variables do not fit, first {}".format(checkpoint.folder, len(wrong), wrong[0]))
         if new:
-            session.run([v.initializer for v in new])
+            session.run([v.initializer for v in new.values()])
             with_saver = tf.train.Saver(wanted)
         (with_saver or saver()).restore(session, checkpoint.prefix)
     except (tf.errors.OpError, ValueError) as error:

@@ -98,8 +98,9 @@ def _check(settings, segment, index, platform):
                     name, steps, platform.steps_per_run
                 )
             )
-    if settings.recipe.frozen_encoder_epochs and platform.steps_per_run > 1:
-        raise PipelineError("--frozen_encoder_epochs: cannot be used with more than one step in a run of the session")
+    for name in ("frozen_encoder_epochs", "ema_decay"):
+        if getattr(settings.recipe, name) and platform.steps_per_run > 1:
+            raise PipelineError("--{}: cannot be used with more than one step in a run of the session".format(name))
     schedules.check(settings, segment.last)
     if len(index) < settings.batch_size:
         raise PipelineError(
@@ -222,6 +223,7 @@ class _Loop:
         begun = time.monotonic()
         try:
             values = self._graph.run(self._session, rate, frozen, self._signal is not None)
+            self._graph.average(self._session, schedules.average_share(self._settings, self._position))
         except (tf.errors.OpError, PipelineError):
             # What the input raised itself, instead of what TensorFlow makes of it.
             if self._input_errors:

@@ -2,7 +2,7 @@
 
 from typing import Any, List, Optional, Sequence, Tuple
 
-from ..network import architecture
+from ..network import architecture, checkpoints
 from ..platforms.base import Platform
 from ..tf import tf
 from .settings import PORT, Recipe
@@ -78,6 +78,26 @@ class Parted(tf.train.Optimizer):
 def _parts(variables):
     """Those of the decoder, those of the encoder."""
     return [[v for v in variables if architecture.in_encoder(v.op.name) is encoder] for encoder in (False, True)]
+
+
+class Averages:
+    """Moving averages of the weights and of batch normalization's statistics, as variables of the default graph.
+
+    step: the operation that takes the weights as they are in, run after each step of training, since within one run of
+    the session nothing says reliably that a variable is read after it was changed. share: placeholder for what the
+    averages keep of their old values.
+    """
+
+    def __init__(self) -> None:
+        followed = tf.trainable_variables() + [v for v in tf.global_variables() if "/moving_" in v.op.name]
+        zeros = tf.zeros_initializer()
+        self.share = tf.placeholder(tf.float32, (), name="average_share")
+        steps = []
+        for variable in followed:
+            name = variable.op.name + checkpoints.AVERAGE
+            average = tf.get_variable(name, variable.shape, initializer=zeros, trainable=False)
+            steps.append(tf.assign_sub(average, (average - variable) * (1.0 - self.share)))
+        self.step = tf.group(*steps)
 
 
 class Steps:

@@ -31,6 +31,11 @@ def encoder_frozen(settings: Settings, position: int) -> bool:
     return position < settings.recipe.frozen_encoder_epochs * settings.steps
 
 
+def average_share(settings: Settings, position: int) -> float:
+    """What the moving averages keep of their old values after the step that follows `position` steps: less at first."""
+    return min(settings.recipe.ema_decay, (2.0 + position) / (11.0 + position))
+
+
 def check(settings: Settings, last: int) -> None:
     """Raises PipelineError for a schedule over fewer epochs than `last`, and a warm-up that leaves no step after it."""
     recipe = settings.recipe

@@ -15,7 +15,8 @@ class Recipe:
     loss: a name in `loss.LOSSES`. schedule, schedule_epochs, warmup_steps: see `schedules.learning_rate`;
     schedule_epochs are those of the whole run. weight_decay: see `optimizers.Adam`. clip_norm: largest norm of all
     gradients together; 0 for any. encoder_rate_factor: on the learning rate of the encoder. frozen_encoder_epochs:
-    first epochs in which the encoder's weights stay as they are.
+    first epochs in which the encoder's weights stay as they are. ema_decay: of the exponential moving average of the
+    weights, which the checkpoints have in their place; 0 for none.
     """
 
     loss: str = "densedepth"
@@ -26,6 +27,7 @@ class Recipe:
     clip_norm: float = 0.0
     encoder_rate_factor: float = 1.0
     frozen_encoder_epochs: int = 0
+    ema_decay: float = 0.0
 
 
 # That of the reference port.

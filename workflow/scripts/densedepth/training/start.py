@@ -60,7 +60,8 @@ def _newest_kept(segment, fingerprint):
 def _initialize(session, graph, settings, segment):
     """Random weights of the seed, with those of `segment.weights` over them."""
     session.run(graph.initialize)
-    moving = [v for v in tf.global_variables() if "/moving_" in v.op.name]
+    averages = [v.op.name for v in tf.global_variables() if v.op.name.endswith(checkpoints.AVERAGE)]
+    moving = [v for v in tf.global_variables() if "/moving_" in v.op.name and v.op.name not in averages]
     values = architecture.initial_values(tf.trainable_variables() + moving, settings.seed)
     if segment.weights is None:
         progress.line("starting from random weights, seed {}".format(settings.seed))
@@ -68,4 +69,5 @@ def _initialize(session, graph, settings, segment):
         loaded = weights.load(segment.weights, settings.model)
         progress.line("{}: {} of {} variables loaded".format(segment.weights, len(loaded), len(values)))
         values.update(loaded)
+    values.update((name, values[name[: -len(checkpoints.AVERAGE)]]) for name in averages)
     weights.assign(session, values)

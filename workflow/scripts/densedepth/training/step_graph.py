@@ -60,6 +60,7 @@ class StepGraph:
                 self._exchange = _Exchange(self._kinds[False], platform)
             for fetches in self._kinds.values():
                 fetches["shared"] = self._exchange.shared
+        self._averages = optimizers.Averages() if settings.recipe.ema_decay else None
         self.saver = checkpoints.saver()
         self.initialize = tf.global_variables_initializer()
         self.parameters = sum(int(np.prod(v.shape.as_list())) for v in tf.trainable_variables())
@@ -79,6 +80,11 @@ class StepGraph:
             if holes:
                 losses["without_depth"] = tf.cast(tf.reduce_max(targets) <= dataset.HOLE, tf.float32)
         return losses
+
+    def average(self, session: tf.Session, share: float) -> None:
+        """Let the averages, if there are any, keep `share` of their old values and take the rest of the weights."""
+        if self._averages:
+            session.run(self._averages.step, {self._averages.share: share})
 
     def begin(self, session: tf.Session, start: Callable[[], int]) -> int:
         """Fill the variables by `start()`, which returns the position to begin at; returns that position.
