@@ -41,6 +41,7 @@ include: "workflow/rules/track.smk"
 rule all:
     """The reports and all that they show, the panel of example images of each run, and the runs in MLflow if wanted."""
     input:
+        *validations_to_wait_for(lambda wildcards: config["runs"]),
         report="results/report.md",
         sweeps=expand("results/sweeps/{sweep}/report.md", sweep=config["sweeps"]),
         panels=example_panels(),

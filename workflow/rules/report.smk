@@ -10,7 +10,7 @@ its evaluation and its frozen graph, and its gallery, are enough for results/pub
 rule write_report:
     """Write the report of all runs: precision, speed, curves, test scenes, settings and versions."""
     input:
-        *validations_to_wait_for(),
+        *validations_to_wait_for(reported_runs),
         baseline=rules.evaluate_baseline.output.figures,
         checkpoints=of_reported(rules.train_model.output.side),
         code=code("report.py"),
