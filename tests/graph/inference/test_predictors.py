@@ -217,7 +217,7 @@ def test_panel_of_pictures_of_several_sizes(frozen, tmp_path, capsys):
     pattern = str(tmp_path / "*.png")
     out = str(tmp_path / "out" / "panel.png")
     assert program.main(["--ckptdir", frozen, "--input", pattern, str(tmp_path / "c.jpg"), "--output", out]) == 0
-    assert "3 pictures" in capsys.readouterr().out
+    assert "3 images" in capsys.readouterr().out
     with Image.open(out) as panel:
         assert panel.format == "PNG" and panel.size[0] > 600
     os.remove(out)

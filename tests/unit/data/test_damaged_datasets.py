@@ -70,18 +70,18 @@ def other_size(data):
 
 # Of each data set: a file, what becomes of it, and what is said.
 DAMAGES = [
-    ("nyu_folder", "nyu", "**/1.png", half, "row 1, .*1.png: cannot be read as a picture"),
+    ("nyu_folder", "nyu", "**/1.png", half, "row 1, .*1.png: cannot be read as an image"),
     ("nyu_folder", "nyu", "**/1.png", lambda data: sixteen_bits(np.ones(layouts.SIZE)), "row 1, .* of 8 bits, got 16"),
     ("nyu_folder", "nyu", "**/00000_depth.png", other_bits, "row 1, .* of 16 bits, got 8; it would be of another unit"),
     ("nyu_sync", "nyu", "**/sync_depth_00000.png", None, "row 1, .*sync_depth_00000.png: cannot .*No such file"),
-    ("nyu_sync", "nyu", "**/rgb_00000.jpg", no_file, "row 1, .*rgb_00000.jpg: cannot be read as a picture"),
+    ("nyu_sync", "nyu", "**/rgb_00000.jpg", no_file, "row 1, .*rgb_00000.jpg: cannot be read as an image"),
     ("nyu_h5", "nyu", "train/**/00001.h5", half, "row 1, .*00001.h5::.*: cannot be read as HDF5"),
     ("nyu_h5", "nyu", "train/**/00001.h5", lambda data: h5(rgb=np.zeros((3, 4, 4), "u1")), "row 1, .*no array depth"),
     ("nyu_h5", "nyu", "train/**/00001.h5", lambda data: h5(rgb=np.ones(3), depth=np.ones((2, 2))), "expected uint8"),
     ("kitti_eigen", "kitti_eigen", "**/groundtruth/**/*.png", None, "row 1, .*groundtruth.*: cannot .*No such file"),
     ("kitti_eigen", "kitti_eigen", "**/groundtruth/**/*.png", other_bits, "row 1, .* of 16 bits, got 8"),
     ("sunrgbd", "sunrgbd", "**/depth_bfx/*.png", other_bits, "row 1, .*expected 16 bits .rotated by three., got uint8"),
-    ("tum", "tum", "**/depth/*.png", half, "row 1, .*depth/.*: cannot be read as a picture"),
+    ("tum", "tum", "**/depth/*.png", half, "row 1, .*depth/.*: cannot be read as an image"),
     ("diode", "diode", "**/*_depth.npy", half, "row 1, .*_depth.npy: cannot be read as a NumPy array .cut off"),
     (
         "diode",
@@ -95,7 +95,7 @@ DAMAGES = [
     ("arkitscenes", "arkitscenes", "**/confidence/*.png", other_size, "row 1, .*confidence.*is 5x3, but its depth is"),
     ("scannet", "scannet", "**/depth/0.png", lambda data: encoded(np.zeros((9, 9, 3), "u1")), "row 1, .*one channel"),
     ("eth3d", "eth3d", "**/ground_truth_depth/**/*.JPG", half, "row 1, .*has 6144 bytes of values, where 64x48 need"),
-    ("ibims1", "ibims1", "**/mask_invalid/*.png", half, "row 1, .*mask_invalid.*: cannot be read as a picture"),
+    ("ibims1", "ibims1", "**/mask_invalid/*.png", half, "row 1, .*mask_invalid.*: cannot be read as an image"),
 ]
 
 
@@ -119,7 +119,7 @@ def test_a_test_archive_of_a_damaged_set_is_not_written(tmp_path, pairs):
 
 # What is incomplete is told before any picture is read.
 INCOMPLETE = [
-    ("nyu_folder", "nyu", "**/nyu2_test.csv", None, "has no nyu2_test.csv, so no pictures for the test; give nyu_test"),
+    ("nyu_folder", "nyu", "**/nyu2_test.csv", None, "has no nyu2_test.csv, so no images for the test; give nyu_test"),
     (
         "nyu_folder",
         "nyu",

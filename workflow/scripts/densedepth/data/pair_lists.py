@@ -110,7 +110,7 @@ def _line(number, fields):
             split = SPLITS[field.lower()]
         elif value is not None and focal is None:
             focal = value
-        elif field and place and scene is None:
+        elif field and place and scene is None and field.lower() not in SPLITS:
             scene = field
         elif field:
             raise ValueError("split {!r} is none of train, val, test".format(field) if len(fields) == 3 else "one")
