@@ -119,14 +119,14 @@ rule score_predictions:
         """
         {resources.python:q} {input.code[0]:q} \
             --predictions {params.folder:q} \
-            --unit {params.unit} \
-            --alignment {params.alignment} \
-            --trust_unit {params.trust_unit} \
+            --unit {params.unit:q} \
+            --alignment {params.alignment:q} \
+            --trust_unit {params.trust_unit:q} \
             --test_data {input.test:q} \
             --protocol {params.protocols:q} \
             --json {output.figures:q} \
             --csv {output.images:q} \
-            --name {wildcards.external} \
+            --name {wildcards.external:q} \
             >{log:q} 2>&1
         tail -n 1 {log:q}
         """

@@ -76,7 +76,7 @@ rule write_report:
         {resources.python:q} {input.code[0]:q} \
             --out {output.text:q} \
             --html {output.page:q} \
-            --figures {params.figures} \
+            --figures {params.figures:q} \
             --baseline {input.baseline:q} \
             --evaluation {input.evaluations:q} \
             --checkpoint {input.checkpoints:q} \

@@ -97,7 +97,7 @@ rule train_model:
             {params.start:q} \
             --lr {params.learning_rate} \
             --lr_decay {params.lr_decay} \
-            {params.recipe} \
+            {params.recipe:q} \
             --bs {params.batch_size} \
             --steps {params.steps:q} \
             --maxdepth {params.max_depth:q} \
