@@ -86,6 +86,17 @@ def fields(kind, args, **others):
     return kind(**{name: getattr(args, name) for name in names}, **others)
 
 
+def text(flag, path):
+    """The text of the file that `flag` names; of standard input for `-`. Raises PipelineError without one."""
+    if path == "-":
+        return sys.stdin.read()
+    try:
+        with open(path, encoding="utf-8") as stream:
+            return stream.read()
+    except (OSError, ValueError) as error:
+        raise PipelineError("{} {}: cannot be read ({})".format(flag, path, error)) from None
+
+
 # Of flags that no setting bounds.
 positive_int = number("count")
 whole_number = number("whole")

@@ -30,13 +30,10 @@ def build_parser():
 
 
 def work(args):
+    text = cli.text("--settings", args.settings)
     try:
-        if args.settings == "-":
-            settings = json.load(sys.stdin)
-        else:
-            with open(args.settings, encoding="utf-8") as stream:
-                settings = json.load(stream)
-    except (OSError, ValueError) as error:
+        settings = json.loads(text)
+    except ValueError as error:
         raise PipelineError("--settings {}: cannot be read ({})".format(args.settings, error)) from None
     written = tracking.write(args.store, tracking.gather(settings, args.evaluation, args.history, args.report))
     files.write_json(args.out, written)

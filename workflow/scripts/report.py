@@ -60,7 +60,7 @@ def work(args):
         galleries=args.gallery,
         data=args.data,
         weights=args.weights,
-        settings=_text(args.settings),
+        settings=cli.text("--settings", args.settings),
         imported=args.published,
         deployed=args.deployed,
         external=args.external,
@@ -72,16 +72,6 @@ def work(args):
     print("{}: {} run(s), {} evaluations".format(args.out, len(findings.runs), evaluations))
     # After the empty line: what the workflow shows on the terminal.
     print("\n" + "\n".join(sections.results(findings) + ["report: {}".format(args.html or args.out)]))
-
-
-def _text(path):
-    if path == "-":
-        return sys.stdin.read()
-    try:
-        with open(path, encoding="utf-8") as stream:
-            return stream.read()
-    except (OSError, ValueError) as error:
-        raise PipelineError("--settings {}: cannot be read ({})".format(path, error)) from None
 
 
 def main(argv=None):

@@ -102,6 +102,12 @@ def test_names_are_matched_before_the_order(tmp_path):
     document = scored(place, path)
     assert document["source"]["matched_by"] == "name"
     np.testing.assert_allclose([i["rel_truth"] for i in document["per_image"]], 0.02 * np.arange(COUNT), atol=3e-4)
+    doubled = tmp_path / "maps" / "more" / names[5].split("/")[1].replace("jpg", "npy")
+    doubled.parent.mkdir()
+    doubled.write_bytes(encoded(predicted(5), "npy"))
+    with pytest.raises(PipelineError, match="has 2 maps named g; keep one"):
+        scored(place, path)
+    doubled.unlink()
     (tmp_path / "maps" / names[3].split("/")[1].replace("jpg", "npy")).unlink()
     with pytest.raises(PipelineError, match=r"has no map for 1 of 11 images, the first is i\.jpg"):
         scored(place, path)

@@ -6,6 +6,7 @@ import json
 import os
 import re
 
+import cli
 import numpy
 import report as program
 from densedepth.evaluation import thumbnails
@@ -263,7 +264,7 @@ class Results:
         args = program.build_parser().parse_args(self.command())
         return inputs.gather(
             *(args.baseline, args.evaluation, args.checkpoint, args.history, args.frozen, args.gallery, args.data),
-            **{"weights": args.weights, "settings": program._text(args.settings), "speeds": args.performance},
+            **{"weights": args.weights, "settings": cli.text("--settings", args.settings), "speeds": args.performance},
         )
 
     def make(self):

@@ -8,6 +8,7 @@ Maps of another size than the images show the same view and are resized, as they
 depth): bilinear when enlarged, the mean over the covered area when reduced.
 """
 
+import collections
 import io
 import os
 import tokenize
@@ -178,18 +179,19 @@ def _decoded(name, data):
 
 def _matched(path, named, test_set):
     """([(name, what reads it)] in the order of the images, in words by what they were matched)."""
-    stems = [_stem(name) for name, _ in named]
+    counts = collections.Counter(_stem(name) for name, _ in named)
     wanted = [_stem(name) for name in test_set.names or ()]
-    if wanted and set(stems) & set(wanted):
-        twice = sorted(stem for stem in set(stems) if stems.count(stem) > 1 and stem in wanted)
+    if not counts.keys().isdisjoint(wanted):
+        twice = sorted(stem for stem in set(wanted) if counts[stem] > 1)
         if twice:
-            raise PipelineError("{}: has {} maps named {}; keep one".format(path, stems.count(twice[0]), twice[0]))
-        missing = [name for name, stem in zip(test_set.names, wanted) if stem not in stems]
+            raise PipelineError("{}: has {} maps named {}; keep one".format(path, counts[twice[0]], twice[0]))
+        missing = [name for name, stem in zip(test_set.names, wanted) if not counts[stem]]
         if missing:
             words = "{}: has no map for {} of {} images, the first is {}"
             raise PipelineError(words.format(path, len(missing), len(wanted), missing[0]))
         if len(set(wanted)) == len(wanted):
-            return [named[stems.index(stem)] for stem in wanted], "name"
+            found = {_stem(one[0]): one for one in named}
+            return [found[stem] for stem in wanted], "name"
     if len(named) != test_set.count:
         words = "{}: has {} depth maps, {} has {} images; predict each image once"
         raise PipelineError(words.format(path, len(named), test_set.path, test_set.count))

@@ -1,8 +1,7 @@
 """The report: all results of the pipeline on one page, as Markdown with links to pictures and as HTML with them inside.
 
-Nothing in it depends on the time or the machine it is written on. Its parts are modules of their own: `precision`,
-`experiments`, `comparison`, `certainty`, `images`,
-`speeds`, `galleries`, `origins`.
+Nothing in it depends on the time or the machine it is written on. Its parts are modules of their own: `experiments`,
+`precision`, `comparison`, `certainty`, `images`, `external`, `speeds`, `galleries`, `origins`.
 """
 
 import os
