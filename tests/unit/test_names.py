@@ -10,7 +10,7 @@ from densedepth import file_names
 from densedepth.data import test_archive_writer
 from densedepth.data.test_archive import open_test_set
 from densedepth.errors import PipelineError
-from densedepth.evaluation import baseline, gallery, scoring
+from densedepth.evaluation import baseline, documents, gallery
 
 
 def test_hidden_files_and_folders_are_not_found(tmp_path):
@@ -99,8 +99,8 @@ def test_images_keep_their_names(tmp_path, named):
     assert [image.get("name") for image in document["per_image"]] == called
     # The constant is the median, 2 m.
     first = "port, best by RMSE: {} (0.000 m), ".format(called[0] or "image 0")
-    assert scoring.extremes(document)[0].startswith(first)
-    scoring.write_csv(str(tmp_path / "a.csv"), document)
+    assert documents.extremes(document)[0].startswith(first)
+    documents.write_csv(str(tmp_path / "a.csv"), document)
     with open(str(tmp_path / "a.csv"), newline="", encoding="utf-8") as stream:
         rows = list(csv.DictReader(stream))
     assert [(row["index"], row.get("name")) for row in rows] == [("0", called[0]), ("1", called[1])]

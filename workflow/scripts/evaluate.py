@@ -14,7 +14,7 @@ import sys
 import cli
 from densedepth import files
 from densedepth.data.test_archive import open_test_set
-from densedepth.evaluation import events, metrics, protocols, scoring
+from densedepth.evaluation import documents, events, metrics, protocols, scoring
 from densedepth.inference import predictors
 from densedepth.progress import Progress
 
@@ -47,12 +47,12 @@ def work(args):
     if args.json:
         files.write_json(args.json, document)
     if args.csv:
-        scoring.write_csv(args.csv, document)
-    scoring.append_log(os.path.join(args.logdir, "evaluate.log"), document)
-    for line in scoring.lines(document) + scoring.extremes(document):
+        documents.write_csv(args.csv, document)
+    documents.append_log(os.path.join(args.logdir, "evaluate.log"), document)
+    for line in documents.lines(document) + documents.extremes(document):
         print(line)
     # The last line of all, which the workflow shows on the terminal.
-    for block in list(scoring.blocks(document).values())[:1]:
+    for block in list(documents.blocks(document).values())[:1]:
         print("run {} epoch {}: {}".format(args.name, source["epoch"], metrics.line(block["metrics"])))
 
 

@@ -11,7 +11,7 @@ import cli
 from densedepth import files
 from densedepth.data.test_archive import open_test_set
 from densedepth.errors import PipelineError
-from densedepth.evaluation import baseline, scoring
+from densedepth.evaluation import baseline, documents
 from densedepth.progress import Progress
 
 
@@ -34,7 +34,7 @@ def work(args):
         document = baseline.evaluate(test_set, progress=Progress(test_set.count, "images"))
     files.write_json(args.json, document)
     print("constant depth {:.3f} m".format(document["source"]["depth_m"]))
-    print("\n".join(scoring.lines(document)))
+    print("\n".join(documents.lines(document)))
 
 
 def main(argv=None):

@@ -13,7 +13,7 @@ import cli
 from densedepth import files
 from densedepth.data.test_archive import open_test_set
 from densedepth.errors import PipelineError
-from densedepth.evaluation import scoring
+from densedepth.evaluation import documents, scoring
 from densedepth.evaluation.thumbnails import Thumbnails
 from densedepth.inference import networks, predictors
 from densedepth.progress import Progress
@@ -52,7 +52,7 @@ def work(args):
         thumbnails.write(args.thumbnails)
     if args.json:
         files.write_json(args.json, document)
-    print("\n".join(scoring.lines(document)))
+    print("\n".join(documents.lines(document)))
     print(
         "{images_per_second:.2f} images/s, {ms_per_image:.2f} ms an image in batches of {batch_size}; "
         "{flip_averaged_images_per_second:.2f} flip-averaged depth maps/s".format(**document["speed"])

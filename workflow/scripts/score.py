@@ -16,7 +16,7 @@ import cli
 from densedepth import files
 from densedepth.data.test_archive import open_test_set
 from densedepth.errors import PipelineError
-from densedepth.evaluation import alignment, metrics, protocols, scoring, stored_maps
+from densedepth.evaluation import alignment, documents, metrics, protocols, scoring, stored_maps
 from densedepth.progress import Progress
 
 
@@ -51,11 +51,11 @@ def work(args):
     if args.json:
         files.write_json(args.json, document)
     if args.csv:
-        scoring.write_csv(args.csv, document)
-    for line in scoring.lines(document) + scoring.extremes(document):
+        documents.write_csv(args.csv, document)
+    for line in documents.lines(document) + documents.extremes(document):
         print(line)
     # The last line of all, which the workflow shows on the terminal.
-    for block in list(scoring.blocks(document).values())[:1]:
+    for block in list(documents.blocks(document).values())[:1]:
         aligned = "" if args.alignment == "none" else " (alignment {})".format(args.alignment)
         print("{}{}: {}".format(args.name or args.predictions, aligned, metrics.line(block["metrics"])))
 

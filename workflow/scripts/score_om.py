@@ -12,7 +12,7 @@ import sys
 import cli
 from densedepth import files
 from densedepth.data.test_archive import open_test_set
-from densedepth.evaluation import gallery, scoring
+from densedepth.evaluation import documents, gallery, scoring
 from densedepth.inference import ascend_om, forward
 from densedepth.progress import Progress
 
@@ -44,7 +44,7 @@ def work(args):
                 return forward.flip_averaged(output, mirrored, rgb.shape[1:3], test_set.crop, test_set.limits)[0]
 
             gallery.draw(args.gallery, args.name, test_set, wanted, predicted, stored.describe())
-    print("\n".join(scoring.lines(document)))
+    print("\n".join(documents.lines(document)))
 
 
 def main(argv=None):

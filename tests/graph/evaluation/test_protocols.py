@@ -10,7 +10,7 @@ import tiny
 from densedepth import files
 from densedepth.data.test_archive import open_test_set
 from densedepth.errors import PipelineError
-from densedepth.evaluation import protocols, scoring
+from densedepth.evaluation import documents, protocols, scoring
 from fake_predictor import FakePredictor
 from reference_scores import scores
 
@@ -95,7 +95,7 @@ def test_bts_masks_crops_and_clips(archive):
 
 def test_one_run_gives_what_runs_for_each_protocol_give(archive):
     together = run(archive[0], "bts", "port", "paper", "port")
-    assert list(scoring.blocks(together)) == ["port", "paper", "bts"]
+    assert list(documents.blocks(together)) == ["port", "paper", "bts"]
     for name in ("paper", "bts"):
         assert together["protocols"][name] == run(archive[0], name)["protocols"][name]
     port = run(archive[0], "port")

@@ -13,7 +13,7 @@ import tiny
 from densedepth.data import test_archive_writer
 from densedepth.data.test_archive import open_test_set
 from densedepth.errors import PipelineError
-from densedepth.evaluation import baseline, metrics, scoring, stored_maps, thumbnails
+from densedepth.evaluation import baseline, documents, metrics, scoring, stored_maps, thumbnails
 from densedepth.imaging import depth
 from densedepth.inference import forward
 from densedepth.tf import tf
@@ -224,7 +224,7 @@ def test_program_writes_json_and_appends_six_figures(checkpoint, test_archive, t
         assert "{} {:.4f}".format(title, document["metrics"][key]) in port
     assert not re.search(r"\b(rel|rms)\b", output)
 
-    scoring.append_log(str(log), document)
+    documents.append_log(str(log), document)
     assert log.read_text() == 2 * first
 
 
@@ -272,7 +272,7 @@ def test_stored_maps_score_as_the_network_that_wrote_them(tmp_path):
         network = scoring.evaluate(predictor, test_set, 2, names=("port", "paper"))
         with stored_maps.Maps(str(tmp_path / "maps.npy"), test_set, "metres", "none") as maps:
             stored = scoring.evaluate_maps(maps, test_set, names=("port", "paper"))
-    for one, other in zip(scoring.blocks(network).values(), scoring.blocks(stored).values()):
+    for one, other in zip(documents.blocks(network).values(), documents.blocks(stored).values()):
         assert one["metrics"] == pytest.approx(other["metrics"], rel=1e-12)
 
 

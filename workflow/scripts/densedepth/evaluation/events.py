@@ -14,7 +14,7 @@ from PIL import Image
 from .. import files
 from ..inference import forward
 from ..tf import tf
-from . import scoring
+from . import documents
 
 if TYPE_CHECKING:
     from ..data.test_archive import TestSet
@@ -28,7 +28,7 @@ def write(folder: str, document: Dict[str, Any], pictures: Iterable[Tuple[int, n
     """Write the events of an evaluation (see `scoring.evaluate`) to `folder`; `pictures` as from `pictures`."""
     source = document["source"]
     values = []
-    for name, block in scoring.blocks(document).items():
+    for name, block in documents.blocks(document).items():
         for key, figure in block["metrics"].items():
             values.append(tf.Summary.Value(tag="{}/{}".format(name, key), simple_value=figure))
     # Under the names of the training's, so that both are drawn into one chart.

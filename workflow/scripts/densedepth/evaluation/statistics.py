@@ -22,7 +22,7 @@ from .metric_table import BY_KEY
 TAILS = (0.025, 0.975)
 RESAMPLES = 10000
 
-# What an evaluation says of one protocol, see `scoring.blocks`.
+# What an evaluation says of one protocol, see `documents.blocks`.
 Block = Dict[str, Any]
 
 # Fewer images give no interval that would hold what it promises.
@@ -35,7 +35,7 @@ _CHUNK = 1000
 def intervals(block: Block, seed: int = 0, resamples: int = RESAMPLES) -> Dict[str, Tuple[float, float]]:
     """{metric: (low, high)}: the 95 % bootstrap interval (BCa) over images of each figure in `block`.
 
-    `block` is that of one protocol (see `scoring.blocks`): its `metrics` and `per_image`. Metrics are those of
+    `block` is that of one protocol (see `documents.blocks`): its `metrics` and `per_image`. Metrics are those of
     `block["metrics"]`, in their units. Empty where fewer than `FEWEST` images were measured.
     """
     table = _Table(block)

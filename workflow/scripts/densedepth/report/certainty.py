@@ -3,7 +3,7 @@
 import itertools
 from typing import Any, Dict, List, NamedTuple, Tuple
 
-from ..evaluation import scoring, statistics
+from ..evaluation import documents, statistics
 from ..evaluation.metric_table import BY_KEY, DECIDING
 from . import groups, wording
 from .findings import Findings
@@ -21,7 +21,7 @@ _SIGNIFICANT = 0.05
 def add(page: Page, findings: Findings) -> None:
     """Add the section on the last checkpoints; none where too few images were measured."""
     blocks = [
-        (name, scoring.blocks(evaluation.content)["port"])
+        (name, documents.blocks(evaluation.content)["port"])
         for name, evaluation in wording.exported_of_runs(findings) + wording.elsewhere(findings)
     ]
     blocks = [(name, block) for name, block in blocks if len(block["per_image"]) >= statistics.FEWEST]
@@ -54,7 +54,7 @@ def _sides(findings):
     for group in groups.of(findings):
         name = group.label if len(group.runs) > 1 else wording.exported_of_run(group.runs[0])[0]
         sides.append(_Side(name, group.blocks()))
-    sides += [_Side(name, [scoring.blocks(one.content)["port"]]) for name, one in wording.elsewhere(findings)]
+    sides += [_Side(name, [documents.blocks(one.content)["port"]]) for name, one in wording.elsewhere(findings)]
     return [side for side in sides if all(len(block["per_image"]) >= statistics.FEWEST for block in side.blocks)]
 
 

@@ -6,7 +6,7 @@ import re
 from typing import Dict, List
 
 from .. import run_settings
-from ..evaluation import scoring
+from ..evaluation import documents
 from ..evaluation.metric_table import Metric
 from .findings import Findings, Run
 
@@ -36,7 +36,7 @@ class Group:
 
     def blocks(self) -> List[Dict[str, object]]:
         """What the evaluations of these checkpoints hold of the protocol `port`."""
-        return [scoring.blocks(run.exported().content)["port"] for run in self.runs]
+        return [documents.blocks(run.exported().content)["port"] for run in self.runs]
 
 
 def of(findings: Findings) -> List[Group]:
