@@ -10,7 +10,7 @@ import pytest
 from densedepth.data.test_archive import open_test_set
 from densedepth.data.train_archive import Archive
 from densedepth.errors import PipelineError
-from densedepth.sample import archives, render, rooms, views
+from densedepth.sample import archives, casting, lighting, render, rooms, views
 from densedepth.sample.materials import material
 from densedepth.sample.scene import BOX, CYLINDER, ELLIPSOID, Camera, Group, Light, Part, Scene
 from PIL import Image
@@ -24,7 +24,7 @@ def scene(*parts):
     """A room of 4 x 3 x 6 m with the parts, in world coordinates."""
     groups = (Group((0.0, 0.0, 0.0), 1.0, 0.0, parts),) if parts else ()
     light = Light((2.0, 2.8, 3.0), (1.0, 1.0, 1.0), 0.1)
-    return Scene((4.0, 3.0, 6.0), (PLAIN,) * 4, PLAIN, PLAIN, groups, (light,), (0.4, 0.4, 0.4), 1.0, (1.0, 1.0, 1.0))
+    return Scene((4.0, 3.0, 6.0), (PLAIN,) * 4, PLAIN, PLAIN, groups, (light,), (0.4, 0.4, 0.4), 0.0, (1.0, 1.0, 1.0))
 
 
 def depth_of(*parts):
@@ -88,16 +88,59 @@ def test_what_hides_the_lamp_throws_a_shadow():
 
 # Pixels are the same everywhere
 
-RGB_SHA256 = "9a960dab45a30b85d86b5db67f76a02dddcdf38b23bb234c1fa3761dedffc6ac"
-DEPTH_SHA256 = "44434a3c5b708e24a03230bc81efb9e807260495953ea6735803d0373ae9b1ac"
+SHA256 = {
+    (60, 80): (
+        "bea5e03a630646dd09d7a19f7cc5b26928ea63897c4e127b1ea54827b997eee9",
+        "44434a3c5b708e24a03230bc81efb9e807260495953ea6735803d0373ae9b1ac",
+    ),
+    # From 240 rows on, the light is looked at in a part of the pixels alone.
+    (240, 320): (
+        "634e600ff4dd1ed38fb6cdfb2e6b8f45b0154f29ac93f9b4c15f5cf464d51e46",
+        "cec5298373d78fa94e5fe07ad1f94fb0b83255a9c11a50f27899e50928a7b0bd",
+    ),
+}
 
 
-def test_pixels_of_a_small_picture_are_known():
+@pytest.mark.parametrize("size", SHA256)
+def test_pixels_of_a_small_picture_are_known(size):
     room = rooms.make_room(7, 0, 3)
     ((view, camera),) = views.make_views(room, 1, 7, 10, 3)
-    rgb, depth = render.render(view, camera, 5, 60, 80)
-    assert hashlib.sha256(rgb.tobytes()).hexdigest() == RGB_SHA256
-    assert hashlib.sha256(archives.millimetres(depth).astype("<u2").tobytes()).hexdigest() == DEPTH_SHA256
+    rgb, depth = render.render(view, camera, 5, *size)
+    drawn = (rgb.tobytes(), archives.millimetres(depth).astype("<u2").tobytes())
+    assert tuple(hashlib.sha256(pixels).hexdigest() for pixels in drawn) == SHA256[size]
+
+
+def test_light_between_pixels_is_that_of_the_pixels():
+    room = rooms.make_room(7, 0, 3)
+    ((view, camera),) = views.make_views(room, 1, 7, 10, 3)
+    met = casting.cast(view, casting.Parts(view), camera, 240, 320)
+    light = lighting.reaching(view, met, camera.position)
+    exact = lighting.reaching_points(view, met, camera.position, numpy.arange(240 * 320))
+    for some, all_of_it in zip([light.everywhere, *light.lamps], [exact.everywhere, *exact.lamps]):
+        # Shadows of what is thin blur.
+        assert float(numpy.quantile(numpy.abs(some - all_of_it), 0.9)) < 0.02
+        assert float(numpy.abs(some - all_of_it).mean()) < 0.03
+        assert float(all_of_it.max() - all_of_it.min()) > 0.3
+
+
+def test_few_pixels_are_cast_like_many():
+    room = rooms.make_room(7, 0, 3)
+    ((view, camera),) = views.make_views(room, 1, 7, 10, 3)
+    parts = casting.Parts(view)
+    one, other = (cast(view, parts, camera, *SIZE) for cast in (casting.cast, casting.cast_few))
+    numpy.testing.assert_allclose(one.depth, other.depth, rtol=1e-4)
+    assert float((one.ids == other.ids).mean()) > 0.999
+
+
+def test_exposure_follows_the_brightness_asked_for():
+    bright = [render.render(scene()._replace(brightness=wanted), AHEAD, 0, 48, 64)[0].mean() for wanted in (90, 150)]
+    assert bright == pytest.approx([90, 150], abs=12)
+
+
+def test_what_is_partly_behind_the_camera_is_seen():
+    board = Part(BOX, (2.0, 1.0, 1.5), (0.4, 0.05, 3.0), PLAIN)
+    # Below the eye from behind the camera on: 0.45 m down, seen in the last row at 0.45 / depth = (479 - cy) / fy.
+    assert at(depth_of(board), 326, 479) == pytest.approx(0.45 * 519.5 / (479 - 253.7), rel=1e-5)
 
 
 def test_rooms_differ_and_repeat():

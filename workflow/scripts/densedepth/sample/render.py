@@ -8,18 +8,18 @@ bit are used (+ - * / sqrt, comparisons, floor), no sums or products over axes, 
 floats as scalars so that every version of NumPy stays in float32.
 """
 
-from typing import Any, Tuple
+from typing import Any, Callable, List, Tuple
 
 import numpy
 
-from . import geometry, lighting, surfaces
-from .scene import CENTRE, FOCAL, HEIGHT, WIDTH, Camera, Scene
+from . import casting, geometry, lighting, surfaces
+from .casting import ROOM_FACES
+from .scene import FOCAL, HEIGHT, WIDTH, Camera, Scene
 
-_ROOM_FACES = 6
 _FLOOR, _CEILING = 2, 3
-# Positions of the four samples of a smoothed pixel, in pixels from its centre: a rotated grid.
-_TILE = (160, 214)
-_SUBSAMPLES = ((-0.125, -0.375), (0.375, -0.125), (0.125, 0.375), (-0.375, 0.125))
+# Pixels of a part that are coloured together, so that they stay in the processor's cache.
+_TOGETHER = 1 << 15
+_ROWS = 48
 
 
 def render(
@@ -29,70 +29,120 @@ def render(
 
     `height` and `width` other than 480x640 show the same view with fewer or more pixels.
     """
-    view = _View(scene, camera, height, width)
-    u, v = _grid(height, width)
-    colour = numpy.empty((3, height * width), numpy.float32)
-    depth = numpy.empty(height * width, numpy.float32)
-    ids = numpy.empty(height * width, numpy.int32)
-    tiles = _tiles_of(height, width)
-    for tile in tiles:
-        colour[:, tile], depth[tile], ids[tile] = view.shade(u[tile], v[tile])
-    edges = _edges(colour, ids, height, width)
-    for tile in tiles:
-        rough = tile[edges[tile]]
-        if len(rough):
-            colour[:, rough] = view.shade_smooth(u[rough], v[rough])
-    return _develop(colour, u, v, noise_seed, height, width), depth.reshape(height, width)
+    met = casting.cast(scene, casting.Parts(scene), camera, height, width)
+    light = _shade(scene, camera, met)
+    exposure = _exposure(scene, light)
+    shown = numpy.empty_like(light)
+    # Row by row, so that what is computed stays in the processor's cache.
+    for row in range(0, height, _ROWS):
+        rows = slice(row, row + _ROWS)
+        for c, values in enumerate(lighting.tone(scene, light[:, rows], exposure)):
+            shown[c, rows] = values
+    _smooth_edges(shown, met.ids)
+    return _develop(shown, noise_seed), met.depth
 
 
-def _tiles_of(height, width):
-    """Flat pixel numbers, tile by tile: what a tile sees lies together, so most furniture can be left out at once."""
-    numbers = numpy.arange(height * width, dtype=numpy.int64).reshape(height, width)
-    return [
-        numbers[top : top + _TILE[0], left : left + _TILE[1]].ravel()
-        for top in range(0, height, _TILE[0])
-        for left in range(0, width, _TILE[1])
-    ]
-
-
-def survey(scene: Scene, camera: Camera, height: int, width: int) -> Tuple[numpy.ndarray, float, int]:
-    """(depth float32 (height,width), furnished, things) of a small view, without colours.
-
-    `furnished` is the share of pixels, 0..1, that show more than the empty room; `things` counts the groups in sight.
-    """
-    view = _View(scene, camera, height, width)
-    depth, ids, _ = view.cast(*_grid(height, width))
-    furnished = int(numpy.count_nonzero(ids >= _ROOM_FACES))
-    things = sum(
-        int(numpy.count_nonzero((ids >= first) & (ids < first + len(group.parts)))) > 2
-        for group, _, _, first in view.groups
-    )
-    return depth.reshape(height, width), furnished / float(height * width), things
-
-
-def brightness(scene: Scene, camera: Camera, height: int, width: int) -> float:
-    """Mean of the 8-bit values, 0..255, of a small image."""
-    u, v = _grid(height, width)
-    colour, _, _ = _View(scene, camera, height, width).shade(u, v)
+def _exposure(scene, light):
+    """The exposure of the image, as its mean brightness at 1, looked at in a part of the pixels, asks for it."""
+    if not scene.brightness:
+        return 1.0
+    step = max(1, light.shape[1] // 24)
+    some = numpy.stack(lighting.tone(scene, light[:, ::step, ::step], 1.0))
     # A sum of integers is exact in any order.
-    total = int(_develop(colour, u, v, 0, height, width).astype(numpy.int64).sum())
-    return total / float(3 * height * width)
+    total = int((some * 255.0).astype(numpy.int64).sum())
+    # Display values go with the square root of the exposure.
+    gain = scene.brightness / max(total / float(some.size), 1.0)
+    return min(max(gain * gain, 0.5), 2.0)
 
 
-def _grid(height, width):
-    """Pixel columns and rows, flat, float32."""
-    u = numpy.empty((height, width), numpy.float32)
-    v = numpy.empty((height, width), numpy.float32)
-    u[:] = numpy.arange(width, dtype=numpy.float32)
-    v[:] = numpy.arange(height, dtype=numpy.float32)[:, None]
-    return u.ravel(), v.ravel()
+class Survey:
+    """Looks at a scene from many cameras, in few pixels."""
+
+    def __init__(self, scene: Scene, height: int, width: int) -> None:
+        self._scene = scene
+        self._size = (height, width)
+        self._parts = casting.Parts(scene)
+        counts = numpy.array([len(group.parts) for group in scene.groups], numpy.int64)
+        self._group_of = numpy.repeat(numpy.arange(len(counts)), counts)
+
+    def look(self, camera: Camera) -> Tuple[numpy.ndarray, float, int]:
+        """(depth float32 (height,width), furnished, things), without colours.
+
+        `furnished` is the share of pixels, 0..1, that show more than the empty room; `things` counts the groups in
+        sight.
+        """
+        met = casting.cast_few(self._scene, self._parts, camera, *self._size)
+        ids = met.ids[met.ids >= ROOM_FACES] - ROOM_FACES
+        things = int(numpy.count_nonzero(numpy.bincount(self._group_of[ids]) > 2))
+        return met.depth, ids.size / float(met.ids.size), things
 
 
-def _edges(colour, ids, height, width):
-    """Pixels, flat, beside a border of parts or a jump in brightness: those that need more than one sample."""
-    bright = (colour[0] + colour[1] + colour[2]).reshape(height, width)
-    ids = ids.reshape(height, width)
-    edge = numpy.zeros((height, width), bool)
+def _shade(scene, camera, met):
+    """The light that what was met sends to the camera, float32 (3,height,width)."""
+    reaching = lighting.reaching(scene, met, camera.position)
+    painters: List[Tuple[Callable[..., Any], Any]] = [(_room_surface, face) for face in range(ROOM_FACES)]
+    numbers = iter(range(ROOM_FACES, ROOM_FACES + sum(len(group.parts) for group in scene.groups)))
+    painters += [(_part_surface, (group, part, next(numbers))) for group in scene.groups for part in group.parts]
+    flat = met.ids.ravel()
+    # Part by part: the pixels of each lie together then.
+    order = numpy.argsort(flat, kind="stable")
+    ends = numpy.cumsum(numpy.bincount(flat, minlength=len(painters)))
+    directions = [c.ravel() for c in met.directions]
+    distances = met.depth.ravel()
+    light = numpy.empty((3, flat.size), numpy.float32)
+    begin = 0
+    for (paint, what), end in zip(painters, ends.tolist()):
+        for first in range(begin, end, _TOGETHER):
+            chosen = order[first : min(end, first + _TOGETHER)]
+            depth = distances[chosen]
+            d = [c[chosen] for c in directions]
+            points = [depth * c + p for c, p in zip(d, camera.position)]
+            length = -numpy.sqrt(d[0] * d[0] + d[1] * d[1] + d[2] * d[2])
+            to_eye = [c / length for c in d]
+            material, rgb, normal = paint(scene, what, points, depth * (1.0 / FOCAL[0]), to_eye)
+            here = lighting.Reaching(reaching.everywhere[chosen], [visible[chosen] for visible in reaching.lamps])
+            for c, values in enumerate(lighting.leaving(scene, material, rgb, normal, points, to_eye, here)):
+                light[c, chosen] = values
+        begin = end
+    return light.reshape((3,) + met.ids.shape)
+
+
+def _room_surface(scene, face, points, foot, to_eye):
+    """(material, colours, normal) of points on a wall, the floor or the ceiling."""
+    axis = face // 2
+    normal = [0.0, 0.0, 0.0]
+    normal[axis] = 1.0 if face % 2 == 0 else -1.0
+    if face == _FLOOR:
+        material = scene.floor
+    elif face == _CEILING:
+        material = scene.ceiling
+    else:
+        material = scene.walls[face if face < 2 else face - 2]
+    s, t = ((points[2], points[1]), (points[0], points[2]), (points[0], points[1]))[axis]
+    slant = numpy.abs(to_eye[axis])
+    rgb = surfaces.PATTERNS[material.pattern](s, t, foot / (slant + 0.05), material, 17.0 * face)
+    if axis != 1:
+        rgb = surfaces.skirting(rgb, points[1], foot)
+    return material, rgb, normal
+
+
+def _part_surface(scene, what, points, foot, to_eye):
+    """(material, colours, normal) of points on a part."""
+    group, part, number = what
+    offset = [c - centre for c, centre in zip(geometry.to_local(group, points), part.centre)]
+    s, t, normal = geometry.NORMALS[part.shape](part, offset)
+    x = normal[0] * group.cosine + normal[2] * group.sine
+    z = normal[2] * group.cosine - normal[0] * group.sine
+    normal = [x, normal[1], z]
+    slant = numpy.abs(normal[0] * to_eye[0] + normal[1] * to_eye[1] + normal[2] * to_eye[2])
+    pattern = surfaces.PATTERNS[part.material.pattern]
+    return part.material, pattern(s, t, foot / (slant + 0.05), part.material, 0.37 * number), normal
+
+
+def _smooth_edges(shown, ids):
+    """Blend pixels beside a border of parts, or a jump in brightness, with their neighbours."""
+    bright = shown[0] + shown[1] + shown[2]
+    edge = numpy.zeros(ids.shape, bool)
     for one, other in (
         ((slice(None), slice(1, None)), (slice(None), slice(None, -1))),
         ((slice(1, None), slice(None)), (slice(None, -1), slice(None))),
@@ -100,210 +150,28 @@ def _edges(colour, ids, height, width):
         jump = (ids[one] != ids[other]) | (numpy.abs(bright[one] - bright[other]) > 0.12)
         edge[one] |= jump
         edge[other] |= jump
-    return edge.ravel()
+    height, width = ids.shape
+    chosen = numpy.nonzero(edge.ravel())[0]
+    row, column = chosen // width, chosen % width
+    above, below = numpy.maximum(row - 1, 0) * width, numpy.minimum(row + 1, height - 1) * width
+    left, right = numpy.maximum(column - 1, 0), numpy.minimum(column + 1, width - 1)
+    for values in shown.reshape(3, -1):
+        lines = []
+        for start in (above, row * width, below):
+            lines.append((values[start + left] + values[start + right]) * 0.25 + values[start + column] * 0.5)
+        values[chosen] = (lines[0] + lines[2]) * 0.25 + lines[1] * 0.5
 
 
-def _develop(colour, u, v, noise_seed, height, width):
+def _develop(shown, noise_seed):
     """8-bit RGB of display values: the lens darkens towards the corners, the sensor adds a little noise."""
-    x = u * (2.0 / width) - 1.0
-    y = v * (2.0 / height) - 1.0
-    corner = 1.0 - 0.11 * (x * x + y * y)
-    pixel = v.astype(numpy.uint32) * numpy.uint32(width) + u.astype(numpy.uint32)
-    rgb = numpy.empty((height * width, 3), numpy.uint8)
-    for c in range(3):
-        value = colour[c] * corner * 255.0
-        value = value + (_hash(pixel * numpy.uint32(3) + numpy.uint32(c), noise_seed) - 0.5) * 5.0
-        rgb[:, c] = numpy.floor(numpy.clip(value + 0.5, 0.0, 255.0)).astype(numpy.uint8)
-    return rgb.reshape(height, width, 3)
-
-
-def _hash(values, seed):
-    """Pseudo-random float32 of 0..1, bell-shaped, for each uint32 of `values`."""
-    h = values ^ numpy.uint32(seed * 2654435761 % 2**32)
-    for shift, factor in ((16, 0x7FEB352D), (15, 0x846CA68B)):
-        h = h ^ (h >> numpy.uint32(shift))
-        h = h * numpy.uint32(factor)
-    h = h ^ (h >> numpy.uint32(16))
-    low = (h & numpy.uint32(0xFFFF)).astype(numpy.float32)
-    high = (h >> numpy.uint32(16)).astype(numpy.float32)
-    return (low + high) * (0.5 / 65535.0)
-
-
-class _View:
-    """One scene before one camera."""
-
-    def __init__(self, scene, camera, height, width):
-        self.scene = scene
-        self.camera = camera
-        self.scale = (WIDTH / float(width), HEIGHT / float(height))
-        self.groups = []
-        # As `lighting.shade` takes them, out of sight or not.
-        self.lit = []
-        first = _ROOM_FACES
-        for group in scene.groups:
-            bounds = geometry.bounds(group.parts)
-            self.groups.append((group, bounds, self._window(group, bounds), first))
-            self.lit.append((group, bounds, geometry.world_span(group, bounds), first))
-            first += len(group.parts)
-
-    def _window(self, group, bounds):
-        """(u0, u1, v0, v1) in pixels of the full-size image around the group; None when it is out of sight."""
-        us, vs = [], []
-        behind = 0
-        for corner in range(8):
-            local = [bounds[corner >> axis & 1][axis] for axis in range(3)]
-            x, y, z = geometry.to_world(group, local)
-            offset = [p - q for p, q in zip((x, y, z), self.camera.position)]
-            depth = geometry.dot(offset, self.camera.forward)
-            if depth < 0.05:
-                behind += 1
-                continue
-            us.append(geometry.dot(offset, self.camera.right) / depth * FOCAL[0] + CENTRE[0])
-            vs.append(-geometry.dot(offset, self.camera.up) / depth * FOCAL[1] + CENTRE[1])
-        if behind == 8:
-            return None
-        if behind:
-            return (-1e9, 1e9, -1e9, 1e9)
-        window = (min(us) - 2, max(us) + 2, min(vs) - 2, max(vs) + 2)
-        seen = window[0] < WIDTH and window[1] > 0 and window[2] < HEIGHT and window[3] > 0
-        return window if seen else None
-
-    def cast(self, u, v):
-        """(depth, id, direction x, y, z) of what the rays through pixels (u, v) meet first."""
-        u = (u + 0.5) * self.scale[0] - 0.5
-        v = (v + 0.5) * self.scale[1] - 0.5
-        a = (u - CENTRE[0]) / FOCAL[0]
-        b = (CENTRE[1] - v) / FOCAL[1]
-        right, up, forward = self.camera.right, self.camera.up, self.camera.forward
-        d = [a * right[i] + b * up[i] + forward[i] for i in range(3)]
-        d = [c + geometry.TINY for c in d]
-        best, ids = self._cast_room(d)
-        for group, bounds, window, first in self.groups:
-            if window is None:
-                continue
-            inside = (u >= window[0]) & (u <= window[1]) & (v >= window[2]) & (v <= window[3])
-            chosen = numpy.nonzero(inside)[0]
-            if len(chosen):
-                self._cast_group(group, bounds, first, chosen, d, best, ids)
-        return best, ids, d
-
-    def _cast_room(self, d):
-        best: Any = None
-        ids: Any = None
-        for axis in range(3):
-            position = self.camera.position[axis]
-            ahead = d[axis] > 0
-            t = numpy.where(ahead, numpy.float32(self.scene.size[axis] - position), numpy.float32(-position)) / d[axis]
-            face = numpy.where(ahead, numpy.int32(2 * axis + 1), numpy.int32(2 * axis))
-            if best is None:
-                best, ids = t, face
-            else:
-                closer = t < best
-                best = numpy.where(closer, t, best)
-                ids = numpy.where(closer, face, ids)
-        return best, ids
-
-    def _cast_group(self, group, bounds, first, chosen, d, best, ids):
-        origin = geometry.to_local(group, self.camera.position)
-        dx, dy, dz = (c[chosen] for c in d)
-        d = [dx * group.cosine - dz * group.sine, dy, dx * group.sine + dz * group.cosine]
-        d = [c + 3.0 * geometry.TINY for c in d]
-        inverse = [1.0 / c for c in d]
-        near, far = geometry.slabs(origin, inverse, *bounds)
-        kept = numpy.nonzero((near < far) & (far > 0.0) & (near < best[chosen]))[0]
-        chosen = chosen[kept]
-        d = [c[kept] for c in d]
-        inverse = [c[kept] for c in inverse]
-        group_best = best[chosen]
-        group_ids = ids[chosen]
-        for number, part in enumerate(group.parts):
-            t = geometry.INTERSECT[part.shape](part, origin, d, inverse)
-            closer = t < group_best
-            group_best = numpy.where(closer, t, group_best)
-            group_ids = numpy.where(closer, numpy.int32(first + number), group_ids)
-        best[chosen] = group_best
-        ids[chosen] = group_ids
-
-    def shade(self, u, v):
-        """(display values 0..1 (3,n), depth, id) for the rays through pixels (u, v)."""
-        depth, ids, d = self.cast(u, v)
-        points = [depth * d[i] + self.camera.position[i] for i in range(3)]
-        length = numpy.sqrt(d[0] * d[0] + d[1] * d[1] + d[2] * d[2])
-        to_eye = [-c / length for c in d]
-        surface = _Surface(len(depth))
-        foot = depth * (1.0 / FOCAL[0])
-        self._room_surface(surface, points, ids, foot, to_eye)
-        for group, _, window, first in self.groups:
-            if window is not None:
-                self._group_surface(surface, group, first, points, ids, foot, to_eye)
-        colour = lighting.shade(self.scene, self.lit, surface, points, ids, to_eye)
-        return numpy.stack(lighting.tone(self.scene, colour)), depth, ids
-
-    def shade_smooth(self, u, v):
-        """Display values, float32 (3,n), averaged over four places in each pixel."""
-        samples, _, _ = self.shade(
-            numpy.concatenate([u + du for du, _ in _SUBSAMPLES]), numpy.concatenate([v + dv for _, dv in _SUBSAMPLES])
-        )
-        samples = samples.reshape(3, 4, len(u))
-        return (samples[:, 0] + samples[:, 1] + (samples[:, 2] + samples[:, 3])) * 0.25
-
-    def _room_surface(self, surface, points, ids, foot, to_eye):
-        for face in range(_ROOM_FACES):
-            chosen = numpy.nonzero(ids == face)[0]
-            if not len(chosen):
-                continue
-            axis = face // 2
-            normal = [0.0, 0.0, 0.0]
-            normal[axis] = 1.0 if face % 2 == 0 else -1.0
-            p = [c[chosen] for c in points]
-            if face == _FLOOR:
-                material = self.scene.floor
-            elif face == _CEILING:
-                material = self.scene.ceiling
-            else:
-                material = self.scene.walls[face if face < 2 else face - 2]
-            s, t = (p[0], p[2]) if axis == 1 else ((p[2], p[1]) if axis == 0 else (p[0], p[1]))
-            slant = numpy.abs(to_eye[axis][chosen])
-            rgb = surfaces.PATTERNS[material.pattern](s, t, foot[chosen] / (slant + 0.05), material, 17.0 * face)
-            if axis != 1:
-                rgb = surfaces.skirting(rgb, p[1], foot[chosen])
-            surface.put(chosen, [numpy.float32(n) for n in normal], rgb, material)
-
-    def _group_surface(self, surface, group, first, points, ids, foot, to_eye):
-        members = numpy.nonzero((ids >= first) & (ids < first + len(group.parts)))[0]
-        if not len(members):
-            return
-        member_ids = ids[members]
-        for number, part in enumerate(group.parts):
-            chosen = members[member_ids == first + number]
-            if not len(chosen):
-                continue
-            local = geometry.to_local(group, [c[chosen] for c in points])
-            offset = [c - centre for c, centre in zip(local, part.centre)]
-            s, t, normal = geometry.NORMALS[part.shape](part, offset)
-            nx = normal[0] * group.cosine + normal[2] * group.sine
-            nz = normal[2] * group.cosine - normal[0] * group.sine
-            normal = [nx, normal[1], nz]
-            slant = numpy.abs(
-                normal[0] * to_eye[0][chosen] + normal[1] * to_eye[1][chosen] + normal[2] * to_eye[2][chosen]
-            )
-            shift = 0.37 * (first + number)
-            rgb = surfaces.PATTERNS[part.material.pattern](s, t, foot[chosen] / (slant + 0.05), part.material, shift)
-            surface.put(chosen, normal, rgb, part.material)
-
-
-class _Surface:
-    """What the rays met: unit normal, albedo, gloss and glow of each."""
-
-    def __init__(self, count):
-        self.normal = [numpy.zeros(count, numpy.float32) for _ in range(3)]
-        self.rgb = [numpy.zeros(count, numpy.float32) for _ in range(3)]
-        self.gloss = numpy.zeros(count, numpy.float32)
-        self.glow = numpy.zeros(count, numpy.float32)
-
-    def put(self, chosen, normal, rgb, material):
-        for c in range(3):
-            self.normal[c][chosen] = normal[c]
-            self.rgb[c][chosen] = rgb[c]
-        self.gloss[chosen] = material.gloss
-        self.glow[chosen] = material.glow
+    height, width = shown.shape[1:]
+    x = numpy.arange(width, dtype=numpy.float32) * (2.0 / width) - 1.0
+    y = numpy.arange(height, dtype=numpy.float32)[:, None] * (2.0 / height) - 1.0
+    corner = 255.0 - (0.11 * 255.0) * (x * x + y * y)
+    rgb = numpy.empty((height, width, 3), numpy.uint8)
+    # The stream of NumPy's old generator is fixed for all time.
+    dice = numpy.frombuffer(numpy.random.RandomState(noise_seed % 2**32).bytes(3 * height * width), numpy.uint8)
+    for c, noise in enumerate(dice.reshape(3, height, width)):
+        value = shown[c] * corner + (noise * numpy.float32(3.5 / 255.0) - 1.25)
+        rgb[..., c] = numpy.minimum(numpy.maximum(value, 0.0), 255.0).astype(numpy.uint8)
+    return rgb

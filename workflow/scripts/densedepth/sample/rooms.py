@@ -297,7 +297,7 @@ def _finish(lots, style, plan, windows, kind):
         tuple(plan.groups),
         tuple(lights),
         ambient,
-        1.0,
+        0.0,
         (1.0 + tint, 1.0, 1.0 - tint),
     )
 

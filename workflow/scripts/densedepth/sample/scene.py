@@ -78,8 +78,8 @@ class Scene(NamedTuple):
     lights: Tuple[Light, ...]
     # Light from everywhere.
     ambient: Triple
-    # Factor for the brightness of the image, and for each of its colours.
-    exposure: float
+    # Mean of the 8-bit values that the exposure aims at, 0..255; 0 for an exposure of 1. Factors for the colours.
+    brightness: float
     balance: Triple
 
 

@@ -8,7 +8,10 @@ from typing import Any, List, Sequence
 
 import numpy
 
-_TABLE = numpy.random.RandomState(20181230).random_sample((256, 256)).astype(numpy.float32)
+from .geometry import clipped
+
+# 256 rows of 256 values.
+_TABLE = numpy.random.RandomState(20181230).random_sample(65536).astype(numpy.float32)
 
 
 def _noise(x, y):
@@ -17,27 +20,29 @@ def _noise(x, y):
     ix, iy = fx.astype(numpy.int32), fy.astype(numpy.int32)
     x, y = x - fx, y - fy
     x, y = x * x * (3.0 - 2.0 * x), y * y * (3.0 - 2.0 * y)
-    ix0, ix1, iy0, iy1 = ix & 255, (ix + 1) & 255, iy & 255, (iy + 1) & 255
-    top = _TABLE[iy0, ix0] * (1.0 - x) + _TABLE[iy0, ix1] * x
-    bottom = _TABLE[iy1, ix0] * (1.0 - x) + _TABLE[iy1, ix1] * x
-    return top * (1.0 - y) + bottom * y
+    ix0, ix1, iy0, iy1 = ix & 255, (ix + 1) & 255, (iy & 255) << 8, ((iy + 1) & 255) << 8
+    first = _TABLE.take(iy0 | ix0)
+    top = first + (_TABLE.take(iy0 | ix1) - first) * x
+    first = _TABLE.take(iy1 | ix0)
+    bottom = first + (_TABLE.take(iy1 | ix1) - first) * x
+    return top + (bottom - top) * y
 
 
 def _cell(x, y):
     """A value of 0..1 for the unit square that (x, y) lies in."""
     ix, iy = numpy.floor(x).astype(numpy.int32), numpy.floor(y).astype(numpy.int32)
-    return _TABLE[(iy * 7 + 3) & 255, (ix * 13 + 5) & 255]
+    return _TABLE.take(((iy * 7 + 3) & 255) << 8 | ((ix * 13 + 5) & 255))
 
 
 def _visible(foot, period):
     """1 where detail of this period is larger than the pixels, falling to 0 where it is smaller."""
-    return numpy.clip(1.6 - foot * (2.2 / period), 0.0, 1.0)
+    return clipped(1.6 - foot * (2.2 / period))
 
 
 def _line(x, half_width, foot):
     """Cover of 0..1 by lines of this half width at the whole numbers of x, all in metres per period 1."""
     distance = numpy.abs(x - numpy.floor(x + 0.5))
-    cover = numpy.clip((half_width - distance) / (foot + 1e-6) + 0.5, 0.0, 1.0)
+    cover = clipped((half_width - distance) / (foot + 1e-6) + 0.5)
     # A line thinner than a pixel covers only its share of it.
     return cover * numpy.minimum(1.0, 2.0 * half_width / (foot + 1e-6))
 
@@ -78,7 +83,7 @@ def _grain(s, t, foot, shift):
 def _wood(s, t, foot, material, shift):
     """Furniture: grain along the longer side would need the part; along s looks right on tops and fronts."""
     rings, fibre = _grain(s, t, foot, shift)
-    return _mix(material, numpy.clip(0.45 + 0.8 * rings, 0.0, 1.0), 0.97 + 0.16 * fibre)
+    return _mix(material, clipped(0.45 + 0.8 * rings), 0.97 + 0.16 * fibre)
 
 
 def _planks(s, t, foot, material, shift):
@@ -89,7 +94,7 @@ def _planks(s, t, foot, material, shift):
     along = s * (1.0 / length) + _cell(index * 1.0, index * 0.0 + 3.0) * 5.0
     tint = _cell(along, row)
     rings, fibre = _grain(s + tint * 9.0, t, foot, shift)
-    share = numpy.clip(0.2 + 0.5 * tint + 0.5 * rings, 0.0, 1.0)
+    share = clipped(0.2 + 0.5 * tint + 0.5 * rings)
     gap = numpy.maximum(
         _line(row, 0.0025 / material.scale, foot * (1.0 / material.scale)),
         _line(along, 0.0025 / length, foot * (1.0 / length)),
@@ -140,7 +145,7 @@ def _rug(s, t, foot, material, shift):
     y = numpy.abs(y - numpy.floor(y + 0.5))
     ring = (x + y) * 4.0
     ring = numpy.abs(ring - numpy.floor(ring + 0.5)) * 2.0
-    share = numpy.clip((ring - 0.5) * 6.0 + 0.5, 0.0, 1.0)
+    share = clipped((ring - 0.5) * 6.0 + 0.5)
     fine = (_noise(s * 160.0, t * 160.0) - 0.5) * _visible(foot, 1.0 / 160.0)
     return _mix(material, 0.5 + (share - 0.5) * _visible(foot, material.scale * 0.25), 0.93 + 0.3 * fine)
 
@@ -170,10 +175,10 @@ def _painting(s, t, foot, material, shift):
     x, y = s * (1.0 / material.scale), t * (1.0 / material.scale)
     far = 0.55 * (_noise(x * 1.1 + shift, x * 0.0 + shift) - 0.5) + 0.15 * (_noise(x * 5.0 + shift, x * 0.0) - 0.5)
     near = 0.6 * (_noise(x * 0.8 + shift, x * 0.0 + 2.0 + shift) - 0.5) - 0.3
-    clouds = numpy.clip(_noise(x * 2.0 + shift, y * 5.0) * 2.0 - 0.9, 0.0, 1.0)
+    clouds = clipped(_noise(x * 2.0 + shift, y * 5.0) * 2.0 - 0.9)
     strokes = 0.85 + 0.3 * _noise(x * 9.0 + shift, y * 22.0)
-    hills = numpy.clip((far - y) * 30.0 + 0.5, 0.0, 1.0)
-    meadow = numpy.clip((near - y) * 30.0 + 0.5, 0.0, 1.0)
+    hills = clipped((far - y) * 30.0 + 0.5)
+    meadow = clipped((near - y) * 30.0 + 0.5)
     shown = []
     for c in range(3):
         sky = material.second[c] * (1.0 - 0.5 * clouds) + 0.5 * clouds
@@ -185,7 +190,7 @@ def _painting(s, t, foot, material, shift):
 def _outdoors(s, t, foot, material, shift):
     """What a window shows, out of focus: bright sky over trees."""
     edge = 0.45 * _noise(s * 2.2 + shift, t * 0.7 + shift) + 0.2 * _noise(s * 7.0 + shift, t * 6.0) - 0.45
-    trees = numpy.clip((edge - t) * 3.5 + 0.5, 0.0, 1.0)
+    trees = clipped((edge - t) * 3.5 + 0.5)
     leaves = 0.6 + 0.8 * _noise(s * 9.0 + shift, t * 9.0)
     return [a * (1.0 - trees) + b * trees * leaves for a, b in zip(material.colour, material.second)]
 
@@ -205,20 +210,20 @@ def _ribs(s, t, foot, material, shift):
 def _leaves(s, t, foot, material, shift):
     spots = _noise(s * 28.0 + shift, t * 28.0)
     fine = (_noise(s * 75.0 + shift, t * 75.0) - 0.5) * _visible(foot, 1.0 / 75.0)
-    return _mix(material, numpy.clip(spots * 1.6 - 0.3, 0.0, 1.0), 0.8 + 0.7 * fine)
+    return _mix(material, clipped(spots * 1.6 - 0.3), 0.8 + 0.7 * fine)
 
 
 def _stone(s, t, foot, material, shift):
     """Speckled stone for worktops."""
     vein = _noise(s * 7.0 + shift, t * 7.0)
     speck = _noise(s * 110.0 + shift, t * 110.0) * _visible(foot, 1.0 / 110.0)
-    return _mix(material, numpy.clip(0.5 * vein + 0.5 * speck, 0.0, 1.0), 1.0)
+    return _mix(material, clipped(0.5 * vein + 0.5 * speck), 1.0)
 
 
 def skirting(rgb: Sequence[Any], height: numpy.ndarray, foot: numpy.ndarray) -> List[Any]:
     """The board along the foot of a wall, with a dark line above it."""
-    board = numpy.clip((0.085 - height) / (foot + 1e-6) + 0.5, 0.0, 1.0)
-    line = numpy.clip(1.0 - numpy.abs(height - 0.088) / (0.006 + foot), 0.0, 1.0) * 0.4
+    board = clipped((0.085 - height) / (foot + 1e-6) + 0.5)
+    line = clipped(1.0 - numpy.abs(height - 0.088) / (0.006 + foot)) * 0.4
     return [(c * (1.0 - board) + 0.74 * board) * (1.0 - line) for c in rgb]
 
 

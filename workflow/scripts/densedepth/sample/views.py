@@ -18,22 +18,19 @@ def make_views(room: Room, count: int, *seed: int) -> List[Tuple[Scene, Camera]]
     """`count` pairs (Scene, Camera) of the `Room`.
 
     The cameras stand free in the room, see into its depth and some of its furniture, and are at least 0.5 m from
-    everything in sight. Each scene is the room as that camera exposes it.
+    everything in sight. Each scene is the room as bright as that camera shows it.
     """
     scene, taken = room.scene, room.taken
     lots = Lots(*seed)
+    survey = render.Survey(scene, 24, 32)
     views: List[Tuple[Scene, Camera]] = []
     while len(views) < count:
-        camera = _best_camera(lots, scene, taken)
-        brightness = render.brightness(scene, camera, 24, 32)
-        wanted = lots.uniform(98.0, 142.0)
-        # Display values go with the square root of the exposure.
-        gain = (wanted / max(brightness, 1.0)) * (wanted / max(brightness, 1.0))
-        views.append((scene._replace(exposure=scene.exposure * min(max(gain, 0.5), 2.0)), camera))
+        camera = _best_camera(lots, survey, scene, taken)
+        views.append((scene._replace(brightness=lots.uniform(98.0, 142.0)), camera))
     return views
 
 
-def _best_camera(lots, scene, taken, tries=16):
+def _best_camera(lots, survey, scene, taken, tries=16):
     """The best of some cameras.
 
     The median depth that is looked for is drawn first, so that views of all depths are as frequent: a network must look
@@ -45,7 +42,7 @@ def _best_camera(lots, scene, taken, tries=16):
         camera = _camera(lots, scene, taken)
         if camera is None:
             continue
-        depth, furnished, things = render.survey(scene, camera, 24, 32)
+        depth, furnished, things = survey.look(camera)
         middle = float(numpy.sort(depth.ravel())[depth.size // 2])
         # The survey may miss what is thin, so it asks for more distance than is promised.
         far_enough = float(depth.min()) >= NEAREST + 0.12 and float(depth.max()) <= FARTHEST
