@@ -113,7 +113,7 @@ def test_our_own_settings_are_accepted(overlay):
             ["bts"],
             'evaluate.protocols = ["bts"]: must contain port, with which the report begins',
         ),
-        ("evaluate.protocols", ["port", "kitti"], "must be one of port, paper, bts"),
+        ("evaluate.protocols", ["port", "kitti"], "must be one of port, paper, bts, garg, eigen"),
         ("runs.1p\n", {"devices": 1}, "config: runs.1p\n: not a legal name; letters, digits,"),
         ("downloads", {"dataset/checksums.json": {"urls": ["a"]}}, "json: not a legal name; the pipeline uses"),
         ("pretrained.a/b", "a.h5", "config: pretrained.a/b: not a legal name; letters, digits,"),
@@ -147,7 +147,7 @@ def test_our_own_settings_are_accepted(overlay):
         ("external.x", {"predictions": "a", "unit": "cm"}, 'external.x.unit = "cm": must be one of metres'),
         ("external.x", {"predictions": "a", "unit": "disparity"}, "disparity has no scale: give an alignment"),
         ("om.soc_version", "910A", 'config: om.soc_version = "910A": must be the name of a chip such as Ascend910A'),
-        ("downloads.here", {"urls": ["https://a.b/c"]}, "config: downloads.here: not a legal name; a file name right"),
+        ("downloads.here", {"urls": ["https://a.b/c"]}, "config: downloads.here: not a legal name; a file name below"),
     ],
 )
 def test_a_bad_value_is_refused_with_key_value_and_what_is_legal(path, value, expected):

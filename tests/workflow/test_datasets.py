@@ -6,7 +6,7 @@ import subprocess
 import pytest
 import yaml
 from conftest import REPOSITORY
-from densedepth import configuration
+from densedepth import configuration, data_settings
 
 RECIPES = sorted((REPOSITORY / "config/datasets").glob("*.yaml"))
 SCHEMA = configuration.schema(str(REPOSITORY / "workflow/schemas/config.schema.yaml"))
@@ -32,6 +32,15 @@ def test_each_recipe_is_valid_alone_and_with_the_recipe_of_the_paper(path):
     for more in ({}, IMAGENET):
         merged = configuration.merge(configuration.merge(CONFIG, overlay), more)
         assert configuration.problems(merged, SCHEMA) == []
+
+
+@pytest.mark.parametrize("form", ["nyu_png", "nyu_labeled"])
+def test_another_form_is_laid_over_a_recipe(form):
+    merged = CONFIG
+    for path in ("datasets/nyu.yaml", form + ".yaml", "imagenet.yaml"):
+        merged = configuration.merge(merged, configuration.read(str(REPOSITORY / "config" / path)))
+    assert configuration.problems(merged, SCHEMA) == []
+    assert data_settings.downloads_of(merged)
 
 
 def test_every_data_set_has_a_recipe():
@@ -66,6 +75,9 @@ def test_a_data_set_that_is_not_there_is_told_with_the_way_to_get_it(project, dr
     output = project.snakemake("--dry-run", "--configfile", "config/datasets/nyu.yaml", fails=True)
     words = "data.path = dataset/nyu_data: no such file or folder; get it: kaggle datasets download soumikrashit/"
     assert words in " ".join(output.split())
+    # All of it can be downloaded.
+    plan = project.planned("check_data", "--configfile", "config/datasets/sunrgbd.yaml")
+    assert plan["download_file"] == 2 and plan["list_pictures"] == 1
     plan = project.planned("all", *small(project, "", "nyu", drawn / "hub"))
     assert {plan[rule] for rule in ("list_pictures", "convert_records", "write_test_set")} == {1}
     assert "make_sample" not in plan

@@ -111,7 +111,7 @@ def missing_downloads():
             raise WorkflowError(
                 "{}: is a link to {}, which is not there; is the disk mounted?".format(link, os.readlink(link))
             )
-    return [os.path.basename(path) for path in config["downloads"] if not os.path.exists(path)]
+    return [os.path.relpath(path, "dataset") for path in config["downloads"] if not os.path.exists(path)]
 
 
 def sums(wildcards):
@@ -138,6 +138,11 @@ def picture_inputs():
     return data_settings.picture_inputs(config["data"])
 
 
+def picture_files():
+    """What `list_pictures` reads: of a data set that `downloads` fetches its files, so that they are fetched first."""
+    return data_settings.downloads_of(config) or picture_inputs()
+
+
 def pictures_python():
     """The interpreter of the stages that read pairs: a data set by name may be kept in HDF5, which Snakemake's lacks."""
     needed = config["data"].get("dataset") or config["data"]["custom"].get("variable")
@@ -151,22 +156,22 @@ def picture_flags():
     `--invalid`, which stays here so that the new name lists nothing again.
     """
     settings = dict(config["data"]["custom"], hole=config["data"]["custom"]["invalid"])
+    # Left out where it is as usual, so that lists of before stay.
+    own = ["--test_size=own"] if config["data"].get("test_size") == "own" else []
     if config["data"].get("dataset"):
         settings = dict({"time_tolerance": 0.02}, **settings)
         settings.update(dataset=config["data"]["dataset"], path=config["data"]["path"])
         names = ("dataset", "path", "max_depth", "test_share", "time_tolerance")
-        crop = ["--test_crop={}".format(config["data"]["test_crop"])] if config["data"].get("test_crop") else []
-        return ["--{}={}".format(name, settings[name]) for name in names] + crop
+        return ["--{}={}".format(name, settings[name]) for name in names] + own
     names = ("csv", "rgb", "depth", "metres_per_unit", "max_depth", "hole", "test_share")
     flags = ["--{}={}".format(name, settings[name]) for name in names if settings[name] != ""]
-    # Left out where they are as usual, so that lists of before stay.
     usual = dict(test_metres_per_unit=0, encoding="plain", variable="", distance="axis")
     usual.update(raw_size=[], also_invalid=[], intrinsics=[])
     for name, value in usual.items():
         given = settings.get(name, value)
         if given != value:
             flags.append("--{}={}".format(name, ",".join(map(str, given)) if isinstance(given, list) else given))
-    return flags
+    return flags + own
 
 
 def halving(wildcards):

@@ -133,7 +133,7 @@ rule list_pictures:
     """List the custom RGB-D pairs, and which of them are kept for the test."""
     input:
         code=code("list_pictures.py"),
-        pictures=picture_inputs(),
+        pictures=picture_files(),
         validation=validation_csv(),
     output:
         list="results/data/pictures.json",

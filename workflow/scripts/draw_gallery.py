@@ -41,7 +41,8 @@ def work(args):
             wanted.update(gallery.extremes(metadata.read(args.evaluation, gallery.RANKED)))
 
         def predicted(rgb, index):
-            return forward.predict_depth(predictor, rgb, predictor.batch or 1, test_set.crop, test_set.limits)[0]
+            crop, limits, framing = test_set.crop, test_set.limits, test_set.framing
+            return forward.predict_depth(predictor, rgb, predictor.batch or 1, crop, limits, framing)[0]
 
         gallery.draw(args.out, args.name, test_set, wanted, predicted, predictor.describe())
 

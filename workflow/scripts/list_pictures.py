@@ -72,7 +72,7 @@ def build_parser():
 
 def add_stored(add):
     """What else stored depth means, and which of it counts."""
-    add("--test_crop", choices=("", *custom_pairs.CROPS), default="", help="crop of the test's depth, of --dataset")
+    add("--test_size", choices=custom_pairs.TEST_SIZES, default="network", help="size at which test pairs are scored")
     add(
         "--test_metres_per_unit",
         type=cli.number("data.custom.test_metres_per_unit"),
@@ -110,7 +110,7 @@ def listed(args):
         raise PipelineError("give --dataset and --path, or --csv, or --rgb and --depth")
     validation = scenes.Choice(args.validation_share, tuple(args.validation_scenes), args.validation_csv, args.seed)
     if args.dataset:
-        facts = (args.size, args.max_depth, args.test_share, args.seed, args.time_tolerance, args.test_crop)
+        facts = (args.size, args.max_depth, args.test_share, args.seed, args.time_tolerance, args.test_size)
         found = datasets.listed(args.dataset, args.path, *facts)
         return dict(found, rows=scenes.marked(found["rows"], validation, args.path)) if validation else found
     if bool(args.csv) == bool(args.rgb or args.depth) or bool(args.rgb) != bool(args.depth):
@@ -130,6 +130,7 @@ def listed(args):
         args.test_metres_per_unit,
         stored(args),
         validation,
+        args.test_size,
     )
 
 

@@ -37,11 +37,14 @@ def work(args):
         if args.gallery:
             wanted = gallery.spread(min(args.count, test_set.count), test_set.count)
             wanted.update(gallery.extremes(document))
+            groups = test_set.groups(stored.batch_size)
 
             def predicted(rgb, index):
-                number, place = divmod(index, stored.batch_size)
+                number = next(number for number, group in enumerate(groups) if index in group)
+                place = groups[number].index(index)
                 output, mirrored = (part[place : place + 1] for part in stored.outputs(number))
-                return forward.flip_averaged(output, mirrored, rgb.shape[1:3], test_set.crop, test_set.limits)[0]
+                crop, limits, framing = test_set.crop, test_set.limits, test_set.framing
+                return forward.flip_averaged(output, mirrored, rgb.shape[1:3], crop, limits, framing)[0]
 
             gallery.draw(args.gallery, args.name, test_set, wanted, predicted, stored.describe())
     print("\n".join(documents.lines(document)))

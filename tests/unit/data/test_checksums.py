@@ -1,5 +1,6 @@
 """Files that are not what they should be, with and without a published checksum."""
 
+import gzip
 import hashlib
 import json
 
@@ -55,6 +56,10 @@ MATLAB5 = b"MATLAB 5.0 MAT-file, Platform: GLNXA64".ljust(1000)
         ("a.h5", MATLAB5, "it is not an HDF5 file but begins with b'MATLAB 5.0"),
         ("a.mat", XML, "it is not a MATLAB file but begins with"),
         ("a.mat", b"MATLAB 7.3 MAT-file".ljust(512) + b"HDF?", "it is not a MATLAB file but begins with"),
+        ("a.tar", XML, "it is not a tar archive but begins with"),
+        ("a.tar.gz", MATLAB5, "it is not packed by gzip but begins with"),
+        ("a.7z", XML, "it is not a 7z archive but begins with"),
+        ("a.tar.gz", PAGE, "it is a web page"),
         ("a.zip", PAGE, "it is a web page that begins with b'<!DOCTYPE html>"),
         ("a.index", PAGE, "it is a web page"),
         ("weights", b"\xef\xbb\xbf\r\n<!-- x -->\n<HTML>", "it is a web page"),
@@ -84,7 +89,8 @@ def test_what_cannot_be_the_file_is_refused(server, tmp_path, name, content, wor
         ("a.mat", lambda: hdf5(0)),
         ("a.mat", lambda: hdf5(512)),
         ("a.mat", lambda: MATLAB5),
-        ("a.tar", lambda: XML),
+        ("a.csv", lambda: XML),
+        ("a.tgz", lambda: gzip.compress(XML)),
     ],
 )
 def test_what_fits_its_suffix_is_taken(server, tmp_path, name, make):

@@ -1,12 +1,16 @@
 """Data sets by name: every form is recognised, and its pairs are those that it was made of."""
 
+import glob
 import json
+import os
+import shutil
 
 import layouts
 import numpy as np
 import pytest
 from densedepth.data import datasets
 from densedepth.data.custom_pairs import Pictures
+from densedepth.errors import PipelineError
 
 # The greatest error of a depth by how it is stored: half of a step, and the 16 bits of the records.
 STEPS = {"nyu_png": 0.0005, "nyu_sync": 0.0005, "nyu_mat": 1e-5, "nyu_h5": 1e-5, "nyu_h5_tars": 1e-5}
@@ -80,6 +84,32 @@ def test_each_data_set_by_name(name, tmp_path, pairs, capsys):
             assert np.abs(rgb.astype(int) - true_rgb).mean() < 5
     if splits == ("test",):
         assert arrays(found, "train") == []
+
+
+@pytest.mark.parametrize("name", ["kitti_eigen", "sunrgbd"])
+def test_zip_files_of_a_folder_need_not_be_unpacked(name, tmp_path, pairs, capsys):
+    folder = layouts.LAYOUTS[name][0](tmp_path, pairs)
+    unpacked = {split: arrays(listed(tmp_path, name, folder), split) for split in pairs}
+    for part in os.listdir(folder):
+        if os.path.isdir(os.path.join(folder, part)):
+            shutil.make_archive(os.path.join(folder, part), "zip", folder, part)
+            shutil.rmtree(os.path.join(folder, part))
+    found = listed(tmp_path, name, folder)
+    assert "in a folder with zip files: 6 pairs" in capsys.readouterr().out
+    with Pictures(found, "test") as source:
+        before = source.state(source.rows())
+        for part in glob.glob(os.path.join(folder, "*.zip")):
+            os.utime(part, (1, 1))
+        assert source.state(source.rows()) != before
+    for split, expected in unpacked.items():
+        for pair, other in zip(arrays(found, split), expected):
+            assert all(np.array_equal(*both) for both in zip(pair, other))
+
+
+def test_an_archive_that_is_to_be_unpacked_is_told_with_the_command(tmp_path):
+    (tmp_path / "val.tar.gz").touch()
+    with pytest.raises(PipelineError, match=r"unpack its compressed archives: tar xf \S+/val.tar.gz -C \S+$"):
+        datasets.listed("diode", str(tmp_path), layouts.SIZE, 50)
 
 
 def test_the_table_of_the_page_names_every_form():

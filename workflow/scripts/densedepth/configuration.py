@@ -306,7 +306,13 @@ def _recipe(config):
     if "port" not in names:
         yield ["evaluate", "protocols"], names, "must contain port, with which the report begins"
     height, width = config["data"]["height"], config["data"]["width"]
-    if data_settings.picture_inputs(config["data"]) and "bts" in names and (height, width) != (480, 640):
+    own = data_settings.at_own_size(config["data"])
+    for index, name in enumerate(names):
+        if name in ("garg", "eigen") and not own:
+            words = "looks at images at their own size; set data.test_size: own, with data.dataset or data.custom"
+            yield ["evaluate", "protocols", index], name, words
+    pictures = data_settings.picture_inputs(config["data"]) and not own
+    if pictures and "bts" in names and (height, width) != (480, 640):
         words = "bts is defined for images of 480x640, not {}x{}; leave it out".format(height, width)
         yield ["evaluate", "protocols"], None, words
     yield from run_settings.unfit_recipe(config)

@@ -1,5 +1,6 @@
 """The settings of the data: what the pairs are read from, and what contradicts."""
 
+import os
 from typing import Any, Dict, Iterator, List, Tuple
 
 # The archives that the pipeline draws itself.
@@ -14,6 +15,23 @@ def picture_inputs(data: Dict[str, Any]) -> List[str]:
     if data.get("dataset"):
         return [data["path"]]
     return [data["custom"][key] for key in ("csv", "rgb", "depth") if data["custom"][key]]
+
+
+def downloads_of(config: Dict[str, Any]) -> List[str]:
+    """The files at or below `data.path` that `downloads` lists, where they are all of a data set by name.
+
+    They are not where `data.obtain` says how to get the rest.
+    """
+    data = config["data"]
+    if not data.get("dataset") or data.get("obtain"):
+        return []
+    path = os.path.normpath(data["path"])
+    return [name for name in config["downloads"] if name == path or name.startswith(path + "/")]
+
+
+def at_own_size(data: Dict[str, Any]) -> bool:
+    """Whether test pairs are scored at the size of their ground truth."""
+    return bool(picture_inputs(data)) and data.get("test_size") == "own"
 
 
 def contradictions(data: Dict[str, Any]) -> Iterator[Tuple[List[Any], Any, str]]:

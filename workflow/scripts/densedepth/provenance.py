@@ -9,7 +9,7 @@ import re
 from typing import Any, Dict, List
 
 from . import file_names, files, run_settings
-from .data_settings import picture_inputs
+from .data_settings import downloads_of, picture_inputs
 from .errors import PipelineError
 
 # Where rules make files; that these have what they need, Snakemake sees.
@@ -42,7 +42,7 @@ def pictures_facts(data: Dict[str, Any], seed: int) -> Dict[str, Any]:
             "size": [data["height"], data["width"]],
             "max_depth_m": pictures["max_depth"],
             "test_share": pictures["test_share"],
-            "test_crop": data.get("test_crop", ""),
+            "test_size": data.get("test_size", "network"),
             "time_tolerance": pictures.get("time_tolerance", 0.02),
             "seed": seed,
         }
@@ -53,6 +53,7 @@ def pictures_facts(data: Dict[str, Any], seed: int) -> Dict[str, Any]:
         "max_depth_m": pictures["max_depth"],
         "hole": pictures["invalid"],
         "test_share": pictures["test_share"],
+        "test_size": "own" if data.get("test_size") == "own" else None,
         "seed": seed,
     }
 
@@ -64,7 +65,7 @@ def _pictures(config):
     if data.get("dataset"):
         advice = "is the path right, the disk mounted?"
         advice = "get it: {}".format(data["obtain"]) if data.get("obtain") else advice
-        there = os.path.exists(data["path"]) or _can_be_had(config, data["path"])
+        there = os.path.exists(data["path"]) or downloads_of(config) or _can_be_had(config, data["path"])
         return [] if there else [_line("data.path", data["path"], advice)]
     return [
         _line("data.custom." + key, path, "is the path right, the disk mounted?")

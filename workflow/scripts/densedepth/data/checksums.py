@@ -124,6 +124,9 @@ def _other_kind(path, out):
         ".zip": ("a zip file", zipfile.is_zipfile(path)),
         ".h5": ("an HDF5 file", hdf5),
         ".mat": ("a MATLAB file", hdf5 or head.startswith(b"MATLAB 5")),
+        ".tar": ("a tar archive", file_kinds.of(head) == "a tar archive"),
+        **dict.fromkeys((".gz", ".tgz"), ("packed by gzip", head.startswith(b"\x1f\x8b"))),
+        ".7z": ("a 7z archive", file_kinds.of(head) == "a 7z archive"),
     }.get(suffix, ("", True))
     return None if fits else "it is not {} but begins with {!r}".format(kind, head[:40])
 

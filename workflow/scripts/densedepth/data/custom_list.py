@@ -45,13 +45,14 @@ def listed(
     test_metres_per_unit: float = 0,
     stored: Optional[Dict[str, Any]] = None,
     validation: scenes.Choice = scenes.NONE,
+    test_size: str = "network",
 ) -> Dict[str, Any]:
     """The content of a list: of the csv `table`, or of the folders `rgb` and `depth`.
 
     size: (height, width) that the pictures are brought to. metres_per_unit: metres per unit of stored depth.
     max_depth: metres; this depth and greater ones are invalid. hole: stored value that means none was measured; values
     that are not finite or not above zero always do. test_metres_per_unit: of the test pairs, 0 for the same. stored:
-    what else the stored depth means, as `stored_depth.SCHEMA`.
+    what else the stored depth means, as `stored_depth.SCHEMA`. test_size: of `custom_pairs.TEST_SIZES`.
 
     The split is given by the third column of the csv, or by folders `train` and `test` in which all pictures of the two
     folders lie; else `test_share` of the pairs, at least one, is drawn by `seed`. What `validation` chooses is taken
@@ -74,7 +75,8 @@ def listed(
         _check_leaks(rows, where, TRAIN, VALIDATION)
         _check_leaks(rows, where, VALIDATION, TEST)
     unit = {TEST: {"metres_per_unit": test_metres_per_unit}} if test_metres_per_unit else {}
-    more = {"depth": dict(stored, invalid=[hole, *stored.get("invalid", ())])} if stored else {}
+    more: Dict[str, Any] = {"depth": dict(stored, invalid=[hole, *stored.get("invalid", ())])} if stored else {}
+    more.update({"test_size": test_size} if test_size == "own" else {})
     return {
         **more,
         "format": FORMAT,

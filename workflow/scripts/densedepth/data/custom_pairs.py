@@ -5,7 +5,7 @@ what the stored depth means (`stored_depth`), the greatest depth, and the size t
 
 Sizes: the largest central crop of each image with the aspect ratio of the network's input is resized to its size;
 colours by the area mean (see `resize`), depth by nearest neighbour, so that no depth arises that was not measured. The
-two files of a pair may differ in resolution, not in aspect ratio.
+two files of a pair may differ in resolution, not in aspect ratio. Test pairs may keep the size of their ground truth.
 """
 
 import hashlib
@@ -24,12 +24,8 @@ from .train_archive import Malformed, Row, size_text
 
 FORMAT = 1
 TRAIN, VALIDATION, TEST = "train", "validation", "test"
-# What evaluations of KITTI look at, by Garg et al. 2016 and Eigen et al. 2014, (top, bottom, left, right)
-# as shares of height and width, rounded down; bottom and right are exclusive.
-CROPS = {
-    "garg": (0.40810811, 0.99189189, 0.03594771, 0.96405229),
-    "eigen": (0.3324324, 0.91351351, 0.0359477, 0.96405229),
-}
+# What test pairs have: the size of the network's input, or their own.
+TEST_SIZES = ("network", "own")
 
 SCHEMA = {
     "size": metadata.PICTURE_SIZE,
@@ -49,9 +45,9 @@ SCHEMA = {
     "tree?": metadata.Text(),
     "form?": metadata.Text(),
     "crop?": metadata.Null(dict),
-    # Of KITTI: which part of the ground truth the test looks at, and whether pictures are cut, not resized.
-    "test_crop?": metadata.OneOf("", *CROPS),
+    # Of KITTI: whether pictures are cut, not resized.
     "window?": bool,
+    "test_size?": metadata.OneOf(*TEST_SIZES),
     "depth?": stored_depth.SCHEMA,
 }
 
@@ -82,6 +78,9 @@ class Pictures:
         self.size = (height, width)
         self.max_depth = content["max_depth_m"]
         self.crop: Optional[Dict[str, Any]] = content.get("crop")
+        # Whether the test is at the size of the ground truth, and for which size of a network pictures are cut then.
+        self.own_size = content.get("test_size") == "own"
+        self.window = self.size if content.get("window") else None
         # Metres a value of the 16-bit depth that `pair` gives.
         self.unit = self.max_depth / _SIXTEEN_BITS
 
@@ -137,6 +136,12 @@ class Pictures:
         """(rgb uint8 (H, W, 3), depth float32 (H, W) in metres, 0 where invalid) of `row`, of the list's size."""
         return self.look(row)[:2]
 
+    def whole(self, row: Row) -> Tuple[np.ndarray, np.ndarray]:
+        """As `arrays`, all of the picture at the size of its depth, of which no value is left out or moved."""
+        rgb, measured = self._view(row)
+        self._check_near(row, measured)
+        return fit_image(rgb, measured.shape), self._near(measured)
+
     def look(self, row: Row) -> Tuple[np.ndarray, np.ndarray, int]:
         """What `arrays` gives, and the number of pixels that are invalid for a depth of `max_depth` or more."""
         rgb, measured = self._read(row)
@@ -155,11 +160,16 @@ class Pictures:
 
     def _read(self, row):
         """The whole picture, and the depth of the list's size: metres, however great, 0 for what was not measured."""
-        rgb, measured = _same_view(np.asarray(self._files.picture(row)), self._files.measured(row))
-        if self._split == TEST and self._content.get("test_crop"):
-            measured = within(measured, CROPS[self._content["test_crop"]])
-        if self._content.get("window"):
+        rgb, measured = self._view(row)
+        if self.window and rgb.shape[:2] == measured.shape:
             rgb, measured = (_window(array, self.size) for array in (rgb, measured))
+        fitted = fit_depth(measured, self.size, rgb.shape[:2])
+        self._check_near(row, fitted if self._split != TEST or not self.own_size else measured)
+        return rgb, fitted
+
+    def _view(self, row):
+        """The picture and its depth, both whole: metres, however great, 0 for what was not measured."""
+        rgb, measured = _same_view(np.asarray(self._files.picture(row)), self._files.measured(row))
         over = _over(rgb.shape, measured.shape)
         if over > _MOST_OVER:
             raise self._files.error(
@@ -169,15 +179,17 @@ class Pictures:
                 "{:.2g} of its pixels too many or too few at an edge; take off what was padded, or cut both alike",
                 *(size_text(rgb.shape[:2]), row.depth, size_text(measured.shape), over),
             )
-        fitted = fit_depth(measured, self.size, rgb.shape[:2])
-        if not self._near(fitted).any():
+        return rgb, measured
+
+    def _check_near(self, row, measured):
+        """Raise PipelineError where no depth of the pair counts."""
+        if not self._near(measured).any():
             raise self._files.error(
                 row,
                 row.depth,
                 "no pixel has a depth below {} m; check metres_per_unit, invalid and max_depth (greatest found: {})",
                 *(self.max_depth, "{:.4g} m".format(measured.max()) if measured.any() else "none"),
             )
-        return rgb, fitted
 
     def _near(self, measured):
         """Depth float32 in metres, 0 where invalid and from `max_depth` on."""
@@ -196,15 +208,6 @@ class Pictures:
             turned = stored.getexif().get(0x0112) in _TURNED
             kept = stored.mode == "RGB" and stored.format in ("JPEG", "PNG") and stored.size[::-1] == self.size
             return data if kept and not turned else None
-
-
-def within(depth: np.ndarray, crop: Tuple[float, float, float, float]) -> np.ndarray:
-    """The map `depth` (H, W) with 0 outside of `crop`, which is one of `CROPS`."""
-    height, width = depth.shape
-    top, bottom, left, right = (int(share * length) for share, length in zip(crop, (height, height, width, width)))
-    kept = np.zeros_like(depth)
-    kept[top:bottom, left:right] = depth[top:bottom, left:right]
-    return kept
 
 
 def _window(array, size):

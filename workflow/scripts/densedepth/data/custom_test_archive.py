@@ -1,7 +1,7 @@
 """The test archive of custom data, and the validation pairs of any data in the same form."""
 
 import math
-from typing import Any, Dict, List, Tuple
+from typing import Any, Dict, List, Optional, Tuple
 
 from ..errors import PipelineError
 from ..progress import Progress
@@ -19,7 +19,7 @@ def write(list_path: str, out: str, skip: int = 0, least: int = 1) -> int:
     So do fewer than `least` pairs that can be used.
     """
     with Pictures(list_path, TEST) as source:
-        return write_rows(source, source.rows(), source.size, out, skip, least)
+        return write_rows(source, source.rows(), None if source.own_size else source.size, out, skip, least)
 
 
 def write_validation(source_path: str, list_path: str, out: str, skip: int = 0) -> int:
@@ -33,11 +33,27 @@ def write_validation(source_path: str, list_path: str, out: str, skip: int = 0) 
 
 
 def write_rows(
-    source: Source, rows: List[Row], size: Tuple[int, int], out: str, skip: int, least: int = 1, kind: str = TEST
+    source: Source,
+    rows: List[Row],
+    size: Optional[Tuple[int, int]],
+    out: str,
+    skip: int,
+    least: int = 1,
+    kind: str = TEST,
 ) -> int:
-    """As `write`, the pairs `rows` of `source`, all of `size` (height, width)."""
+    """As `write`, the pairs `rows` of `source`, all of `size` (height, width); None: each at its own."""
     # The number of images stands before them in the archive, so faults are looked for first.
-    usable, skipped = _usable(source, rows, size, skip, kind)
+    arrays = source.arrays
+    more: Dict[str, Any] = {}
+    if size is None and isinstance(source, Pictures):
+        arrays, more["window"] = source.whole, source.window
+    usable, sizes, skipped = _usable(source, arrays, rows, size, skip, kind)
+    if size is None:
+        # Those of one size side by side, since a network takes them in batches.
+        order = sorted(range(len(usable)), key=sizes.__getitem__)
+        usable, sizes = ([found[i] for i in order] for found in (usable, sizes))
+        size = max(height for height, _ in sizes), max(width for _, width in sizes)
+        more["sizes"] = sizes
     if len(usable) < least:
         raise PipelineError(
             "{}: {} of {} test pairs can be used, but report.gallery needs at least {}".format(
@@ -48,12 +64,12 @@ def write_rows(
 
     def pairs():
         for number, row in enumerate(usable, 1):
-            yield source.arrays(row)
+            yield arrays(row)
             progress(number)
 
     crop = _crop(source.crop, *size)
     facts = {"format": 1, "holes": True, "max_depth_m": source.max_depth, "rgb": [row.rgb for row in usable]}
-    test_archive_writer.write(out, pairs(), len(usable), size, crop, dict(facts, skipped=skipped))
+    test_archive_writer.write(out, pairs(), len(usable), size, crop, dict(facts, skipped=skipped, **more))
     if skipped:
         words = "{} of {} {} pairs are faulty and were left out; pictures.json in {} lists them under `skipped`"
         print(words.format(len(skipped), len(rows), kind, out), flush=True)
@@ -70,14 +86,14 @@ def _crop(given, height, width):
     return tuple(ends)
 
 
-def _usable(source, rows, size, skip, kind):
-    """([rows that can be read], [{row, rgb, problem} of the others])."""
-    usable = []
+def _usable(source, arrays, rows, size, skip, kind):
+    """([rows that can be read], [their sizes], [{row, rgb, problem} of the others])."""
+    usable, sizes = [], []
     skipped: List[Dict[str, Any]] = []
     for row in rows:
         try:
-            found = source.arrays(row)[0].shape[:2]
-            if found != size:
+            found = arrays(row)[0].shape[:2]
+            if size and found != size:
                 words = "{}: row {}, {}: is {}, the first pair is {}; all must have one size"
                 raise PipelineError(words.format(source.path, row.number, row.rgb, size_text(found), size_text(size)))
         except PipelineError as error:
@@ -89,6 +105,7 @@ def _usable(source, rows, size, skip, kind):
             skipped.append({"row": row.number, "rgb": row.rgb, "problem": str(error)})
         else:
             usable.append(row)
+            sizes.append(found)
     if not usable:
         raise PipelineError("{}: no {} pair can be used".format(source.path, kind))
-    return usable, skipped
+    return usable, sizes, skipped

@@ -8,7 +8,7 @@ from ..errors import PipelineError
 from .custom_pairs import FORMAT
 from .forms.base import TEST, TRAIN, Form, Pair, numbered
 from .forms.table import DATASETS
-from .trees import Tree, open_tree
+from .trees import Tree, open_tree, packed_advice
 
 
 def listed(
@@ -19,15 +19,15 @@ def listed(
     test_share: float = 0.1,
     seed: int = 0,
     tolerance: float = 0.02,
-    test_crop: str = "",
+    test_size: str = "network",
 ) -> Dict[str, Any]:
     """The content of the list of the data set `dataset` (of `forms.table`) whose files are at `path`.
 
     Prints one line: which form it is, how many pairs, which unit, what is invalid. size, max_depth: as in
     `custom_list.listed`. test_share, seed: of the scenes that are kept for the test where the data set has no split.
-    tolerance: seconds between the two files of a pair that are associated by time. test_crop: of `custom_pairs.CROPS`,
-    or empty. Raises PipelineError for a path that
-    holds no known form, and for a form that is incomplete.
+    tolerance: seconds between the two files of a pair that are associated by time. test_size: of
+    `custom_pairs.TEST_SIZES`. Raises PipelineError for a path that holds no known form, and for a form that is
+    incomplete.
     """
     if dataset not in DATASETS:
         raise PipelineError("data.dataset {}: unknown; known are {}".format(dataset, ", ".join(sorted(DATASETS))))
@@ -52,7 +52,7 @@ def listed(
         "hole": 0,
         "depth": form.depth,
         "crop": form.crop,
-        "test_crop": test_crop,
+        "test_size": test_size,
         "window": tuple(size) == form.window,
         "test_share": test_share,
         "seed": seed,
@@ -78,11 +78,12 @@ def _recognised(dataset: str, tree: Tree, tolerance: float) -> Tuple[Form, List[
             return form, pairs
     names = tree.names()
     raise PipelineError(
-        "{}: not recognised as {}; it has {}; expected one of: {}".format(
+        "{}: not recognised as {}; it has {}; expected one of: {}{}".format(
             tree.path,
             dataset,
             ", ".join(names[:3]) + (", ..." if len(names) > 3 else "") if names else "no files",
             "; ".join("{} ({})".format(form.words, form.layout) for form in forms),
+            packed_advice(tree.path),
         )
     )
 

@@ -4,18 +4,19 @@ eigen_test_rgb.npy     (654,480,640,3)  uint8, or floats of 0..255
 eigen_test_depth.npy   (654,480,640)    floats, metres, above zero
 eigen_test_crop.npy    (4,)             integers: first row, last row, first column, last column, all inclusive
 pictures.json          only in archives made of custom data: the greatest depth, whether 0 means invalid depth, the
-                       files of the pictures, and the faulty pairs that were left out
+                       files of the pictures, and the faulty pairs that were left out. Of pictures at their own sizes
+                       also these, in whose upper left corner of the arrays they lie, and what networks see of them
 """
 
 import tokenize
 import zipfile
-from typing import Any, Iterator, List, Tuple
+from typing import Any, Iterator, List, Optional, Tuple
 
 import numpy
 
 from .. import file_names, files, metadata
 from ..errors import PipelineError
-from ..imaging.depth import LIMITS_M
+from ..imaging.depth import LIMITS_M, STRETCHED, Framing
 from ..imaging.untrusted import DAMAGE, LARGEST, check_supported, open_zip, unpacked, visible
 from .test_archive_writer import CROP, DEPTH, PICTURES, RGB
 
@@ -24,6 +25,8 @@ SCHEMA = {
     "max_depth_m": metadata.Number(1e-3, 1000),
     "holes": bool,
     "rgb?": [metadata.Text()],
+    "sizes?": [metadata.PICTURE_SIZE],
+    "window?": metadata.Null(metadata.PICTURE_SIZE),
     "skipped?": [{"row": metadata.COUNT, "rgb": metadata.Text(), "problem": str}],
 }
 
@@ -44,7 +47,9 @@ class TestSet:
     `count` images of `image_size` (height, width); `crop` = (top, bottom, left, right), inclusive, is the part of each
     image that evaluation looks at. `limits` are the nearest and farthest depth, in metres, that a prediction takes;
     with `holes` a depth of 0 means that it is not known. `names`: what the images are called, None where the archive
-    does not say. `skipped`: the faulty pairs that are not in the archive, as [{row, rgb, problem}].
+    does not say. `skipped`: the faulty pairs that are not in the archive, as [{row, rgb, problem}]. `sizes`: those of
+    pictures at their own sizes, else None; `image_size` is then the largest of each length, and `crop` ends with the
+    picture. `framing`: how the pictures get into a network's input.
     """
 
     __test__ = False  # not a test, whatever pytest thinks of the name
@@ -70,6 +75,8 @@ class TestSet:
         self.count = rgb.shape[0]
         self.image_size = rgb.shape[1:3]
         self.crop = self._read_crop(crop)
+        self.sizes: Optional[List[Tuple[int, int]]] = None
+        self.framing = STRETCHED
         self.limits, self.holes, self.names, self.skipped = self._read_pictures()
 
     def __enter__(self) -> "TestSet":
@@ -104,8 +111,33 @@ class TestSet:
         except DAMAGE + (ValueError,) as error:
             raise PipelineError("{}: cannot be read ({})".format(source, str(error).split("\n")[0])) from None
         metadata.check(source, facts, SCHEMA)
+        self._take_sizes(source, facts)
         limits = (LIMITS_M[0], float(facts["max_depth_m"]))
         return limits, facts["holes"], self._names(facts.get("rgb")), facts.get("skipped", [])
+
+    def _take_sizes(self, source, facts):
+        if "sizes" not in facts:
+            return
+        self.sizes = [(height, width) for height, width in facts["sizes"]]
+        largest = tuple(max(lengths) for lengths in zip(*self.sizes))
+        if len(self.sizes) != self.count or largest != tuple(self.image_size):
+            words = "{}: sizes are not those of {} images of up to {}x{}; write the test set again"
+            raise PipelineError(words.format(source, self.count, *self.image_size))
+        self.framing = Framing(True, tuple(facts["window"]) if facts.get("window") else None)
+
+    def size_of(self, index: int) -> Tuple[int, int]:
+        """(height, width) of the picture."""
+        return self.sizes[index] if self.sizes else (self.image_size[0], self.image_size[1])
+
+    def groups(self, batch_size: int) -> List[List[int]]:
+        """The indices of each of the `batches`: at most so many pictures, of one size."""
+        found: List[List[int]] = []
+        for index in range(self.count):
+            if found and len(found[-1]) < batch_size and self.size_of(index) == self.size_of(found[-1][0]):
+                found[-1].append(index)
+            else:
+                found.append([index])
+        return found
 
     def _names(self, paths):
         """What the images are called, of the value of `rgb` in `pictures.json`; None where there is none."""
@@ -117,7 +149,7 @@ class TestSet:
         return file_names.shown(paths)
 
     def batches(self, batch_size: int, holes: bool = False) -> Iterator[Tuple[numpy.ndarray, numpy.ndarray, List[int]]]:
-        """Yield (rgb uint8 (n,H,W,3), depth float32 (n,H,W) in metres, [indices]); the last batch may be short.
+        """Yield (rgb uint8 (n,H,W,3), depth float32 (n,H,W) in metres, [indices]); any of the `groups` may be short.
 
         One pass over the archive; only one batch is in memory. Raises PipelineError, naming array and image, for values
         that are not finite, depths that are not above zero (with `holes`, here or of the archive, such depths are
@@ -125,10 +157,10 @@ class TestSet:
         """
         holes = holes or self.holes
         with self._rgb.open() as rgb_stream, self._depth.open() as depth_stream:
-            for first in range(0, self.count, batch_size):
-                indices = list(range(first, min(first + batch_size, self.count)))
-                rgb = self._rgb.read(rgb_stream, len(indices), "image {}".format(first))
-                depth = self._depth.read(depth_stream, len(indices), "image {}".format(first))
+            for indices in self.groups(batch_size):
+                name, (height, width) = "image {}".format(indices[0]), self.size_of(indices[0])
+                rgb = self._rgb.read(rgb_stream, len(indices), name)[:, :height, :width]
+                depth = self._depth.read(depth_stream, len(indices), name)[:, :height, :width]
                 yield self._pixels(rgb, indices), self._metres(depth, indices, holes), indices
             self._rgb.end(rgb_stream)
             self._depth.end(depth_stream)

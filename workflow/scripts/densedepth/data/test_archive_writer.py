@@ -32,19 +32,23 @@ def write(
 ) -> None:
     """Write the archive `final` of the `count` (rgb, depth in metres) of `pairs`, as they come; it is whole or absent.
 
-    All have `size` (height, width). crop: (top, bottom, left, right), inclusive. pictures: content of `pictures.json`.
+    All have `size` (height, width), or, where `pictures` has their `sizes`, at most that and are filled up with 0 at
+    the bottom and on the right. crop: (top, bottom, left, right), inclusive. pictures: content of `pictures.json`.
     """
+    sizes = pictures.get("sizes") if pictures else None
     size = (size[0], size[1])
     with files.atomic_path(final) as path, zipfile.ZipFile(path, "w") as archive:
         # A zip takes one member at a time, so the depths wait in a file of their own.
         with tempfile.TemporaryFile(dir=os.path.dirname(os.path.abspath(final))) as depths:
             with _member_stream(archive, RGB, (count,) + size + (3,), "|u1") as stream:
-                for _ in range(count):
+                for number in range(count):
                     rgb, depth = next(pairs)
-                    if rgb.shape != size + (3,) or depth.shape != size:
-                        raise ValueError("a pair of {} and {} in an archive of {}".format(rgb.shape, depth.shape, size))
-                    stream.write(rgb.tobytes())
-                    depths.write(depth.astype("<f4").tobytes())
+                    expected = tuple(sizes[number]) if sizes else size
+                    if rgb.shape != expected + (3,) or depth.shape != expected:
+                        words = "a pair of {} and {} in place of {}"
+                        raise ValueError(words.format(rgb.shape, depth.shape, expected))
+                    stream.write(_filled(rgb, size).tobytes())
+                    depths.write(_filled(depth.astype("<f4"), size).tobytes())
             depths.seek(0)
             with _member_stream(archive, DEPTH, (count,) + size, "<f4") as stream:
                 shutil.copyfileobj(depths, stream, 1 << 20)
@@ -59,6 +63,12 @@ def member(name: str) -> zipfile.ZipInfo:
     info = zipfile.ZipInfo(name, _DATE)
     info.external_attr = (0o40755 << 16 | 0x10) if name.endswith("/") else 0o100644 << 16
     return info
+
+
+def _filled(array, size):
+    """`array` in the upper left corner of one of `size`, the rest 0."""
+    missing = [(0, new - old) for new, old in zip(size, array.shape)] + [(0, 0)] * (array.ndim - 2)
+    return numpy.pad(array, missing, "constant") if any(map(any, missing)) else array
 
 
 @contextlib.contextmanager

@@ -1,10 +1,11 @@
-"""The files of a data set by name, whether they lie in a folder, a zip file or tar files.
+"""The files of a data set by name, whether they lie in a folder, in zip files or in tar files.
 
 Names are relative to the tree, with `/` between folders, whatever the archive has; hidden files, such as macOS' forks,
 are not among them. A part within a file is `name::variable` or `name::variable::index` (see `array_files`).
 """
 
 import os
+import shlex
 import tarfile
 from typing import Any, Dict, List, Optional, Tuple
 
@@ -130,6 +131,55 @@ class Zip(Tree):
             ) from None
 
 
+class Zips(Folder):
+    """A folder with zip files, whose members count as if they had been unpacked where the zip file lies."""
+
+    words = "a folder with zip files"
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path)
+        # Members by name, as the zip file and their names in it.
+        self._packed: Dict[str, Tuple[Zip, str]] = {}
+        self._zips: List[Zip] = []
+        try:
+            for name in super()._list():
+                if name.lower().endswith(".zip"):
+                    self._add(name)
+        except BaseException:
+            self.close()
+            raise
+
+    def _add(self, name):
+        archive = Zip(os.path.join(self.path, name))
+        self._zips.append(archive)
+        folder = os.path.dirname(name)
+        for member in archive.names():
+            self._packed.setdefault("{}/{}".format(folder, member) if folder else member, (archive, member))
+
+    def close(self) -> None:
+        super().close()
+        for archive in self._zips:
+            archive.close()
+
+    def _list(self) -> List[str]:
+        return list({name for name in super()._list() if not name.lower().endswith(".zip")} | set(self._packed))
+
+    def local(self, name: str) -> Optional[str]:
+        path = super().local(name)
+        return None if name in self._packed and not os.path.exists(path or "") else path
+
+    def read(self, name: str) -> bytes:
+        if self.local(name):
+            return super().read(name)
+        archive, member = self._packed[name]
+        return archive.read(member)
+
+    def state(self, names: List[str]) -> str:
+        packed = [name for name in names if not self.local(name)]
+        found = files.state(sorted({self._packed[name][0].path for name in packed}))
+        return found + super().state([name for name in names if self.local(name)])
+
+
 class Tars(Tree):
     """Tar files: one, or all of a folder. A name begins with that of its tar file without suffix."""
 
@@ -183,11 +233,25 @@ class Tars(Tree):
 
 
 def _tars_of(folder):
-    return [path for path in file_names.files_below(folder) if path.lower().endswith(_TAR_SUFFIXES)]
+    return _ending(folder, _TAR_SUFFIXES)
+
+
+def _ending(folder, suffixes):
+    return [path for path in file_names.files_below(folder) if path.lower().endswith(suffixes)]
+
+
+def packed_advice(path: str) -> str:
+    """How to unpack the compressed archives in the folder `path`, led by "; "; empty where it has none."""
+    found = _ending(path, (*_PACKED_TARS, ".7z")) if os.path.isdir(path) else []
+    if not found:
+        return ""
+    words = "7z x {} -o{}" if found[0].endswith(".7z") else "tar xf {} -C {}"
+    folder, first = shlex.quote(os.path.dirname(found[0])), shlex.quote(found[0])
+    return "; unpack its compressed archives: {}{}".format(words.format(first, folder), " ..." if found[1:] else "")
 
 
 def open_tree(path: str) -> Tree:
-    """The files at `path`: a folder (of tar files), a zip file, a tar file, or a file of arrays with those beside it.
+    """The files at `path`: a folder (with tar or zip files), a zip file, a tar file, or arrays and those beside them.
 
     Raises PipelineError, with the way out, for a path that is not there and for an archive that is not read here.
     """
@@ -195,7 +259,9 @@ def open_tree(path: str) -> Tree:
         advice = file_names.hint(path) or "; download the data or put them there by hand"
         raise PipelineError("{}: no such file or folder{}".format(path, advice))
     if os.path.isdir(path):
-        return Tars(path) if _tars_of(path) else Folder(path)
+        if _tars_of(path):
+            return Tars(path)
+        return Zips(path) if _ending(path, (".zip",)) else Folder(path)
     if path.lower().endswith(_PACKED_TARS):
         raise PipelineError(
             "{}: members of a compressed tar archive cannot be read one by one; unpack it: tar xf {}, and give the "

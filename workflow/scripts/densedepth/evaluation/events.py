@@ -60,7 +60,8 @@ def pictures(predictor: Any, test_set: "TestSet", count: int = _IMAGES) -> List[
     shown = []
     for rgb, truth, (index,) in test_set.batches(1, holes=True):
         if index in wanted:
-            depth = forward.predict_depth(predictor, rgb, predictor.batch or 1, test_set.crop, test_set.limits)[0]
+            crop, limits, framing = test_set.crop, test_set.limits, test_set.framing
+            depth = forward.predict_depth(predictor, rgb, predictor.batch or 1, crop, limits, framing)[0]
             shown.append((index, _row(rgb[0], truth[0], depth, test_set.crop)))
     return shown
 

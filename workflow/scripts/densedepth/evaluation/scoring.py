@@ -74,12 +74,12 @@ def evaluate(
         rgb, truth, numbers = batch
         if thumbnails:
             thumbnails.add_inputs(numbers, rgb)
-        return depth.fit(rgb, predictor.size), truth, numbers
+        return depth.fit(rgb, predictor.size, test_set.framing), truth, numbers
 
     def outputs():
         batches = map(prepared, _batches(test_set, batch_size, chosen))
         for images, truth, numbers in batches if alone else forward.ahead(batches):
-            depth_in = _checked(speed.run(images), speed.run(images[:, :, ::-1]), numbers)
+            depth_in = _checked(speed.run(images), speed.run(images[:, :, ::-1]), numbers, test_set.framing)
             yield thumbnails.watching(depth_in, numbers) if thumbnails else depth_in, truth, numbers
 
     found = scored(outputs(), chosen, limits, progress, 0 if alone else _PENDING)
@@ -103,7 +103,8 @@ def evaluate_stored(
     def outputs():
         for number, (_, truth, numbers) in enumerate(_batches(test_set, stored.batch_size, chosen)):
             output, mirrored = stored.outputs(number)
-            yield _checked(output[: len(numbers)], mirrored[: len(numbers)], numbers), truth, numbers
+            both = output[: len(numbers)], mirrored[: len(numbers)]
+            yield _checked(*both, numbers, test_set.framing), truth, numbers
 
     return document_of(stored.describe(), test_set, scored(outputs(), chosen, limits, progress), None)
 
@@ -131,12 +132,12 @@ def evaluate_maps(
     return document_of(maps.describe(), test_set, found, None)
 
 
-def _checked(output, mirrored, numbers):
+def _checked(output, mirrored, numbers, framing):
     """What gives the flip-averaged depth of a batch, as `scored` asks for it; the outputs are looked at now."""
     _check_output(output, mirrored, numbers)
 
     def depth_in(crop, limits, size, truth):
-        return forward.flip_averaged(output, mirrored, size, crop, limits)
+        return forward.flip_averaged(output, mirrored, size, crop, limits, framing)
 
     return depth_in
 
@@ -190,7 +191,7 @@ def _check_output(output, mirrored, numbers):
 
 def _view(protocol, limits):
     """What decides the sums of a protocol: crop, range of the ground truth, range of the prediction."""
-    return protocol.crop, protocol.truth_m, tuple(protocol.limits_m or limits)
+    return protocol.shares or protocol.crop, protocol.truth_m, tuple(protocol.limits_m or limits)
 
 
 def _batches(test_set, batch_size, chosen):
@@ -203,7 +204,7 @@ def _measure(depth_in, truth, views):
     """[(view, the sums of each image, None for an image of which no pixel counts)]."""
     measured = []
     for view, protocol in views:
-        crop, _, limits = view
+        crop, limits = protocol.crop_in(truth.shape[1:3]), view[2]
         inside = cropped(truth, crop)
         mask = protocol.mask(inside)
         counted = inside if mask is None else np.where(mask, inside, 0)
@@ -261,6 +262,9 @@ def _block(protocol, limits, scores, images):
         "images": images,
         "pixels_per_image": (bottom - top + 1) * (right - left + 1),
     }
+    if protocol.shares:
+        # Of each image; `crop` is that of the largest.
+        described["crop_shares"] = list(protocol.shares)
     if protocol.masked:
         described["truth_m"] = list(protocol.truth_m)
         described["images_without_truth"] = scores.without_truth
@@ -280,7 +284,7 @@ def _block(protocol, limits, scores, images):
 
 
 def cropped(maps: np.ndarray, crop: Tuple[int, int, int, int]) -> np.ndarray:
-    """`maps` (n, h, w) inside `crop` (top, bottom, left, right), inclusive."""
+    """`maps` (n, h, w) inside `crop` (top, bottom, left, right), inclusive, which ends with the maps."""
     top, bottom, left, right = crop
     return maps[:, top : bottom + 1, left : right + 1]
 

@@ -42,9 +42,6 @@ class Thumbnails:
         height, width = bottom - top + 1, right - left + 1
         # Whole blocks of JPEG, so that neighbours do not run into each other.
         self._size = 8 * max(1, round(WIDTH * height / width / 8)), WIDTH
-        self._rows, self._columns = (
-            ((np.arange(new) + 0.5) * old / new).astype(int) for new, old in zip(self._size, (height, width))
-        )
         self._inputs: Dict[int, np.ndarray] = {}
         self._maps: Dict[int, Tuple[np.ndarray, np.ndarray]] = {}
 
@@ -60,7 +57,9 @@ class Thumbnails:
         """True and predicted depth inside the crop (n, h, w), metres; a truth of 0 is not known."""
         for number, one, other in zip(numbers, truth, predicted):
             if number in self._chosen:
-                pixels = np.ix_(self._rows, self._columns)
+                pixels = np.ix_(
+                    *(((np.arange(new) + 0.5) * old / new).astype(int) for new, old in zip(self._size, one.shape))
+                )
                 self._maps[number] = one[pixels].astype(np.float32), other[pixels].astype(np.float32)
 
     def watching(self, depth_in: Callable[..., Any], numbers: Sequence[int]) -> Callable[..., Any]:

@@ -115,7 +115,7 @@ def write_batches(test_set: "TestSet", folder: str, size: Tuple[int, int], batch
             os.makedirs(os.path.join(temporary, kind))
         count = 0
         for rgb, _, numbers in test_set.batches(batch_size, holes=True):
-            images = depth.fit(rgb, size)
+            images = depth.fit(rgb, size, test_set.framing)
             images = np.concatenate([images] + [images[-1:]] * (batch_size - len(numbers)))
             for (kind, start), view in zip(_KINDS, (images, images[:, :, ::-1])):
                 name = "{}{}_{}.bin".format(start, batch_size, count)

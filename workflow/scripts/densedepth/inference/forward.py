@@ -32,15 +32,16 @@ def predict_depth(
     batch_size: int,
     crop: Tuple[int, int, int, int],
     limits: Tuple[float, float] = depth.LIMITS_M,
+    framing: depth.Framing = depth.STRETCHED,
 ) -> np.ndarray:
     """Flip-averaged depth in metres of uint8 `rgb` (n, H, W, 3) inside `crop`, as evaluations compare it.
 
-    Returns float64 (n, bottom - top + 1, right - left + 1).
+    Returns (n, bottom - top + 1, right - left + 1).
     """
-    images = depth.fit(rgb, predictor.size)
+    images = depth.fit(rgb, predictor.size, framing)
     output = predict(predictor, images, batch_size)
     mirrored = predict(predictor, images[:, :, ::-1], batch_size)
-    return flip_averaged(output, mirrored, rgb.shape[1:3], crop, limits)
+    return flip_averaged(output, mirrored, rgb.shape[1:3], crop, limits, framing)
 
 
 def metres(
@@ -185,7 +186,17 @@ def flip_averaged(
     size: Tuple[int, int],
     crop: Tuple[int, int, int, int],
     limits: Tuple[float, float] = depth.LIMITS_M,
+    framing: depth.Framing = depth.STRETCHED,
 ) -> np.ndarray:
-    """Depth inside `crop` of images of `size`, from the outputs (n, h, w) for them and for their mirror images."""
+    """Depth inside `crop` of images of `size`, from the outputs (n, h, w) for them and for their mirror images.
+
+    framing: how the images got into the network's input, which is twice as large as its output.
+    """
     average = (depth.metres(output, limits) + depth.metres(mirrored, limits)[:, :, ::-1]) / 2
-    return depth.enlarge(average, size, crop)
+    if not framing.placed:
+        return depth.enlarge(average, size, crop)
+    shown = (2 * average.shape[1], 2 * average.shape[2])
+    where = depth.place(size, shown, framing.window)
+    top, bottom, left, right = crop
+    maps = [depth.taken_out(one, where, shown, size)[top : bottom + 1, left : right + 1] for one in average]
+    return np.stack(maps)
