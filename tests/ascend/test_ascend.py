@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 import pytest
-from ascend_steps import DOUBLES, SCRIPTS, options, started
+from ascend_steps import DOUBLES, SCRIPTS, options, small_step, started
 from densedepth import platforms
 from densedepth.errors import PipelineError
 from densedepth.platforms import ascend_rank_table
@@ -126,6 +126,35 @@ def test_what_the_engine_reads_is_set(bridge, monkeypatch):
     assert os.environ["HCCL_CONNECT_TIMEOUT"] == "600"
 
 
+def test_ranks_without_a_rank_table(bridge, monkeypatch, tmp_path, graph):
+    values = dict(CHIEF_IP="10.0.0.1", CHIEF_PORT="6000", CHIEF_DEVICE="0", WORKER_SIZE="8", WORKER_IP="10.0.0.1")
+    for name, value in values.items():
+        monkeypatch.setenv("CM_" + name, value)
+    monkeypatch.setenv("DENSEDEPTH_ASCEND_CHIP", "A2:64")
+    found = platforms.kind("ascend").environments(8, str(tmp_path))
+    assert [e["ASCEND_DEVICE_ID"] for e in found] == list("01234567") and os.listdir(str(tmp_path)) == []
+    assert not [e for e in found if "RANK_TABLE_FILE" in e] and found[5]["DENSEDEPTH_ASCEND_CHIP"] == "A2:64"
+    for name, value in found[5].items():
+        monkeypatch.setenv(name, value)
+    platform = started()
+    assert (platform.rank, platform.size) == (5, 8)
+    small_step(platform)
+    assert len(bridge.called("allreduce")) == 3
+
+
+def test_each_graph_has_a_folder_of_its_own_in_the_cache_of_graphs(eight, tmp_path):
+    def folder(start=1.0, **extra):
+        with tf.Graph().as_default():
+            platform = started(graph_compiler_cache_dir=str(tmp_path), **extra)
+            small_step(platform, start)
+            (optimizer,) = platform.session_config().graph_options.rewrite_options.custom_optimizers
+        return optimizer.parameter_map["graph_compiler_cache_dir"].s.decode()
+
+    first = folder()
+    assert os.path.isdir(first) and os.path.basename(first).startswith("rank3-") and folder() == first
+    assert len({first, folder(2.0), folder(deterministic="1")}) == 3
+
+
 def test_the_whole_session_proto(bridge, tmp_path):
     platform = started(session_device_id="3", op_compiler_cache_mode="enable", op_compiler_cache_dir=str(tmp_path))
     expected = tf.ConfigProto(allow_soft_placement=True)
@@ -140,6 +169,7 @@ def test_the_whole_session_proto(bridge, tmp_path):
         optimizer.parameter_map[name].b = True
     for name in ("is_tailing_optimization", "mix_compile_mode", "enable_data_pre_proc"):
         optimizer.parameter_map[name].b = False
+    optimizer.parameter_map["op_compiler_cache_mode"].s = b"enable"
     for name, value in dict(graph_run_mode=1, iterations_per_loop=1, session_device_id=3).items():
         optimizer.parameter_map[name].i = value
     words = dict(

@@ -7,7 +7,7 @@ import make_rank_table
 import pytest
 from densedepth import files
 from densedepth.errors import PipelineError
-from densedepth.platforms import ascend_rank_table
+from densedepth.platforms import ascend_chips, ascend_rank_table
 
 
 def addresses(devices):
@@ -47,7 +47,7 @@ def first(table):
     "change, message",
     [
         (lambda t: t.update(status="initializing"), "status is 'initializing'"),
-        (lambda t: t.update(version="2.0"), "expected version 1.0, got '2.0'"),
+        (lambda t: t.update(version="2.0"), "expected version 1.0 or 1.2, got '2.0'"),
         (lambda t: t.pop("server_count"), "the table has no server_count"),
         (lambda t: t.update(server_count=1), "server_count of the table is 1; all values are strings, write '1'"),
         (lambda t: t.update(server_count="2"), "server_count is 2 but server_list has 1"),
@@ -61,13 +61,24 @@ def first(table):
         (lambda t: first(t).update(rank_id="one"), "'one', not a whole number"),
         (lambda t: first(t).update(rank_id="5"), "rank_id are 5 1 2 3; they must count from 0"),
         (lambda t: first(t).update(device_id="1"), "device_id of server 10.0.0.1 are 1 1 2 3"),
-        (lambda t: t["server_list"][0]["device"][3].update(device_id="9"), "0 to 7"),
+        (lambda t: t["server_list"][0]["device"][3].update(device_id="16"), "0 to 15"),
     ],
 )
 def test_faults_are_named(table, change, message):
     change(table)
     with pytest.raises(PipelineError, match="^given.json: .*({})".format(message)):
         ascend_rank_table.check(table, "given.json")
+
+
+def test_a_server_of_a3_has_sixteen_devices_and_no_rings(tmp_path, capsys):
+    for devices in ([0, 4], [3, 4, 5], range(16)):
+        built = ascend_rank_table.build("10.0.0.1", addresses(devices), ascend_chips.A3)
+        assert len(ascend_rank_table.check(dict(built, version="1.2"), "t")) == len(devices)
+    with pytest.raises(PipelineError, match="1, 2, 4 or 8 are legal"):
+        ascend_rank_table.build("10.0.0.1", addresses([0, 1, 2]), ascend_chips.A1)
+    words = ["--count", "16", "--chip", "A3", "--server_id", "a", "--out", str(tmp_path / "16p.json"), "--addresses"]
+    assert make_rank_table.main(words + [addresses([n])[n] for n in range(16)]) == 0
+    assert "rank 15: device 15 of a" in capsys.readouterr().out
 
 
 def test_servers_follow_each_other(table):
@@ -207,7 +218,6 @@ def test_placement_reads_what_the_environment_says(path):
         ({"RANK_SIZE": "8"}, "has 4 devices where 8 ranks"),
         ({"RANK_TABLE_FILE": None}, "RANK_TABLE_FILE is not set"),
         ({"POD_NAME": "p"}, "POD_NAME is set"),
-        ({"CM_CHIEF_IP": "1.1.1.1"}, "CM_CHIEF_IP is set"),
         ({"JOB_ID": "a/b"}, "JOB_ID = 'a/b'"),
         ({"DEVICE_ID": "-1"}, "DEVICE_ID = '-1'"),
         ({"HCCL_CONNECT_TIMEOUT": "10"}, "HCCL_CONNECT_TIMEOUT = 10"),

@@ -22,7 +22,7 @@ PACKAGES = {"python": "3.7.9", "tensorflow": "1.15.0", "npu_bridge": "1.15.0"}
 )
 def test_tables_of_npu_smi(table, version, devices, chip):
     assert ascend_chips.parse(table) == (version, devices)
-    assert ascend_chips.of_devices(ascend_chips.parse(table)[1]) is chip
+    assert ascend_chips.of_devices(ascend_chips.parse(table)[1]) == chip
 
 
 @pytest.mark.parametrize(

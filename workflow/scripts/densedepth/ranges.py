@@ -82,7 +82,7 @@ FLAGS: Dict[str, Dict[str, Any]] = {
     "state_minutes": {"type": "number", "minimum": 0, "maximum": 1440},
     "frozen_batch": dict(_BATCH, minimum=0),
     "workers": {"type": "integer", "minimum": 1, "maximum": 1024},
-    "npu": {"type": "integer", "minimum": 0, "maximum": 7},
+    "npu": {"type": "integer", "minimum": 0, "maximum": 15},
 }
 
 PHRASES = {

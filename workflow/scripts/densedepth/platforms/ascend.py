@@ -12,21 +12,23 @@ from typing import Any, ContextManager, Dict, List, Optional, Sequence, Tuple
 from .. import files, progress
 from ..errors import PipelineError
 from ..tf import Tensor, tf
-from . import ascend_rank_table, loss_scale
+from . import ascend_chips, ascend_graph_cache, ascend_ranks, ascend_rank_table, loss_scale
 from .ascend_options import NUMBERS, OWN, PARAMETERS, checked, refuse
 from .base import Options, Platform, checked_modes
 from .heartbeat import Peers
 
 # Modes in which gradients may be too small for what they are computed in.
 _WITH_FLOAT16 = ("allow_mix_precision", "allow_mix_precision_fp16", "fp16", "mixed_float16")
-_MEMORY = 31 << 30  # of a card with 32 GiB, variables and graph together
+# Formats of precision_mode_v2 that not every chip has.
+_FORMATS = {"mixed_bfloat16": "bfloat16", "mixed_hif8": "hif8"}
 _DUMP_STEPS = 100  # entries of dump_step
 
 
-def session_parameters(options: Options) -> Dict[str, Tuple[str, Any]]:
+def session_parameters(options: Options, chip: Optional[ascend_chips.Chip] = None) -> Dict[str, Tuple[str, Any]]:
     """{name: (field, value)} for the NpuOptimizer from a `base.Options`; defaults that matter are spelt out.
 
-    Raises PipelineError naming the first parameter that the engine would not take.
+    chip: that of this host; None for an unknown one, which is taken for a first 910. Raises PipelineError naming the
+    first parameter that the engine would not take.
     """
     given = checked(options.extra)
     checked_modes(options)
@@ -39,6 +41,8 @@ def session_parameters(options: Options) -> Dict[str, Tuple[str, Any]]:
         "is_tailing_optimization": ("b", False),
         "iterations_per_loop": ("i", 1),
         "mix_compile_mode": ("b", False),
+        # Each segment of a training is a session of its own, which would build its operators for minutes.
+        "op_compiler_cache_mode": ("s", "enable"),
     }
     values.update((name, given[name]) for name in given if name in PARAMETERS)
     if "precision_mode_v2" in given:
@@ -50,7 +54,9 @@ def session_parameters(options: Options) -> Dict[str, Tuple[str, Any]]:
     # A loop on the device needs its input there too.
     loops = values["iterations_per_loop"][1] > 1
     values.setdefault("enable_data_pre_proc", ("b", loops))
-    _check_together({name: value for name, (_, value) in values.items()}, loops)
+    plain = {name: value for name, (_, value) in values.items()}
+    _check_together(plain, loops)
+    _check_chip(plain, chip)
     return values
 
 
@@ -63,9 +69,10 @@ def _check_together(values, loops):
         if values.get("precision_mode") != "allow_mix_precision":
             refuse("modify_mixlist", values["modify_mixlist"], "needs --precision_mode allow_mix_precision")
         files.read_json(values["modify_mixlist"])
-    memory = ("variable_memory_max_size", "graph_memory_max_size")
-    if sum(int(values.get(name, "0")) for name in memory) > _MEMORY:
-        raise PipelineError("npu_option {} and {}: together more than 31 GiB".format(*memory))
+    if loops and "graph_compiler_cache_dir" in values:
+        refuse("graph_compiler_cache_dir", values["graph_compiler_cache_dir"], "the loop has resource variables")
+    if "work_path" in values and "aoe_mode" not in values:
+        refuse("work_path", values["work_path"], "needs aoe_mode")
     if values.get("profiling_mode"):
         if "profiling_options" not in values:
             refuse("profiling_mode", "true", "needs profiling_options")
@@ -81,6 +88,22 @@ def _check_together(values, loops):
         refuse("op_compiler_cache_dir", values["op_compiler_cache_dir"], "the cache is disabled")
 
 
+def _check_chip(values, chip):
+    known = chip or ascend_chips.A1
+    note = "" if chip else " (npu-smi names no chip; {}=A3 would)".format(ascend_chips.CHIP)
+    if not known.trains:
+        raise PipelineError("platform ascend: {} do not train".format(known.products))
+    mode = values.get("precision_mode_v2")
+    if mode in _FORMATS and _FORMATS[mode] not in known.formats:
+        refuse("precision_mode_v2", mode, "{} have no {}{}".format(known.products, _FORMATS[mode], note))
+    memory = ("variable_memory_max_size", "graph_memory_max_size")
+    if known.usable and sum(int(values.get(name, "0")) for name in memory) > known.usable << 30:
+        raise PipelineError("npu_option {} and {}: together more than {} GiB{}".format(*memory, known.usable, note))
+    device = values.get("session_device_id", 0)
+    if device >= known.devices:
+        refuse("session_device_id", device, "{} have devices 0 to {}{}".format(known.products, known.devices - 1, note))
+
+
 def _check_dump_steps(text):
     parts = [part.split("-") for part in text.split("|")]
     if len(parts) > _DUMP_STEPS or any(int(part[0]) >= int(part[-1]) for part in parts if len(part) > 1):
@@ -88,14 +111,18 @@ def _check_dump_steps(text):
 
 
 class Ascend(Platform):
-    """One process for one device; several form a group over HCCL by RANK_ID, RANK_SIZE and RANK_TABLE_FILE."""
+    """One process for one device; several form a group over HCCL.
+
+    They find each other by RANK_ID, RANK_SIZE and RANK_TABLE_FILE, or by CM_* where these are set (`ascend_ranks`).
+    """
 
     # A graph that only some ranks run makes them count their exchanges differently, and HCCL hangs.
     same_calls = True
 
     def __init__(self, options: Options) -> None:
         super().__init__(options)
-        self._parameters = session_parameters(options)
+        self._chip = ascend_chips.of_host()
+        self._parameters = session_parameters(options, self._chip)
         self._own = {name: value for name, (_, value) in checked(options.extra).items() if name in OWN}
         if self._own and not options.is_loss_scale:
             name = min(self._own)
@@ -115,6 +142,8 @@ class Ascend(Platform):
     def notes(self) -> List[str]:
         shown = ("{} {}".format(name, value) for name, (_, value) in sorted(self._parameters.items()))
         lines = ["Ascend session: {}".format(", ".join(shown))]
+        if self._chip:
+            lines.append("{}, {} GiB".format(self._chip.products, self._chip.memory))
         if self.precision in _WITH_FLOAT16 and not self.options.is_loss_scale:
             lines.append("mixed precision without --is_loss_scale true: small gradients become zero")
         if self.options.is_loss_scale:
@@ -124,19 +153,7 @@ class Ascend(Platform):
     def start(self) -> None:
         """Read the rank from the environment and import npu_bridge. Raises PipelineError where either cannot work."""
         ranks = self.options.ranks
-        if ranks is not None and "RANK_SIZE" not in os.environ:
-            # Slurm has told the rank; the engine wants it under its own names.
-            os.environ.update(_environment(ranks.rank, ranks.size, os.environ.get("RANK_TABLE_FILE")))
-        if ranks is None and os.environ.pop("RANK_TABLE_FILE", ""):
-            # With a table the engine would turn HCCL on.
-            progress.line("RANK_TABLE_FILE is ignored: one device trains alone")
-        self.rank, self.size = ascend_rank_table.placement(os.environ)
-        if ranks is not None and (ranks.rank, ranks.size) != (self.rank, self.size):
-            raise PipelineError(
-                "RANK_ID and RANK_SIZE say rank {} of {}, the launcher says {} of {}".format(
-                    self.rank, self.size, ranks.rank, ranks.size
-                )
-            )
+        self.rank, self.size = ascend_ranks.place(os.environ, ranks, _environment)
         if not tf.VERSION.startswith("1.15"):
             raise PipelineError(
                 "platform ascend needs TensorFlow 1.15, this is {}; set `python` to the interpreter of the Ascend "
@@ -163,11 +180,16 @@ class Ascend(Platform):
 
         addresses: those of the devices 0, 1, ...; without any, this host's hccn.conf has them.
         """
+        chip = ascend_chips.of_host()
+        # The ranks do not ask npu-smi themselves, which must not run several times at once.
+        told = {ascend_chips.CHIP: ascend_chips.told(chip)} if chip else {}
+        if ascend_ranks.chief(os.environ) is not None:
+            return [dict(told, **ascend_ranks.local(rank, size, os.environ)) for rank in range(size)]
         table = os.environ.get("RANK_TABLE_FILE")
         if not table:
             table = os.path.join(folder, "rank_table.json")
-            files.write_json(table, _table(size, addresses))
-        return [_environment(rank, size, table) for rank in range(size)]
+            files.write_json(table, _table(size, addresses, chip))
+        return [dict(told, **_environment(rank, size, table)) for rank in range(size)]
 
     def session_config(self) -> Any:
         config = tf.ConfigProto(allow_soft_placement=True)
@@ -178,6 +200,8 @@ class Ascend(Platform):
         optimizer = rewrite.custom_optimizers.add()
         optimizer.name = "NpuOptimizer"
         for name, (field, value) in self._parameters.items():
+            if name == "graph_compiler_cache_dir":
+                value = ascend_graph_cache.folder(value, self.rank, tf.get_default_graph(), self._parameters)
             setattr(optimizer.parameter_map[name], field, value.encode() if field == "s" else value)
         return config
 
@@ -272,12 +296,12 @@ class Ascend(Platform):
         return figures
 
 
-def _table(size, addresses):
+def _table(size, addresses, chip):
     if not addresses:
-        return ascend_rank_table.of_host(range(size))
+        return ascend_rank_table.of_host(range(size), chip=chip)
     if len(addresses) < size:
         raise PipelineError("{} addresses of Ascend devices for {} devices".format(len(addresses), size))
-    return ascend_rank_table.build(ascend_rank_table.own_address(), dict(enumerate(addresses[:size])))
+    return ascend_rank_table.build(ascend_rank_table.own_address(), dict(enumerate(addresses[:size])), chip)
 
 
 def _environment(rank, size, table):
@@ -313,7 +337,8 @@ def _import_bridge():
             modules[name.rpartition(".")[2]] = importlib.import_module("npu_bridge." + name)
         except (ImportError, OSError, AttributeError) as error:
             raise PipelineError(
-                "npu_bridge.{}: cannot be imported ({}); run `source <CANN>/ascend-toolkit/set_env.sh` and see that "
-                "<CANN>/tfplugin/.../site-packages is on PYTHONPATH".format(name, str(error).split("\n")[0])
+                "npu_bridge.{}: cannot be imported ({}); run `source /usr/local/Ascend/cann/set_env.sh` (before CANN "
+                "8.5: ascend-toolkit/set_env.sh) and put the folder of the bridge, $TFPLUGIN_INSTALL_PATH, on "
+                "PYTHONPATH; `make ascend-check` looks at all of it".format(name, str(error).split("\n")[0])
             ) from None
     return collections.namedtuple("Bridge", sorted(modules))(**modules)

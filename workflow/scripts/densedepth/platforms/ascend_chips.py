@@ -9,6 +9,8 @@ import re
 import subprocess
 from typing import List, Mapping, NamedTuple, Optional, Tuple
 
+from ..errors import PipelineError
+
 # By this variable a launcher tells its ranks the chip: npu-smi must not run several times at once.
 CHIP = "DENSEDEPTH_ASCEND_CHIP"
 # Seconds for npu-smi to answer.
@@ -108,15 +110,31 @@ def of_devices(devices: List[Device]) -> Optional[Chip]:
     if not devices:
         return None
     known = chip(devices[0].name)
-    if known is A1 and (len(devices) > A1.devices or max(device.memory for device in devices) >= 60000):
-        return A3
-    return known
+    memory = min(device.memory for device in devices)
+    if known is A1 and (len(devices) > A1.devices or memory >= 60000):
+        known = A3
+    return _with_memory(known, memory) if known and known.trains else known
 
 
 def of_host(environ: Optional[Mapping[str, str]] = None) -> Optional[Chip]:
     """The `Chip` of this host, by the variable `CHIP` or by `npu-smi info`; None where neither tells one."""
     environ = os.environ if environ is None else environ
-    return chip(environ[CHIP]) if CHIP in environ else of_devices(parse(npu_smi())[1])
+    if CHIP not in environ:
+        return of_devices(parse(npu_smi())[1])
+    name, _, memory = environ[CHIP].partition(":")
+    known = chip(name)
+    if known is None or not re.match(r"\d*$", memory):
+        raise PipelineError("{} = {!r}: must be one of {}".format(CHIP, environ[CHIP], ", ".join(sorted(CHIPS))))
+    return _with_memory(known, int(memory) << 10) if memory else known
+
+
+def told(known: Chip) -> str:
+    """What `CHIP` is for the ranks of a launcher: the name and the memory in GiB."""
+    return "{0.name}:{0.memory}".format(known)
+
+
+def _with_memory(known, memory):
+    return known._replace(memory=memory >> 10, usable=(memory >> 10) - 1) if memory else known
 
 
 def npu_smi() -> str:

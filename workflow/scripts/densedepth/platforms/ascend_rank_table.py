@@ -5,8 +5,9 @@ A rank table is a JSON file that tells HCCL which device of which server is whic
     {"status": "completed", "version": "1.0", "server_count": "1", "server_list": [
       {"server_id": "10.0.0.1", "device": [{"device_id": "0", "device_ip": "192.168.100.101", "rank_id": "0"}, ...]}]}
 
-All values are strings. A server takes part with 1, 2, 4 or 8 devices. Devices 0-3 and 4-7 are two rings, so 2 and 4
-devices must lie inside one of them (CANN's guide to distributed training, precautions).
+All values are strings. A server of first 910s takes part with 1, 2, 4 or 8 devices. Its devices 0-3 and 4-7 are two
+rings, so 2 and 4 devices must lie inside one of them (CANN's guide to distributed training, precautions). A2 and A3
+have no rings; a server of A3 has 16 devices, and its table may be of version 1.2, with more fields.
 """
 
 import ipaddress
@@ -17,6 +18,7 @@ from typing import Any, Dict, Iterable, List, Mapping, NamedTuple, Optional, Tup
 
 from .. import files
 from ..errors import PipelineError
+from .ascend_chips import A1, A3, Chip
 
 HCCN_CONF = "/etc/hccn.conf"
 
@@ -25,8 +27,6 @@ HCCN_CONF = "/etc/hccn.conf"
 JOB = "densedepth"
 CONNECT_TIMEOUT = 600
 
-_COUNTS = (1, 2, 4, 8)
-_RING = 4
 _JOB = re.compile(r"[A-Za-z0-9_-]+$")
 
 
@@ -56,8 +56,8 @@ def read_hccn(path: str) -> Dict[int, str]:
     return found
 
 
-def build(server: str, addresses: Dict[int, str]) -> Dict[str, Any]:
-    """The rank table of one server for {device number: address}; ranks follow the devices' numbers."""
+def build(server: str, addresses: Dict[int, str], chip: Optional[Chip] = None) -> Dict[str, Any]:
+    """The rank table of one server for {device number: address}; ranks follow their order. `chip`: see `check`."""
     devices = [
         {"device_id": str(device), "device_ip": addresses[device], "rank_id": str(rank)}
         for rank, device in enumerate(sorted(addresses))
@@ -68,11 +68,13 @@ def build(server: str, addresses: Dict[int, str]) -> Dict[str, Any]:
         "server_count": "1",
         "server_list": [{"server_id": server, "device": devices}],
     }
-    check(table, "rank table")
+    check(table, "rank table", chip)
     return table
 
 
-def of_host(devices: Iterable[int], hccn: str = HCCN_CONF, server: Optional[str] = None) -> Dict[str, Any]:
+def of_host(
+    devices: Iterable[int], hccn: str = HCCN_CONF, server: Optional[str] = None, chip: Optional[Chip] = None
+) -> Dict[str, Any]:
     """The rank table of this host for the physical numbers `devices`, with addresses from an hccn.conf.
 
     server: the host's name in the table; default: its own IP address. Raises PipelineError for what is not known.
@@ -81,7 +83,7 @@ def of_host(devices: Iterable[int], hccn: str = HCCN_CONF, server: Optional[str]
     missing = [device for device in devices if device not in known]
     if missing:
         raise PipelineError("{}: no address_{}; it has devices {}".format(hccn, missing[0], sorted(known)))
-    return build(server or own_address(), {device: known[device] for device in devices})
+    return build(server or own_address(), {device: known[device] for device in devices}, chip)
 
 
 def own_address() -> str:
@@ -97,16 +99,20 @@ def load(path: str) -> List[Device]:
     return check(files.read_json(path), path)
 
 
-def check(table: Dict[str, Any], name: str) -> List[Device]:
-    """The `Device` of each rank in `table`, by rank. Raises PipelineError, led by `name`, for the first fault."""
+def check(table: Dict[str, Any], name: str, chip: Optional[Chip] = None) -> List[Device]:
+    """The `Device` of each rank in `table`, by rank. Raises PipelineError, led by `name`, for the first fault.
+
+    chip: of the servers; None for an A3 where the table is of version 1.2 or has a device above 7, else a first 910.
+    """
     fields = _Fields(name)
     fail = fields.fail
     if isinstance(table, dict) and "group_list" in table:
         fail("is of the older kind with group_list; make one with make_rank_table.py")
     if fields.text(table, "status", "the table") != "completed":
         fail("status is {!r}; only a table that is completed can be used", table["status"])
-    if fields.text(table, "version", "the table") != "1.0":
-        fail("expected version 1.0, got {!r}", table["version"])
+    if fields.text(table, "version", "the table") not in ("1.0", "1.2"):
+        fail("expected version 1.0 or 1.2, got {!r}", table["version"])
+    newer = chip is None and table["version"] == "1.2"
     servers = fields.entries(table, "server_list", "the table")
     if fields.number(table, "server_count", "the table") != len(servers):
         fail("server_count is {} but server_list has {}", table["server_count"], len(servers))
@@ -115,7 +121,8 @@ def check(table: Dict[str, Any], name: str) -> List[Device]:
         devices = fields.devices(server, "server {}".format(index))
         if devices[0].server in {device.server for device in ranks}:
             fail("server_id {} occurs twice", devices[0].server)
-        _check_server(devices, devices[0].server, fail)
+        many = chip is None and max(device.device for device in devices) >= A1.devices
+        _check_server(devices, devices[0].server, A3 if newer or many else chip or A1, fail)
         ranks += devices
     if [device.rank for device in ranks] != list(range(len(ranks))):
         fail(
@@ -176,16 +183,17 @@ class _Fields:
         return found
 
 
-def _check_server(devices, identity, fail):
+def _check_server(devices, identity, chip, fail):
     numbers = [device.device for device in devices]
     shown = " ".join(str(n) for n in numbers)
-    if len(numbers) not in _COUNTS:
-        fail("server {} has {} devices; 1, 2, 4 or 8 are legal", identity, len(numbers))
+    if len(numbers) not in chip.counts:
+        legal = "1, 2, 4 or 8" if chip.ring else "1 to {}".format(chip.counts[-1])
+        fail("server {} has {} devices; {} are legal", identity, len(numbers), legal)
     if numbers != sorted(set(numbers)):
         fail("device_id of server {} are {}; each must occur once, in rising order", identity, shown)
-    if numbers[-1] >= 2 * _RING:
-        fail("device_id {} of server {}: the devices of a server are 0 to 7", numbers[-1], identity)
-    if len(numbers) in (2, _RING) and len({n // _RING for n in numbers}) > 1:
+    if numbers[-1] >= chip.devices:
+        fail("device_id {} of server {}: the devices of a server are 0 to {}", numbers[-1], identity, chip.devices - 1)
+    if chip.ring and len(numbers) in (2, chip.ring) and len({n // chip.ring for n in numbers}) > 1:
         fail(
             "devices {} of server {} lie in both rings; {} devices must be among 0 1 2 3 or among 4 5 6 7",
             shown,
@@ -254,9 +262,6 @@ def placement(environment: Mapping[str, str]) -> Tuple[int, int]:
     rank = whole("RANK_ID", "0" if size == 1 else None)
     if rank >= size:
         raise PipelineError("RANK_ID = {}: must be below RANK_SIZE = {}".format(rank, size))
-    chief = sorted(name for name in environment if re.match(r"CM_(CHIEF|WORKER)_", name))
-    if chief:
-        raise PipelineError("{} is set: ranks are taken from RANK_* only; unset all CM_*".format(chief[0]))
     if environment.get("POD_NAME"):
         raise PipelineError("POD_NAME is set and would replace RANK_ID; unset it")
     job = environment.get("JOB_ID")

@@ -39,8 +39,8 @@ def find(environ: Mapping[str, str], timeout: float) -> Optional[Ranks]:
     """The `Ranks` that `environ` tells of, or None.
 
     Read are RANK_ID and RANK_SIZE, with DENSEDEPTH_MASTER as host:port of rank 0, or Slurm's variables of an srun step,
-    where rank 0 is on the first node and the port follows from the job's number. Raises PipelineError for values that
-    cannot be used.
+    where rank 0 is on the first node and the port follows from the job's number, or Ascend's CM_WORKER_SIZE. Raises
+    PipelineError for values that cannot be used.
     """
     # The ranks of an Ascend job that its own launcher starts have no address, and watch each other through HCCL alone.
     by_table = False
@@ -49,6 +49,10 @@ def find(environ: Mapping[str, str], timeout: float) -> Optional[Ranks]:
         by_table = "RANK_TABLE_FILE" in environ and MASTER not in environ
     elif "SLURM_PROCID" in environ and "SLURM_NTASKS" in environ:
         rank, size = _number(environ, "SLURM_PROCID"), _number(environ, "SLURM_NTASKS")
+    elif "CM_WORKER_SIZE" in environ:
+        # Those of an Ascend job without a rank table, who meet through HCCL alone, too.
+        rank, size = _of_server(environ)
+        by_table = MASTER not in environ
     else:
         return None
     if not 0 <= rank < size:
@@ -80,6 +84,17 @@ def joined(environ: Mapping[str, str], is_distributed: bool, devices: int, timeo
     if group is not None and devices not in (1, group.size):
         raise PipelineError("--devices {}: the environment sets up {} ranks".format(devices, group.size))
     return group
+
+
+def _of_server(environ):
+    """(rank, size) where CM_RANK numbers the servers, each of CM_LOCAL_WORKER devices, as Ascend's operator has it."""
+    size = _number(environ, "CM_WORKER_SIZE")
+    each = _number(environ, "CM_LOCAL_WORKER") if "CM_LOCAL_WORKER" in environ else size
+    server = _number(environ, "CM_RANK") if "CM_RANK" in environ else 0
+    device = _number(environ, "ASCEND_DEVICE_ID")
+    if device >= each:
+        raise PipelineError("ASCEND_DEVICE_ID = {}: the server has {} devices by CM_LOCAL_WORKER".format(device, each))
+    return server * each + device, size
 
 
 def _number(environ, name):

@@ -1,4 +1,4 @@
-"""Optimizers that average gradients over the ranks; the size comes from RANK_SIZE, as in the bridge."""
+"""Optimizers that average gradients over the ranks; the size comes from the environment, as in the bridge."""
 
 import os
 
@@ -9,7 +9,7 @@ from npu_bridge.hccl import hccl_ops
 
 
 def _size():
-    return int(os.getenv("RANK_SIZE", "1"))
+    return hccl_ops.size()
 
 
 class NPUDistributedOptimizer(tf.compat.v1.train.Optimizer):
