@@ -69,6 +69,12 @@ def make_kitti(project):
         save(project.path("kitti/depth") / name, stored)
 
 
+def known(project, name):
+    """The number of pixels with ground truth."""
+    with Image.open(project.path("kitti/depth/test") / name) as depth:
+        return np.count_nonzero(np.asarray(depth))
+
+
 def test_an_rgbd_camera(project, tensorflow_python):
     make_camera(project)
     overlay = dict(CAMERA, python=tensorflow_python, report={"gallery": 2})
@@ -104,6 +110,12 @@ def test_kitti_ground_truth_to_the_evaluation(project, tensorflow_python):
     assert found["protocol"] == baseline["protocol"]
     assert found["protocol"]["depth_limits_m"] == [0.1, 80]
     assert found["protocol"]["images"] == 2
+    # Each at its own size, of which all of the ground truth counts.
+    pixels = {image["name"]: image["pixels"] for image in found["per_image"]}
+    assert pixels == {name: known(project, name) for name in ("6.png", "7.png")}
+    garg = found["protocols"]["garg"]
+    assert garg["protocol"]["depth_limits_m"] == [1e-3, 80]
+    assert all(0.45 < image["pixels"] / pixels[image["name"]] < 0.6 for image in garg["per_image"])
     assert [image["name"] for image in found["per_image"]] == ["6.png", "7.png"]
     assert project.path("results/1p/evaluation/epoch1.csv").read_text().splitlines()[1].endswith(",6.png")
     assert 0 <= found["metrics"]["delta1"] <= 1

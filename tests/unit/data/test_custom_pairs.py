@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from densedepth.errors import PipelineError
 from densedepth.imaging.depth import fit
+from densedepth.inference import image_files
 from pairs import SIZE, metres, one, rgb, save
 from PIL import Image
 from refusals import refusal
@@ -176,12 +177,6 @@ def test_a_photograph_that_is_not_turned_keeps_its_bytes(tmp_path, orientation):
         (rgb(), rgb(), (".png", ".png"), "b.png: expected depth of one channel, 8 or 16 bit, got an image of mode RGB"),
         (rgb(), metres().astype(complex), (".png", ".npy"), "b.npy: expected numbers .*, got complex128"),
         (rgb().astype(np.float32), metres(), (".npy", ".npy"), "a.npy: expected uint8 .*, got float32"),
-        (
-            metres().astype(np.uint16),
-            metres(),
-            (".png", ".npy"),
-            "a.png: expected 8-bit colours, got an image of mode I",
-        ),
     ],
 )
 def test_faulty_pairs_are_named(tmp_path, image, depth, suffixes, words):
@@ -190,6 +185,22 @@ def test_faulty_pairs_are_named(tmp_path, image, depth, suffixes, words):
         with pytest.raises(PipelineError, match=words) as caught:
             read(row)
         assert str(caught.value).startswith(str(tmp_path / "pairs.csv") + ": row 1, ")
+
+
+@pytest.mark.parametrize("mode, suffix", [("CMYK", ".jpg"), ("I;16", ".png"), ("RGBA", ".png")])
+def test_images_are_taken_as_predictions_take_them(tmp_path, mode, suffix):
+    grey = np.linspace(0, 65535, SIZE[0] * SIZE[1]).reshape(SIZE).astype(np.uint16)
+    image = Image.fromarray(grey) if mode == "I;16" else Image.fromarray(rgb()).convert(mode)
+    if mode == "RGBA":
+        image.putalpha(Image.fromarray((grey >> 8).astype(np.uint8)))
+    source, row = one(tmp_path, rgb(), np.full(SIZE, 2000, np.uint16), (suffix, ".png"))
+    image.save(str(tmp_path / ("a" + suffix)))
+    expected = image_files.read(str(tmp_path / ("a" + suffix))).rgb
+    assert (source.arrays(row)[0] == expected).all() and expected.std() > 10
+    data, _, size = source.pair(row)
+    with Image.open(io.BytesIO(data)) as stored:
+        assert stored.mode == "RGB" and size == SIZE
+        assert np.abs(np.asarray(stored).astype(int) - expected).mean() < 10
 
 
 def test_files_that_cannot_be_read(tmp_path):

@@ -83,6 +83,27 @@ def test_units_of_the_splits_and_values_of_the_sky(tmp_path):
     assert not found["train"][0][0].any() and np.allclose(found["test"][0][0], 65.535, atol=1e-3)
 
 
+def test_masks_and_units_in_columns_of_the_list(tmp_path):
+    picture = encoded(np.zeros(SIZE + (3,), np.uint8))
+    mask = np.full(SIZE, 255, np.uint8)
+    mask[:4] = 0
+    files = {"a.png": picture, "b.png": picture, "c.png": picture, "m.png": encoded(mask)}
+    files.update({"a_d.png": sixteen_bits(np.full(SIZE, 2.0), 5000), "b_d.png": sixteen_bits(np.full(SIZE, 2.0))})
+    files["c_d.png"] = files["b_d.png"]
+    rows = ["rgb,depth,split,mask,metres_per_unit", "a.png,a_d.png,train,,0.0002", "b.png,b_d.png,test,m.png,"]
+    found = pairs_of(tmp_path, files, ["--metres_per_unit=0.001", "--max_depth=10"], [*rows, "c.png,c_d.png,train"])
+    assert [np.unique(depth).round(3).tolist() for depth in found["train"]] == [[2.0], [2.0]]
+    (depth,) = found["test"]
+    assert not depth[:4].any() and np.allclose(depth[4:], 2)
+
+
+@pytest.mark.parametrize("value", ["mm", "0", "-1", "nan", "inf"])
+def test_a_unit_that_is_none(value):
+    text = "rgb,depth,metres_per_unit\na.png,b.png,0.001\nc.png,d.png,{}\n".format(value)
+    ((number, _, words),) = pair_lists.parse(text).faults
+    assert number == 3 and words == "metres_per_unit {!r} is not a number above 0".format(value)
+
+
 def test_colours_along_the_ray(tmp_path):
     u, v = np.arange(64) - 31.5, np.arange(32) - 15.5
     distance = 5 * np.sqrt(1 + (u / 32)[np.newaxis] ** 2 + (v / 32)[:, np.newaxis] ** 2)

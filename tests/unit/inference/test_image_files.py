@@ -135,7 +135,7 @@ def test_whatever_a_reader_raises_is_told_of_the_file(tmp_path, monkeypatch, err
     def fail(*arguments):
         raise error
 
-    monkeypatch.setattr(image_files, "_upright_rgb", fail)
+    monkeypatch.setattr(image_files.upright, "upright_rgb", fail)
     with pytest.raises(PipelineError, match=r"a\.png: not an image that can be read \({}\)".format(reason)):
         image_files.read(save(tmp_path / "a.png", RGB))
 

@@ -13,13 +13,15 @@ from .pair_files import words
 
 
 class Pair(NamedTuple):
-    """A row, its image and depth, what they are for, and their scene; the last two None where it does not say."""
+    """A row, its image and depth, what they are for, their scene, mask and unit; None where it does not say."""
 
     row: int
     rgb: str
     depth: str
     split: Optional[str] = None
     scene: Optional[str] = None
+    mask: Optional[str] = None
+    metres_per_unit: Optional[float] = None
 
 
 # Names of folders, in lower case, by which somebody means a split.
@@ -74,7 +76,7 @@ def listed(
     if validation:
         _check_leaks(rows, where, TRAIN, VALIDATION)
         _check_leaks(rows, where, VALIDATION, TEST)
-    unit = {TEST: {"metres_per_unit": test_metres_per_unit}} if test_metres_per_unit else {}
+    units = {TEST: test_metres_per_unit or None}
     more: Dict[str, Any] = {"depth": dict(stored, invalid=[hole, *stored.get("invalid", ())])} if stored else {}
     more.update({"test_size": test_size} if test_size == "own" else {})
     return {
@@ -88,11 +90,15 @@ def listed(
         "hole": hole,
         "test_share": test_share,
         "seed": seed,
-        "rows": [
-            dict({"row": row.row, "rgb": row.rgb, "depth": row.depth, "split": row.split}, **unit.get(row.split, {}))
-            for row in rows
-        ],
+        "rows": [_entry(row, row.metres_per_unit or units.get(row.split)) for row in rows],
     }
+
+
+def _entry(row, unit):
+    """A row as the list has it; `unit` of its own, or None."""
+    more = {"mask": row.mask, "metres_per_unit": unit}
+    entry = {"row": row.row, "rgb": row.rgb, "depth": row.depth, "split": row.split}
+    return dict(entry, **{key: value for key, value in more.items() if value})
 
 
 def _validated(rows, table, where, choice):
@@ -225,7 +231,10 @@ def _csv_row(table, line):
     rgb, depth = (_found(folder, os.path.expanduser(name)) for name in (line.rgb, line.depth))
     _check_suffix(rgb, RGB_SUFFIXES, where)
     _check_suffix(depth, DEPTH_SUFFIXES, where)
-    return Pair(line.number, rgb, depth, line.split, line.scene)
+    mask = _found(folder, os.path.expanduser(line.mask)) if line.mask else None
+    if mask:
+        _check_suffix(mask, DEPTH_SUFFIXES, where)
+    return Pair(line.number, rgb, depth, line.split, line.scene, mask, line.metres_per_unit)
 
 
 def _found(folder, name):

@@ -5,11 +5,12 @@ import os
 from typing import Any, Dict, Tuple
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
 from .. import file_names
 from ..errors import PipelineError
 from ..imaging.untrusted import open_image
+from ..imaging.upright import upright_rgb
 from . import array_files, stored_depth
 from .array_files import READING
 from .train_archive import Row
@@ -44,9 +45,7 @@ class PairFiles:
             return Image.fromarray(np.ascontiguousarray(array))
         try:
             with open_image(io.BytesIO(self.read(row, row.rgb))) as image:
-                if image.mode not in ("RGB", "L", "RGBA", "P", "1", "LA"):
-                    raise self.error(row, row.rgb, "expected 8-bit colours, got an image of mode {}", image.mode)
-                return ImageOps.exif_transpose(image).convert("RGB")
+                return Image.fromarray(upright_rgb(image)[0])
         except READING as error:
             raise self.error(row, row.rgb, "cannot be read as an image ({})", words(error)) from None
 

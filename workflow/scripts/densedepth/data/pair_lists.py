@@ -3,12 +3,14 @@
 Blank lines, comments (`#`), a header, an index before the names and trailing separators are skipped. A depth of `None`
 means that the picture has none: such a line is left out. A number after the depth is a focal length in pixels, which
 the training does not use. A split is train, val or test, in any case. A word after it, or after an
-empty third field, is the scene.
+empty third field, is the scene. A header may name the columns `mask` (the file of a pair's mask) and `metres_per_unit`
+(of its depth), anywhere behind the depth.
 """
 
 import csv
+import math
 import re
-from typing import Iterable, List, NamedTuple, Optional, Tuple
+from typing import Dict, Iterable, List, NamedTuple, Optional, Tuple
 
 from ..errors import PipelineError
 
@@ -18,6 +20,8 @@ SPLITS = {
     **dict.fromkeys(("val", "valid", "validation"), VAL),
     **dict.fromkeys(("test", "testing"), TEST),
 }
+# Columns that a header may name.
+_NAMED = ("mask", "metres_per_unit")
 # First fields of a header.
 _HEADERS = ("rgb", "image", "img", "picture", "color", "colour", "filename", "file", "index", "id", "")
 _DEPTHS = re.compile(r"depth|gt|truth", re.IGNORECASE)
@@ -25,7 +29,8 @@ _COMMENT = "#"
 
 
 class Line(NamedTuple):
-    """One pair: the number of its line (from 1), the names of its files, its split, focal length and scene or None."""
+    """One pair: the number of its line (from 1), the names of its files, its split, focal length, scene, mask and
+    metres per unit of stored depth, each None where the line does not say."""
 
     number: int
     rgb: str
@@ -33,6 +38,8 @@ class Line(NamedTuple):
     split: Optional[str]
     focal: Optional[float]
     scene: Optional[str] = None
+    mask: Optional[str] = None
+    metres_per_unit: Optional[float] = None
 
 
 class Parsed(NamedTuple):
@@ -47,15 +54,18 @@ def parse(text: str) -> Parsed:
     """The pairs of the list `text`."""
     found = Parsed([], [], [])
     first = True
+    named: Dict[str, int] = {}
     for number, line in enumerate(text.splitlines(), 1):
         if not line.strip() or line.lstrip().startswith(_COMMENT):
             continue
         fields = _fields(line)
         was_first, first = first, False
         if was_first and _is_header(fields):
+            columns = [field.lower() for field in fields]
+            named = {name: columns.index(name) for name in _NAMED if name in columns}
             continue
         try:
-            pair = _line(number, fields)
+            pair = _with_named(_line(number, _without(fields, named.values())), fields, named)
         except ValueError as error:
             found.faults.append((number, line, str(error)))
             continue
@@ -86,6 +96,25 @@ def _fields(line):
     while len(fields) > 1 and not fields[-1]:
         fields.pop()
     return fields
+
+
+def _without(fields, places):
+    """The fields that are at none of `places`, without empty ones at the end."""
+    kept = [field for place, field in enumerate(fields) if place not in places]
+    while len(kept) > 1 and not kept[-1]:
+        kept.pop()
+    return kept
+
+
+def _with_named(pair, fields, named):
+    """`pair` with what is in the columns `named`."""
+    found = {name: fields[place] for name, place in named.items() if place < len(fields) and fields[place]}
+    if pair is None or not found:
+        return pair
+    unit = _number(found["metres_per_unit"]) if "metres_per_unit" in found else None
+    if "metres_per_unit" in found and not 0 < (unit or 0) < math.inf:
+        raise ValueError("metres_per_unit {!r} is not a number above 0".format(found["metres_per_unit"][:40]))
+    return pair._replace(mask=found.get("mask"), metres_per_unit=unit)
 
 
 def _is_header(fields):

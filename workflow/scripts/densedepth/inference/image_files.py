@@ -12,13 +12,13 @@ import numpy as np
 
 from .. import file_names, files
 from ..errors import PipelineError
+from ..imaging import upright
 
 # What a folder is searched for. A file that is named is tried whatever its name.
 SUFFIXES = (".apng", ".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp")
 
 # Containers whose further pictures are frames. Others, such as the MPO of phones, keep previews and second views there.
 _ANIMATED = ("GIF", "PNG", "TIFF", "WEBP")
-_ORIENTATION = 0x0112
 _VIDEOS = (".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpg", ".webm")
 
 
@@ -101,57 +101,11 @@ def frames(path: str) -> Iterator[Frame]:
             count = getattr(picture, "n_frames", 1) if picture.format in _ANIMATED else 1
             for number in range(count):
                 picture.seek(number)
-                rgb, read_as = _upright_rgb(picture)
+                rgb, read_as = upright.upright_rgb(picture)
                 yield Frame(number + 1 if count > 1 else None, rgb, read_as)
     except Exception as error:
         # Damage makes the readers of Pillow raise whatever they stumble over, and one bad file must not stop the rest.
         raise PipelineError("{}: not an image that can be read ({})".format(path, _reason(path, error))) from None
-
-
-def _upright_rgb(picture):
-    from PIL import Image
-
-    upright, read_as = _upright(picture)
-    if upright.mode.startswith("I") or upright.mode == "F":
-        read_as.append("grey of more than 8 bits, 65535 is white")
-        return _deep_grey(upright), read_as
-    if upright.mode in ("LA", "La", "RGBA", "RGBa", "PA") or "transparency" in upright.info:
-        # What colour lies under transparent pixels is chance.
-        white = Image.new("RGBA", upright.size, "white")
-        upright = Image.alpha_composite(white, upright.convert("RGBA"))
-        read_as.append("laid over white where transparent")
-    elif upright.mode != "RGB":
-        read_as.append("{} as RGB".format(upright.mode))
-    return np.asarray(upright.convert("RGB")), read_as
-
-
-def _upright(picture):
-    """(the picture turned as its EXIF data say, what was done to it in words)."""
-    from PIL import ImageOps
-
-    try:
-        read_as = []
-        if picture.getexif().get(_ORIENTATION) in range(2, 9):
-            read_as.append("turned upright as its EXIF data say")
-        if picture.format == "TIFF":
-            # Pillow turns these as it loads them, and some of its releases would turn them again.
-            picture.load()
-            return picture, read_as
-        return ImageOps.exif_transpose(picture), read_as
-    except (OSError, MemoryError):
-        # Of the pixels, which a second attempt might leave half empty without a word.
-        raise
-    except Exception:
-        return picture, ["taken as it lies, its EXIF data are damaged"]
-
-
-def _deep_grey(picture):
-    """Pillow gives grey of 16 bits as whole numbers, and would cut it off at 255."""
-    values = np.asarray(picture)
-    if values.dtype.kind == "f" or values.min() < 0 or values.max() > 65535:
-        raise ValueError("values other than whole numbers of 0..65535; save it with 8 or 16 bits")
-    grey = ((values.astype(np.uint32) * 255 + 32767) // 65535).astype(np.uint8)
-    return np.repeat(grey[:, :, np.newaxis], 3, axis=2)
 
 
 def _reason(path, error):
