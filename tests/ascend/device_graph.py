@@ -1,0 +1,107 @@
+"""What the bridge requires of a training step, asserted operation by operation on a graph that TensorFlow 1.15 built.
+
+The operations of the exchange and of the overflow flag are those of the stand-in in tests/doubles: their names, number,
+order and place in the graph are the bridge's, what a device would compute is not. What an engine would say of the graph
+only an engine can say.
+"""
+
+from densedepth.tf import tf
+
+# Operations that stay on the host.
+INPUT_AND_FILES = ("Iterator", "Dataset", "Save", "Restore", "MergeV2", "Placeholder")
+# Not taken by the device (the guide's restrictions): strings for the host's extension, queues, results whose shape
+# depends on the values, an input that cannot be initialized, code of Python.
+_FOREIGN = (
+    *("Assert", "Print", "PrintV2", "StringFormat", "PyFunc", "EagerPyFunc", "OneShotIterator", "ScalarSummary"),
+    *("FIFOQueueV2", "QueueDequeueV2", "Where", "Unique", "UniqueV2", "DynamicPartition", "NonMaxSuppressionV3"),
+    *("RandomShuffle", "TensorArrayV3", "VarHandleOp", "MergeSummary", "HistogramSummary", "SparseToDense"),
+)
+_TYPES = (tf.float64, tf.string, tf.variant, tf.complex64, tf.complex128)
+
+
+def reached(operations):
+    """All operations that `operations` depend on, themselves included."""
+    waiting, seen = list(operations), set()
+    while waiting:
+        operation = waiting.pop()
+        if operation not in seen:
+            seen.add(operation)
+            waiting.extend([tensor.op for tensor in operation.inputs] + list(operation.control_inputs))
+    return seen
+
+
+def _operation(graph, name):
+    element = graph.as_graph_element(name)
+    return element if isinstance(element, tf.Operation) else element.op
+
+
+def assert_supported(graph, fetched):
+    """Every operation between variables, input and what is fetched is one that the device takes, of a known shape."""
+    seen = reached(_operation(graph, name) for name in fetched)
+    for operation in seen:
+        assert operation.type not in _FOREIGN, "{} {}".format(operation.type, operation.name)
+        # BroadcastGradientArgs of constant shapes is itself folded to a constant.
+        if operation.type.startswith(INPUT_AND_FILES) or operation.type == "BroadcastGradientArgs":
+            continue
+        # The sixth output of this one is a GPU's working space, which TensorFlow 1.15 never gives a shape.
+        outputs = operation.outputs[:5] if operation.type == "FusedBatchNormV3" else operation.outputs
+        for output in outputs:
+            assert output.shape.is_fully_defined(), "{} {}".format(output.name, output.shape)
+            assert output.dtype.base_dtype not in _TYPES, output.name
+    inputs = {operation.type for operation in seen if operation.type.startswith("Iterator")}
+    assert inputs == {"IteratorV2", "IteratorGetNext"}
+    assert len(seen) > 500
+
+
+def assert_one_step(graph, train, norm, variables, ranks):
+    """The step is that of section "loss scaling" of the bridge's guide: exchanged, unscaled, flagged, then applied.
+
+    train, norm: names of what is fetched. variables: the trainable ones. ranks: their number.
+    """
+    step, norm = _operation(graph, train), _operation(graph, norm)
+    exchanged = [op for op in reached([step, norm]) if op.name.split("/")[-1].startswith("HcomAllReduce")]
+    gradients = [op for op in exchanged if op.name.startswith("DistributedAdam_Allreduce/")]
+    flags = [op for op in exchanged if op.outputs[0].dtype == tf.int32]
+    assert len(gradients) == len(variables) and len(flags) == 1
+    assert sorted(tuple(op.outputs[0].shape.as_list()) for op in gradients) == sorted(
+        tuple(variable.shape.as_list()) for variable in variables
+    )
+    for op in gradients:
+        (divided,) = op.outputs[0].consumers()
+        assert divided.type == "RealDiv" and _divisor(divided) == ranks, op.name
+    # Read once all gradients are there; the norm, by which they are clipped, is that of the exchanged ones.
+    assert set(gradients) <= reached(flags) and set(gradients) <= reached([norm])
+    finite = _operation(graph, "overflow_status_reduce_all")
+    assert set(flags) <= reached([finite])
+    _assert_applied_behind(finite, step, variables)
+
+
+def _divisor(division):
+    value = division.inputs[1].op
+    while value.type in ("Cast", "Identity"):
+        value = value.inputs[0].op
+    return int(tf.make_ndarray(value.node_def.attr["value"].tensor))
+
+
+def _assert_applied_behind(finite, step, variables):
+    """Each trainable variable is written once, in the branch of `finite`; only the loss scale is written otherwise."""
+    written = {}
+    for op in reached([step]):
+        if op.type.startswith(("Assign", "Apply", "ResourceApply", "ScatterUpdate")):
+            written.setdefault(_variable(op), []).append(op)
+    for variable in variables:
+        (op,) = written[variable.op.name]
+        before = reached([op])
+        assert finite in before and any(other.type == "Switch" and finite in reached([other]) for other in before), (
+            op.name
+        )
+    free = {name for name, ops in written.items() if not any(finite in reached([op]) for op in ops)}
+    # Averages of batch normalization are updated in every step.
+    assert all("moving_" in name for name in free), free
+
+
+def _variable(op):
+    target = op.inputs[0].op
+    while target.type in ("Switch", "RefSwitch", "Identity"):
+        target = target.inputs[0].op
+    return target.name
