@@ -34,8 +34,8 @@ PYTHONS = {"workflow": NEWER, "tf1": ((3, 7),), "tf2": NEWER, "bench": NEWER, "m
 SIZES = {
     "workflow": (81, 400),
     "dev": (112, 345),
-    "tf1": (451, 1600),
-    "tf2": (355, 1800),
+    "tf1": (489, 1700),
+    "tf2": (390, 1945),
     "onnx": (36, 150),
     "bench": (300, 1500),
     "mlflow": (25, 95),

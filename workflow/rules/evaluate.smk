@@ -34,6 +34,7 @@ rule evaluate_checkpoint:
     params:
         folder=subpath(input.side, parent=True),
         batch_size=of_run("evaluate/batch_size"),
+        metrics=of_run("evaluate/metrics"),
         protocols=of_run("evaluate/protocols"),
     message:
         "evaluating {params.folder}"
@@ -45,6 +46,7 @@ rule evaluate_checkpoint:
             --logdir results/{wildcards.run}/evaluation \
             --bs {params.batch_size} \
             --protocol {params.protocols:q} \
+            --metrics {params.metrics:q} \
             --json {output.figures:q} \
             --csv {output.images:q} \
             --name {wildcards.run} \
@@ -104,12 +106,14 @@ rule score_predictions:
         environment()
     threads: 2
     resources:
-        python=plain_python(),
+        # Which has SciPy, unlike that of Snakemake.
+        python=tensorflow_python(),
         mem_mb=4000,
         runtime=60,
     params:
         alignment=external("alignment", "none"),
         folder=external("predictions"),
+        metrics=lookup(dpath="evaluate/metrics", within=config),
         protocols=lookup(dpath="evaluate/protocols", within=config),
         trust_unit=external("trust_unit", False),
         unit=external("unit"),
@@ -124,6 +128,7 @@ rule score_predictions:
             --trust_unit {params.trust_unit:q} \
             --test_data {input.test:q} \
             --protocol {params.protocols:q} \
+            --metrics {params.metrics:q} \
             --json {output.figures:q} \
             --csv {output.images:q} \
             --name {wildcards.external:q} \

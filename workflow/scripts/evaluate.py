@@ -32,6 +32,13 @@ def build_parser():
     arguments.add_argument(
         "--protocol", nargs="+", default=["port"], choices=protocols.NAMES, help="ways to score (docs/metrics.md)"
     )
+    arguments.add_argument(
+        "--metrics",
+        nargs="*",
+        default=[],
+        metavar="NAME",
+        help="metrics besides the usual ones, or all (docs/metrics.md)",
+    )
     return arguments
 
 
@@ -39,8 +46,9 @@ def work(args):
     with open_test_set(args.test_data) as test_set, predictors.load_checkpoint(args.ckptdir) as predictor:
         source = predictor.describe()
         print("evaluating {} (epoch {}) on {} images".format(source["path"], source["epoch"], test_set.count))
+        report = Progress(test_set.count, "images")
         document = scoring.evaluate(
-            predictor, test_set, args.bs, progress=Progress(test_set.count, "images"), names=args.protocol
+            predictor, test_set, args.bs, progress=report, names=args.protocol, more=args.metrics
         )
         if args.tensorboard:
             events.write(args.tensorboard, document, events.pictures(predictor, test_set))

@@ -7,9 +7,12 @@
 height, width), or one .npz. Files are matched by name, or by the order of the numbers in their names. --unit says what
 is stored: metres, millimetres, inverse (1 / metres) or disparity (inverse depth of no unit). --alignment fits what the
 predictions leave open to the ground truth of each image (docs/metrics.md); results with different alignments do not
-compare. A unit that the ground truth contradicts is refused; --trust_unit scores it nevertheless.
+compare. --metrics adds edges, normals, point clouds and more; --planes gives those of plane_* an array of integers for
+each image, at its own size, that numbers the planes from 1. A unit that the ground truth contradicts is refused;
+--trust_unit scores it nevertheless.
 """
 
+import contextlib
 import sys
 
 import cli
@@ -34,6 +37,14 @@ def build_parser():
     arguments.add_argument(
         "--protocol", nargs="+", default=["port"], choices=protocols.NAMES, help="ways to score (docs/metrics.md)"
     )
+    arguments.add_argument(
+        "--metrics",
+        nargs="*",
+        default=[],
+        metavar="NAME",
+        help="metrics besides the usual ones, or all (docs/metrics.md)",
+    )
+    arguments.add_argument("--planes", help="numbers of the planes in each image, for plane_*: as --predictions")
     cli.add_boolean(arguments, "--trust_unit", False, "score values whose unit the ground truth contradicts")
     return arguments
 
@@ -47,7 +58,9 @@ def work(args):
         if doubt and not args.trust_unit:
             words = "{}: {}; set the unit (--unit), or --trust_unit if it is right"
             raise PipelineError(words.format(args.predictions, doubt))
-        document = scoring.evaluate_maps(maps, test_set, Progress(test_set.count, "images"), args.protocol)
+        report = Progress(test_set.count, "images")
+        with stored_maps.Planes(args.planes, test_set) if args.planes else contextlib.nullcontext() as planes:
+            document = scoring.evaluate_maps(maps, test_set, report, args.protocol, args.metrics, planes)
     if args.json:
         files.write_json(args.json, document)
     if args.csv:

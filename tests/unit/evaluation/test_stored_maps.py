@@ -1,5 +1,6 @@
 """Predictions of other programs: every form in which they may lie, and what is refused."""
 
+import importlib.util
 import io
 import json
 import zipfile
@@ -10,7 +11,8 @@ import score
 from densedepth.data import test_archive_writer
 from densedepth.data.test_archive import open_test_set
 from densedepth.errors import PipelineError
-from densedepth.evaluation import scoring, stored_maps
+from densedepth.evaluation import more_metrics, scoring, stored_maps
+from densedepth.evaluation.metric_table import METRICS, MORE
 from PIL import Image
 
 SIZE, CROP = (48, 64), (4, 43, 3, 58)
@@ -148,6 +150,41 @@ def test_program(tmp_path, archive, capsys):
     assert len(csv_path.read_text().splitlines()) == 1 + COUNT
 
 
+@pytest.mark.skipif(importlib.util.find_spec("scipy") is None, reason="no SciPy; make setup")
+def test_program_with_all_metrics(tmp_path, archive, capsys):
+    place = folder(tmp_path / "maps", "npy", maps=[truth(index) for index in range(COUNT)])
+    np.save(str(tmp_path / "planes.npy"), np.ones((COUNT,) + SIZE, np.uint8))
+    flags = ["--unit", "metres", "--protocol", "port", "paper", "--metrics", "all"]
+    flags += ["--planes", str(tmp_path / "planes.npy"), "--json", str(tmp_path / "a.json")]
+    assert run(capsys, archive, place, *flags, "--csv", str(tmp_path / "a.csv"))[0] == 0
+    document = json.loads((tmp_path / "a.json").read_text())
+    for figures in (document["metrics"], document["protocols"]["paper"]["metrics"]):
+        perfect = {m.key: 1 if m.higher_is_better else 0 for m in MORE if figures[m.key] is not None}
+        # What slopes but has no step has no edge, a ramp is no plane in space, and no pixel is nearer than 10 / 9 m.
+        for key in ("boundary_f1", "plane_flatness"):
+            perfect[key] = figures[key]
+        assert {key: figures[key] for key in perfect} == pytest.approx(perfect, abs=1e-4)
+    assert document["metrics"]["plane_flatness"] > 1
+    header, first = (line.split(",") for line in (tmp_path / "a.csv").read_text().splitlines()[:2])
+    assert [key for key in header if key in more_metrics.NAMES] == list(more_metrics.NAMES)
+    assert first[header.index("rel_far")] == ""
+    # Those asked for by name, without planes.
+    assert (
+        run(capsys, archive, place, "--unit", "metres", "--metrics", "mae", "--json", str(tmp_path / "b.json"))[0] == 0
+    )
+    few = json.loads((tmp_path / "b.json").read_text())
+    assert {key: few["metrics"].pop(key) for key in ("mae",)} == {"mae": 0}
+    assert few["metrics"] == {m.key: document["metrics"][m.key] for m in METRICS}
+
+
+def test_planes_of_another_size_are_refused(tmp_path, archive, capsys):
+    np.save(str(tmp_path / "maps.npy"), np.stack([truth(index) for index in range(COUNT)]))
+    np.save(str(tmp_path / "planes.npy"), np.ones((COUNT, 24, 32), np.uint8))
+    flags = ["--unit", "metres", "--metrics", "plane_flatness", "--planes", str(tmp_path / "planes.npy")]
+    status, _, err = run(capsys, archive, tmp_path / "maps.npy", *flags)
+    assert status == 1 and "planes.npy: is 24x32, its image 48x64; numbers of planes cannot be resized" in err
+
+
 def wrong(place, case):
     """(a path that holds maps with a fault, flags)."""
     maps = [predicted(index) for index in range(COUNT)]
@@ -207,8 +244,8 @@ def test_a_unit_may_be_insisted_on(tmp_path, archive, capsys):
     "name, words",
     [
         ("nosuch", "no such file or folder"),
-        ("empty", "holds no depth maps (.npy .npz .png)"),
-        ("text.txt", "expected a folder, .zip, .npy or .npz of depth maps"),
+        ("empty", "holds no depth maps (.npy .npz .png .tif"),
+        ("text.txt", "expected a folder, .zip, .tar, .npy or .npz of depth maps"),
         ("text.npy", "cannot be read"),
         ("text.npz", "not a zip file"),
         ("flat.npy", "expected an array (images, height, width), got float64 (5,)"),

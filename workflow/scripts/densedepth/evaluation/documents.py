@@ -10,7 +10,7 @@ from typing import Any, Dict, List
 from .. import files
 from ..file_names import of_image
 from . import metrics
-from .metric_table import METRICS
+from .metric_table import BY_KEY, MORE
 
 # What an evaluation says of each protocol.
 _OF_PROTOCOL = ("protocol", "metrics", "per_image", "by_distance")
@@ -63,10 +63,11 @@ def append_log(path: str, document: Dict[str, Any]) -> None:
 def write_csv(path: str, document: Dict[str, Any]) -> None:
     """Write the scores of each image by each protocol, a row for both: protocol, index, pixels, scores, bias in metres.
 
-    The images' names are a last column, where they have some.
+    Then those of `metric_table.MORE` that were measured; the images' names are the last column, where they have some.
     """
-    named = any("name" in image for block in blocks(document).values() for image in block["per_image"])
-    columns = ["protocol", "index", "pixels"] + list(metrics.IMAGE_NAMES) + ["bias"] + (["name"] if named else [])
+    there = {key for block in blocks(document).values() for image in block["per_image"] for key in image}
+    columns = ["protocol", "index", "pixels"] + list(metrics.IMAGE_NAMES) + ["bias"]
+    columns += [key for key in [metric.key for metric in MORE] + ["name"] if key in there]
     with files.atomic_path(path) as temporary, open(temporary, "w", encoding="utf-8", newline="") as stream:
         writer = csv.DictWriter(stream, columns, lineterminator="\n")
         writer.writeheader()
@@ -92,6 +93,10 @@ def lines(document: Dict[str, Any]) -> List[str]:
     found = []
     for name, block in blocks(document).items():
         averaging = "mean over images" if block["protocol"].get("averaging") == "image" else "pooled"
-        scores = [(m.plain_title, block["metrics"][m.key]) for m in METRICS if m.key in block["metrics"]]
-        found.append("{} ({}): {}".format(name, averaging, ", ".join("{} {:.4f}".format(*one) for one in scores)))
+        scores = [(m.plain_title, block["metrics"].get(m.key)) for m in BY_KEY.values()]
+        found.append(
+            "{} ({}): {}".format(
+                name, averaging, ", ".join("{} {:.4f}".format(*one) for one in scores if one[1] is not None)
+            )
+        )
     return found

@@ -27,7 +27,7 @@ from .. import runtime
 from ..errors import PipelineError
 from ..imaging import depth
 from ..inference import forward
-from . import distances, metrics, protocols
+from . import distances, metrics, more_metrics, protocols
 from .thumbnails import Thumbnails
 
 if TYPE_CHECKING:
@@ -52,16 +52,19 @@ def evaluate(
     names: Collection[str] = ("port",),
     alone: bool = False,
     thumbnails: Optional[Thumbnails] = None,
+    more: Collection[str] = (),
 ) -> Dict[str, Any]:
     """Evaluate `predictor` (see `predictors.Predictor`) on `test_set` (see `test_archive.TestSet`).
 
     `limits` are the nearest and farthest predicted depth in metres (None: those of the test set); `progress(images)` is
     called after each batch with the number so far; `names` are those of the protocols. Reading and scoring go on beside
     the network unless it shall run `alone`: slower by what they take, and then `speed` is the network's own.
-    `thumbnails` are given what `port` compares. Returns the evaluation as JSON-like values: `format`, `source` (what
-    was evaluated), `protocol`, `metrics` (see `metrics`), `per_image`, `by_distance` (see `distances`), `speed` (see
-    `forward.Speed`), `test_data` and `runtime`. Protocol, metrics and images at the top are those of `port`; those of
-    each other protocol are in `protocols` by its name. Memory does not grow with the number of images.
+    `thumbnails` are given what `port` compares; `more` names further metrics (see `more_metrics.chosen`).
+
+    Returns the evaluation as JSON-like values: `format`, `source` (what was evaluated), `protocol`, `metrics` (see
+    `metrics`), `per_image`, `by_distance` (see `distances`), `speed` (see `forward.Speed`), `test_data` and `runtime`.
+    Protocol, metrics and images at the top are those of `port`; those of each other protocol are in `protocols` by its
+    name. Memory does not grow with the number of images.
     Raises PipelineError for an output of unusable shape or value, naming the image, and for a test set that a
     protocol cannot take.
     """
@@ -82,7 +85,7 @@ def evaluate(
             depth_in = _checked(speed.run(images), speed.run(images[:, :, ::-1]), numbers, test_set.framing)
             yield thumbnails.watching(depth_in, numbers) if thumbnails else depth_in, truth, numbers
 
-    found = scored(outputs(), chosen, limits, progress, 0 if alone else _PENDING)
+    found = scored(outputs(), chosen, limits, progress, 0 if alone else _PENDING, more_metrics.chosen(more))
     return document_of(predictor.describe(), test_set, found, speed.as_dict())
 
 
@@ -114,10 +117,13 @@ def evaluate_maps(
     test_set: "TestSet",
     progress: Optional[Callable[[int], Any]] = None,
     names: Collection[str] = ("port",),
+    more: Collection[str] = (),
+    planes: Optional[Callable[[int], np.ndarray]] = None,
 ) -> Dict[str, Any]:
     """As `evaluate`, of depth maps that another program stored; `speed` is None, and each `protocol` has `alignment`.
 
-    Nothing is mirrored and averaged: what is stored is scored.
+    Nothing is mirrored and averaged: what is stored is scored. `planes` gives the numbers of the planes of an image by
+    its index, (height, width) of the image, 0 where there is none.
     """
     limits = test_set.limits
     chosen = [protocols.fitted(protocol, test_set) for protocol in protocols.named(names)]
@@ -126,7 +132,7 @@ def evaluate_maps(
         for _, truth, numbers in _batches(test_set, 1, chosen):
             yield functools.partial(maps.depth, numbers[0]), truth, numbers
 
-    found = scored(outputs(), chosen, limits, progress)
+    found = scored(outputs(), chosen, limits, progress, more=more_metrics.chosen(more), planes=planes)
     for block in found.values():
         block["protocol"].update(flip_average=False, alignment=maps.alignment)
     return document_of(maps.describe(), test_set, found, None)
@@ -148,11 +154,14 @@ def scored(
     limits: Tuple[float, float],
     progress: Optional[Callable[[int], Any]],
     most_pending: int = _PENDING,
+    more: Sequence[str] = (),
+    planes: Optional[Callable[[int], np.ndarray]] = None,
 ) -> Dict[str, Dict[str, Any]]:
     """{protocol's name: its block} for an iterator over (depth_in, truth, indices) of batches.
 
     depth_in(crop, limits, size, truth) gives the predicted depth (n, h, w) inside `crop` of images of `size`, in metres
-    within `limits`; truth (n, h, w) is that of the crop, 0 where a pixel does not count.
+    within `limits`; truth (n, h, w) is that of the crop, 0 where a pixel does not count. more: keys of further metrics;
+    planes: see `evaluate_maps`.
     """
     # Protocols that differ in nothing but the averaging share the sums.
     views = list({_view(protocol, limits): protocol for protocol in reversed(chosen)}.items())
@@ -172,7 +181,8 @@ def scored(
     pending: Deque[Tuple[List[int], Any]] = collections.deque()
     with concurrent.futures.ThreadPoolExecutor(max(1, min(_PENDING, os.cpu_count() or 1))) as workers:
         for depth_in, truth, numbers in batches:
-            job = workers.submit(_measure, depth_in, truth, views)
+            numbered = [planes(number) for number in numbers] if planes else [None] * len(numbers)
+            job = workers.submit(_measure, depth_in, truth, views, more, numbered)
             pending.append((numbers, job))
             drain(most_pending)
         drain(0)
@@ -200,7 +210,7 @@ def _batches(test_set, batch_size, chosen):
     return test_set.batches(batch_size)
 
 
-def _measure(depth_in, truth, views):
+def _measure(depth_in, truth, views, more, planes):
     """[(view, the sums of each image, None for an image of which no pixel counts)]."""
     measured = []
     for view, protocol in views:
@@ -209,20 +219,36 @@ def _measure(depth_in, truth, views):
         mask = protocol.mask(inside)
         counted = inside if mask is None else np.where(mask, inside, 0)
         predicted = depth_in(crop, limits, truth.shape[1:3], counted)
-        measured.append((view, _sums(protocol, inside, predicted, limits[1])))
+        asked = functools.partial(_more, more, more_metrics.camera_of(truth.shape[1:3], crop), limits[1])
+        inside_planes = [None if one is None else cropped(one[np.newaxis], crop)[0] for one in planes]
+        measured.append((view, _sums(protocol, inside, predicted, limits[1], inside_planes, asked)))
     return measured
 
 
-def _sums(protocol, truth, predicted, farthest):
-    """(what `metrics.measure` makes of it, and `distances.measure`) of each image; None where no pixel counts."""
-    sums = []
-    for t, p in zip(truth, predicted):
-        mask = protocol.mask(t)
-        empty = mask is not None and not mask.any()
-        of_image = {"truth": t, "prediction": p, "mask": mask}
-        # The metrics first, which refuse what is no depth.
-        sums.append(None if empty else (metrics.measure(**of_image), distances.measure(farthest=farthest, **of_image)))
-    return sums
+def _sums(protocol, truth, predicted, farthest, planes, more):
+    """What `metrics.measure`, `distances.measure` and `more` make of each image; None where no pixel counts."""
+    return [
+        _of_image(t, p, protocol.mask(t), farthest, more, numbers) for t, p, numbers in zip(truth, predicted, planes)
+    ]
+
+
+def _of_image(truth, prediction, mask, farthest, more, planes):
+    if mask is not None and not mask.any():
+        return None
+    of_image = {"truth": truth, "prediction": prediction, "mask": mask}
+    # The metrics first, which refuse what is no depth.
+    found = metrics.measure(**of_image), distances.measure(farthest=farthest, **of_image)
+    return (*found, more(truth, prediction, mask, planes))
+
+
+def _more(names, camera, farthest, truth, prediction, mask, planes):
+    """What `more_metrics.measure` finds for an image."""
+    if not names:
+        return {}
+    inside = np.ones(truth.shape, bool) if mask is None else mask
+    # Depths that do not count may be anything, which would warn.
+    truth, prediction = (np.where(inside, one, 1.0).astype(np.float64) for one in (truth, prediction))
+    return more_metrics.measure(names, more_metrics.Maps(truth, prediction, inside, camera, farthest, planes))
 
 
 class _Scores:
@@ -234,6 +260,7 @@ class _Scores:
         self.bias = []
         self.indices = []
         self.pixels = []
+        self.more = []
         self.without_truth = []
 
     def add(self, numbers, image_sums):
@@ -241,12 +268,13 @@ class _Scores:
             if sums is None:
                 self.without_truth.append(number)
             else:
-                of_image, by_distance = sums
+                of_image, by_distance, more = sums
                 self.total.add_sums(of_image)
                 self.distances += by_distance
                 self.bias.append(distances.bias(by_distance))
                 self.indices.append(number)
                 self.pixels.append(of_image.pixels)
+                self.more.append(more)
 
 
 def _block(protocol, limits, scores, images):
@@ -269,8 +297,8 @@ def _block(protocol, limits, scores, images):
         described["truth_m"] = list(protocol.truth_m)
         described["images_without_truth"] = scores.without_truth
     per_image = [
-        dict(image, index=index, bias=bias)
-        for index, image, bias in zip(scores.indices, scores.total.images, scores.bias)
+        dict(image, index=index, bias=bias, **more)
+        for index, image, bias, more in zip(scores.indices, scores.total.images, scores.bias, scores.more)
     ]
     if protocol.name != "port":
         described["averaging"] = protocol.averaging
@@ -278,7 +306,11 @@ def _block(protocol, limits, scores, images):
         for image, pixels in zip(per_image, scores.pixels):
             image["pixels"] = pixels
     pooled = protocol.averaging == "pooled"
-    figures = scores.total.result() if pooled else protocols.mean_of_images(scores.total.images)
+    figures: Dict[str, Optional[float]] = dict(
+        scores.total.result() if pooled else protocols.mean_of_images(scores.total.images)
+    )
+    for name in scores.more[0]:
+        figures[name] = more_metrics.mean(name, scores.more, scores.pixels, pooled)
     by_distance = distances.figures(scores.distances, described["depth_limits_m"][1])
     return {"protocol": described, "metrics": figures, "per_image": per_image, "by_distance": by_distance}
 

@@ -140,7 +140,7 @@ class _Table:
         columns, weights = [], []
         for name in self.names:
             values = np.array([image[_of_image(name)] for image in images], np.float64)
-            weight = pixels if pooled and name != "rms_image" else np.ones(self.count)
+            weight = pixels if pooled and not BY_KEY[name].per_image else np.ones(self.count)
             columns.append(weight * (values**2 if name == "rms_pooled" else values))
             weights.append(weight)
         self.columns, self.weights = np.stack(columns, 1), np.stack(weights, 1)

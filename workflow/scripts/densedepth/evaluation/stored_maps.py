@@ -1,34 +1,34 @@
 """Depth maps that another program predicted for the images of a test set, read one at a time. NumPy and Pillow only.
 
-A folder or a .zip of one file an image (.npy, .npz, or .png of 8 or 16 bit), one .npy of (images, height, width), or
-one .npz of that or of an array an image. Files are matched with the images by name, where the test set has names that
-they bear, and else by the order of the numbers in their names: frame2 before frame10.
+A folder or an archive (.zip, .tar) of one file an image, of a kind that `array_files` reads (.npy, .npz, .png of 8 or
+16 bit, .tif, .exr, .pfm), one .npy of (images, height, width), or one .npz of that or of an array an image. Files are
+matched with the images by name, where the test set has names that they bear, and else by the order of the numbers in
+their names: frame2 before frame10.
 
 Maps of another size than the images show the same view and are resized, as they are stored (in depth, or in inverse
 depth): bilinear when enlarged, the mean over the covered area when reduced.
 """
 
 import collections
-import io
 import os
-import tokenize
 from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Tuple
 
 import numpy as np
 
 from .. import file_names
+from ..data import array_files, trees
 from ..errors import PipelineError
 from ..imaging import depth, resize
-from ..imaging.untrusted import DAMAGE, open_image, open_zip, unpacked, visible
+from ..imaging.untrusted import open_zip, unpacked, visible
 from . import alignment
 
 if TYPE_CHECKING:
     from ..data.test_archive import TestSet
 
-# What a folder is searched for, the first of which there is one.
-_SUFFIXES = (".npy", ".npz", ".png")
+# What a folder or an archive is searched for, the first of which there is one.
+_SUFFIXES = (".npy", ".npz", ".png", ".tif", ".tiff", ".exr", ".pfm")
 
-_READING = DAMAGE + (ValueError, SyntaxError, OverflowError, MemoryError, tokenize.TokenError)
+_READING = (*array_files.READING, MemoryError)
 
 # How far height / width of a map may be from those of its image, in pixels of the smaller of the two.
 _MOST_OFF = 1.0
@@ -39,15 +39,12 @@ _LARGEST_STACK = 4 << 30
 _Read = Callable[[], np.ndarray]
 
 
-class Maps:
-    """The maps of a test set, with what their values mean (`unit`) and how they are aligned. A context manager."""
+class Arrays:
+    """An array (height, width) for each image of a test set. A context manager."""
 
-    def __init__(self, path: str, test_set: "TestSet", unit: str, alignment_name: str) -> None:
-        """Find the maps at `path` and match them with the images. Raises PipelineError for any that lacks one."""
-        alignment.check(unit, alignment_name)
+    def __init__(self, path: str, test_set: "TestSet") -> None:
+        """Find the arrays at `path` and match them with the images. Raises PipelineError for any that lacks one."""
         self.path = path
-        self.unit = unit
-        self.alignment = alignment_name
         self._open: List[Any] = []
         try:
             named = self._find(path)
@@ -56,12 +53,74 @@ class Maps:
             self.__exit__()
             raise
 
-    def __enter__(self) -> "Maps":
+    def __enter__(self) -> "Arrays":
         return self
 
     def __exit__(self, *exception: Any) -> None:
         for one in self._open:
             one.close()
+
+    def name(self, index: int) -> str:
+        """The name of the file of image `index`, for messages."""
+        return os.path.join(self.path, self._reads[index][0]) if self._reads[index][0] else self.path
+
+    def array(self, index: int) -> np.ndarray:
+        """The array of image `index` as it is stored. Raises PipelineError for one that is not of numbers (h, w)."""
+        where = self.name(index)
+        try:
+            values = _flat(self._reads[index][1]())
+        except _READING as error:
+            # Without the way out for data to train on.
+            reason = str(error).split("\n")[0].partition("; name one")[0] or type(error).__name__
+            raise PipelineError("{}: cannot be read ({})".format(where, reason)) from None
+        if values.ndim != 2 or values.dtype.kind not in "uif" or not values.size:
+            words = "{}: expected numbers (height, width), got {} {}"
+            raise PipelineError(words.format(where, values.dtype, values.shape))
+        return values
+
+    def _find(self, path):
+        """[(name of the array, what reads it)]."""
+        suffix = os.path.splitext(path)[1].lower()
+        if os.path.isfile(path) and suffix == ".npy":
+            return _stack(path, lambda: np.lib.format.open_memmap(path, mode="r"))
+        if os.path.isfile(path) and suffix not in (".npz", ".zip", ".tar"):
+            raise PipelineError("{}: expected a folder, .zip, .tar, .npy or .npz of depth maps".format(path))
+        if suffix == ".npz":
+            archive = open_zip(path)
+            self._open.append(archive)
+            names = list(visible(archive))
+            if len(names) == 1:
+                return _stack(path, lambda: array_files.npy(unpacked(path, archive, names[0], _LARGEST_STACK)))
+        tree = trees.open_tree(path)
+        self._open.append(tree)
+        return [(name, lambda name=name: array_files.load(tree, name)) for name in _chosen(path, tree.names())]
+
+
+class Planes(Arrays):
+    """The numbers of the planes in each image, 0 where there is none, at the image's own size."""
+
+    def __init__(self, path: str, test_set: "TestSet") -> None:
+        super().__init__(path, test_set)
+        self._size = tuple(test_set.image_size)
+
+    def __call__(self, index: int) -> np.ndarray:
+        """Those of image `index`, integers (height, width). Raises PipelineError for an array of another size."""
+        numbers = self.array(index)
+        if numbers.shape != self._size:
+            words = "{}: is {}x{}, its image {}x{}; numbers of planes cannot be resized"
+            raise PipelineError(words.format(self.name(index), *numbers.shape + self._size))
+        return numbers.astype(np.int64)
+
+
+class Maps(Arrays):
+    """The maps of a test set, with what their values mean (`unit`) and how they are aligned. A context manager."""
+
+    def __init__(self, path: str, test_set: "TestSet", unit: str, alignment_name: str) -> None:
+        """As of `Arrays`; also for a unit and an alignment that do not go together."""
+        alignment.check(unit, alignment_name)
+        self.unit = unit
+        self.alignment = alignment_name
+        super().__init__(path, test_set)
 
     def describe(self) -> Dict[str, Any]:
         """What was scored, as JSON: kind, path, unit, and how maps and images were matched."""
@@ -72,19 +131,10 @@ class Maps:
 
         Raises PipelineError for a map that cannot be read, has another shape, or values that cannot be.
         """
-        name, read = self._reads[index]
-        where = os.path.join(self.path, name) if name else self.path
-        try:
-            values = _flat(read())
-        except _READING as error:
-            reason = str(error).split("\n")[0] or type(error).__name__
-            raise PipelineError("{}: cannot be read ({})".format(where, reason)) from None
-        if values.ndim != 2 or values.dtype.kind not in "uif" or not values.size:
-            words = "{}: expected numbers (height, width), got {} {}"
-            raise PipelineError(words.format(where, values.dtype, values.shape))
+        values = self.array(index)
         wrong = alignment.problem(values, self.unit, self.alignment)
         if wrong:
-            raise PipelineError("{}: {}".format(where, wrong))
+            raise PipelineError("{}: {}".format(self.name(index), wrong))
         return values
 
     def depth(
@@ -101,29 +151,11 @@ class Maps:
         `values`, and for a map that shows another view.
         """
         values = self.values(index)
-        _check_view(self._reads[index][0] or self.path, values.shape, size)
+        _check_view(self.name(index), values.shape, size)
         fitted = _fitted(values, size, crop)[np.newaxis]
         if not (truth > 0).any():
             return fitted
         return alignment.aligned(fitted, truth, self.unit, self.alignment, limits)
-
-    def _find(self, path):
-        """[(name of the map, what reads it)]."""
-        if os.path.isdir(path):
-            return [(os.path.relpath(one, path), _reader(one)) for one in _chosen(path, file_names.files_below(path))]
-        if not os.path.isfile(path):
-            raise PipelineError("{}: no such file or folder{}".format(path, file_names.hint(path)))
-        suffix = os.path.splitext(path)[1].lower()
-        if suffix == ".npy":
-            return _stack(path, lambda: np.lib.format.open_memmap(path, mode="r"))
-        if suffix in (".zip", ".npz"):
-            archive = open_zip(path)
-            self._open.append(archive)
-            names = _chosen(path, visible(archive))
-            if suffix == ".npz" and len(names) == 1:
-                return _stack(path, lambda: _decoded(names[0], unpacked(path, archive, names[0], _LARGEST_STACK)))
-            return [(name, _member(path, archive, name)) for name in names]
-        raise PipelineError("{}: expected a folder, .zip, .npy or .npz of depth maps".format(path))
 
 
 def _stack(path, read):
@@ -146,35 +178,6 @@ def _chosen(path, names):
         if found:
             return sorted(found, key=file_names.natural)
     raise PipelineError("{}: holds no depth maps ({})".format(path, " ".join(_SUFFIXES)))
-
-
-def _reader(path):
-    def read():
-        if path.lower().endswith(".npy"):
-            return np.array(np.lib.format.open_memmap(path, mode="r"))
-        with open(path, "rb") as stream:
-            return _decoded(path, stream.read())
-
-    return read
-
-
-def _member(path, archive, name):
-    return lambda: _decoded(name, unpacked(path, archive, name))
-
-
-def _decoded(name, data):
-    """The array in the bytes of a file; an array of objects is refused."""
-    if name.lower().endswith(".png"):
-        with open_image(io.BytesIO(data)) as image:
-            if image.mode not in ("L", "I", "I;16", "I;16B"):
-                raise ValueError("expected grey of 8 or 16 bit, got mode {}".format(image.mode))
-            return np.asarray(image)
-    loaded = np.load(io.BytesIO(data))
-    if isinstance(loaded, np.ndarray):
-        return loaded
-    if len(loaded.files) != 1:
-        raise ValueError("expected one array, got {}".format(", ".join(loaded.files[:5]) or "none"))
-    return loaded[loaded.files[0]]
 
 
 def _matched(path, named, test_set):

@@ -6,7 +6,8 @@ from . import wording
 from .findings import Findings
 from .page import Page, code
 
-_TITLES = {
+# {alignment: what its tables are headed with}
+TITLES = {
     "none": "Depth as it is",
     "median": "Scaled to the median of each image",
     "scale": "Scaled to each image by least squares",
@@ -32,7 +33,7 @@ def add(page: Page, findings: Findings) -> None:
         found = [(one, e) for one, e in sorted(findings.external.items()) if e.get("protocol", "alignment") == name]
         if not found:
             continue
-        page.add("### {} (alignment `{}`)", _TITLES[name], name)
+        page.add("### {} (alignment `{}`)", TITLES[name], name)
         rows = [(code(one), e.get("source", "unit"), *wording.scores(e)) for one, e in found]
         if name == "none":
             ours = wording.exported_of_runs(findings) + wording.elsewhere(findings)

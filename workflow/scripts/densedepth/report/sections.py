@@ -1,7 +1,7 @@
 """The report: all results of the pipeline on one page, as Markdown with links to pictures and as HTML with them inside.
 
 Nothing in it depends on the time or the machine it is written on. Its parts are modules of their own: `experiments`,
-`precision`, `comparison`, `certainty`, `images`, `external`, `speeds`, `galleries`, `origins`.
+`precision`, `comparison`, `certainty`, `images`, `external`, `more_metrics`, `speeds`, `galleries`, `origins`.
 """
 
 import os
@@ -18,6 +18,7 @@ from . import (
     external,
     galleries,
     images,
+    more_metrics,
     origins,
     precision,
     published_results,
@@ -61,6 +62,7 @@ def _page(findings, figures):
     certainty.add(page, findings)
     images.add(page, findings, figures)
     external.add(page, findings)
+    more_metrics.add(page, findings)
     # Where the runs have a place among them, that is news; else the published results are only for orientation.
     nyu = data_kind(findings) == NYU
     if nyu:
