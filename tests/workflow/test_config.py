@@ -12,7 +12,7 @@ import pytest
 import yaml
 from conftest import REPOSITORY
 from densedepth import configuration, old_names, ranges
-from densedepth.evaluation import protocols
+from densedepth.evaluation import more_metrics, protocols
 from densedepth.network import model
 
 SCHEMA = configuration.schema(str(REPOSITORY / "workflow/schemas/config.schema.yaml"))
@@ -145,6 +145,15 @@ def test_our_own_settings_are_accepted(overlay):
         ("predictions.mine", {"input": ["a"], "run": "2p"}, 'predictions.mine.run = "2p": must be one of 1p'),
         ("external.x", {"predictions": "a"}, "config: external.x.unit: missing"),
         ("external.x", {"predictions": "a", "unit": "cm"}, 'external.x.unit = "cm": must be one of metres'),
+        ("external.x", {"unit": "metres"}, "config: external.x: give either predictions or network"),
+        (
+            "external.x",
+            {"predictions": "a", "unit": "metres", "mean": [0, 0, 0]},
+            "external.x.mean = [0, 0, 0]: is of a",
+        ),
+        ("external.x", {"network": "a", "unit": "metres", "deviation": [1, 0, 1]}, "must be more than 0"),
+        ("evaluate.metrics", ["ssim"], 'config: evaluate.metrics.0 = "ssim": must be one of sq_rel'),
+        ("evaluate.metrics", "some", 'config: evaluate.metrics = "some": must be all, or a list of their names'),
         ("external.x", {"predictions": "a", "unit": "disparity"}, "disparity has no scale: give an alignment"),
         ("om.soc_version", "910A", 'config: om.soc_version = "910A": must be the name of a chip such as Ascend910A'),
         ("downloads.here", {"urls": ["https://a.b/c"]}, "config: downloads.here: not a legal name; a file name below"),
@@ -234,6 +243,7 @@ def named_in(module, text):
 def test_the_schema_names_what_the_code_knows():
     assert LEAVES["model", "encoder"]["enum"] == sorted(model.BLOCKS)
     assert LEAVES["evaluate", "protocols"]["items"]["enum"] == list(protocols.NAMES)
+    assert LEAVES["evaluate", "metrics"]["items"]["enum"] == list(more_metrics.NAMES)
     assert LEAVES[("platform",)]["enum"] == named_in("platforms/__init__.py", "KINDS = ")
 
 

@@ -318,9 +318,32 @@ def external(key, default=None):
 
 
 def external_predictions(wildcards):
-    """Input function: the depth maps, of a folder each file, so that a new or changed one counts."""
-    path = external("predictions")(wildcards)
+    """Input function: the network, or the depth maps, of a folder each file, so that a new or changed one counts."""
+    path = external_source(wildcards)[1]
     return sorted(file_names.files_below(path)) if os.path.isdir(path) else path
+
+
+def external_source(wildcards):
+    """(key, path) of what is scored: `predictions` or `network`."""
+    settings = config["external"][wildcards.external]
+    return next((key, settings[key]) for key in ("network", "predictions") if key in settings)
+
+
+def external_python(wildcards):
+    """The interpreter that scores: a network needs ONNX Runtime, edges and clouds SciPy, which Snakemake's lacks."""
+    return onnx_python() if external_source(wildcards)[0] == "network" else tensorflow_python()
+
+
+def external_flags(wildcards):
+    """Flags of score.py: what is scored, and what a network's input and output are, where the config says so."""
+    key, path = external_source(wildcards)
+    settings = config["external"][wildcards.external]
+    flags = ["--{}".format(key), path]
+    for key in configuration.EXTERNAL_NETWORK:
+        if key in settings:
+            values = settings[key] if isinstance(settings[key], list) else [settings[key]]
+            flags += ["--{}".format(key), *map(str, values)]
+    return flags
 
 
 def _is_file_name(word):

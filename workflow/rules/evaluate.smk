@@ -1,7 +1,7 @@
 """From checkpoints and the test archive to precision figures.
 
 Needs a checkpoint and the test archive; makes results/<run>/evaluation/epoch<e>.json and .csv (and lines in
-evaluate.log beside them) and results/baseline.json. Depth maps of other programs are scored into
+evaluate.log beside them) and results/baseline.json. Depth maps and networks of other programs are scored into
 results/external/<name>.
 """
 
@@ -88,7 +88,7 @@ rule evaluate_baseline:
 
 
 rule score_predictions:
-    """Score the depth maps that another program predicted for the test archive."""
+    """Score what another program predicted, or its network predicts, for the test archive."""
     input:
         code=code("score.py"),
         predictions=external_predictions,
@@ -106,23 +106,22 @@ rule score_predictions:
         environment()
     threads: 2
     resources:
-        # Which has SciPy, unlike that of Snakemake.
-        python=tensorflow_python(),
+        python=external_python,
         mem_mb=4000,
         runtime=60,
     params:
         alignment=external("alignment", "none"),
-        folder=external("predictions"),
+        flags=external_flags,
         metrics=lookup(dpath="evaluate/metrics", within=config),
         protocols=lookup(dpath="evaluate/protocols", within=config),
         trust_unit=external("trust_unit", False),
         unit=external("unit"),
     message:
-        "scoring {params.folder}"
+        "scoring {wildcards.external}"
     shell:
         """
         {resources.python:q} {input.code[0]:q} \
-            --predictions {params.folder:q} \
+            {params.flags:q} \
             --unit {params.unit:q} \
             --alignment {params.alignment:q} \
             --trust_unit {params.trust_unit:q} \

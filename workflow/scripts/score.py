@@ -19,13 +19,25 @@ import cli
 from densedepth import files
 from densedepth.data.test_archive import open_test_set
 from densedepth.errors import PipelineError
-from densedepth.evaluation import alignment, documents, metrics, protocols, scoring, stored_maps
+from densedepth.evaluation import (
+    alignment,
+    documents,
+    external_network,
+    metrics,
+    predicted,
+    protocols,
+    scoring,
+    stored_maps,
+)
 from densedepth.progress import Progress
 
 
 def build_parser():
     arguments = cli.parser(__doc__)
-    arguments.add_argument("--predictions", required=True, help="the depth maps: folder, .zip, .npy or .npz")
+    what = arguments.add_mutually_exclusive_group(required=True)
+    what.add_argument("--predictions", help="the depth maps: folder, .zip, .npy or .npz")
+    what.add_argument("--network", help="an ONNX file that predicts them, run by ONNX Runtime")
+    _add_preprocessing(arguments.add_argument_group("what the network takes and puts out"))
     arguments.add_argument("--unit", required=True, choices=alignment.UNITS, help="what their values are")
     arguments.add_argument(
         "--alignment", default="none", choices=alignment.ALIGNMENTS, help="what is fitted to the ground truth"
@@ -49,15 +61,34 @@ def build_parser():
     return arguments
 
 
+def _add_preprocessing(group):
+    default = external_network.Preprocessing()
+    group.add_argument("--size", nargs=2, type=cli.positive_int, help="height and width that images are resized to")
+    group.add_argument("--mean", nargs=3, type=float, default=default.mean, help="taken from the colours")
+    group.add_argument("--deviation", nargs=3, type=float, default=default.deviation, help="by which they are divided")
+    group.add_argument("--highest", type=int, default=1, choices=external_network.HIGHEST, help="white, before that")
+    group.add_argument("--layout", default="nchw", choices=external_network.LAYOUTS, help="order of the input's axes")
+    group.add_argument("--colours", default="rgb", choices=external_network.COLOURS, help="order of the colours")
+    group.add_argument("--output", default="", help="name of the output, where there are several")
+
+
+def _maps(args, test_set):
+    if args.predictions:
+        return stored_maps.Maps(args.predictions, test_set, args.unit, args.alignment)
+    size = tuple(args.size) if args.size else None
+    preprocessing = external_network.Preprocessing(
+        size, tuple(args.mean), tuple(args.deviation), args.layout, args.colours, args.highest
+    )
+    return external_network.NetworkMaps(args.network, preprocessing, args.unit, args.alignment, args.output)
+
+
 def work(args):
-    with open_test_set(args.test_data) as test_set, stored_maps.Maps(
-        args.predictions, test_set, args.unit, args.alignment
-    ) as maps:
-        print("{}: {} depth maps, matched by {}".format(args.predictions, test_set.count, maps.matched_by), flush=True)
-        doubt = stored_maps.doubts(maps, test_set)
+    with open_test_set(args.test_data) as test_set, _maps(args, test_set) as maps:
+        print("{}: {} depth maps, matched by {}".format(maps.path, test_set.count, maps.matched_by), flush=True)
+        doubt = predicted.doubts(maps, test_set)
         if doubt and not args.trust_unit:
             words = "{}: {}; set the unit (--unit), or --trust_unit if it is right"
-            raise PipelineError(words.format(args.predictions, doubt))
+            raise PipelineError(words.format(maps.path, doubt))
         report = Progress(test_set.count, "images")
         with stored_maps.Planes(args.planes, test_set) if args.planes else contextlib.nullcontext() as planes:
             document = scoring.evaluate_maps(maps, test_set, report, args.protocol, args.metrics, planes)
@@ -70,7 +101,7 @@ def work(args):
     # The last line of all, which the workflow shows on the terminal.
     for block in list(documents.blocks(document).values())[:1]:
         aligned = "" if args.alignment == "none" else " (alignment {})".format(args.alignment)
-        print("{}{}: {}".format(args.name or args.predictions, aligned, metrics.line(block["metrics"])))
+        print("{}{}: {}".format(args.name or args.predictions or args.network, aligned, metrics.line(block["metrics"])))
 
 
 def main(argv=None):

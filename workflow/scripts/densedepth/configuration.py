@@ -15,6 +15,8 @@ from . import data_settings, ranges, run_settings, sweeps, validation_settings
 from .errors import PipelineError
 
 # Mappings whose keys are the user's own names: an overlay takes an entry away with null.
+# What `external` says of the input and output of a network.
+EXTERNAL_NETWORK = ("size", "mean", "deviation", "highest", "layout", "colours", "output")
 _NAMED = ("runs", "sweeps", "downloads", "pretrained", "predictions", "external")
 
 # How the programs call the ways of `data.target_downsampling`.
@@ -346,6 +348,11 @@ def _predictions(config):
 
 def _external(config):
     for name, entry in sorted(config["external"].items()):
+        if ("predictions" in entry) == ("network" in entry):
+            yield ["external", name], None, "give either predictions or network"
+        unfit = [key for key in EXTERNAL_NETWORK if key in entry and "network" not in entry]
+        if unfit:
+            yield ["external", name, unfit[0]], entry[unfit[0]], "is of a network, and there is none"
         if entry["unit"] == "disparity" and entry.get("alignment", "none") == "none":
             words = "disparity has no scale: give an alignment, or the unit inverse for 1 / metres"
             yield ["external", name, "unit"], entry["unit"], words

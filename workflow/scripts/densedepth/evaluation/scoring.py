@@ -32,7 +32,7 @@ from .thumbnails import Thumbnails
 
 if TYPE_CHECKING:
     from ..data.test_archive import TestSet
-    from .stored_maps import Maps
+    from .predicted import Predicted
 
 FORMAT = 1
 
@@ -113,24 +113,25 @@ def evaluate_stored(
 
 
 def evaluate_maps(
-    maps: "Maps",
+    maps: "Predicted",
     test_set: "TestSet",
     progress: Optional[Callable[[int], Any]] = None,
     names: Collection[str] = ("port",),
     more: Collection[str] = (),
-    planes: Optional[Callable[[int], np.ndarray]] = None,
+    planes: Optional[Callable[[int, Tuple[int, int]], np.ndarray]] = None,
 ) -> Dict[str, Any]:
-    """As `evaluate`, of depth maps that another program stored; `speed` is None, and each `protocol` has `alignment`.
+    """As `evaluate`, of depth that another program predicted; `speed` is None, and each `protocol` has `alignment`.
 
-    Nothing is mirrored and averaged: what is stored is scored. `planes` gives the numbers of the planes of an image by
-    its index, (height, width) of the image, 0 where there is none.
+    Nothing is mirrored and averaged: what is predicted is scored. `planes` gives the numbers of the planes of an image
+    by its index and size, (height, width), 0 where there is none.
     """
     limits = test_set.limits
     chosen = [protocols.fitted(protocol, test_set) for protocol in protocols.named(names)]
 
     def outputs():
-        for _, truth, numbers in _batches(test_set, 1, chosen):
-            yield functools.partial(maps.depth, numbers[0]), truth, numbers
+        for rgb, truth, numbers in _batches(test_set, 1, chosen):
+            values = maps.values(numbers[0], rgb[0])
+            yield functools.partial(maps.depth, values, numbers[0]), truth, numbers
 
     found = scored(outputs(), chosen, limits, progress, more=more_metrics.chosen(more), planes=planes)
     for block in found.values():
@@ -155,7 +156,7 @@ def scored(
     progress: Optional[Callable[[int], Any]],
     most_pending: int = _PENDING,
     more: Sequence[str] = (),
-    planes: Optional[Callable[[int], np.ndarray]] = None,
+    planes: Optional[Callable[[int, Tuple[int, int]], np.ndarray]] = None,
 ) -> Dict[str, Dict[str, Any]]:
     """{protocol's name: its block} for an iterator over (depth_in, truth, indices) of batches.
 
@@ -181,7 +182,7 @@ def scored(
     pending: Deque[Tuple[List[int], Any]] = collections.deque()
     with concurrent.futures.ThreadPoolExecutor(max(1, min(_PENDING, os.cpu_count() or 1))) as workers:
         for depth_in, truth, numbers in batches:
-            numbered = [planes(number) for number in numbers] if planes else [None] * len(numbers)
+            numbered = [planes(number, truth.shape[1:3]) for number in numbers] if planes else [None] * len(numbers)
             job = workers.submit(_measure, depth_in, truth, views, more, numbered)
             pending.append((numbers, job))
             drain(most_pending)

@@ -4,9 +4,6 @@ A folder or an archive (.zip, .tar) of one file an image, of a kind that `array_
 16 bit, .tif, .exr, .pfm), one .npy of (images, height, width), or one .npz of that or of an array an image. Files are
 matched with the images by name, where the test set has names that they bear, and else by the order of the numbers in
 their names: frame2 before frame10.
-
-Maps of another size than the images show the same view and are resized, as they are stored (in depth, or in inverse
-depth): bilinear when enlarged, the mean over the covered area when reduced.
 """
 
 import collections
@@ -18,9 +15,9 @@ import numpy as np
 from .. import file_names
 from ..data import array_files, trees
 from ..errors import PipelineError
-from ..imaging import depth, resize
 from ..imaging.untrusted import open_zip, unpacked, visible
 from . import alignment
+from .predicted import Predicted, flat
 
 if TYPE_CHECKING:
     from ..data.test_archive import TestSet
@@ -29,9 +26,6 @@ if TYPE_CHECKING:
 _SUFFIXES = (".npy", ".npz", ".png", ".tif", ".tiff", ".exr", ".pfm")
 
 _READING = (*array_files.READING, MemoryError)
-
-# How far height / width of a map may be from those of its image, in pixels of the smaller of the two.
-_MOST_OFF = 1.0
 
 # Bytes of the one array of a .npz file, which is unpacked whole; a .npy file is not.
 _LARGEST_STACK = 4 << 30
@@ -68,7 +62,7 @@ class Arrays:
         """The array of image `index` as it is stored. Raises PipelineError for one that is not of numbers (h, w)."""
         where = self.name(index)
         try:
-            values = _flat(self._reads[index][1]())
+            values = flat(self._reads[index][1]())
         except _READING as error:
             # Without the way out for data to train on.
             reason = str(error).split("\n")[0].partition("; name one")[0] or type(error).__name__
@@ -99,20 +93,16 @@ class Arrays:
 class Planes(Arrays):
     """The numbers of the planes in each image, 0 where there is none, at the image's own size."""
 
-    def __init__(self, path: str, test_set: "TestSet") -> None:
-        super().__init__(path, test_set)
-        self._size = tuple(test_set.image_size)
-
-    def __call__(self, index: int) -> np.ndarray:
-        """Those of image `index`, integers (height, width). Raises PipelineError for an array of another size."""
+    def __call__(self, index: int, size: Tuple[int, int]) -> np.ndarray:
+        """Those of image `index` of `size`, integers (height, width). Raises PipelineError for those of another one."""
         numbers = self.array(index)
-        if numbers.shape != self._size:
+        if numbers.shape != tuple(size):
             words = "{}: is {}x{}, its image {}x{}; numbers of planes cannot be resized"
-            raise PipelineError(words.format(self.name(index), *numbers.shape + self._size))
+            raise PipelineError(words.format(self.name(index), *numbers.shape + tuple(size)))
         return numbers.astype(np.int64)
 
 
-class Maps(Arrays):
+class Maps(Arrays, Predicted):
     """The maps of a test set, with what their values mean (`unit`) and how they are aligned. A context manager."""
 
     def __init__(self, path: str, test_set: "TestSet", unit: str, alignment_name: str) -> None:
@@ -126,36 +116,12 @@ class Maps(Arrays):
         """What was scored, as JSON: kind, path, unit, and how maps and images were matched."""
         return {"kind": "stored", "path": self.path, "unit": self.unit, "matched_by": self.matched_by}
 
-    def values(self, index: int) -> np.ndarray:
+    def values(self, index: int, rgb: Optional[np.ndarray] = None) -> np.ndarray:
         """The map of image `index` as it is stored: (height, width) of any size, in `unit`.
 
         Raises PipelineError for a map that cannot be read, has another shape, or values that cannot be.
         """
-        values = self.array(index)
-        wrong = alignment.problem(values, self.unit, self.alignment)
-        if wrong:
-            raise PipelineError("{}: {}".format(self.name(index), wrong))
-        return values
-
-    def depth(
-        self,
-        index: int,
-        crop: Tuple[int, int, int, int],
-        limits: Tuple[float, float],
-        size: Tuple[int, int],
-        truth: np.ndarray,
-    ) -> np.ndarray:
-        """Aligned depth in metres within `limits` inside `crop` of image `index` of `size`: float64 (1, h, w).
-
-        truth (1, h, w): the ground truth inside the crop, 0 where a pixel does not count. Raises PipelineError as
-        `values`, and for a map that shows another view.
-        """
-        values = self.values(index)
-        _check_view(self.name(index), values.shape, size)
-        fitted = _fitted(values, size, crop)[np.newaxis]
-        if not (truth > 0).any():
-            return fitted
-        return alignment.aligned(fitted, truth, self.unit, self.alignment, limits)
+        return self._checked(self.array(index), index)
 
 
 def _stack(path, read):
@@ -203,74 +169,3 @@ def _matched(path, named, test_set):
 
 def _stem(name):
     return os.path.splitext(os.path.basename(name))[0]
-
-
-def _flat(values):
-    """Without axes of length 1 beside height and width."""
-    values = np.asarray(values)
-    while values.ndim > 2 and 1 in (values.shape[0], values.shape[-1]):
-        values = values[0] if values.shape[0] == 1 else values[..., 0]
-    return values
-
-
-def _check_view(name, shape, size):
-    """Raise PipelineError where a map of `shape` cannot show an image of `size` (height, width) as a whole."""
-    smaller = min(shape[1], size[1])
-    off = abs(shape[0] / shape[1] - size[0] / size[1]) * smaller
-    if off > _MOST_OFF:
-        words = "{}: is {}x{}, its image {}x{}, another aspect ratio; predict the whole image, undistorted"
-        raise PipelineError(words.format(name, *tuple(shape) + tuple(size)))
-
-
-def _fitted(values, size, crop):
-    """`values` at `size`, of which only `crop` is wanted."""
-    if values.shape[0] > size[0] or values.shape[1] > size[1]:
-        values = resize.resized(values[..., np.newaxis].astype(np.float32), size)[..., 0]
-    top, bottom, left, right = crop
-    if values.shape == tuple(size):
-        return values[top : bottom + 1, left : right + 1].astype(np.float64)
-    return depth.enlarge(values.astype(np.float64), size, crop)
-
-
-def doubts(maps: Maps, test_set: "TestSet", most: int = 16) -> Optional[str]:
-    """What is likely wrong with the unit of `maps`, judged by the first `most` images; None without doubt.
-
-    The medians of map and ground truth are compared, and how both grow: inverse depth falls where depth grows.
-    """
-    ratios: List[float] = []
-    slopes: List[float] = []
-    for _, truth, numbers in test_set.batches(1, holes=True):
-        if len(ratios) == most:
-            break
-        known = np.isfinite(truth[0]) & (truth[0] > 0)
-        if not known.any():
-            continue
-        values = _fitted(maps.values(numbers[0]), truth.shape[1:3], (0, truth.shape[1] - 1, 0, truth.shape[2] - 1))
-        found, wanted = values[known], truth[0][known]
-        ratios.append(float(np.median(found) / np.median(wanted)))
-        slopes.append(_rank_correlation(found, wanted))
-    return _doubt(maps.unit, maps.alignment, float(np.median(ratios)), float(np.median(slopes))) if ratios else None
-
-
-def _rank_correlation(x, y, most=2000):
-    """Spearman's, of evenly chosen values."""
-    step = max(1, len(x) // most)
-    ranks = [np.argsort(np.argsort(values[::step])).astype(np.float64) for values in (x, y)]
-    first, second = (one - one.mean() for one in ranks)
-    length = np.sqrt(np.dot(first, first) * np.dot(second, second))
-    return float(np.dot(first, second) / length) if length else 0.0
-
-
-def _doubt(unit, aligned_by, ratio, slope):
-    inverse = unit in ("inverse", "disparity")
-    if (slope > 0.5 and inverse) or (slope < -0.5 and not inverse):
-        words = "values {} with the ground truth (rank correlation {:.2f}), so they are likely {}, not {}"
-        likely = "metres or millimetres" if inverse else "disparity or inverse"
-        return words.format("grow" if inverse else "fall", slope, likely, unit)
-    if unit == "metres" and aligned_by == "none":
-        for factor, name in ((1000, "millimetres"), (100, "centimetres"), (0.1, "tens of metres, as of 0..1 for 10 m")):
-            if factor / 1.8 < ratio < factor * 1.8:
-                return "the median value is {:.3g} times the ground truth, so the unit is likely {}".format(ratio, name)
-    if unit == "millimetres" and aligned_by == "none" and not 50 < ratio < 20000:
-        return "the median value is {:.3g} times the ground truth in metres, so the unit is likely metres".format(ratio)
-    return None

@@ -33,26 +33,31 @@ def runtime_module() -> Any:
     return onnxruntime
 
 
-def load(path: str) -> "OnnxPredictor":
-    """The `OnnxPredictor` of the file. Raises PipelineError when it is none, or no network from picture to depth."""
+def session(path: str) -> Any:
+    """The ONNX file, loaded by ONNX Runtime. Raises PipelineError where one of both is missing, or the file is none."""
     onnxruntime = runtime_module()
     if not os.path.isfile(path):
         raise PipelineError("{}: no such file; export_onnx.py makes one of a frozen graph".format(path))
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     try:
-        session = onnxruntime.InferenceSession(path, options, providers=onnxruntime.get_available_providers())
+        return onnxruntime.InferenceSession(path, options, providers=onnxruntime.get_available_providers())
     except Exception as error:
         # The classes of the library's errors are private.
         raise PipelineError("{}: ONNX Runtime cannot load it ({})".format(path, str(error).split("\n")[0])) from None
-    inputs, outputs = session.get_inputs(), session.get_outputs()
+
+
+def load(path: str) -> "OnnxPredictor":
+    """The `OnnxPredictor` of the file. Raises PipelineError when it is none, or no network from picture to depth."""
+    loaded = session(path)
+    inputs, outputs = loaded.get_inputs(), loaded.get_outputs()
     if len(inputs) != 1 or len(outputs) != 1 or len(inputs[0].shape) != 4 or inputs[0].shape[3] != 3:
         raise PipelineError(
             "{}: expected one input (images, height, width, 3) and one output, got inputs {}".format(
                 path, [(one.name, one.shape) for one in inputs]
             )
         )
-    return OnnxPredictor(session, _source(path))
+    return OnnxPredictor(loaded, _source(path))
 
 
 class OnnxPredictor:

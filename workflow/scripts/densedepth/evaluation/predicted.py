@@ -1,0 +1,137 @@
+"""Depth that a program predicted for the images of a test set, brought to the image's size and to metres. NumPy only.
+
+Maps of another size than the images show the same view and are resized, as they are predicted (in depth, or in inverse
+depth): bilinear when enlarged, the mean over the covered area when reduced.
+"""
+
+from typing import TYPE_CHECKING, Any, Dict, List, Optional, Tuple
+
+import numpy as np
+
+from ..errors import PipelineError
+from ..imaging import depth, resize
+from . import alignment
+
+if TYPE_CHECKING:
+    from ..data.test_archive import TestSet
+
+# How far height / width of a map may be from those of its image, in pixels of the smaller of the two.
+_MOST_OFF = 1.0
+
+
+class Predicted:
+    """Maps with what their values mean (`unit`) and how they are aligned; subclasses say where they come from."""
+
+    path: str
+    unit: str
+    alignment: str
+
+    def describe(self) -> Dict[str, Any]:
+        """What was scored, as JSON: kind, path, unit, and how maps and images were matched."""
+        raise NotImplementedError
+
+    def name(self, index: int) -> str:
+        """What the map of image `index` is called in messages."""
+        raise NotImplementedError
+
+    def values(self, index: int, rgb: Optional[np.ndarray] = None) -> np.ndarray:
+        """The map of image `index`, which is uint8 `rgb` (H, W, 3): (height, width) of any size, in `unit`."""
+        raise NotImplementedError
+
+    def _checked(self, values, index):
+        """`values`, if they can be of that unit and alignment."""
+        wrong = alignment.problem(values, self.unit, self.alignment)
+        if wrong:
+            raise PipelineError("{}: {}".format(self.name(index), wrong))
+        return values
+
+    def depth(
+        self,
+        values: np.ndarray,
+        index: int,
+        crop: Tuple[int, int, int, int],
+        limits: Tuple[float, float],
+        size: Tuple[int, int],
+        truth: np.ndarray,
+    ) -> np.ndarray:
+        """Aligned depth in metres within `limits` inside `crop` of image `index` of `size`: float64 (1, h, w).
+
+        values: those of the image. truth (1, h, w): the ground truth inside the crop, 0 where a pixel does not count.
+        Raises PipelineError for a map that shows another view.
+        """
+        self._check_view(values, index, size)
+        stored = fitted(values, size, crop)[np.newaxis]
+        if not (truth > 0).any():
+            return stored
+        return alignment.aligned(stored, truth, self.unit, self.alignment, limits)
+
+    def _check_view(self, values, index, size):
+        """Raise PipelineError where a map cannot show an image of `size` (height, width) as a whole."""
+        shape = values.shape
+        off = abs(shape[0] / shape[1] - size[0] / size[1]) * min(shape[1], size[1])
+        if off > _MOST_OFF:
+            words = "{}: is {}x{}, its image {}x{}, another aspect ratio; predict the whole image, undistorted"
+            raise PipelineError(words.format(self.name(index), *tuple(shape) + tuple(size)))
+
+
+def flat(values: Any) -> np.ndarray:
+    """`values` without axes of length 1 beside height and width."""
+    values = np.asarray(values)
+    while values.ndim > 2 and 1 in (values.shape[0], values.shape[-1]):
+        values = values[0] if values.shape[0] == 1 else values[..., 0]
+    return values
+
+
+def fitted(values: np.ndarray, size: Tuple[int, int], crop: Tuple[int, int, int, int]) -> np.ndarray:
+    """`values` at `size`, of which only `crop` is wanted."""
+    if values.shape[0] > size[0] or values.shape[1] > size[1]:
+        values = resize.resized(values[..., np.newaxis].astype(np.float32), size)[..., 0]
+    top, bottom, left, right = crop
+    if values.shape == tuple(size):
+        return values[top : bottom + 1, left : right + 1].astype(np.float64)
+    return depth.enlarge(values.astype(np.float64), size, crop)
+
+
+def doubts(maps: Predicted, test_set: "TestSet", most: int = 16) -> Optional[str]:
+    """What is likely wrong with the unit of `maps`, judged by the first `most` images; None without doubt.
+
+    The medians of map and ground truth are compared, and how both grow: inverse depth falls where depth grows.
+    """
+    ratios: List[float] = []
+    slopes: List[float] = []
+    for rgb, truth, numbers in test_set.batches(1, holes=True):
+        if len(ratios) == most:
+            break
+        known = np.isfinite(truth[0]) & (truth[0] > 0)
+        if not known.any():
+            continue
+        height, width = truth.shape[1:3]
+        values = fitted(maps.values(numbers[0], rgb[0]), (height, width), (0, height - 1, 0, width - 1))
+        found, wanted = values[known], truth[0][known]
+        ratios.append(float(np.median(found) / np.median(wanted)))
+        slopes.append(_rank_correlation(found, wanted))
+    return _doubt(maps.unit, maps.alignment, float(np.median(ratios)), float(np.median(slopes))) if ratios else None
+
+
+def _rank_correlation(x, y, most=2000):
+    """Spearman's, of evenly chosen values."""
+    step = max(1, len(x) // most)
+    ranks = [np.argsort(np.argsort(values[::step])).astype(np.float64) for values in (x, y)]
+    first, second = (one - one.mean() for one in ranks)
+    length = np.sqrt(np.dot(first, first) * np.dot(second, second))
+    return float(np.dot(first, second) / length) if length else 0.0
+
+
+def _doubt(unit, aligned_by, ratio, slope):
+    inverse = unit in ("inverse", "disparity")
+    if (slope > 0.5 and inverse) or (slope < -0.5 and not inverse):
+        words = "values {} with the ground truth (rank correlation {:.2f}), so they are likely {}, not {}"
+        likely = "metres or millimetres" if inverse else "disparity or inverse"
+        return words.format("grow" if inverse else "fall", slope, likely, unit)
+    if unit == "metres" and aligned_by == "none":
+        for factor, name in ((1000, "millimetres"), (100, "centimetres"), (0.1, "tens of metres, as of 0..1 for 10 m")):
+            if factor / 1.8 < ratio < factor * 1.8:
+                return "the median value is {:.3g} times the ground truth, so the unit is likely {}".format(ratio, name)
+    if unit == "millimetres" and aligned_by == "none" and not 50 < ratio < 20000:
+        return "the median value is {:.3g} times the ground truth in metres, so the unit is likely metres".format(ratio)
+    return None
