@@ -1,4 +1,4 @@
-"""The settings of the training's recipe: what is refused, and that older files of settings need not have them."""
+"""Settings of the recipe and the evaluation: what is refused, and that older files of settings need not have them."""
 
 import pytest
 from conftest import REPOSITORY
@@ -30,7 +30,29 @@ def test_a_recipe_that_cannot_be_used_is_one_line(path, value, expected):
     assert expected in line
 
 
+@pytest.mark.parametrize(
+    "section, key, value, expected",
+    [
+        ("external", "x", {"unit": "metres"}, "config: external.x: give either predictions or network"),
+        ("external", "x", {"predictions": "a", "network": "b", "unit": "metres"}, "give either predictions or network"),
+        (
+            "external",
+            "x",
+            {"predictions": "a", "unit": "metres", "mean": [0, 0, 0]},
+            "external.x.mean = [0, 0, 0]: is of",
+        ),
+        ("external", "x", {"network": "a", "unit": "metres", "deviation": [1, 0, 1]}, "deviation[1] = 0: must be more"),
+        ("evaluate", "metrics", ["ssim"], 'evaluate.metrics[0] = "ssim": must be one of sq_rel'),
+        ("evaluate", "metrics", "some", 'evaluate.metrics = "some": must be all, or a list of their names'),
+    ],
+)
+def test_what_cannot_be_measured_is_one_line(section, key, value, expected):
+    (line,) = configuration.problems(configuration.merge(CONFIG, {section: {key: value}}), SCHEMA)
+    assert expected in line
+
+
 def test_a_copy_of_older_settings_goes_on_to_work():
     train = {key: value for key, value in CONFIG["train"].items() if key not in ("schedule", "loss", "max_zoom")}
-    older = dict(CONFIG, train=train)
+    evaluate = {key: value for key, value in CONFIG["evaluate"].items() if key != "metrics"}
+    older = dict(CONFIG, train=train, evaluate=evaluate)
     assert configuration.completed(older, SCHEMA) == configuration.completed(CONFIG, SCHEMA)

@@ -62,12 +62,49 @@ def test_pixels_that_do_not_count_are_not_looked_at(name):
     np.testing.assert_allclose(found[:, 2:], alone, rtol=1e-12)
 
 
+def relative(depth):
+    return float(np.sum(np.abs(depth - TRUTH) / TRUTH))
+
+
+@pytest.mark.parametrize("name, shifts", [("scale_robust", (0.0,)), ("affine_robust", (-0.02, 0.0, 0.02))])
+def test_no_other_fit_has_a_smaller_sum_of_relative_errors(name, shifts):
+    wide = (-100.0, 100.0)
+    spoilt = NOISY.copy()
+    spoilt[0, 0, :4] = 50.0
+    found = alignment.aligned(spoilt, TRUTH, "metres", name, wide)
+    # What was fitted, by two of its pixels.
+    scale = (found[0, 0, 0] - found[0, 1, 0]) / (spoilt[0, 0, 0] - spoilt[0, 1, 0])
+    shift = found[0, 1, 0] - scale * spoilt[0, 1, 0]
+    assert (abs(shift) < 1e-12) == (name == "scale_robust")
+    others = [(scale * (1 + more), shift + off) for more in (-0.01, 0.0, 0.01) for off in shifts]
+    assert relative(found) <= min(relative(spoilt * a + b) for a, b in others) + 1e-9
+
+
+@pytest.mark.parametrize("name, stored", [("scale_robust", TRUTH * 7), ("affine_robust", TRUTH * 3 + 2)])
+def test_a_few_wrong_pixels_do_not_turn_a_robust_fit(name, stored):
+    stored = stored.copy()
+    stored[0, 0, :4] = 90.0
+    found = alignment.aligned(stored, TRUTH, "metres", name, LIMITS)
+    np.testing.assert_allclose(found[0, 1:], TRUTH[0, 1:], rtol=1e-6)
+
+
+def test_the_trimmed_fit_leaves_the_largest_errors_out():
+    stored = TRUTH * 1.1 + 0.1
+    stored[0, 0, :2] = 90.0
+    found = alignment.aligned(stored, TRUTH, "metres", "affine_trimmed", LIMITS)
+    np.testing.assert_allclose(found[0, 1:], TRUTH[0, 1:], rtol=1e-9)
+    # Of 48 pixels three are left out; a fourth wrong one turns the fit.
+    stored[0, 0, 2:6] = 90.0
+    assert np.abs(alignment.aligned(stored, TRUTH, "metres", "affine_trimmed", LIMITS)[0, 1:] - TRUTH[0, 1:]).max() > 1
+
+
 def test_values_at_the_ends():
     truth = np.array([[[2.0, 4.0]]])
     # Infinitely far, and a fit that goes below zero.
     assert alignment.aligned([[[0.0, 0.5]]], truth, "inverse", "none", LIMITS).tolist() == [[[10.0, 2.0]]]
     far = alignment.aligned([[[1.0, 2.0, 9.0]]], np.array([[[2.0, 4.0, 0.0]]]), "disparity", "affine_disparity", LIMITS)
     np.testing.assert_allclose(far, [[[2, 4, 10]]])
+    assert alignment.aligned([[[1.0, 1.0]]], truth, "metres", "affine_robust", LIMITS).tolist() == [[[2.0, 2.0]]]
     # One value throughout: the mean of the depth, or of the inverse depth.
     assert alignment.aligned([[[1.0, 1.0]]], truth, "metres", "affine", LIMITS).tolist() == [[[3.0, 3.0]]]
 

@@ -12,6 +12,12 @@ median            p * median(g) / median(p); Zhou et al. 2017 (SfMLearner) and t
 scale             p * a, least squares in depth: a = sum(g p) / sum(p p)
 affine            p * a + b, least squares in depth; Ke et al. 2024 (Marigold), affine-invariant depth
 affine_disparity  1 / (d * a + b), least squares in 1/g; Ranftl et al. 2020 (MiDaS), affine-invariant inverse depth
+scale_robust      p * a, a minimizes the sum of |a p - g| / g; Wang et al. 2025 (MoGe, arXiv 2410.19115)
+affine_robust     p * a + b, a and b minimize the sum of |a p + b - g| / g; MoGe
+affine_trimmed    p * a + b, least squares without the 5 % of pixels where |p - g| is largest; Piccinelli et al. 2024
+                  (UniDepth, in its evaluation's code)
+
+MoGe fits to 64 x 64 pixels of an image; here scale_robust takes all, affine_robust 16,384 evenly chosen ones.
 """
 
 from typing import Tuple
@@ -20,14 +26,29 @@ import numpy as np
 
 from ..errors import PipelineError
 
-ALIGNMENTS = ("none", "median", "scale", "affine", "affine_disparity")
+_SCALES = ("median", "scale", "scale_robust")
+_LINES = ("affine", "affine_robust", "affine_trimmed")
+ALIGNMENTS = (
+    "none",
+    "median",
+    "scale",
+    "affine",
+    "affine_disparity",
+    "scale_robust",
+    "affine_robust",
+    "affine_trimmed",
+)
 
 # Of stored values: metres, millimetres, 1 / metres, and inverse depth of no unit.
 UNITS = ("metres", "millimetres", "inverse", "disparity")
 _INVERSE = ("inverse", "disparity")
 
 # What fits a shift takes values of any sign.
-_SHIFTED = {"affine": ("metres", "millimetres"), "affine_disparity": _INVERSE}
+_SHIFTED = {"affine_disparity": _INVERSE, **dict.fromkeys(_LINES, ("metres", "millimetres"))}
+
+# Pixels of an image that `affine_robust` looks at, and the share that `affine_trimmed` does.
+_MOST_PIXELS = 16384
+_TRIMMED = 0.95
 
 
 def check(unit: str, alignment: str) -> None:
@@ -72,14 +93,11 @@ def aligned(
         return np.clip(_depth(values, unit), *limits)
     depth = np.minimum(_depth(values, unit), np.finfo(np.float32).max)
     found, wanted = depth[known], np.asarray(truth[known], np.float64)
-    if alignment == "median":
-        depth *= np.median(wanted) / np.median(found)
-    elif alignment == "scale":
-        depth *= np.dot(wanted, found) / np.dot(found, found)
+    if alignment in _SCALES:
+        scale, shift = _scale(found, wanted, alignment), 0.0
     else:
-        scale, shift = _line(found, wanted)
-        depth = depth * scale + shift
-    return np.clip(depth, *limits)
+        scale, shift = _LINE[alignment](found, wanted)
+    return np.clip(depth * scale + shift, *limits)
 
 
 def _depth(values, unit):
@@ -101,3 +119,72 @@ def _line(x, y):
     spread = np.dot(deviation, deviation)
     scale = np.dot(deviation, y - y_mean) / spread if spread > 0 else 0.0
     return scale, y_mean - scale * x_mean
+
+
+def _scale(x, y, alignment):
+    """The factor of x."""
+    if alignment == "median":
+        return np.median(y) / np.median(x)
+    if alignment == "scale":
+        return np.dot(y, x) / np.dot(x, x)
+    # |a x - y| / y is x / y times |a - y / x|.
+    return _weighted_median(y / x, x / y)
+
+
+def _weighted_median(values, weights):
+    """The lowest of `values` below and at which lies half of the weight or more."""
+    order = np.argsort(values)
+    sums = np.cumsum(weights[order])
+    return float(values[order[np.searchsorted(sums, sums[-1] / 2)]])
+
+
+def _trimmed_line(x, y):
+    """As `_line`, without the pixels whose error is largest before the fit."""
+    error = np.abs(x - y)
+    kept = error < np.quantile(error, _TRIMMED)
+    return _line(x[kept], y[kept]) if kept.any() else _line(x, y)
+
+
+def _robust_line(x, y):
+    """(a, b) of the least sum of |a x + b - y| / y: for each a the best b is a weighted median, and the rest of the
+    sum is convex in a, so that a golden section finds the least."""
+    chosen = np.linspace(0, len(x) - 1, min(len(x), _MOST_PIXELS)).astype(np.int64)
+    x, y = x[chosen], y[chosen]
+    weights = 1 / y
+
+    def shift(scale):
+        return _weighted_median(y - scale * x, weights)
+
+    def cost(scale):
+        return float(np.dot(np.abs(scale * x + shift(scale) - y), weights))
+
+    middle, spread = _line(x, y)[0], float(np.std(x))
+    reach = float(np.std(y)) / spread if spread > 0 else 0.0
+    low, high = middle - reach, middle + reach
+    while reach and min(cost(low), cost(high)) < cost(middle):
+        middle = low if cost(low) < cost(high) else high
+        reach *= 2
+        low, high = middle - reach, middle + reach
+    scale = _least(cost, low, high)
+    return scale, shift(scale)
+
+
+def _least(cost, low, high):
+    """Where the convex function `cost` is least between `low` and `high`."""
+    golden = (5**0.5 - 1) / 2
+    within = 1e-9 * (high - low)
+    one, other = high - golden * (high - low), low + golden * (high - low)
+    at_one, at_other = cost(one), cost(other)
+    while high - low > within:
+        if at_one <= at_other:
+            high, other, at_other = other, one, at_one
+            one = high - golden * (high - low)
+            at_one = cost(one)
+        else:
+            low, one, at_one = one, other, at_other
+            other = low + golden * (high - low)
+            at_other = cost(other)
+    return (low + high) / 2
+
+
+_LINE = {"affine": _line, "affine_robust": _robust_line, "affine_trimmed": _trimmed_line}

@@ -13,6 +13,9 @@ TITLES = {
     "scale": "Scaled to each image by least squares",
     "affine": "Scale and shift fitted to the depth of each image",
     "affine_disparity": "Scale and shift fitted to the inverse depth of each image",
+    "scale_robust": "Scaled to each image by the least sum of relative errors",
+    "affine_robust": "Scale and shift fitted to each image by the least sum of relative errors",
+    "affine_trimmed": "Scale and shift fitted to each image without its largest errors",
 }
 
 

@@ -127,6 +127,7 @@ _QUOTED = "[arXiv {0}](https://arxiv.org/abs/{0}), as later papers quote it"
 _ANYTHING_2 = _QUOTED.format("2406.09414")
 _VNL = _QUOTED.format("1907.12209")
 _WAVELET = "[its README](https://github.com/nianticlabs/wavelet-monodepth/blob/main/NYUv2/README.md)"
+_YOLO = "[pull request 25213 of ultralytics](https://github.com/ultralytics/ultralytics/pull/25213)"
 _TABLE_1 = "Table 1 of [arXiv 1812.11941](https://arxiv.org/abs/1812.11941)"
 
 GROUPS = (
@@ -252,9 +253,21 @@ GROUPS = (
     ),
     Group(
         "Each prediction multiplied by median(ground truth) / median(prediction)",
-        "No metric depth: the scale is taken from the ground truth. This project does not measure so.",
+        "No metric depth: the scale is taken from the ground truth. `external` measures predictions so, with the "
+        "alignment `median`; a run is not measured so.",
         _PER_IMAGE,
         (_row("DenseDepth, paper", _TABLE_1, "0.895", "0.980", "0.996", "0.103", "0.390", "0.043"),),
+        None,
+    ),
+    Group(
+        "The same of whole images with a ground truth, averaged over images",
+        "Ultralytics' validator: no crop, pixels with a ground truth, each image scaled by its median. What its page "
+        "prints beside them, 0.882 to 0.933, is of several scales, mirrored images and a fit of the logarithm.",
+        _columns("delta1"),
+        tuple(
+            _row("YOLO26{}-depth 2026".format(size), _YOLO, delta1)
+            for size, delta1 in zip("nsmlx", ("0.785", "0.786", "0.827", "0.839", "0.843"))
+        ),
         None,
     ),
 )
