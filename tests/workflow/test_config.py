@@ -114,6 +114,8 @@ def test_our_own_settings_are_accepted(overlay):
             'evaluate.protocols = ["bts"]: must contain port, with which the report begins',
         ),
         ("evaluate.protocols", ["port", "kitti"], "must be one of port, paper, bts, garg, eigen"),
+        ("data.mixture", {"a": {"csv": "x.csv"}}, "config: data.mixture: needs a main set, for the test"),
+        ("data.mixture.a", {"csv": "x.csv", "weight": 0}, "data.mixture.a.weight = 0: must be"),
         ("runs.1p\n", {"devices": 1}, "config: runs.1p\n: not a legal name; letters, digits,"),
         ("downloads", {"dataset/checksums.json": {"urls": ["a"]}}, "json: not a legal name; the pipeline uses"),
         ("pretrained.a/b", "a.h5", "config: pretrained.a/b: not a legal name; letters, digits,"),
@@ -396,3 +398,17 @@ def test_the_home_folder_in_every_path(monkeypatch):
     }
     expected = json.loads(json.dumps(given).replace("~/", "/home/somebody/"))
     assert configuration.with_home(given, schema) == expected
+
+
+@pytest.mark.parametrize(
+    "entry, expected",
+    [
+        ({"weight": 2}, "config: data.mixture.a: give dataset and path, or csv, or rgb and depth"),
+        ({"csv": "x.csv", "rgb": "y"}, "config: data.mixture.a: give dataset and path, or csv, or rgb and depth"),
+        ({"csv": "x.csv"}, "config: data.mixture.a.metres_per_unit: missing; it says what a stored depth means"),
+    ],
+)
+def test_a_set_of_a_mixture_says_what_it_is(entry, expected):
+    config = changed("data.custom", dict(CONFIG["data"]["custom"], csv="pairs.csv"))
+    config["data"] = dict(config["data"], mixture={"a": entry}, examples=[])
+    assert expected in configuration.problems(config, SCHEMA)

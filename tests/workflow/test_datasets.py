@@ -43,6 +43,17 @@ def test_another_form_is_laid_over_a_recipe(form):
     assert data_settings.downloads_of(merged)
 
 
+def test_a_mixture_is_listed_and_converted_once(project, drawn):
+    settings = small(project, "", "sunrgbd", drawn / "sunrgbd")
+    mixture = {"nyu": {"dataset": "nyu", "path": str(drawn / "hub"), "weight": 0.5}}
+    project.path("more.yaml").write_text(yaml.safe_dump({"data": {"mixture": mixture}}))
+    output = project.snakemake("--dry-run", "--printshellcmds", "all", *settings, "more.yaml")
+    assert '--mixture=[["nyu", [["dataset", "nyu"], ["path", "' in output
+    assert "results/data/nyu_train-00003-of-00004.tfrecords" in output
+    plan = project.jobs(output)
+    assert {plan[rule] for rule in ("list_pictures", "convert_records", "write_test_set")} == {1}
+
+
 def test_every_data_set_has_a_recipe():
     known = SCHEMA["properties"]["data"]["properties"]["dataset"]["enum"]
     assert sorted(name for name in known if name) == [path.stem for path in RECIPES]

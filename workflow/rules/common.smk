@@ -140,7 +140,7 @@ def picture_inputs():
 
 def picture_files():
     """What `list_pictures` reads: of a data set that `downloads` fetches its files, so that they are fetched first."""
-    return data_settings.downloads_of(config) or picture_inputs()
+    return (data_settings.downloads_of(config) or picture_inputs()) + data_settings.mixture_inputs(config["data"])
 
 
 def pictures_python():
@@ -158,6 +158,9 @@ def picture_flags():
     settings = dict(config["data"]["custom"], hole=config["data"]["custom"]["invalid"])
     # Left out where it is as usual, so that lists of before stay.
     own = ["--test_size=own"] if config["data"].get("test_size") == "own" else []
+    # Without braces, which Snakemake takes for its own.
+    mixture = [[name, sorted(entry.items())] for name, entry in sorted(config["data"].get("mixture", {}).items())]
+    own += ["--mixture={}".format(json.dumps(mixture))] if mixture else []
     if config["data"].get("dataset"):
         settings = dict({"time_tolerance": 0.02}, **settings)
         settings.update(dataset=config["data"]["dataset"], path=config["data"]["path"])
@@ -187,7 +190,8 @@ def max_depth_cm():
 
 def record_shards():
     """The record files of the training set."""
-    shards = config["data"]["shards"]
+    # Each set of a mixture has as many.
+    shards = config["data"]["shards"] * (1 + len(config["data"].get("mixture", {})))
     if shards == 1:
         return ["results/data/nyu_train.tfrecords"]
     return ["results/data/nyu_train-{:05d}-of-{:05d}.tfrecords".format(shard, shards) for shard in range(shards)]

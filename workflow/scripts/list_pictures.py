@@ -10,11 +10,12 @@ folder. With --rgb and --depth files of the same name are a pair. A number such 
 with its flag: --invalid=-3.4e38. docs/data.md explains all of it.
 """
 
+import json
 import sys
 
 import cli
 from densedepth import files
-from densedepth.data import custom_list, custom_pairs, datasets, scenes, stored_depth
+from densedepth.data import custom_list, custom_pairs, datasets, mixture, scenes, stored_depth
 from densedepth.errors import PipelineError
 
 
@@ -56,6 +57,12 @@ def build_parser():
         help="share of the pairs kept for the test if no split is given",
     )
     add_stored(add)
+    add(
+        "--mixture",
+        type=json.loads,
+        default=[],
+        help="further sets to train on, as JSON: [[name, [[key, value], ...]]]",
+    )
     add("--min_test", type=cli.positive_int, default=1, help="least number of test pairs")
     cli.add_number(arguments, "--seed", "seed", 0, "seed of the split")
     add(
@@ -136,6 +143,8 @@ def listed(args):
 
 def work(args):
     found = listed(args)
+    if args.mixture:
+        found["mixture"] = mixture.listed({name: dict(settings) for name, settings in args.mixture}, found)
     splits = (custom_pairs.TRAIN, custom_pairs.VALIDATION, custom_pairs.TEST)
     counts = {split: sum(row["split"] == split for row in found["rows"]) for split in splits}
     if counts[custom_pairs.TEST] < args.min_test:

@@ -7,7 +7,7 @@ import pytest
 import report as program
 from densedepth.errors import PipelineError
 from densedepth.report import inputs, sections
-from result_files import Results
+from result_files import Results, row_of
 
 
 def test_a_page_of_nothing_or_of_half_a_run_is_refused(sample, capsys):
@@ -116,3 +116,13 @@ def test_run_name_is_the_folder_after_the_last_results():
     assert inputs.run_name("/data/results/densedepth/results/8p/export/x.json") == "8p"
     with pytest.raises(PipelineError, match=r"evaluation.epoch5.json: is of no known run"):
         inputs.run_name("evaluation/epoch5.json")
+
+
+def test_what_was_seen_of_each_set_of_a_mixture(sample):
+    assert "each pair seen" not in sample.make()
+    sets = [{"name": "nyu", "weight": 1.0, "records": 160}, {"name": "sunrgbd", "weight": 0.5, "records": 80}]
+    sample.edit(sample.data, lambda data: data.update(sets=sets))
+    text = sample.make()
+    # 180 steps of 4 samples, of which each pass has 160 + 40.
+    assert row_of(text, "Inputs", "nyu") == ["nyu", "160", "1", "80.0%", "3.6"]
+    assert row_of(text, "Inputs", "sunrgbd") == ["sunrgbd", "80", "0.5", "20.0%", "1.8"]

@@ -17,6 +17,25 @@ def picture_inputs(data: Dict[str, Any]) -> List[str]:
     return [data["custom"][key] for key in ("csv", "rgb", "depth") if data["custom"][key]]
 
 
+def mixture_inputs(data: Dict[str, Any]) -> List[str]:
+    """The files or folders of the further sets to train on."""
+    entries = [entry for _, entry in sorted(data.get("mixture", {}).items())]
+    return [entry[key] for entry in entries for key in ("path", "csv", "rgb", "depth") if entry.get(key)]
+
+
+def _mixture(data):
+    """Yield as `contradictions` what is wrong with the sets of `data.mixture`."""
+    if data.get("mixture") and not picture_inputs(data):
+        yield ["data", "mixture"], None, "needs a main set, for the test: data.dataset or data.custom"
+        return
+    for name, entry in sorted(data.get("mixture", {}).items()):
+        given = [key for key in ("dataset", "path", "csv", "rgb", "depth") if entry.get(key)]
+        if given not in (["dataset", "path"], ["csv"], ["rgb", "depth"]):
+            yield ["data", "mixture", name], None, "give dataset and path, or csv, or rgb and depth"
+        elif given != ["dataset", "path"] and not entry.get("metres_per_unit"):
+            yield ["data", "mixture", name, "metres_per_unit"], None, "missing; it says what a stored depth means"
+
+
 def downloads_of(config: Dict[str, Any]) -> List[str]:
     """The files at or below `data.path` that `downloads` lists, where they are all of a data set by name.
 
@@ -49,5 +68,6 @@ def contradictions(data: Dict[str, Any]) -> Iterator[Tuple[List[Any], Any, str]]
         yield ["data", "custom"], None, "give either csv, or rgb and depth"
     if custom and data["custom"].get("distance") == "ray" and len(data["custom"].get("intrinsics", ())) != 6:
         yield ["data", "custom", "distance"], "ray", "needs data.custom.intrinsics: fx, fy, cx, cy, width, height"
+    yield from _mixture(data)
     if picture_inputs(data) and any(path.startswith(SAMPLE_FOLDER) for path in data["examples"]):
         yield ["data", "examples"], None, "contains images of the embedded sample; give your own, or []"

@@ -9,7 +9,7 @@ import re
 from typing import Any, Dict, List
 
 from . import file_names, files, run_settings
-from .data_settings import downloads_of, picture_inputs
+from .data_settings import downloads_of, mixture_inputs, picture_inputs
 from .errors import PipelineError
 
 # Where rules make files; that these have what they need, Snakemake sees.
@@ -34,9 +34,11 @@ def missing(config: Dict[str, Any]) -> List[str]:
 
 def pictures_facts(data: Dict[str, Any], seed: int) -> Dict[str, Any]:
     """What a list of custom RGB-D pairs must say of itself to have been made by the settings `data` and `seed`."""
-    pictures = data["custom"]
+    pictures, sets = data["custom"], data.get("mixture", {})
+    mixture = {name: {"weight": entry.get("weight", 1)} for name, entry in sets.items()} or None
     if data.get("dataset"):
         return {
+            "mixture": mixture,
             "source": picture_inputs(data),
             "dataset": data["dataset"],
             "size": [data["height"], data["width"]],
@@ -47,6 +49,7 @@ def pictures_facts(data: Dict[str, Any], seed: int) -> Dict[str, Any]:
             "seed": seed,
         }
     return {
+        "mixture": mixture,
         "source": picture_inputs(data),
         "size": [data["height"], data["width"]],
         "metres_per_unit": pictures["metres_per_unit"],
@@ -62,6 +65,9 @@ def _pictures(config):
     data = config["data"]
     if _says("results/data/pictures.json", pictures_facts(data, config["seed"])):
         return []
+    lost = [path for path in mixture_inputs(data) if not os.path.exists(path)]
+    if lost:
+        return [_line("data.mixture", lost[0], "is the path right, the disk mounted?")]
     if data.get("dataset"):
         advice = "is the path right, the disk mounted?"
         advice = "get it: {}".format(data["obtain"]) if data.get("obtain") else advice

@@ -84,14 +84,21 @@ def _splits_figures(parts):
 def _tasks(source_path):
     """([task of `_look`], [fault of a row that names no pair], the farthest depth that is expected)."""
     tasks, malformed, farthest = [], [], None
-    for split in _splits(source_path):
+    for path, split in _parts(source_path):
         lines: List[Any] = []
-        with open_source(source_path, split) as source:
+        with open_source(path, split) as source:
             rows = _rows(source, lines)
-            farthest = float(source.max_depth) if isinstance(source, Pictures) else 10.0
+            farthest = farthest or (float(source.max_depth) if isinstance(source, Pictures) else 10.0)
         malformed += [_fault(n, line.strip()[:80], error, split, skippable=False) for n, line, error in lines]
-        tasks += [(source_path, split, rows[i : i + _CHUNK], farthest) for i in range(0, len(rows), _CHUNK)]
+        tasks += [(path, split, rows[i : i + _CHUNK], farthest) for i in range(0, len(rows), _CHUNK)]
     return tasks, malformed, farthest
+
+
+def _parts(source_path):
+    """[(path for `sources.open_source`, split)] of all that is read: last the further sets of a mixture."""
+    with open_source(source_path) as source:
+        more = [(path, TRAIN) for _, _, path in source.sets[1:]]
+    return [(source_path, split) for split in _splits(source_path)] + more
 
 
 def _is_list(source_path):

@@ -62,8 +62,13 @@ def convert(
 
 
 def _convert(source_path, out, shards, seed, pool, check, skip, left_out):
+    sets = kept_open(source_path).sets
     parts, states, unit, identity = _source(source_path, shards, seed, skip, left_out)
-    count = sum(map(len, parts))
+    paths = [path for _, _, path in sets for _ in range(shards)]
+    for _, _, path in sets[1:]:
+        of_set, its_states, _, _ = _source(path, shards, seed, skip, left_out)
+        parts, states = parts + of_set, states + its_states
+    count, shards = sum(map(len, parts)), len(parts)
     if pool.count > 1:
         # The workers alone need it from here on.
         kept_open.cache_clear()
@@ -77,8 +82,8 @@ def _convert(source_path, out, shards, seed, pool, check, skip, left_out):
         stamp = [FORMAT, os.path.abspath(source_path), count, shards, seed, check]
         stamp += [files.sha256(left_out)] if left_out else []
         tasks = [
-            (source_path, part, os.path.join(partial, os.path.basename(name)), stamp + [state], check, skip)
-            for part, state, name in zip(parts, states, names)
+            (path, part, os.path.join(partial, os.path.basename(name)), stamp + [state], check, skip)
+            for path, part, state, name in zip(paths, parts, states, names)
         ]
         done = [_finished(task) for task in tasks]
         print(
@@ -110,9 +115,20 @@ def _convert(source_path, out, shards, seed, pool, check, skip, left_out):
             "archive": dict(identity, path=source_path, size_bytes=os.path.getsize(source_path), rows=count),
             "runtime": runtime.describe(),
         }
+        if len(sets) > 1:
+            side["sets"] = _sets(sets, side["shard_records"])
         files.write_json(records.side_name(out), side)
         shutil.rmtree(partial, ignore_errors=True)
     return side
+
+
+def _sets(sets, counts):
+    """What the metadata file says of each set of a mixture, whose records lie in as many shards each."""
+    each = len(counts) // len(sets)
+    return [
+        {"name": name, "weight": weight, "records": sum(counts[place * each : (place + 1) * each])}
+        for place, (name, weight, _) in enumerate(sets)
+    ]
 
 
 def _source(source_path, shards, seed, skip, left_out):

@@ -27,7 +27,7 @@ TRAIN, VALIDATION, TEST = "train", "validation", "test"
 # What test pairs have: the size of the network's input, or their own.
 TEST_SIZES = ("network", "own")
 
-SCHEMA = {
+_ONE = {
     "size": metadata.PICTURE_SIZE,
     "max_depth_m": metadata.Number(1e-3, 1000),
     "rows": [
@@ -49,7 +49,11 @@ SCHEMA = {
     "window?": bool,
     "test_size?": metadata.OneOf(*TEST_SIZES),
     "depth?": stored_depth.SCHEMA,
+    # Of the 16 bits of the records; of a set of a mixture that of the main one.
+    "range_m?": metadata.Number(1e-3, 1000),
 }
+# Under `mixture` the further sets of the training, see there.
+SCHEMA = dict(_ONE, **{"mixture?": metadata.Map(dict(_ONE, weight=metadata.Number(0, 1000)))})
 
 # Pixels of the depth that may be too many or too few where it is laid over its picture: what rounding causes.
 _MOST_OVER = 0.6
@@ -66,11 +70,17 @@ _TURNED = range(2, 9)
 
 
 class Pictures:
-    """The pairs of one split of a list, open. A context manager, as `train_archive.Archive` is."""
+    """The pairs of one split of a list, open. A context manager, as `train_archive.Archive` is.
+
+    path: of the list; with `::name` behind it, the set of this name in its mixture.
+    """
 
     def __init__(self, path: str, split: str = TRAIN) -> None:
-        self.path = path
-        content = metadata.read(path, SCHEMA, FORMAT)
+        self.path, _, name = path.partition("::")
+        content = metadata.read(self.path, SCHEMA, FORMAT)
+        # What the training sees, each part of it a source of its own: [(name, weight, path)].
+        self.sets = [("", 1.0, path)] if name else sets_of(path, content)
+        content = content["mixture"][name] if name else content
         self._split = split
         self._content = content
         self._files = PairFiles(content, split)
@@ -82,7 +92,7 @@ class Pictures:
         self.own_size = content.get("test_size") == "own"
         self.window = self.size if content.get("window") else None
         # Metres a value of the 16-bit depth that `pair` gives.
-        self.unit = self.max_depth / _SIXTEEN_BITS
+        self.unit = content.get("range_m", self.max_depth) / _SIXTEEN_BITS
 
     def __enter__(self) -> "Pictures":
         return self
@@ -208,6 +218,13 @@ class Pictures:
             turned = stored.getexif().get(0x0112) in _TURNED
             kept = stored.mode == "RGB" and stored.format in ("JPEG", "PNG") and stored.size[::-1] == self.size
             return data if kept and not turned else None
+
+
+def sets_of(path: str, content: Dict[str, Any]) -> List[Tuple[str, float, str]]:
+    """[(name, weight, path for `Pictures`)] of what a list trains on; one where it is no mixture."""
+    more = sorted(content.get("mixture", {}).items())
+    main = (content.get("dataset", "custom"), 1.0, path)
+    return [main] + [(name, part["weight"], "{}::{}".format(path, name)) for name, part in more]
 
 
 def _window(array, size):

@@ -5,7 +5,7 @@ the position in that stream alone, not on threads, on the device count or on whe
 the same under every NumPy and TensorFlow version.
 """
 
-from typing import Any, List, NamedTuple, Optional
+from typing import Any, List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -28,12 +28,23 @@ class Sample(NamedTuple):
     view: Optional[View] = None
 
 
+def samples(records: int, sets: Sequence[Tuple[int, float]] = ()) -> int:
+    """The number of samples in a pass over so many records, or over the `sets` of a mixture (see `Order`)."""
+    return sum(_of_set(count, weight) for count, weight in sets) if sets else records
+
+
+def _of_set(count, weight):
+    return max(1, int(count * weight + 0.5))
+
+
 class Order:
     """The stream of samples of one rank.
 
     records: number of records; batch_size: samples a step of one rank; rank, world_size: this process among all.
     mirror_probability: share of samples mirrored left to right. swap_probability: share of samples for which an entry
-    of `CHANNEL_ORDERS` is drawn (so 5/7 of it see a real change of colours). augmentation: how far the views go.
+    of `CHANNEL_ORDERS` is drawn (so 5/7 of it see a real change of colours). augmentation: how far the views go. sets:
+    of a mixture, (records, weight) of each of the sets that lie one after another in the records: in a pass over the
+    mixture each record is seen `weight` times, of a fraction as many records, others in the next pass.
     """
 
     def __init__(
@@ -46,8 +57,10 @@ class Order:
         rank: int = 0,
         world_size: int = 1,
         augmentation: Augmentation = NONE,
+        sets: Sequence[Tuple[int, float]] = (),
     ) -> None:
-        self._records = records
+        self._records = samples(records, sets)
+        self._sets = sets
         self.batch_size = batch_size
         self._seed = seed
         self._mirror_probability = mirror_probability
@@ -81,8 +94,28 @@ class Order:
         eight numbers for the view or None."""
         generator = np.random.RandomState([self._seed, number])
         records = generator.permutation(self._records)
+        if self._sets:
+            records = self._mixed(number)[records]
         mirrors = generator.random_sample(self._records) < self._mirror_probability
         swaps = generator.random_sample(self._records) < self._swap_probability
         channels = generator.randint(0, len(CHANNEL_ORDERS), self._records)
         draws = None if self._augmentation == NONE else generator.random_sample((self._records, 8))
         return records, mirrors, np.where(swaps, channels, 0), draws
+
+    def _mixed(self, number):
+        """The records of pass `number` over a mixture, set after set.
+
+        Each set has a stream of its own: passes over its records, of which a pass over the mixture takes the next part.
+        """
+        found, first = [], 0
+        for place, (count, weight) in enumerate(self._sets):
+            taken = _of_set(count, weight)
+            start, stop = number * taken, (number + 1) * taken
+            passes = [
+                np.random.RandomState([self._seed, place, own]).permutation(count)
+                for own in range(start // count, (stop - 1) // count + 1)
+            ]
+            begin = start - start // count * count
+            found.append(first + np.concatenate(passes)[begin : begin + taken])
+            first += count
+        return np.concatenate(found)

@@ -31,6 +31,8 @@ except ImportError:
 SUFFIX = ".tfrecords"
 # What the records are found by; the report reads more.
 SCHEMA = {"shards": [metadata.NAME]}
+# Of a mixture, in the order of the records.
+SETS = [{"name": str, "weight": metadata.Number(0, 1000), "records": metadata.COUNT}]
 
 _LENGTH = struct.Struct("<Q")
 _HEADER = struct.Struct("<QI")
@@ -149,6 +151,8 @@ class RecordIndex:
         self._shards = numpy.concatenate(shards + empty)
         self._starts = numpy.concatenate(starts + empty)
         self._lengths = numpy.concatenate(lengths + empty)
+        # (records, weight) of each set of a mixture, in their order; none where all count alike.
+        self.sets = _sets(self.paths, len(self._starts))
         counts = [len(shard) for shard in shards]
         self._firsts = numpy.cumsum([0] + counts)
 
@@ -228,12 +232,29 @@ class RecordIndex:
     def identity(self) -> Dict[str, Any]:
         """What tells this set of records from another, as JSON: their number and a digest of all their lengths."""
         digest = hashlib.sha256(self._lengths.astype("<i8").tobytes()).hexdigest()
-        return {"records": len(self), "shards": [os.path.basename(path) for path in self.paths], "lengths": digest}
+        shards = [os.path.basename(path) for path in self.paths]
+        more = {"sets": [list(one) for one in self.sets]} if self.sets else {}
+        return {"records": len(self), "shards": shards, "lengths": digest, **more}
 
     def name(self, i: int) -> str:
         """`x-00001-of-00004.tfrecords record 17`, for messages."""
         shard = int(self._shards[i])
         return "{} record {}".format(os.path.basename(self.paths[shard]), i - int(self._firsts[shard]))
+
+
+def _sets(paths, count):
+    """What the metadata file of the records `paths` says of the sets of a mixture, as `RecordIndex.sets`."""
+    stem = re.sub(r"-\d{5}-of-\d{5}" + re.escape(SUFFIX) + "$", "", paths[0]) if paths else ""
+    side = stem + ".json"
+    if stem == (paths or [""])[0] or not os.path.isfile(side):
+        return []
+    content = metadata.read(side, dict(SCHEMA, **{"sets?": SETS}))
+    if "sets" not in content or content["shards"] != [os.path.basename(path) for path in paths]:
+        return []
+    found = [(one["records"], one["weight"]) for one in content["sets"]]
+    if sum(records for records, _ in found) != count:
+        raise PipelineError("{}: sets are of {} records, not {}; make them again".format(side, sum(dict(found)), count))
+    return found
 
 
 def framed(data: bytes) -> bytes:

@@ -15,8 +15,8 @@ Source = Union[Archive, Pictures]
 
 
 def open_source(path: str, split: str = TRAIN) -> Source:
-    """The source at `path`: a list of pictures when it ends in .json, else an archive."""
-    if path.endswith(".json"):
+    """The source at `path`: a list of pictures, which ends in .json or `.json::set of its mixture`, else an archive."""
+    if path.partition("::")[0].endswith(".json"):
         return Pictures(path, split)
     return Archive(path)
 

@@ -40,6 +40,8 @@ class Archive:
     def __init__(self, path: str) -> None:
         self.path = path
         self._zip = open_zip(path)
+        # As of a list of pairs.
+        self.sets = [("", 1.0, path)]
 
     # The depth has 8 bits, see above.
     unit = None

@@ -51,6 +51,7 @@ _RECORDS = {
     "shard_records?": [COUNT],
     "sha256?": Map(str),
     "skipped?": _SKIPPED,
+    "sets?": [{"name": str, "weight": Number(0), "records": COUNT}],
     "archive?": {"path?": str, "size_bytes?": COUNT},
     "runtime?": {},
 }

@@ -4,6 +4,7 @@ import json
 import os
 from typing import Any, Dict
 
+from ..data.order import samples
 from ..errors import PipelineError
 from ..run_settings import leaves
 from . import wording
@@ -58,6 +59,8 @@ def add_checksums(page: Page, findings: Findings) -> None:
         sums = source.get("files", {name: source["sha256"]})
         rows += [(code(os.path.join(folder, n)), BLANK, code(s)) for n, s in sorted(sums.items())]
     page.add_table(rows, ("input", "size", "SHA-256"), numbers=("size",))
+    if findings.data and findings.data.get("sets", default=[]):
+        _mixture(page, findings)
     if findings.data:
         _left_out(page, "training", findings.data.get("skipped", default=[]))
     _left_out(page, "test", findings.baseline.get("test_data", "skipped", default=[]))
@@ -69,6 +72,32 @@ def add_checksums(page: Page, findings: Findings) -> None:
         rows = [(code(d.get("source", "path")), code(d.get("source", "sha256"))) for d in found]
         if rows:
             page.add_table(rows, (title, "SHA-256"))
+
+
+def _mixture(page, findings):
+    """What the training saw of each set of a mixture, and how often."""
+    sets = [(one["records"], one["weight"]) for one in findings.data.get("sets")]
+    whole = samples(sum(records for records, _ in sets), sets)
+    rows = []
+    for one in findings.data.get("sets"):
+        share = samples(one["records"], [(one["records"], one["weight"])]) / whole
+        seen = [_seen(run) * share / one["records"] if one["records"] else 0 for run in findings.runs]
+        figures = ("{:.4g}".format(one["weight"]), "{:.1%}".format(share), *map("{:.3g}".format, seen))
+        rows.append((plain(one["name"]), one["records"], *figures))
+    titles = (
+        "training set",
+        "pairs",
+        "weight",
+        "share of samples",
+        *("each pair seen, " + r.name for r in findings.runs),
+    )
+    page.add_table(rows, titles, numbers=titles[1:])
+
+
+def _seen(run):
+    """The number of samples that a run has seen."""
+    side = wording.last_checkpoint(run)
+    return side.get("global_step") * side.get("performance", "batch_size") * side.get("performance", "world_size")
 
 
 def _left_out(page, kind, faults):

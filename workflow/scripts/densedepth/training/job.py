@@ -7,7 +7,7 @@ import tempfile
 from typing import List, Optional, Union
 
 from .. import progress
-from ..data import records
+from ..data import order, records
 from ..errors import PipelineError
 from ..platforms.base import Platform
 from . import evaluations, loop, performance
@@ -55,7 +55,7 @@ def train(job: Job, settings: Settings, segment: Segment, platform: Platform) ->
             folder = stack.enter_context(tempfile.TemporaryDirectory())
             segment = dataclasses.replace(segment, folder=folder, events=os.path.join(folder, "tensorboard"))
         index = stack.enter_context(records.RecordIndex(records.expand(job.records)))
-        steps = _steps(job, len(index), settings.batch_size, platform.size)
+        steps = _steps(job, order.samples(len(index), index.sets), settings.batch_size, platform.size)
         settings = dataclasses.replace(settings, steps=steps)
         if job.performance:
             # The speed is that of most steps.

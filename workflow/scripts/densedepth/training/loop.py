@@ -169,6 +169,7 @@ class _Loop:
 
     def _report_size(self):
         s, records = self._settings, len(self._index)
+        whole = order.samples(records, self._index.sets)
         samples = s.steps * s.batch_size * self._platform.size
         progress.line(
             "{} records, batch {} on {} device(s), {} steps per epoch; {} {} with {:,} trainable parameters".format(
@@ -181,7 +182,7 @@ class _Loop:
                 self._graph.parameters,
             )
         )
-        progress.line("{} samples per epoch ({:.3g} passes over the data)".format(samples, samples / records))
+        progress.line("{} samples per epoch ({:.3g} passes over the data)".format(samples, samples / whole))
 
     def _start(self):
         """Fill the variables; returns the position to start at."""

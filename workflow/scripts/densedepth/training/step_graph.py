@@ -111,6 +111,7 @@ class StepGraph:
             self._platform.rank,
             self._platform.size,
             s.augmentation,
+            self._index.sets,
         )
         batches = dataset.batches(self._index, samples, position, last, s.size, s.halving, s.depth_range, on_error)
         return self._iterator.make_initializer(batches)
