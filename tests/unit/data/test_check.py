@@ -265,3 +265,17 @@ def test_copies_across_the_splits_are_doubted(tmp_path, monkeypatch, workers):
     (doubt,) = check.doubts(result)
     assert doubt.startswith("warning: 2 test images are copies of training images: ")
     assert check.verdict(result, 0) is None
+
+
+def test_two_units_within_a_split_are_told(tmp_path):
+    rows = []
+    for number in range(24):
+        save(tmp_path / "{}.jpg".format(number), rgb(seed=number))
+        # Every third is stored as TUM RGB-D does it, 5000 to the metre.
+        unit = 5000 if number % 3 == 0 and number < 18 else 1000
+        metre = 1.2 + 0.05 * number
+        save(tmp_path / "{}.png".format(number), np.full(SIZE, metre * unit, np.uint16))
+        rows.append("{0}.jpg,{0}.png,{1}".format(number, "test" if number > 18 else "train"))
+    (words,) = check.doubts(check.check(listed(tmp_path, rows)))
+    assert words.startswith("warning: the depth of train parts in two: 13 pairs around 1.7 m (row 2, ")
+    assert " and 6 around 7.88 m (row 1, " in words and "metres_per_unit" in words

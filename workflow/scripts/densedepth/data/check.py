@@ -74,6 +74,8 @@ def _splits_figures(parts):
         of_it = [part for part in parts if part["split"] == split]
         sums = [sum(part[name] for part in of_it) for name in ("counts", "pixels", "beyond")]
         splits[split] = dict(depth_units.figures(*sums), stored={})
+        parted = depth_units.parted([median for part in of_it for median in part["medians"]])
+        splits[split].update({"parted": parted} if parted else {})
         for part in of_it:
             for way, pairs in part["stored"].items():
                 count, first = splits[split]["stored"].get(way, (0, pairs[0]))
@@ -84,21 +86,17 @@ def _splits_figures(parts):
 def _tasks(source_path):
     """([task of `_look`], [fault of a row that names no pair], the farthest depth that is expected)."""
     tasks, malformed, farthest = [], [], None
-    for path, split in _parts(source_path):
+    parts = [(source_path, split) for split in _splits(source_path)]
+    # Longer by the further sets of a mixture.
+    for path, split in parts:
         lines: List[Any] = []
         with open_source(path, split) as source:
             rows = _rows(source, lines)
+            parts += [(more, TRAIN) for _, _, more in source.sets[1:]] if split == TRAIN else []
             farthest = farthest or (float(source.max_depth) if isinstance(source, Pictures) else 10.0)
         malformed += [_fault(n, line.strip()[:80], error, split, skippable=False) for n, line, error in lines]
         tasks += [(path, split, rows[i : i + _CHUNK], farthest) for i in range(0, len(rows), _CHUNK)]
     return tasks, malformed, farthest
-
-
-def _parts(source_path):
-    """[(path for `sources.open_source`, split)] of all that is read: last the further sets of a mixture."""
-    with open_source(source_path) as source:
-        more = [(path, TRAIN) for _, _, path in source.sets[1:]]
-    return [(source_path, split) for split in _splits(source_path)] + more
 
 
 def _is_list(source_path):
@@ -131,6 +129,7 @@ def _look(task, tick):
     source = kept_open(source_path, split)
     found: Dict[str, Any] = {"histogram": np.zeros(BINS, np.int64), "pixels": 0, "beyond": 0}
     found.update(nearest=np.inf, greatest=0.0, split=split, sizes={}, faults=[], empty=[], digests=[], stored={})
+    found["medians"] = []
     found["counts"] = np.zeros(depth_units.PARTS, np.int64)
     for row in rows:
         try:
@@ -141,6 +140,10 @@ def _look(task, tick):
         else:
             found["sizes"].setdefault(size_text(depth.shape), []).append((row.number, row.rgb))
             _count(found, depth, beyond, farthest)
+            known = depth[depth > 0]
+            if len(known) or beyond:
+                # Where most is beyond the greatest depth, at least that.
+                found["medians"].append((float(np.median(known) if len(known) > beyond else farthest), _named(row)))
             if not depth.any():
                 found["empty"].append(_named(row))
             if isinstance(source, Pictures):
@@ -224,7 +227,7 @@ def _depth_figures(found, farthest, limited):
 def _test_archive(path):
     """(number of images, what is wrong or None, the depth as `_splits_figures` takes it)."""
     count = 0
-    part: Dict[str, Any] = {"split": TEST, "pixels": 0, "beyond": 0, "stored": {}}
+    part: Dict[str, Any] = {"split": TEST, "pixels": 0, "beyond": 0, "stored": {}, "medians": []}
     part["counts"] = np.zeros(depth_units.PARTS, np.int64)
     try:
         with open_test_set(path) as test_set:
