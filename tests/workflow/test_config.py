@@ -398,17 +398,3 @@ def test_the_home_folder_in_every_path(monkeypatch):
     }
     expected = json.loads(json.dumps(given).replace("~/", "/home/somebody/"))
     assert configuration.with_home(given, schema) == expected
-
-
-@pytest.mark.parametrize(
-    "entry, expected",
-    [
-        ({"weight": 2}, "config: data.mixture.a: give dataset and path, or csv, or rgb and depth"),
-        ({"csv": "x.csv", "rgb": "y"}, "config: data.mixture.a: give dataset and path, or csv, or rgb and depth"),
-        ({"csv": "x.csv"}, "config: data.mixture.a.metres_per_unit: missing; it says what a stored depth means"),
-    ],
-)
-def test_a_set_of_a_mixture_says_what_it_is(entry, expected):
-    config = changed("data.custom", dict(CONFIG["data"]["custom"], csv="pairs.csv"))
-    config["data"] = dict(config["data"], mixture={"a": entry}, examples=[])
-    assert expected in configuration.problems(config, SCHEMA)

@@ -92,3 +92,17 @@ def test_a_data_set_that_is_not_there_is_told_with_the_way_to_get_it(project, dr
     plan = project.planned("all", *small(project, "", "nyu", drawn / "hub"))
     assert {plan[rule] for rule in ("list_pictures", "convert_records", "write_test_set")} == {1}
     assert "make_sample" not in plan
+
+
+@pytest.mark.parametrize(
+    "entry, expected",
+    [
+        ({"weight": 2}, "config: data.mixture.a: give dataset and path, or csv, or rgb and depth"),
+        ({"csv": "x.csv", "rgb": "y"}, "config: data.mixture.a: give dataset and path, or csv, or rgb and depth"),
+        ({"csv": "x.csv"}, "config: data.mixture.a.metres_per_unit: missing; it says what a stored depth means"),
+    ],
+)
+def test_a_set_of_a_mixture_says_what_it_is(entry, expected):
+    data = {"custom": {"csv": "pairs.csv"}, "mixture": {"a": entry}, "examples": []}
+    config = configuration.merge(CONFIG, {"data": data, "evaluate": {"protocols": ["port"]}})
+    assert expected in configuration.problems(config, SCHEMA)

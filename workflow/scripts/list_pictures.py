@@ -57,12 +57,6 @@ def build_parser():
         help="share of the pairs kept for the test if no split is given",
     )
     add_stored(add)
-    add(
-        "--mixture",
-        type=json.loads,
-        default=[],
-        help="further sets to train on, as JSON: [[name, [[key, value], ...]]]",
-    )
     add("--min_test", type=cli.positive_int, default=1, help="least number of test pairs")
     cli.add_number(arguments, "--seed", "seed", 0, "seed of the split")
     add(
@@ -78,7 +72,7 @@ def build_parser():
 
 
 def add_stored(add):
-    """What else stored depth means, and which of it counts."""
+    """What else stored depth means, which of it counts, and what is trained on beside it."""
     add("--test_size", choices=custom_pairs.TEST_SIZES, default="network", help="size at which test pairs are scored")
     add(
         "--test_metres_per_unit",
@@ -91,6 +85,12 @@ def add_stored(add):
     add("--raw_size", type=numbers, default=[], help="height,width of raw float32 depth (.raw, .bin)")
     add("--also_invalid", type=numbers, default=[], help="further stored values of invalid depth, such as the sky")
     add("--distance", choices=stored_depth.DISTANCES, default="axis", help="along the optical axis, or along the ray")
+    add(
+        "--mixture",
+        type=json.loads,
+        default=[],
+        help="further sets to train on, as JSON: [[name, [[key, value], ...]]]",
+    )
     add("--intrinsics", type=numbers, default=[], help="fx,fy,cx,cy,width,height in pixels, for --distance ray")
 
 

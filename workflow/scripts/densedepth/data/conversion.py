@@ -63,11 +63,10 @@ def convert(
 
 def _convert(source_path, out, shards, seed, pool, check, skip, left_out):
     sets = kept_open(source_path).sets
-    parts, states, unit, identity = _source(source_path, shards, seed, skip, left_out)
+    of_sets = [_source(path, shards, seed, skip, left_out) for _, _, path in sets]
+    parts, states = ([one for of_set in of_sets for one in of_set[place]] for place in (0, 1))
     paths = [path for _, _, path in sets for _ in range(shards)]
-    for _, _, path in sets[1:]:
-        of_set, its_states, _, _ = _source(path, shards, seed, skip, left_out)
-        parts, states = parts + of_set, states + its_states
+    unit, identity = of_sets[0][2:]
     count, shards = sum(map(len, parts)), len(parts)
     if pool.count > 1:
         # The workers alone need it from here on.
@@ -103,32 +102,39 @@ def _convert(source_path, out, shards, seed, pool, check, skip, left_out):
             # Their bytes are on the disk already; the metadata file brings the folder there.
             os.replace(task[2], name)
         side = {
-            "format": FORMAT,
-            "records": sum(result["records"] for result in results),
-            "shards": [os.path.basename(name) for name in names],
-            "shard_records": [result["records"] for result in results],
-            "sha256": {os.path.basename(name): result["sha256"] for name, result in zip(names, results)},
             "rgb_size": list(size),
             "seed": seed,
             "depth_unit": unit,
-            "skipped": sorted((fault for result in results for fault in result["faults"]), key=lambda f: f["row"]),
             "archive": dict(identity, path=source_path, size_bytes=os.path.getsize(source_path), rows=count),
-            "runtime": runtime.describe(),
+            **_written(names, results),
+            **_sets(sets, [result["records"] for result in results]),
         }
-        if len(sets) > 1:
-            side["sets"] = _sets(sets, side["shard_records"])
         files.write_json(records.side_name(out), side)
         shutil.rmtree(partial, ignore_errors=True)
     return side
 
 
+def _written(names, results):
+    """What the metadata file says of the shards."""
+    return {
+        "format": FORMAT,
+        "records": sum(result["records"] for result in results),
+        "shards": [os.path.basename(name) for name in names],
+        "shard_records": [result["records"] for result in results],
+        "sha256": {os.path.basename(name): result["sha256"] for name, result in zip(names, results)},
+        "skipped": sorted((fault for result in results for fault in result["faults"]), key=lambda f: f["row"]),
+        "runtime": runtime.describe(),
+    }
+
+
 def _sets(sets, counts):
-    """What the metadata file says of each set of a mixture, whose records lie in as many shards each."""
+    """What the metadata file says of the sets of a mixture, whose records lie in as many shards each."""
     each = len(counts) // len(sets)
-    return [
+    found = [
         {"name": name, "weight": weight, "records": sum(counts[place * each : (place + 1) * each])}
         for place, (name, weight, _) in enumerate(sets)
     ]
+    return {"sets": found} if len(sets) > 1 else {}
 
 
 def _source(source_path, shards, seed, skip, left_out):
