@@ -4,15 +4,17 @@ Example:
 
     python workflow/scripts/import_model.py --input dataset/nyu.h5 --out results/published/nyu/checkpoints/epoch0
 
---input is a Keras full-model file (.h5), as published with the paper; a checkpoint of the reference port, an
-object-based tf.train.Checkpoint of its tf.keras network: its folder, prefix or .index file; or a checkpoint of this
-project. The result is a checkpoint of epoch 0 without optimizer state, which evaluate.py, ckpt2pb.py and test.py take
-as any other, and which train.py --weights starts from. Of a Keras file, the decoder's width, activation and upsampling
-are read from its own config. A checkpoint of the port has none: --upsampling and --mid_activation are then those of the
-port unless told otherwise. What does not fit the network is refused.
+--input is a Keras full-model file (.h5), as published with the paper; a .pth or .safetensors file of the original
+authors' PyTorch network, or one that export_torch.py wrote; a checkpoint of the reference port, an object-based
+tf.train.Checkpoint of its tf.keras network: its folder, prefix or .index file; or a checkpoint of this project. The
+result is a checkpoint of epoch 0 without optimizer state, which evaluate.py, ckpt2pb.py and test.py take as any
+other, and which train.py --weights starts from. Of a Keras file, the decoder's width, activation and upsampling are
+read from its own config. A checkpoint of the port has none: --upsampling and --mid_activation are then those of the
+port unless told otherwise; of a PyTorch network, align_corners and none. What does not fit the network is refused.
 
-No file tells the scale of the output: it is taken for 10 / depth in metres, as for NYU Depth v2, or for --max_depth in
-place of the 10, which is 80 for the paper's kitti.h5. The checkpoint's output is 1000 / depth in centimetres anyway.
+Of files of others, none tells the scale of the output: it is taken for 10 / depth in metres, as for NYU Depth v2, or
+for --max_depth in place of the 10, which is 80 for the paper's kitti.h5. The checkpoint's output is 1000 / depth in
+centimetres anyway.
 """
 
 import sys
@@ -23,7 +25,8 @@ from densedepth.network import importer, model
 
 def build_parser():
     arguments = cli.parser(__doc__)
-    arguments.add_argument("--input", required=True, metavar="PATH", help=".h5 file, or checkpoint")
+    help_of_input = ".h5, .pth or .safetensors file, or checkpoint"
+    arguments.add_argument("--input", required=True, metavar="PATH", help=help_of_input)
     arguments.add_argument("--out", required=True, metavar="FOLDER", help="checkpoint folder to write")
     arguments.add_argument(
         "--size",

@@ -48,7 +48,7 @@ def relative_error(ours, theirs):
 @pytest.mark.parametrize("encoder", sorted(WIDTHS))
 def test_features_and_output_agree(folder, encoder):
     theirs = np.load(str(folder / (encoder + ".npz")))
-    values = weights.keras_encoder(str(folder / (encoder + ".h5")), encoder)
+    values = weights.encoder_of(str(folder / (encoder + ".h5")), encoder)
     decoder = np.load(str(folder / (encoder + "-decoder.npz")))
     model = Model(encoder=encoder, width=WIDTHS[encoder])
     with tf.Graph().as_default() as graph, tf.Session() as session:
@@ -70,4 +70,4 @@ def test_features_and_output_agree(folder, encoder):
 
 def test_file_of_another_depth_is_refused(folder):
     with pytest.raises(PipelineError, match=r"expected the weights of densenet121 .* found densenet169"):
-        weights.keras_encoder(str(folder / "densenet169.h5"), "densenet121")
+        weights.encoder_of(str(folder / "densenet169.h5"), "densenet121")

@@ -85,7 +85,7 @@ def test_every_variable_gets_its_value(keras_file, values):
     "layout", [{"spelling": "_"}, {"pieces": 3}, {"group": "model_weights"}], ids=["keras3", "cut", "model"]
 )
 def test_other_layouts(tmp_path, values, layout):
-    equal(weights.keras_encoder(write_keras(tmp_path / "x.h5", values, **layout), ENCODER), values)
+    equal(weights.encoder_of(write_keras(tmp_path / "x.h5", values, **layout), ENCODER), values)
 
 
 def test_missing_file(tmp_path):

@@ -31,7 +31,8 @@ _MEMBERS = (
 _ADVICE = {
     "a web page": "fetch it again",
     "a .keras file of Keras 3": 'save it in the other form: keras.models.load_model("x.keras").save("x.h5")',
-    "a safetensors file": "it holds weights without the network; take the whole model as .h5",
+    "a safetensors file": "import_model.py makes a checkpoint of a whole network",
+    "a PyTorch file": "import_model.py makes a checkpoint of a whole network",
     "an HDF5 file": "import_model.py makes a checkpoint of a whole Keras model",
 }
 _ARCHIVES = ("a 7z archive", "a RAR archive", "a tar archive")

@@ -1,9 +1,9 @@
-"""Whole pretrained networks as checkpoints of ours: Keras' full-model files, object-based checkpoints of tf.keras,
-checkpoints of ours. Keras itself is not needed."""
+"""Whole pretrained networks as checkpoints of ours: Keras' full-model files, files of PyTorch, object-based checkpoints
+of tf.keras, checkpoints of ours. Neither Keras nor PyTorch is needed."""
 
 import os
 import re
-from typing import Dict, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Dict, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -11,25 +11,28 @@ from .. import files, runtime
 from ..errors import PipelineError
 from ..imaging import depth
 from ..tf import tf
-from . import architecture, checkpoints, keras_model, object_checkpoint, weights
+from . import architecture, checkpoints, keras_model, object_checkpoint, torch_files, torch_model, weights
 from .model import Model, model_from_dict
 
 
 class Foreign(NamedTuple):
     """What was read.
 
-    kind: `keras_model`, `object_checkpoint` or `checkpoint`, one of ours; model: the `Model`; values: {variable name:
-    float32 array}, all of the network's; decided: {field of the model: in words, by what it was decided}, after
-    `import_model` with one for depth_range.
+    kind: `keras_model`, `torch`, `object_checkpoint` or `checkpoint`, one of ours; model: the `Model`; values:
+    {variable name: float32 array}, all of the network's; decided: {field of the model: in words, by what it was
+    decided}, after `import_model` with one for depth_range; told: `size` and `depth_range` (centimetres) where a file
+    of ours tells them.
     """
 
     kind: str
     model: Model
     values: Dict[str, np.ndarray]
     decided: Dict[str, str]
+    told: Dict[str, Any]
 
 
 KERAS_MODEL = "keras_model"
+TORCH = "torch"
 OBJECT_CHECKPOINT = "object_checkpoint"
 OWN_CHECKPOINT = "checkpoint"
 
@@ -59,13 +62,12 @@ def import_model(
     """
     if os.path.exists(folder) and not (os.path.isdir(folder) and set(os.listdir(folder)) <= _FILES):
         raise PipelineError("{}: exists and is not an imported network; choose another folder".format(folder))
-    own = _own(path)
-    depth_range, reason = _depth_range(path, own, max_depth)
     foreign = read(path, upsampling, mid_activation)
+    depth_range, reason = _depth_range(path, foreign, max_depth)
     if max_depth is not None:
         foreign = foreign._replace(values=_scaled(foreign.values, depth.LIMITS_M[1] / max_depth))
     foreign = foreign._replace(decided=dict(foreign.decided, depth_range=reason))
-    size = size or (own.side["size"] if own else SIZE)
+    size = size or foreign.told.get("size", SIZE)
     side = {
         "epoch": 0,
         "global_step": 0,
@@ -83,17 +85,16 @@ def import_model(
             return checkpoints.write(folder, session, side), foreign
 
 
-def _depth_range(path, own, max_depth):
+def _depth_range(path, foreign, max_depth):
     """([nearest, farthest] depth in centimetres, by what it was decided)."""
     nearest, farthest = depth.LIMITS_M
-    if own and max_depth is not None:
+    if foreign.told and max_depth is not None:
         raise PipelineError(
-            "{}: --max_depth {:g} contradicts a checkpoint of ours, whose output is 1000 / centimetres whatever its "
-            "range; leave it out".format(path, max_depth)
+            "{}: --max_depth {:g} contradicts a {} of ours, whose output is 1000 / centimetres whatever its "
+            "range; leave it out".format(path, max_depth, "checkpoint" if foreign.kind == OWN_CHECKPOINT else "file")
         )
-    trained = own and own.side.get("training", {}).get("depth_range")
-    if trained:
-        return trained, "its model.json"
+    if foreign.told.get("depth_range"):
+        return foreign.told["depth_range"], foreign.decided["encoder"]
     if max_depth is None:
         return [100 * nearest, 100 * farthest], "NYU Depth v2, as nothing else was said"
     # Written so that NaN fails too.
@@ -117,23 +118,30 @@ _FILES |= {checkpoints.PREFIX + ".data-00000-of-00001"}
 
 
 def read(path: str, upsampling: Optional[str] = None, mid_activation: Optional[bool] = None) -> Foreign:
-    """The `Foreign` network at `path`: a Keras .h5 file, an object-based checkpoint, or a checkpoint of ours.
+    """The `Foreign` network at `path`: a Keras .h5 file, a file of PyTorch (`.pth` or `.safetensors`), an object-based
+    checkpoint, or a checkpoint of ours.
 
     A checkpoint is named by its prefix, its .index file or its folder, whose last checkpoint counts. `upsampling` and
     `mid_activation` (see `Model`) are for what the source does not tell; for a checkpoint, which gives nothing of
     them, the default is the reference port's network. Raises PipelineError when the source is damaged, is another
     network, contradicts an argument, or leaves something open that no argument decides.
     """
+    if torch_files.kind(path):
+        found = torch_model.recognise(path, upsampling, mid_activation)
+        _refuse_contradictions(path, found.model.as_dict(), upsampling, mid_activation)
+        return Foreign(TORCH, found.model, found.values, found.decided, found.told)
     if os.path.isfile(path) and not path.endswith(".index"):
         model, decided = keras_model.recognise(path, upsampling)
         _refuse_contradictions(path, model.as_dict(), upsampling, mid_activation)
-        return Foreign(KERAS_MODEL, model, keras_model.values(path, model), decided)
+        return Foreign(KERAS_MODEL, model, keras_model.values(path, model), decided, {})
     own = _own(path)
     if own:
         model = model_from_dict(own.side["model"])
         _refuse_contradictions(path, model.as_dict(), upsampling, mid_activation)
-        return Foreign(OWN_CHECKPOINT, model, weights.trained(own), dict.fromkeys(model.as_dict(), "its model.json"))
-    return Foreign(OBJECT_CHECKPOINT, *object_checkpoint.read(path, upsampling, mid_activation))
+        told = {"size": own.side["size"], "depth_range": own.side.get("training", {}).get("depth_range")}
+        decided = dict.fromkeys(model.as_dict(), "its model.json")
+        return Foreign(OWN_CHECKPOINT, model, weights.trained(own), decided, told)
+    return Foreign(OBJECT_CHECKPOINT, *object_checkpoint.read(path, upsampling, mid_activation), told={})
 
 
 def _own(path):

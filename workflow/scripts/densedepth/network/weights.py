@@ -1,4 +1,4 @@
-"""Initial weights: Keras' DenseNet files for the encoder, checkpoints for the whole network.
+"""Initial weights: DenseNet files of Keras or PyTorch for the encoder, checkpoints for the whole network.
 
 Values travel as plain dicts {variable name: float32 array}.
 """
@@ -13,7 +13,7 @@ from .. import files, metadata, runtime
 from ..data import hdf5
 from ..errors import PipelineError
 from ..tf import tf
-from . import architecture, checkpoints
+from . import architecture, checkpoints, torch_files, torch_names
 from .model import BLOCKS, Model, model_from_dict
 
 PREFIX = "model.ckpt"
@@ -37,8 +37,8 @@ _PUBLISHED = {
 
 
 def load(path: str, model: Model) -> Dict[str, np.ndarray]:
-    """The values that `path` has for the network `model`: a Keras .h5 file's or an imported folder's for the encoder
-    (see `import_keras`), those of a checkpoint of ours for all of it.
+    """The values that `path` has for the network `model`: those of a file of Keras or PyTorch, or of an imported
+    folder, for the encoder (see `import_encoder`), those of a checkpoint of ours for all of it.
 
     Raises PipelineError when the file or folder is missing, damaged or of another network.
     """
@@ -52,12 +52,12 @@ def load(path: str, model: Model) -> Dict[str, np.ndarray]:
         return trained(checkpoint)
     if os.path.isdir(path):
         return _imported(path, model.encoder)
-    return keras_encoder(path, model.encoder)
+    return encoder_of(path, model.encoder)
 
 
 def identity(path: str) -> Any:
-    """What tells these weights from others: SHA-256 sums of a checkpoint's files, or that of the Keras file that `path`
-    is or was imported from."""
+    """What tells these weights from others: SHA-256 sums of a checkpoint's files, or that of the file that `path` is or
+    was imported from."""
     if _is_checkpoint(path):
         return checkpoints.find(path).side["files"]
     if os.path.isdir(path):
@@ -109,15 +109,16 @@ def assign(session: Any, values: Dict[str, np.ndarray]) -> None:
     session.run(initializers, feeds)
 
 
-def import_keras(path: str, encoder: str, folder: str) -> Tuple[Dict[str, Any], Dict[str, np.ndarray]]:
-    """Write the Keras file `path` as a TensorFlow checkpoint with `weights.json` to `folder`; complete or not there.
+def import_encoder(path: str, encoder: str, folder: str) -> Tuple[Dict[str, Any], Dict[str, np.ndarray]]:
+    """Write the encoder in the file `path` as a TensorFlow checkpoint with `weights.json` to `folder`; complete or not
+    there.
 
     Returns (side, values): the content of `weights.json` and the encoder's values. An existing `folder` is replaced
     when it holds imported weights or nothing, and refused otherwise.
     """
     if os.path.exists(folder) and not (os.path.isdir(folder) and set(os.listdir(folder)) <= _FILES):
         raise PipelineError("{}: exists and is not a folder of imported weights; choose another".format(folder))
-    values = keras_encoder(path, encoder)
+    values = encoder_of(path, encoder)
     md5 = files.md5(path)
     side = {
         "format": FORMAT,
@@ -150,17 +151,18 @@ def groups(values: Dict[str, np.ndarray]) -> List[Tuple[str, int, int]]:
     return [(group, tensors, parameters) for group, (tensors, parameters) in counts.items()]
 
 
-def keras_encoder(path: str, encoder: str) -> Dict[str, np.ndarray]:
-    """The encoder's values {variable name: float32 array} from the Keras weight file `path` (HDF5, without top).
+def encoder_of(path: str, encoder: str) -> Dict[str, np.ndarray]:
+    """The encoder's values {variable name: float32 array} from the weight file `path`.
 
-    Understood is the layout of the published files, written by Keras 2 and by `save_weights` of tf.keras: attributes
-    `layer_names` and `weight_names`; also a whole saved model with it. Layers are matched by name, whose spelling
-    changed over the years (`conv1/conv`, `conv1_conv`). Every variable must be there, in its shape and finite, and
-    every tensor of the file must be used.
+    Of Keras' files (HDF5, without top), understood is the layout of the published ones, written by Keras 2 and by
+    `save_weights` of tf.keras: attributes `layer_names` and `weight_names`; also a whole saved model with it. Layers
+    are matched by name, whose spelling changed over the years (`conv1/conv`, `conv1_conv`). Of PyTorch's (see
+    `torch_files`), those of torchvision's DenseNets, whose classifier is left out. Every variable must be there, in its
+    shape and finite, and every tensor of the file must be used.
 
     Raises PipelineError when that is not so, saying what was found and what was expected.
     """
-    stored = read_keras(path)
+    stored = torch_names.values(path)[0] if torch_files.kind(path) else read_keras(path)
     _check_depth(path, stored, encoder)
     with _encoder_graph(encoder):
         shapes = {v.op.name: v.shape.as_list() for v in tf.global_variables()}
