@@ -171,9 +171,13 @@ def natural(text: str) -> List[Tuple[int, str]]:
 
 
 def data_kind(findings: Findings) -> str:
+    """`kind_of` the data of the report."""
+    return kind_of(findings.data, findings.baseline)
+
+
+def kind_of(trained: Optional[Document], tested: Document) -> str:
     """SAMPLE for the embedded sample, NYU for the official test split with its crop and its filled truth, OWN for
-    anything else."""
-    trained, tested = findings.data, findings.baseline
+    anything else; from the metadata of the training records, if any, and an evaluation."""
     path = trained.get("archive", "path") if trained else tested.get("test_data", "path")
     parts = os.path.normpath(path).split(os.sep)
     if ("results", "sample") in zip(parts, parts[1:]):
