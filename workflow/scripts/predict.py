@@ -5,16 +5,18 @@
 
 --input takes files, folders and quoted patterns; animated GIF, PNG, WebP and TIFF of several pages give all their
 frames. --model_path is a checkpoint folder, a frozen .pb, a SavedModel, an .onnx or an .om file. For each image it
-writes, under its name: _depth.npy (float32, metres), _depth_mm.png (16 bits, millimetres), _panel.png (colour, scale in
-metres), _points.ply (point cloud) and .json (units, source, network). Files that cannot be used are listed at the end
-and stop nothing. The same command again resumes an interrupted prediction. docs/inference.md has the details.
+writes, under its name, _depth.npy (float32, metres) and .json (units, source, network); by --write also _depth_mm.png
+(16 bits, millimetres), _panel.png (image, colours and scale), _colour.png (colours alone), _points.ply (point cloud).
+Files that cannot be used are listed at the end and stop nothing. The same command again resumes an interrupted
+prediction. docs/inference.md has the details.
 """
 
 import sys
 
 import cli
 from densedepth.errors import PipelineError
-from densedepth.inference import forward, image_files, networks, point_clouds, predictions
+from densedepth.imaging import panels
+from densedepth.inference import forward, image_files, networks, point_clouds, prediction_files, predictions
 
 
 def build_parser():
@@ -29,7 +31,8 @@ def build_parser():
     add("--out", default="./results/predictions", help="folder of the results")
     batch = cli.number("inference.batch_size")
     add("--bs", type=batch, default=4, help="images in a batch, if the network takes any number")
-    add("--write", nargs="+", default=list(predictions.KINDS), choices=predictions.KINDS, help="what to write")
+    kinds = prediction_files.KINDS
+    add("--write", nargs="+", default=["npy"], choices=kinds, help="what to write; default: npy")
     cli.add_boolean(arguments, "--flip_average", True, "average with the mirrored image's depth, as evaluations do")
     add(
         "--size",
@@ -50,8 +53,9 @@ def build_parser():
         type=cli.number("predictions.*.scale"),
         nargs=2,
         metavar=("NEAR", "FAR"),
-        help="range of the panels' colours in metres, the same for all, as for a video; default: each its own",
+        help="range of the colours in metres, the same for all, as for a video; default: each its own",
     )
+    add("--colours", choices=panels.COLOURS, default=panels.COLOURS[0], help="colours of depth")
     add(
         "--maxdepth",
         type=cli.number("centimetres"),
@@ -93,7 +97,10 @@ def work(args):
             points=args.points,
             limits=limits,
             scale=args.scale,
+            colours=args.colours,
         )
+        for line in prediction_files.space_lines(paths, options.kinds, args.points, args.out):
+            print(line, flush=True)
         summary = predictions.predict(network, paths, args.out, options)
     print("{}: {} images of {} files".format(args.out, len(summary["pictures"]), len(paths)))
     if summary["taken_over"]:

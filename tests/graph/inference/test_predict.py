@@ -9,7 +9,7 @@ import predict
 import pytest
 from densedepth import files
 from densedepth.imaging import depth
-from densedepth.inference import forward, onnx_predictor, predictions, predictors
+from densedepth.inference import forward, onnx_predictor, prediction_files, predictors
 from PIL import Image
 
 
@@ -33,7 +33,8 @@ def predicted(frozen, tmp_path_factory):
     folder = tmp_path_factory.mktemp("predict")
     made = write_pictures(folder)
     words = [str(folder / "in"), str(folder / "in" / "more" / "*.png")]
-    arguments = ["--model_path", frozen, "--out", str(folder / "out"), "--bs", "2", "--points", "500", "--input"]
+    arguments = ["--model_path", frozen, "--out", str(folder / "out"), "--bs", "2", "--points", "500"]
+    arguments += ["--write", *prediction_files.KINDS, "--input"]
     assert predict.main(arguments + words) == 0
     return folder, made, json.loads((folder / "out" / "predictions.json").read_text())
 
@@ -44,7 +45,7 @@ def test_every_picture_has_its_files(predicted):
     assert [entry["name"] for entry in summary["pictures"]] == names
     expected = {"predictions.json"}
     for name in names:
-        expected |= {name + end for end in list(predictions.KINDS.values()) + [".json"]}
+        expected |= {name + end for end in list(prediction_files.KINDS.values()) + [".json"]}
     found = {
         os.path.relpath(os.path.join(place, name), str(folder / "out"))
         for place, _, files in os.walk(str(folder / "out"))

@@ -100,14 +100,14 @@ def test_an_interrupted_prediction_goes_on(tmp_path, monkeypatch):
     names = ["a.gif", "b.gif", "c.gif"]
     for name, values in zip(names, ([1], [10, 100, 200], [2])):
         shades(tmp_path / name, values)
-    write = predictions._write_millimetres
+    write = predictions.prediction_files.write_millimetres
 
     def interrupted(path, metres):
         if path.endswith("000002_depth_mm.png"):
             raise KeyboardInterrupt
         write(path, metres)
 
-    monkeypatch.setattr(predictions, "_write_millimetres", interrupted)
+    monkeypatch.setattr(predictions.prediction_files, "write_millimetres", interrupted)
     with pytest.raises(KeyboardInterrupt):
         again(tmp_path, names)
     assert not (tmp_path / "out" / "predictions.json").exists()
@@ -118,7 +118,7 @@ def test_an_interrupted_prediction_goes_on(tmp_path, monkeypatch):
         "000001_depth_mm.png",
         "000002_depth.npy",
     ]
-    monkeypatch.setattr(predictions, "_write_millimetres", write)
+    monkeypatch.setattr(predictions.prediction_files, "write_millimetres", write)
     seen, summary = again(tmp_path, names)
     assert (seen, summary["taken_over"]) == (3, 2)
     assert [entry["name"] for entry in summary["pictures"]] == ["a", "b/000001", "b/000002", "b/000003", "c"]
@@ -190,7 +190,7 @@ def test_nothing_stays_of_a_picture_that_fails(tmp_path, monkeypatch):
     def failing(path, metres):
         raise ValueError("no such colour")
 
-    monkeypatch.setattr(predictions, "_write_millimetres", failing)
+    monkeypatch.setattr(predictions.prediction_files, "write_millimetres", failing)
     Image.new("RGB", (9, 6)).save(str(tmp_path / "c.png"))
     again(tmp_path, ["b.gif", "c.png"])
     assert left() == sorted(results("b/000001", "b/000002") + ["d.json", "d_depth.npy"])
@@ -205,15 +205,15 @@ def test_nothing_stays_of_a_picture_that_fails(tmp_path, monkeypatch):
 
 
 def test_what_cannot_be_drawn_stops_nothing_and_a_full_disk_does(tmp_path, monkeypatch):
-    draw = predictions.visualize.draw_panel
+    draw = predictions.panels.write_panel
 
     def fail(error):
-        def draw_panel(path, tiles, scale):
+        def write_panel(path, *what):
             if path.endswith("b_panel.png"):
                 raise error
-            draw(path, tiles, scale)
+            draw(path, *what)
 
-        monkeypatch.setattr(predictions.visualize, "draw_panel", draw_panel)
+        monkeypatch.setattr(predictions.panels, "write_panel", write_panel)
         return weighed(tmp_path, ["a.png", "b.png", "c.png"], ["panel"])
 
     for error, words in ((ValueError("singular\nmatrix"), "singular"), (MemoryError(), "MemoryError")):
@@ -230,9 +230,9 @@ def test_what_cannot_be_drawn_stops_nothing_and_a_full_disk_does(tmp_path, monke
 def test_a_full_disk_is_noticed_where_arrays_are_written(tmp_path):
     """With a limit on the size of a file, the system refuses to write on, and NumPy alone would not say why."""
     code = (
-        "import resource, signal, sys\nimport numpy as np\nfrom densedepth.inference import predictions\n"
+        "import resource, signal, sys\nimport numpy as np\nfrom densedepth.inference import prediction_files\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\nresource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))\n"
-        "try:\n    predictions._write_npy(sys.argv[1], np.zeros((100, 100), np.float32))\n"
+        "try:\n    prediction_files.write_npy(sys.argv[1], np.zeros((100, 100), np.float32))\n"
         "except OSError as error:\n    sys.exit(error.errno)"
     )
     command = [sys.executable, "-c", code, str(tmp_path / "a.npy")]

@@ -6,7 +6,7 @@ Matplotlib is imported when a picture is drawn, so that a missing or slow one af
 import contextlib
 import math
 import warnings
-from typing import Optional, Sequence, Tuple
+from typing import Any, Iterator, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -25,7 +25,7 @@ _ERROR_COLOURS = "Reds"
 _UNKNOWN = 0.85
 
 # Longest side, in pixels, at which the panel keeps a picture: large ones need not stay in memory whole.
-_TILE_PIXELS = 640
+TILE_PIXELS = 640
 
 # Name, picture uint8 (H, W, 3), depth in metres (H, W).
 Tile = Tuple[str, np.ndarray, np.ndarray]
@@ -34,7 +34,7 @@ Tile = Tuple[str, np.ndarray, np.ndarray]
 def tile(name: str, rgb: np.ndarray, metres: np.ndarray) -> Tile:
     """A picture as `draw_panel` wants it: reduced to display size, with its depth (h, w) enlarged to the same shape."""
     height, width = rgb.shape[:2]
-    scale = min(1.0, _TILE_PIXELS / max(height, width))
+    scale = min(1.0, TILE_PIXELS / max(height, width))
     size = (max(1, round(height * scale)), max(1, round(width * scale)))
     return name, depth.fit(rgb[np.newaxis], size)[0], depth.enlarge(metres, size).astype(np.float32)
 
@@ -46,11 +46,11 @@ def draw_panel(path: str, tiles: Sequence[Tile], scale: Optional[Tuple[float, fl
     of the picture that needs most, to the next half metre. What lies beyond takes the end's colour, and the scale then
     ends in an arrow. The panel's width and height are even numbers of pixels, which encoders of videos want.
     """
-    near, far = scale or _half_metres(
+    near, far = scale or half_metres(
         min(np.percentile(metres, 1) for _, _, metres in tiles),
         max(np.percentile(metres, 99) for _, _, metres in tiles),
     )
-    extend = _arrows(
+    extend = arrows(
         min(metres.min() for _, _, metres in tiles) < near, max(metres.max() for _, _, metres in tiles) > far
     )
     across = max(1, math.ceil(math.sqrt(len(tiles) / 3)))
@@ -70,12 +70,9 @@ def draw_panel(path: str, tiles: Sequence[Tile], scale: Optional[Tuple[float, fl
                 box = (left, top, side, row_height)
                 _place(figure, box, name).imshow(rgb)
                 box = (left + side + gap, top, side, row_height)
-                image = _place(figure, box, "").imshow(metres, cmap=_DEPTH_COLOURS, vmin=near, vmax=far)
+                _place(figure, box, "").imshow(metres, cmap=_DEPTH_COLOURS, vmin=near, vmax=far)
             top -= gap
-        length = min(width - 1, 9.0)
-        axes = _axes(figure, ((width - length) / 2, 0.55, length, 0.16))
-        bar = figure.colorbar(image, cax=axes, orientation="horizontal", extend=extend)
-        bar.set_label("predicted depth in metres")
+        colour_bar(figure, _DEPTH_COLOURS, near, far, extend)
         _save(figure, path)
 
 
@@ -86,15 +83,13 @@ def draw_scene(path: str, title: str, rgb: np.ndarray, truth: np.ndarray, predic
     to the next half metre; a prediction beyond it takes the end's colour, and the scale then ends in an arrow. Where
     the ground truth is NaN, it and the error stay white.
     """
-    near, far = _half_metres(np.nanmin(truth), np.nanmax(truth))
+    near, far = half_metres(np.nanmin(truth), np.nanmax(truth))
     error = np.abs(truth - prediction)
     worst = max(0.5, math.ceil(2 * float(np.nanpercentile(error, 99))) / 2)
     side, gap, heading, bar = 3.6, 0.1, 0.75, 0.85  # inches
     high = side * rgb.shape[0] / rgb.shape[1]
     with _figure(4 * side + 5 * gap, high + heading + bar) as figure:
-        figure.text(
-            0.5, 1 - 0.12 / (high + heading + bar), _shortened(title, 120), ha="center", va="top", weight="bold"
-        )
+        figure.text(0.5, 1 - 0.12 / (high + heading + bar), shortened(title, 120), ha="center", va="top", weight="bold")
         lefts = [gap + (side + gap) * column for column in range(4)]
         _place(figure, (lefts[0], bar, side, high), "input").imshow(rgb)
         scale = {"cmap": _DEPTH_COLOURS, "vmin": near, "vmax": far}
@@ -103,10 +98,10 @@ def draw_scene(path: str, title: str, rgb: np.ndarray, truth: np.ndarray, predic
         axes = _place(figure, (lefts[3], bar, side, high), "absolute error")
         errors = axes.imshow(error, cmap=_ERROR_COLOURS, vmin=0, vmax=worst)
 
-        extend = _arrows(prediction.min() < near, prediction.max() > far)
+        extend = arrows(prediction.min() < near, prediction.max() > far)
         axes = _axes(figure, (lefts[1] + 0.2, bar - 0.25, 2 * side + gap - 0.4, 0.16))
         figure.colorbar(depths, cax=axes, orientation="horizontal", extend=extend).set_label("depth in metres")
-        extend = _arrows(False, np.nanmax(error) > worst)
+        extend = arrows(False, np.nanmax(error) > worst)
         axes = _axes(figure, (lefts[3] + 0.2, bar - 0.25, side - 0.4, 0.16))
         figure.colorbar(errors, cax=axes, orientation="horizontal", extend=extend).set_label("error in metres")
         _save(figure, path)
@@ -114,18 +109,42 @@ def draw_scene(path: str, title: str, rgb: np.ndarray, truth: np.ndarray, predic
 
 def depth_colours() -> np.ndarray:
     """The colours from near to far: uint8 (256, 3)."""
-    return _table(_DEPTH_COLOURS)
+    return colour_table(_DEPTH_COLOURS)
 
 
 def error_colours() -> np.ndarray:
     """The colours from no error to the worst: uint8 (256, 3)."""
-    return _table(_ERROR_COLOURS)
+    return colour_table(_ERROR_COLOURS)
 
 
-def _table(name):
+def colour_table(name: str) -> np.ndarray:
+    """The colours of Matplotlib's map of this name: uint8 (256, 3)."""
     import matplotlib
 
     return (matplotlib.colormaps[name](range(256), bytes=True))[:, :3]
+
+
+def map_named(colours: str) -> str:
+    """Matplotlib's name for `colours` of depth, in which near is bright."""
+    return {"grey": "gray"}.get(colours, colours) + "_r"
+
+
+def colour_bar(figure: Any, colours: str, near: float, far: float, extend: str) -> None:
+    """Draw the scale of predicted depth on a figure of its height, in the colours of Matplotlib's map of this name."""
+    from matplotlib import cm, colors
+
+    width = figure.get_size_inches()[0]
+    length = min(width - 1, 9.0)
+    scale = cm.ScalarMappable(colors.Normalize(near, far), colours)
+    axes = _axes(figure, ((width - length) / 2, 0.55, length, 0.16))
+    figure.colorbar(scale, cax=axes, orientation="horizontal", extend=extend).set_label("predicted depth in metres")
+
+
+@contextlib.contextmanager
+def figure(width: int, height: int) -> Iterator[Any]:
+    """A figure of so many pixels, independent of the user's own Matplotlib settings."""
+    with _figure(width / _DPI, height / _DPI) as made:
+        yield made
 
 
 def draw_sheet(path: str, title: str, samples: Sequence[Tile], histogram: np.ndarray, farthest: float) -> None:
@@ -153,7 +172,7 @@ def draw_sheet(path: str, title: str, samples: Sequence[Tile], histogram: np.nda
             left = column * wide + gap
             step = _step(rgb)
             values = depth_map[::step, ::step]
-            label = _shortened(name, 80)
+            label = shortened(name, 80)
             figure.text(left / width, (bottom + high + 0.06) / height, label, fontsize=12, va="bottom")
             _place(figure, (left, bottom, side, high), "").imshow(rgb[::step, ::step])
             axes = _place(figure, (left + side + gap, bottom, side, high), "")
@@ -178,7 +197,7 @@ def _bars(axes, edges, counts):
 
 
 def _step(rgb):
-    return max(1, max(rgb.shape[:2]) // _TILE_PIXELS)
+    return max(1, max(rgb.shape[:2]) // TILE_PIXELS)
 
 
 def _even(inches):
@@ -186,12 +205,14 @@ def _even(inches):
     return 2 * round(inches * _DPI / 2) / _DPI
 
 
-def _half_metres(nearest, farthest):
+def half_metres(nearest: float, farthest: float) -> Tuple[float, float]:
+    """The half metres around nearest and farthest depth, at least one apart."""
     near = math.floor(2 * float(nearest)) / 2
     return near, max(math.ceil(2 * float(farthest)) / 2, near + 0.5)
 
 
-def _arrows(below, above):
+def arrows(below: bool, above: bool) -> str:
+    """At which ends a scale ends in an arrow, in Matplotlib's words, as something lies below or above it."""
     return {(False, False): "neither", (True, False): "min", (False, True): "max", (True, True): "both"}[
         bool(below), bool(above)
     ]
@@ -232,11 +253,12 @@ def _axes(figure, box):
 def _place(figure, box, heading):
     axes = _axes(figure, box)
     axes.set_axis_off()
-    axes.set_title(_shortened(heading), fontsize=12, pad=4)
+    axes.set_title(shortened(heading), fontsize=12, pad=4)
     return axes
 
 
-def _shortened(name, length=40):
+def shortened(name: str, length: int = 40) -> str:
+    """The name as Matplotlib draws it, its end alone where it is longer."""
     # A dollar sign would start a formula.
     name = files.printable(name).replace("$", r"\$")
     return name if len(name) <= length else "..." + name[3 - length :]

@@ -9,19 +9,19 @@ import collections
 import concurrent.futures
 import dataclasses
 import errno
-import io
 import json
 import os
 import re
-from typing import Any, Dict, NamedTuple, Optional, Sequence, Tuple
+import threading
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 
 from .. import files, metadata, progress, runtime
 from ..errors import PipelineError
-from ..imaging import depth, visualize
+from ..imaging import depth, panels
 from ..metadata import COUNT, Null
-from . import forward, image_files, point_clouds
+from . import forward, image_files, point_clouds, prediction_files
 
 FORMAT = 1
 SIDE = {
@@ -33,16 +33,8 @@ SIDE = {
 SUMMARY = "predictions.json"
 _SUMMARY_NAME = os.path.splitext(SUMMARY)[0]
 
-# What can be written of a picture, by the end of the file's name.
-KINDS = collections.OrderedDict(
-    [
-        ("npy", "_depth.npy"),
-        ("png", "_depth_mm.png"),
-        ("panel", "_panel.png"),
-        ("ply", "_points.ply"),
-    ]
-)
-_FARTHEST_MM = 65535
+# Threads that write; what takes the time there, compression, lets others run.
+_WRITERS = 4
 
 _FRAME = re.compile(r"\d{6,}\.json$")
 
@@ -55,7 +47,7 @@ class Options:
     """How pictures are predicted, and what is written of each."""
 
     batch_size: int
-    # Of `KINDS`.
+    # Of `prediction_files.KINDS`.
     kinds: Sequence[str]
     # Whether depth is the mean with that of the mirrored picture.
     flip_average: bool
@@ -67,8 +59,10 @@ class Options:
     points: int
     # Nearest and farthest depth in metres.
     limits: Tuple[float, float]
-    # Ends of the panels' colours in metres; None: each panel has its own.
+    # Ends of the colours in metres; None: each image has its own.
     scale: Optional[Tuple[float, float]]
+    # Of `panels.COLOURS`.
+    colours: str = panels.COLOURS[0]
 
 
 class _Job(NamedTuple):
@@ -98,15 +92,15 @@ def predict(predictor: Any, paths: Sequence[str], out: str, options: Options) ->
     report = progress.Progress(len(paths), "files")
     # It would tell of an earlier run until this one has ended.
     _remove(os.path.join(out, SUMMARY))
-    with concurrent.futures.ThreadPoolExecutor(1) as writer:
-        written = None
+    with concurrent.futures.ThreadPoolExecutor(_WRITERS) as writer:
+        written: List[Any] = []
         for batch in forward.ahead(_batches(run.jobs(paths, named, report), batch_size)):
             maps = run.metres(np.stack([job.image for job in batch]), batch_size)
-            if written:
-                written.result()
-            written = writer.submit(run.write, batch, maps)
-        if written:
-            written.result()
+            for one in written:
+                one.result()
+            written = [writer.submit(run.write, job, low) for job, low in zip(batch, maps)]
+        for one in written:
+            one.result()
     failed = run.failed_of(paths)
     summary = {
         "format": FORMAT,
@@ -166,6 +160,7 @@ class _Run:
         self.made = []
         self._failed = {}
         self._warned = set()
+        self._lock = threading.Lock()
 
     def jobs(self, paths, named, report):
         """The pictures that can be read and were not made before, placed in the network's input."""
@@ -203,7 +198,7 @@ class _Run:
             return False
         if {key: side.get(key) for key in self._made_by} != self._made_by:
             return False
-        if not all(os.path.isfile(stem + KINDS[kind]) for kind in self._options.kinds):
+        if not all(os.path.isfile(stem + prediction_files.KINDS[kind]) for kind in self._options.kinds):
             return False
         source = side["source"]["path"], side["source"]["frame"], side["source"]["sha256"]
         if source != (files.printable(path), number, sha256 or files.sha256(path)):
@@ -235,40 +230,41 @@ class _Run:
         options = self._options
         return forward.metres(self._predictor, images, batch_size, options.limits, options.flip_average)
 
-    def write(self, batch, maps):
-        """The files of each picture of a batch."""
-        for job, low in zip(batch, maps):
-            stem = self._stem(job.name)
-            if np.isnan(low).any():
-                if _side_file(stem):
-                    _remove_results(stem)
-                self._fail(job.path, "{}: the network's output for it is not a number".format(job.path))
-                continue
-            os.makedirs(self._out, exist_ok=True)
-            try:
-                metres = depth.taken_out(low, job.where, self._size, job.frame.rgb.shape[:2])
-                self._write_one(job, metres, stem)
-                self._note(job.path, job.name)
-            except Exception as error:
-                if isinstance(error, ImportError) or getattr(error, "errno", None) in _ENDS_ALL:
-                    raise
-                # That of one picture: a name that is too long, a shape that Matplotlib cannot draw.
+    def write(self, job, low):
+        """The files of a picture, from its depth at the network's output size; several threads call it at once."""
+        stem = self._stem(job.name)
+        if np.isnan(low).any():
+            if _side_file(stem):
                 _remove_results(stem)
-                self._fail(job.path, "{}: its results cannot be written ({})".format(job.path, _words(error)))
+            self._fail(job.path, "{}: the network's output for it is not a number".format(job.path))
+            return
+        os.makedirs(self._out, exist_ok=True)
+        try:
+            metres = depth.taken_out(low, job.where, self._size, job.frame.rgb.shape[:2])
+            self._write_one(job, metres, stem)
+            self._note(job.path, job.name)
+        except Exception as error:
+            if isinstance(error, ImportError) or getattr(error, "errno", None) in _ENDS_ALL:
+                raise
+            # That of one picture, such as a name that is too long.
+            _remove_results(stem)
+            self._fail(job.path, "{}: its results cannot be written ({})".format(job.path, _words(error)))
 
     def _write_one(self, job, metres, stem):
         os.makedirs(os.path.dirname(stem), exist_ok=True)
         # An earlier run's would vouch for the new files before all of them are there.
         _remove(stem + ".json")
-        paths = {kind: stem + KINDS[kind] for kind in self._options.kinds}
+        paths = {kind: stem + prediction_files.KINDS[kind] for kind in self._options.kinds}
         intrinsics = self._options.intrinsics or point_clouds.nyu_intrinsics(metres.shape)
         if "npy" in paths:
-            _write_npy(paths["npy"], metres)
+            prediction_files.write_npy(paths["npy"], metres)
         if "png" in paths:
-            _write_millimetres(paths["png"], metres)
+            prediction_files.write_millimetres(paths["png"], metres)
         if "panel" in paths:
-            tile = visualize.tile(job.name, job.frame.rgb, metres)
-            visualize.draw_panel(paths["panel"], [tile], self._options.scale)
+            look = self._options.scale, self._options.colours
+            panels.write_panel(paths["panel"], job.name, job.frame.rgb, metres, *look)
+        if "colour" in paths:
+            panels.write_colours(paths["colour"], metres, self._options.scale, self._options.colours)
         if "ply" in paths:
             self._warn_of(intrinsics, metres.shape)
             cloud = point_clouds.points(job.frame.rgb, metres, intrinsics, self._options.points)
@@ -276,10 +272,12 @@ class _Run:
         files.write_json(stem + ".json", self._side(job, metres, paths, intrinsics))
 
     def _warn_of(self, intrinsics, size):
-        """Once for all pictures of this size; they are written by one thread."""
+        """Once for all pictures of this size."""
         doubt = point_clouds.doubt(intrinsics, size)
-        if doubt and size not in self._warned:
+        with self._lock:
+            new = size not in self._warned
             self._warned.add(size)
+        if doubt and new:
             progress.line(
                 "warning: --intrinsics: the {}; are they those of images of another size, or in another order than "
                 "fx fy cx cy?".format(doubt)
@@ -309,7 +307,7 @@ class _Run:
                 "farthest": float(metres.max()),
             },
             "files": {
-                kind: {"name": files.printable(os.path.basename(path)), "holds": _HOLDS[kind]}
+                kind: {"name": files.printable(os.path.basename(path)), "holds": prediction_files.HOLDS[kind]}
                 for kind, path in paths.items()
             },
         }
@@ -351,7 +349,7 @@ def _side_file(stem):
 
 def _remove_results(stem):
     """The metadata file first: it vouches for the others."""
-    for end in [".json"] + list(KINDS.values()):
+    for end in [".json"] + list(prediction_files.KINDS.values()):
         _remove(stem + end)
 
 
@@ -368,27 +366,3 @@ def _words(error):
     """An exception in one line."""
     text = getattr(error, "strerror", None) or str(error).strip() or type(error).__name__
     return text.split("\n")[0]
-
-
-_HOLDS = {
-    "npy": "float32 (height, width), metres",
-    "png": "16-bit grey, millimetres; 65535: that or farther",
-    "panel": "image and depth in colour, scale in metres",
-    "ply": "points, metres: x right, y down, z away from the camera",
-}
-
-
-def _write_npy(path, metres):
-    # NumPy writes to a file past Python, and then does not tell that the disk is full.
-    content = io.BytesIO()
-    np.save(content, metres)
-    with files.atomic_path(path) as temporary, open(temporary, "wb") as stream:
-        stream.write(content.getbuffer())
-
-
-def _write_millimetres(path, metres):
-    from PIL import Image
-
-    millimetres = np.clip(np.rint(metres * np.float32(1000)), 0, _FARTHEST_MM).astype(np.uint16)
-    with files.atomic_path(path) as temporary:
-        Image.fromarray(millimetres).save(temporary, "PNG")

@@ -1,0 +1,103 @@
+"""Compare predict.py on a folder of images with the network's own rate on the same images, in alternating rounds.
+
+    .venv/workflow/bin/python benchmarks/predictions.py --model_path model.pb --write npy panel
+
+Both run in one process, round by round, after a round that does not count: the whole prediction of the images into an
+empty folder, and the network alone on batches that are in memory. The figures are images a second, and their ratio.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+FOLDER = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(FOLDER, "..", "workflow", "scripts"))
+
+
+def parse(argv):
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model_path", required=True)
+    parser.add_argument("--write", nargs="+", default=["npy", "panel"])
+    parser.add_argument("--images", type=int, default=200)
+    parser.add_argument("--size", type=int, nargs=2, default=(480, 640), metavar=("HEIGHT", "WIDTH"))
+    parser.add_argument("--bs", type=int, default=4)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--runtime", default="tf2", help="environment below .venv")
+    parser.add_argument("--json", help="file for the figures")
+    parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
+    return parser.parse_args(argv)
+
+
+def main(argv=None):
+    args = parse(argv)
+    if args.worker:
+        work(args)
+        return 0
+    python = os.path.join(FOLDER, "..", ".venv", args.runtime, "bin", "python")
+    return subprocess.call([python, os.path.abspath(__file__), *(argv or sys.argv[1:]), "--worker"])
+
+
+def write_images(folder, args):
+    """JPEG files of smooth rooms of colours with a little noise, as a camera's are; returns the paths."""
+    import numpy as np
+    from PIL import Image
+
+    height, width = args.size
+    random = np.random.RandomState(0)
+    paths = []
+    for number in range(args.images):
+        coarse = Image.fromarray(random.randint(0, 256, (8, 10, 3)).astype(np.uint8))
+        rgb = np.asarray(coarse.resize((width, height), Image.BICUBIC), np.float32)
+        rgb = (rgb + random.normal(0, 3, rgb.shape)).clip(0, 255).astype(np.uint8)
+        paths.append(os.path.join(folder, "{:04d}.jpg".format(number)))
+        Image.fromarray(rgb).save(paths[-1], quality=92)
+    return paths
+
+
+def work(args):
+    import numpy as np
+    from densedepth.inference import forward, networks, predictions
+    from PIL import Image
+
+    seconds = {"predictions": [], "network": []}
+    with tempfile.TemporaryDirectory() as folder, networks.load(args.model_path) as network:
+        paths = write_images(folder, args)
+        limits = network.depth_range()
+        size = forward.input_size(network, None)
+        batch_size = network.batch or args.bs
+        options = predictions.Options(batch_size, args.write, True, None, None, 500000, limits, None)
+        images = [np.asarray(Image.open(path).resize(size[::-1]), np.float32) / 255 for path in paths[:batch_size]]
+        batch = np.stack(images)
+        for number in range(args.rounds + 1):
+            for name in ("predictions", "network") if number % 2 else ("network", "predictions"):
+                out = os.path.join(folder, "out")
+                shutil.rmtree(out, ignore_errors=True)
+                before = time.perf_counter()
+                if name == "network":
+                    for _ in range(-(-args.images // batch_size)):
+                        forward.metres(network, batch, batch_size, limits)
+                else:
+                    predictions.predict(network, paths, out, options)
+                taken = time.perf_counter() - before
+                if number:
+                    seconds[name].append(taken)
+    rates = {name: [args.images / taken for taken in found] for name, found in seconds.items()}
+    ratios = [ours / alone for ours, alone in zip(rates["predictions"], rates["network"])]
+    facts = {"images_per_second": rates, "ratio": ratios, "write": args.write, "images": args.images}
+    for name, found in rates.items():
+        print("{}: {} images/s".format(name, " ".join("{:.2f}".format(rate) for rate in found)))
+    told = " ".join("{:.3f}".format(ratio) for ratio in ratios)
+    print("predict.py has {:.3f} of the network's own rate ({})".format(statistics.median(ratios), told))
+    if args.json:
+        with open(args.json, "w") as stream:
+            json.dump(facts, stream, indent=2)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

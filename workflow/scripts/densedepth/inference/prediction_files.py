@@ -1,0 +1,107 @@
+"""The files of a prediction: their names, what they hold, how large they are, and how arrays are written."""
+
+import collections
+import io
+import os
+import shutil
+from typing import List, Optional, Sequence, Tuple
+
+import numpy as np
+
+from .. import files
+
+# What can be written of a picture, by the end of the file's name.
+KINDS = collections.OrderedDict(
+    [
+        ("npy", "_depth.npy"),
+        ("png", "_depth_mm.png"),
+        ("panel", "_panel.png"),
+        ("colour", "_colour.png"),
+        ("ply", "_points.ply"),
+    ]
+)
+_FARTHEST_MM = 65535
+
+HOLDS = {
+    "npy": "float32 (height, width), metres",
+    "png": "16-bit grey, millimetres; 65535: that or farther",
+    "panel": "image and depth in colour, scale in metres",
+    "colour": "depth in colour, a pixel for each of the image's",
+    "ply": "points, metres: x right, y down, z away from the camera",
+}
+
+# Bytes of a pixel: of 16-bit grey and of colours what their compression leaves of a usual image.
+_BYTES = {"npy": 4.0, "png": 1.3, "colour": 0.6}
+# A panel shows at most so many pixels of an image, and their colours.
+_PANEL_PIXELS, _PANEL_BYTES = 640 * 480, 2.5
+_POINT_BYTES = 15
+# Images whose size is looked at for all of them.
+_MOST = 20
+
+
+def space(paths: Sequence[str], kinds: Sequence[str], points: int) -> Optional[int]:
+    """About how many bytes the results of these image files take, by the size of some of them; None if none tells it.
+
+    Files of several frames count once. `points`: the most in a point cloud.
+    """
+    sizes = [size for size in map(_size, paths[:: max(1, len(paths) // _MOST)]) if size]
+    if not sizes:
+        return None
+    total = 0.0
+    for width, height in sizes:
+        pixels = width * height
+        total += 1500 + sum(pixels * _BYTES[kind] for kind in kinds if kind in _BYTES)
+        total += min(pixels, _PANEL_PIXELS) * _PANEL_BYTES if "panel" in kinds else 0
+        total += min(pixels, points) * _POINT_BYTES if "ply" in kinds else 0
+    return int(total / len(sizes) * len(paths))
+
+
+def space_lines(paths: Sequence[str], kinds: Sequence[str], points: int, out: str) -> List[str]:
+    """What is said of `space` before anything is written to the folder `out`: a line, and a warning where the disk has
+    less."""
+    needed = space(paths, kinds, points)
+    if needed is None:
+        return []
+    folder = os.path.abspath(out)
+    while not os.path.isdir(folder):
+        folder = os.path.dirname(folder)
+    free = shutil.disk_usage(folder).free
+    lines = [
+        "{} files: about {} on the disk ({}), {} free".format(len(paths), _said(needed), " ".join(kinds), _said(free))
+    ]
+    if needed > free:
+        lines.append("warning: the disk will be full before the end; write fewer kinds of files, or elsewhere")
+    return lines
+
+
+def _size(path) -> Optional[Tuple[int, int]]:
+    """(width, height) as the file's head says; None for what cannot be read, which is told when its turn comes."""
+    from PIL import Image
+
+    try:
+        with Image.open(path) as picture:
+            return picture.size
+    except Exception:
+        return None
+
+
+def _said(count):
+    return "{:.1f} GB".format(count / 1e9) if count >= 1e9 else "{:.0f} MB".format(max(1.0, count / 1e6))
+
+
+def write_npy(path: str, metres: np.ndarray) -> None:
+    """Write depth (H, W) as a .npy file."""
+    # NumPy writes to a file past Python, and then does not tell that the disk is full.
+    content = io.BytesIO()
+    np.save(content, metres)
+    with files.atomic_path(path) as temporary, open(temporary, "wb") as stream:
+        stream.write(content.getbuffer())
+
+
+def write_millimetres(path: str, metres: np.ndarray) -> None:
+    """Write depth (H, W) in metres as 16-bit grey, millimetres."""
+    from PIL import Image
+
+    millimetres = np.clip(np.rint(metres * np.float32(1000)), 0, _FARTHEST_MM).astype(np.uint16)
+    with files.atomic_path(path) as temporary:
+        Image.fromarray(millimetres).save(temporary, "PNG")
