@@ -34,6 +34,7 @@ include: "workflow/rules/validate.smk"
 include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/export.smk"
 include: "workflow/rules/deploy.smk"
+include: "workflow/rules/exports.smk"
 include: "workflow/rules/report.smk"
 include: "workflow/rules/track.smk"
 

@@ -209,7 +209,7 @@ def start_folder(wildcards):
 
 
 def weights_name(run):
-    """What a run begins with: the file of Keras, the name of a whole network, or nothing."""
+    """What a run begins with: a file of an encoder, the name of a whole network, or nothing."""
     return settings_of(run)["train"]["weights"]
 
 
@@ -359,9 +359,9 @@ def prediction_flags(wildcards):
     settings = config["predictions"][wildcards.pictures]
     return [
         word
-        for key in ("write", "scale", "intrinsics")
+        for key in ("write", "scale", "intrinsics", "colours")
         if key in settings
-        for word in ["--{}".format(key), *map(str, settings[key])]
+        for word in ["--{}".format(key), *map(str, [settings[key]] if key == "colours" else settings[key])]
     ]
 
 
@@ -373,6 +373,12 @@ def there(paths):
 def deployed_graphs(runs):
     """The evaluations of ONNX and OM files of these runs, or pretrained networks, that are there."""
     return there("results/{}/inference/{}.json".format(run, kind) for kind in ("onnx", "om") for run in runs)
+
+
+def exports_beside(wildcards):
+    """Input function: the metadata files of what else the run was exported to, where they are there."""
+    names = ("model.onnx.json", "model.om.json", "torch/model.safetensors.json")
+    return there("results/{}/export/{}".format(wildcards.run, name) for name in names)
 
 
 def evaluated_networks():
@@ -400,7 +406,7 @@ def example_panels():
 
 @functools.lru_cache(maxsize=None)
 def encoder_files():
-    """{encoder: the file of Keras that runs begin with}."""
+    """{encoder: the file of weights that runs begin with}."""
     return run_settings.encoder_files(config)
 
 

@@ -1,12 +1,12 @@
 """From weights of elsewhere to checkpoints.
 
-Needs the .h5 files that `train.weights` of the runs name, and makes results/weights/<encoder>/; needs the files of whole networks
+Needs the files that `train.weights` of the runs name, and makes results/weights/<encoder>/; needs the files of whole networks
 that `pretrained` names, and makes results/published/<name>/checkpoints/epoch0/, which `train.weights` may name too.
 """
 
 
 rule import_weights:
-    """Bring the weights of an encoder, as Keras publishes them, into the form of a checkpoint."""
+    """Bring the weights of an encoder, as Keras or torchvision publishes them, into the form of a checkpoint."""
     input:
         code=code("import_weights.py"),
         weights=lambda wildcards: encoder_files()[wildcards.encoder],

@@ -8,6 +8,9 @@ from typing import Any, Dict, Iterable, Iterator, List, Tuple
 
 Settings = Dict[str, Any]
 
+# What weights of an encoder end in, of Keras and of PyTorch; other weights are whole networks.
+_ENCODER_FILES = (".h5", ".pth", ".pt", ".safetensors")
+
 
 def of_run(config: Settings, run: str) -> Settings:
     """The complete settings of a run, with its `devices` and `steps_per_device`; those of all for any other name.
@@ -56,7 +59,7 @@ def kept_epochs(train: Settings) -> List[int]:
 
 
 def encoder_files(config: Settings) -> Dict[str, str]:
-    """{encoder: the file of Keras' weights that its runs begin with}, for runs that begin with one."""
+    """{encoder: the file of weights that its runs begin with}, for runs that begin with one."""
     found: Dict[str, str] = {}
     for _, encoder, path in _beginnings(config):
         found.setdefault(encoder, path)
@@ -73,7 +76,7 @@ def weights_key(config: Settings, path: str) -> str:
 def _beginnings(config: Settings) -> Iterator[Tuple[str, str, str]]:
     for run in config["runs"]:
         settings = of_run(config, run)
-        if settings["train"]["weights"].endswith(".h5"):
+        if settings["train"]["weights"].endswith(_ENCODER_FILES):
             yield run, settings["model"]["encoder"], settings["train"]["weights"]
 
 

@@ -1,0 +1,83 @@
+"""The network of a run for other frameworks, with what proves that it is the same.
+
+Needs the checkpoint that the run exports, its frozen graph and their evaluation. Makes results/<run>/export/torch/ and
+results/<run>/MODEL_CARD.md. Nothing here is part of `all`.
+"""
+
+
+rule export_torch:
+    """Write the network of a run as a safetensors file, with the module that loads it in PyTorch."""
+    input:
+        code=code("export_torch.py"),
+        module=os.path.join(HOME, "workflow", "scripts", "densedepth", "inference", "densedepth_torch.py"),
+        index=exported_checkpoint("model.ckpt.index"),
+        data=exported_checkpoint("model.ckpt.data-00000-of-00001"),
+        side=exported_checkpoint("model.json"),
+    output:
+        network="results/{run}/export/torch/model.safetensors",
+        side="results/{run}/export/torch/model.safetensors.json",
+        module="results/{run}/export/torch/densedepth_torch.py",
+    log:
+        "results/logs/{run}/export_torch.log",
+    conda:
+        environment()
+    resources:
+        python=tensorflow_python(),
+        mem_mb=4000,
+        runtime=30,
+    params:
+        folder=subpath(input.side, parent=True),
+    message:
+        "writing {output.network}"
+    shell:
+        """
+        {resources.python:q} {input.code[0]:q} \
+            --ckptdir {params.folder:q} \
+            --out {output.network:q} \
+            >{log:q} 2>&1
+        """
+
+
+rule write_model_card:
+    """Write the model card of a run, or of a pretrained network, from what the results know."""
+    input:
+        code=code("model_card.py"),
+        frozen="results/{run}/inference/frozen.json",
+        baseline=rules.evaluate_baseline.output.figures,
+        side=exported_checkpoint("model.json"),
+        graph="results/{run}/export/model.pb.json",
+        data=lambda wildcards: [] if wildcards.run in published() else rules.convert_records.output.side,
+        exports=exports_beside,
+    output:
+        card="results/{run}/MODEL_CARD.md",
+    log:
+        "results/logs/{run}/write_model_card.log",
+    localrule: True
+    conda:
+        environment()
+    resources:
+        python=plain_python(),
+        mem_mb=1000,
+        runtime=10,
+    params:
+        license=lookup(dpath="model_card/license", within=config),
+        data_license=lookup(dpath="model_card/data_license", within=config),
+        data_name=lookup(dpath="model_card/data_name", within=config),
+        data=lambda wildcards, input: ["--data", input.data] if input.data else [],
+    message:
+        "writing {output.card}"
+    shell:
+        """
+        {resources.python:q} {input.code[0]:q} \
+            --name {wildcards.run:q} \
+            --out {output.card:q} \
+            --frozen {input.frozen:q} \
+            --baseline {input.baseline:q} \
+            --checkpoint {input.side:q} \
+            {params.data:q} \
+            --export {input.graph:q} {input.exports:q} \
+            --license={params.license:q} \
+            --data_license={params.data_license:q} \
+            --data_name={params.data_name:q} \
+            >{log:q} 2>&1
+        """
