@@ -81,7 +81,7 @@ def test_our_own_settings_are_accepted(overlay):
         (
             "train.weights",
             "weights.onnx",
-            'config: train.weights = "weights.onnx": must be the path of an .h5, .pth, .pt or .safetensors file, published/',
+            'config: train.weights = "weights.onnx": must be the path of an .h5, .pth, .pt or .safetensors file,',
         ),
         ("train.is_loss_scale", "yes", 'config: train.is_loss_scale = "yes": must be true or false'),
         ("train.precision_mode", "fp16", "must be one of allow_mix_precision,"),
