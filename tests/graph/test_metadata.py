@@ -46,7 +46,7 @@ KINDS = {
         checkpoints.SCHEMA,
     ),
     "graph": (GRAPH, model.GRAPH_SCHEMA),
-    "exported graph": (GRAPH, ascend_om._GRAPH),
+    "exported graph": (GRAPH, ascend_om.GRAPH),
     "records": ({"format": 1, "shards": ["x-00000-of-00001.tfrecords"]}, records.SCHEMA),
     "pictures": (
         {

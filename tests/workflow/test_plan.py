@@ -173,11 +173,23 @@ def test_other_runtimes_are_targets_of_their_own(project):
     assert set(new.values()) == {1} and plan["write_batches"] == plan["score_om"] == 1
     output = project.snakemake(
         *("-n", "--printshellcmds", "results/1p/om/output"),
-        *project.configure({"om": {"soc_version": "Ascend310P3", "tool": "ais_bench", "batch_size": 4}}),
+        *project.configure(
+            {
+                "om": {
+                    "soc_version": "Ascend310P3",
+                    "tool": "ais_bench",
+                    "batch_size": 4,
+                    "batches": [1, 4],
+                    "uint8": True,
+                }
+            }
+        ),
     )
     words = " ".join(output.split())
-    assert "--soc_version Ascend310P3 --precision_mode force_fp16 --bs 4" in words
-    assert "--tool ais_bench --device 0" in words and "--size_of results/1p/export/model.pb.json --bs 4" in words
+    assert "--soc_version Ascend310P3 --precision_mode force_fp16 --bs 4 --batches 1 4 --uint8" in words
+    assert (
+        "--tool ais_bench --device 0" in words and "--size_of results/1p/export/model.pb.json --bs 4 --uint8" in words
+    )
 
 
 def commands(output):

@@ -316,6 +316,17 @@ def om_batch():
     return config["inference" if config["inference"]["fixed_batch"] else "om"]["batch_size"]
 
 
+def om_source():
+    """Path of the network that an OM file is made of."""
+    return "results/{run}/export/model." + ("onnx" if config["om"]["source"] == "onnx" else "pb")
+
+
+def om_flags():
+    """Flags of export_om.py for what is left out by default."""
+    batches = ["--batches", *map(str, config["om"]["batches"])] if config["om"]["batches"] else []
+    return " ".join(batches + (["--uint8"] if config["om"]["uint8"] else []))
+
+
 def external(key, default=None):
     """Function of the wildcards: setting `key` of their predictions of another program."""
     return lambda wildcards: config["external"][wildcards.external].get(key, default)

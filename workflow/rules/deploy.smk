@@ -73,11 +73,11 @@ rule infer_onnx:
 
 
 rule export_om:
-    """Convert the frozen graph of a run for Ascend by CANN's atc."""
+    """Convert the network of a run for Ascend by CANN's atc."""
     input:
         code=code("export_om.py"),
-        graph="results/{run}/export/model.pb",
-        side="results/{run}/export/model.pb.json",
+        graph=om_source(),
+        side=om_source() + ".json",
     output:
         network="results/{run}/export/model.om",
         side="results/{run}/export/model.om.json",
@@ -93,6 +93,7 @@ rule export_om:
         soc_version=lookup(dpath="om/soc_version", within=config),
         precision_mode=lookup(dpath="om/precision_mode", within=config),
         batch_size=om_batch(),
+        flags=om_flags(),
     message:
         "converting {input.graph} for {params.soc_version}"
     shell:
@@ -102,7 +103,7 @@ rule export_om:
             --out {output.network:q} \
             --soc_version {params.soc_version:q} \
             --precision_mode {params.precision_mode} \
-            --bs {params.batch_size:q} \
+            --bs {params.batch_size:q} {params.flags} \
             2>&1 | tee {log:q}
         """
 
@@ -125,6 +126,7 @@ rule write_batches:
         runtime=60,
     params:
         batch_size=om_batch(),
+        flags="--uint8" if config["om"]["uint8"] else "",
     message:
         "writing {input.test} as batches"
     shell:
@@ -133,7 +135,7 @@ rule write_batches:
             --test_data {input.test:q} \
             --out {output.folder:q} \
             --size_of {input.side:q} \
-            --bs {params.batch_size:q} \
+            --bs {params.batch_size:q} {params.flags} \
             >{log:q} 2>&1
         """
 

@@ -32,6 +32,7 @@ def work(args):
     stored = ascend_om.Stored(args.outputs)
     with open_test_set(args.test_data) as test_set:
         document = scoring.evaluate_stored(stored, test_set, progress=Progress(test_set.count, "images"))
+        document["speed"] = stored.speed
         if args.json:
             files.write_json(args.json, document)
         if args.gallery:

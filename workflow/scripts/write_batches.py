@@ -29,13 +29,15 @@ def build_parser():
     )
     size.add_argument("--size_of", metavar="FILE", help="metadata file of a frozen graph or OM file with that size")
     arguments.add_argument("--bs", type=cli.number("om.batch_size"), default=1, help="images in a batch")
+    cli.add_boolean(arguments, "--uint8", False, "write uint8, for an OM file that takes it")
     return arguments
 
 
 def work(args):
     with open_test_set(args.test_data) as test_set:
         size = ascend_om.input_size(args.size_of) if args.size_of else args.size
-        count = ascend_om.write_batches(test_set, args.out, tuple(size), args.bs)
+        kind = "uint8" if args.uint8 else "float32"
+        count = ascend_om.write_batches(test_set, args.out, tuple(size), args.bs, kind)
         print("{}: {} images in {} batches of {}".format(args.out, test_set.count, count, args.bs))
 
 

@@ -17,7 +17,7 @@ SERVER = os.environ.get("OM_SERVER")
 
 
 class Session:
-    """shape: of the input, batch first. run: batch in, output out, both float32."""
+    """shape: of the input, batch first, -1 with `batches`. run: batch in, output out; `type` in, float32 out."""
 
     def __init__(self, path, server=SERVER):
         with open(path, "rb") as stream:
@@ -25,8 +25,22 @@ class Session:
                 sys.exit("[ERROR] load model from file failed, model file is {}".format(path))
             header = json.loads(stream.readline().decode())
             graph = stream.read()
-        self.shape = header["shape"]
-        self.run = _remote(path, int(server)) if server else _local(graph, header["input"], header["output"])
+        self.shape, self.batches = header["shape"], header["batches"]
+        self.type = "<f4" if header["scale"] is None else "u1"
+        run = _remote(path, int(server)) if server else _local(graph, header["input"], header["output"])
+        scale = header["scale"]
+        # The server divides itself.
+        self.run = run if server or scale is None else lambda images: run(images.astype("f4") * np.float32(scale))
+
+    def checked(self, images):
+        """`images`, or the end of the program where the model does not take them."""
+        if images.dtype != self.type or list(images.shape[1:]) != self.shape[1:]:
+            sys.exit(
+                "[ERROR] input of {} {}, the model's is {} {}".format(images.dtype, images.shape, self.type, self.shape)
+            )
+        if images.shape[0] not in (self.batches or [self.shape[0]]):
+            sys.exit("[ERROR] batch {}, the model takes {}".format(images.shape[0], self.batches or self.shape[0]))
+        return images
 
 
 def _local(data, source, target):
@@ -79,10 +93,3 @@ def inputs(folder):
 
 def stem(path):
     return os.path.splitext(os.path.basename(path))[0]
-
-
-def read(path, size):
-    values = np.fromfile(path, "<f4")
-    if size is not None and values.size != size:
-        sys.exit("[ERROR] {}: input size is {}, the model's {}".format(path, values.nbytes, 4 * size))
-    return values

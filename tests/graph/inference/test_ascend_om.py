@@ -4,11 +4,13 @@ import importlib
 import json
 import os
 import sys
+import types
 
 import densedepth
 import export_om
 import numpy as np
 import pytest
+import quantize_om
 import run_om
 import score_om
 import write_batches
@@ -17,7 +19,7 @@ from densedepth.data.test_archive import open_test_set
 from densedepth.errors import PipelineError
 from densedepth.evaluation import scoring
 from densedepth.imaging import depth
-from densedepth.inference import ascend_om, predictors
+from densedepth.inference import ascend_atc, ascend_om, ascend_session, predictors
 from PIL import Image
 
 DOUBLES = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "..", "doubles", "cann")
@@ -35,13 +37,17 @@ def cann(tmp_path, monkeypatch, om_server):
     """The stand-ins as programs on PATH and as a module."""
     folder = tmp_path / "cann"
     folder.mkdir()
-    for name in ("atc", "msame"):
+    for name in ("atc", "msame", "amct_tensorflow"):
         program = os.path.join(DOUBLES, name + ".py")
         (folder / name).write_text('#!/bin/sh\nexec "{}" "{}" "$@"\n'.format(sys.executable, program))
         (folder / name).chmod(0o755)
     monkeypatch.setenv("PATH", str(folder) + os.pathsep + os.environ["PATH"])
-    monkeypatch.setenv("PYTHONPATH", DOUBLES)
     monkeypatch.setenv("OM_SERVER", str(om_server.port))
+    # ais_bench runs in this process.
+    monkeypatch.syspath_prepend(DOUBLES)
+    yield
+    for name in [name for name in sys.modules if name.split(".")[0] == "ais_bench"]:
+        del sys.modules[name]
 
 
 @pytest.mark.parametrize("tool, batch_size", [("msame", 2), ("ais_bench", 2)])
@@ -72,7 +78,15 @@ def test_the_chain_gives_the_figures_of_the_frozen_graph(
     assert [image["index"] for image in document["per_image"]] == [0, 1, 2, 3, 4]
     for image, other in zip(document["per_image"], expected["per_image"]):
         assert image == pytest.approx(other, abs=1e-5)
-    assert document["protocol"] == expected["protocol"] and document["speed"] is None
+    assert document["protocol"] == expected["protocol"]
+    if tool == "msame":
+        assert document["speed"] is None
+    else:
+        speed = document["speed"]
+        # Three batches of images and three of mirrored ones.
+        assert (speed["batch_size"], speed["images"], speed["warmup_batches"]) == (2, 12, 1)
+        assert speed["device_images_per_second"] == pytest.approx(2000 / speed["device_ms"]) and speed["device_ms"] > 0
+        assert set(speed) - {"device_ms", "device_images_per_second"} == set(expected["speed"])
     source = document["source"]
     assert (source["kind"], source["epoch"], source["global_step"]) == ("om", 3, 12)
     assert source["sha256"] == files.sha256(om) and source["soc_version"] == "Ascend910A"
@@ -105,7 +119,7 @@ def test_an_om_file_without_a_tool_says_what_to_install(cann, shallow_frozen, tm
     om = str(tmp_path / "model.om")
     assert export_om.main(["--model_path", shallow_frozen, "--out", om]) == 0
     monkeypatch.setenv("PATH", "/nowhere")
-    monkeypatch.delenv("PYTHONPATH")
+    monkeypatch.setitem(sys.modules, "ais_bench", None)
     with pytest.raises(PipelineError, match=r"msame is not on PATH: build it .*; or ais_bench is no module"):
         densedepth.load(om)
     (tmp_path / "model.om.json").unlink()
@@ -128,6 +142,117 @@ def test_batches_are_what_the_port_s_programs_write(test_archive, tmp_path):
         assert (mirrored.reshape(2, 32, 64, 3) == plain[:, :, ::-1]).all()
         # The last one is filled up.
         assert (plain[0] == images[2 * number]).all() and (plain[1] == images[min(2 * number + 1, 4)]).all()
+
+
+def command(om):
+    return {word[2:].split("=")[0]: word.split("=", 1)[1] for word in files.read_json(om + ".json")["command"][1:]}
+
+
+@pytest.mark.parametrize("tool", ["msame", "ais_bench"])
+def test_uint8_images_and_several_batches(cann, shallow_frozen, test_archive, tmp_path, monkeypatch, tool):
+    om, batches, outputs = (str(tmp_path / name) for name in ("model.om", "in", "out"))
+    words = ["--model_path", shallow_frozen, "--out", om, "--uint8", "--batches", "1", "2", "4"]
+    assert export_om.main(words + ["--precision_mode", "mixed_float16"]) == 0
+    given = command(om)
+    assert (given["input_shape"], given["dynamic_batch_size"]) == ("input_1:-1,32,64,3", "1,2,4")
+    assert given["precision_mode_v2"] == "mixed_float16" and "precision_mode" not in given
+    assert "var_reci_chn_0: 0.0039215686274509" in files.read_json(om + ".json")["aipp"]
+    words = ["--test_data", test_archive, "--out", batches, "--size_of", om + ".json", "--bs", "2"]
+    assert write_batches.main(words) == 0
+    with pytest.raises(PipelineError, match=r"float32 images, .* takes uint8; write the batches again"):
+        ascend_om.run(om, batches, outputs, tool, 0)
+    assert write_batches.main(words + ["--uint8"]) == 0
+    assert os.path.getsize(batches + "/image/rgb_bs2_0.bin") == 2 * 32 * 64 * 3
+    ascend_om.run(om, batches, outputs, tool, 0)
+    with open_test_set(test_archive) as test_set, predictors.load(shallow_frozen) as predictor:
+        expected = scoring.evaluate(predictor, test_set, 2)["metrics"]
+        found = scoring.evaluate_stored(ascend_om.Stored(outputs), test_set)["metrics"]
+    # The images are reduced to the network's size, and rounded then.
+    assert found == pytest.approx(expected, rel=0.02)
+    monkeypatch.setattr(ascend_om, "TOOLS", (tool,))
+    with densedepth.load(om) as network, densedepth.load(shallow_frozen) as original:
+        rgb = np.random.RandomState(0).randint(0, 256, (3, 32, 64, 3)).astype(np.uint8)
+        assert network.batch == 4
+        np.testing.assert_allclose(network.predict(rgb), original.predict(rgb), rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "changes, message",
+    [
+        (dict(precision="mixed_bfloat16"), "Ascend910A does not compute in this format"),
+        (dict(precision="mixed_hif8", soc="Ascend910_9392"), "Ascend910_9392 does not compute in this format"),
+        (dict(precision="fp32"), "precision_mode = 'fp32': must be one of force_fp16"),
+        (dict(path="m.onnx", opset=18), "opset 18, atc reads ONNX up to 17"),
+        (dict(path="m.onnx", opset=17, uint8=True), "AIPP wants ONNX in NCHW"),
+        (dict(batch=2, batches=(1, 2)), "made for batches of 2 alone"),
+        (dict(batches=(2,)), "2 to 100 different numbers"),
+        (dict(quantized=True, precision="origin"), "leaves no int8"),
+    ],
+)
+def test_what_atc_would_not_take(changes, message):
+    side = {"input": {"name": "input_1:0", "shape": [changes.get("batch"), 480, 640, 3]}}
+    side.update({key: changes[key] for key in ("opset", "quantized") if key in changes})
+    with pytest.raises(PipelineError, match=message):
+        ascend_atc.check(
+            changes.get("path", "m.pb"),
+            side,
+            changes.get("soc", "Ascend910A"),
+            changes.get("precision", "force_fp16"),
+            changes.get("uint8", False),
+            changes.get("batches", ()),
+        )
+
+
+def test_the_command_for_onnx(cann, tmp_path):
+    onnx = str(tmp_path / "model.onnx")
+    with open(onnx, "wb") as stream:
+        stream.write(b"as good as any for the stand-in")
+    side = {
+        "sha256": files.sha256(onnx),
+        "opset": 17,
+        "input": {"name": "input_1:0", "shape": [None, 480, 640, 3]},
+        "output": {"name": "conv3/BiasAdd:0", "shape": [None, 240, 320, 1]},
+        "source": {"epoch": 3, "global_step": 12, "model": None},
+    }
+    files.write_json(onnx + ".json", side)
+    om = str(tmp_path / "model.om")
+    assert export_om.main(["--model_path", onnx, "--out", om, "--soc_version", "Ascend310P3", "--bs", "4"]) == 0
+    assert command(om) == {
+        "model": onnx,
+        "framework": "5",
+        "input_shape": "input_1:0:4,480,640,3",
+        "input_format": "ND",
+        "output_type": "FP32",
+        "precision_mode": "force_fp16",
+        "soc_version": "Ascend310P3",
+        "log": "error",
+    }
+    assert files.read_json(om + ".json")["source"]["epoch"] == 3
+
+
+def test_calibration_by_batches(cann, shallow_frozen, test_archive, tmp_path, capsys):
+    batches, out, om = str(tmp_path / "in"), str(tmp_path / "int8.pb"), str(tmp_path / "model.om")
+    words = ["--test_data", test_archive, "--out", batches, "--size_of", shallow_frozen + ".json", "--bs", "2"]
+    assert write_batches.main(words) == 0
+    words = ["--model_path", shallow_frozen, "--batches", batches, "--out", out, "--count", "2"]
+    assert quantize_om.main(words) == 0
+    side = files.read_json(out + ".json")
+    assert (side["quantized"]["batches"], side["quantized"]["batch_size"]) == (2, 2)
+    told = capsys.readouterr().out
+    for word in ("calibration", "--outputs=conv3/BiasAdd:0", "--input_shape=input_1:2,32,64,3", "--data_types=float32"):
+        assert word in told
+    assert sorted(os.listdir(str(tmp_path))) == ["cann", "in", "int8.pb", "int8.pb.json"]
+    assert export_om.main(["--model_path", out, "--out", om]) == 0
+    assert files.read_json(om + ".json")["quantized"] == side["quantized"]
+    assert export_om.main(["--model_path", out, "--out", om, "--precision_mode", "must_keep_origin_dtype"]) == 1
+    assert "leaves no int8" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("times", [[2.0, 4.0, 6.0], [(0.0, 2.0), (10.0, 14.0), (20.0, 26.0)]], ids=["older", "newer"])
+def test_times_of_ais_bench(times):
+    summary = types.SimpleNamespace(exec_time_list=times)
+    for session in (types.SimpleNamespace(summary=lambda: summary), types.SimpleNamespace(sumary=lambda: summary)):
+        assert ascend_session._device_ms(session) == [2.0, 4.0, 6.0]
 
 
 def stored(folder, batches=2, values=None, name="rgb{}_bs1_{}_output_0.bin"):

@@ -68,6 +68,6 @@ def test_what_a_frozen_graph_became_stands_beside_it(sample):
     assert [row[0] for row in speeds] == ["frozen graph", "ONNX file", "OM file"]
     assert speeds[1][2:] == ["any", "1", "96", "40.0", "41.0", "43.5", "50.0", "25.00", "12.50"]
     assert speeds[2][1:] == ["Ascend310P3", "96x128"] + ["-"] * 8
-    assert "Of an OM file only the outputs come here" in text
+    assert "An OM file that msame has run has no speed here" in text
     assert ["`results/1p/export/model.onnx`", "`{}`".format(digest("onnx"))] in rows_of(text, "Inputs")
     assert "OM file of 1p" in text.split("## Versions")[1]

@@ -68,6 +68,7 @@ SETTINGS: Dict[str, Dict[str, Any]] = {
     "inference.batch_size": _BATCH,
     "onnx.opset": {"type": "integer", "minimum": 11, "maximum": 18},
     "om.batch_size": _BATCH,
+    "om.batches": _BATCH,
     "om.device": {"type": "integer", "minimum": 0, "maximum": 63},
     "report.gallery": {"type": "integer", "minimum": 1, "maximum": 100},
     "runs.*.devices": {"type": "integer", "minimum": 1, "maximum": 64},

@@ -1,18 +1,20 @@
-"""Offline inference on Ascend: a frozen graph as an OM file, batches in, outputs back. No TensorFlow or Ascend code.
+"""Offline inference on Ascend: a network as an OM file, batches in, outputs back. No TensorFlow or Ascend code.
 
-The conversion is CANN's `atc`, the runs are `msame` or `ais_bench`, all of them programs of their own. They exchange
-raw little-endian float32 files without a header: batches (n, height, width, 3) RGB 0..1 and outputs
-(n, height / 2, width / 2, 1). The file names are those of the reference port: image/rgb_bs<n>_<i>.bin and
-image_flip/rgb_flip_bs<n>_<i>.bin, i from 0. Outputs are matched to inputs by the stem of their name.
+The conversion is CANN's `atc`, the runs are `msame`, a program, or `ais_bench`, a module. Batches are raw little-endian
+files without a header: (n, height, width, 3) RGB, float32 in 0..1, or uint8 where the OM file divides by 255 itself;
+outputs are float32 (n, height / 2, width / 2, 1). The file names are those of the reference port:
+image/rgb_bs<n>_<i>.bin and image_flip/rgb_flip_bs<n>_<i>.bin, i from 0. Outputs are matched to inputs by the stem of
+their name.
 """
 
+import importlib.util
 import os
 import re
 import shutil
 import subprocess
 import sys
 import tempfile
-from typing import TYPE_CHECKING, Any, Dict, List, Tuple
+from typing import TYPE_CHECKING, Any, Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -21,6 +23,8 @@ from ..errors import PipelineError
 from ..imaging import depth
 from ..metadata import COUNT, SHA256, SIZE, Null, Number
 from ..network.model import GRAPH_SCHEMA, SCHEMA
+from . import ascend_atc
+from .ascend_session import Session
 
 if TYPE_CHECKING:
     from ..data.test_archive import TestSet
@@ -37,15 +41,13 @@ TENSORS = {
     "input": {"name": str, "shape": (Null(_POSITIVE), _POSITIVE, _POSITIVE, Number(3, 3, whole=True))},
     "output": {"name": str, "shape": [Null(_POSITIVE)]},
 }
-# The metadata files of a frozen graph, of an OM file, and of batches and outputs.
-_GRAPH = dict(GRAPH_SCHEMA, **TENSORS)
-_OM = {
-    "sha256": SHA256,
-    "source": {"epoch": Null(COUNT), "global_step": Null(COUNT), "model": Null(SCHEMA)},
-    "soc_version": str,
-    "precision_mode": str,
-}
-_BATCHES = {"batches": COUNT, "batch_size": _POSITIVE, "images": COUNT, "size": SIZE, "model?": {}}
+# The metadata files of a frozen graph, of an ONNX file, of an OM file, and of batches and outputs.
+_SOURCE = {"epoch": Null(COUNT), "global_step": Null(COUNT), "model": Null(SCHEMA)}
+GRAPH = dict(GRAPH_SCHEMA, **TENSORS)
+_ONNX = dict(TENSORS, sha256=SHA256, opset=COUNT, source=_SOURCE)
+_OM = {"sha256": SHA256, "source": _SOURCE, "soc_version": str, "precision_mode": str, "batches?": [_POSITIVE]}
+_BATCHES = {"batches": COUNT, "batch_size": _POSITIVE, "images": COUNT, "size": SIZE, "type?": str, "model?": {}}
+_TYPES = {"float32": "<f4", "uint8": "u1"}
 
 _TOOLKIT = "install CANN's toolkit (Ascend-cann-toolkit) and run `source <its folder>/set_env.sh` first"
 _MISSING = {
@@ -56,35 +58,44 @@ _MISSING = {
 }
 
 
-def convert(graph_path: str, path: str, soc_version: str, precision_mode: str, batch_size: int) -> Dict[str, Any]:
-    """Convert the frozen graph to the OM file `path` by `atc`, and write `path`.json; returns its content.
+def graph_side(path: str) -> Dict[str, Any]:
+    """The metadata file of a frozen graph or ONNX file. Raises PipelineError where it is missing or of another file."""
+    onnx = ascend_atc.is_onnx(path)
+    side = metadata.read(path + ".json", _ONNX if onnx else GRAPH)
+    if side["sha256"] != files.sha256(path):
+        program = "export_onnx.py" if onnx else "ckpt2pb.py"
+        raise PipelineError("{}.json: belongs to another file; write it again with {}".format(path, program))
+    return side
 
-    The graph needs its metadata file. Raises PipelineError when `atc` is not there or fails, with its last words.
+
+def convert(
+    graph_path: str,
+    path: str,
+    soc_version: str,
+    precision_mode: str,
+    batch_size: int,
+    uint8: bool = False,
+    batches: Sequence[int] = (),
+) -> Dict[str, Any]:
+    """Convert the frozen graph or ONNX file to the OM file `path` by `atc`, and write `path`.json; returns its content.
+
+    The graph needs its metadata file. uint8: whether the OM file takes uint8 images. batches: numbers of images that it
+    takes, instead of `batch_size` alone. Raises PipelineError when `atc` is not there or fails, with its last words.
     """
-    side = metadata.read(graph_path + ".json", _GRAPH)
-    if side["sha256"] != files.sha256(graph_path):
-        raise PipelineError(
-            "{}.json: belongs to another file; freeze the graph again with ckpt2pb.py".format(graph_path)
-        )
+    side = graph_side(graph_path)
     batch = side["input"]["shape"][0]
     if batch not in (None, batch_size):
         raise PipelineError("{}: frozen for batches of {}, not {}".format(graph_path, batch, batch_size))
+    ascend_atc.check(graph_path, side, soc_version, precision_mode, uint8, batches)
     program = _program("atc")
-    shape = [batch_size] + side["input"]["shape"][1:]
+    shape = [None if batches else batch_size] + side["input"]["shape"][1:]
     os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
     # The compiler leaves files of its own where it works.
     with tempfile.TemporaryDirectory(dir=os.path.dirname(os.path.abspath(path))) as place:
-        flags = [
-            "--model={}".format(os.path.abspath(graph_path)),
-            "--framework=3",
-            "--input_shape={}:{}".format(side["input"]["name"].split(":")[0], ",".join(map(str, shape))),
-            "--input_format=NHWC",
-            "--out_nodes={}".format(side["output"]["name"]),
-            "--output_type=FP32",
-            "--precision_mode={}".format(precision_mode),
-            "--soc_version={}".format(soc_version),
-            "--log=error",
-        ]
+        config = os.path.join(place, "aipp.cfg") if uint8 else ""
+        if uint8:
+            files.write_text(config, ascend_atc.aipp(*shape[1:3]))
+        flags = ascend_atc.flags(graph_path, side, shape, soc_version, precision_mode, config, batches)
         made = os.path.join(place, "model.om")
         _call(program + flags + ["--output={}".format(made[:-3])], place)
         if not os.path.isfile(made):
@@ -94,21 +105,34 @@ def convert(graph_path: str, path: str, soc_version: str, precision_mode: str, b
             "soc_version": soc_version,
             "precision_mode": precision_mode,
             "command": ["atc"] + flags,
-            "input": dict(side["input"], shape=shape),
-            "output": dict(side["output"], shape=[batch_size] + side["output"]["shape"][1:]),
-            "source": dict(side["source"], model=side["model"], graph_sha256=side["sha256"]),
+            "input": dict(side["input"], shape=shape, type="uint8" if uint8 else "float32"),
+            "output": dict(side["output"], shape=[shape[0]] + side["output"]["shape"][1:]),
+            "source": dict(side["source"], model=_model(side), graph_sha256=side["sha256"]),
             "sha256": files.sha256(made),
             "bytes": os.path.getsize(made),
         }
+        if batches:
+            content["batches"] = sorted(batches)
+        if uint8:
+            content["aipp"] = ascend_atc.aipp(*shape[1:3])
+        if side.get("quantized"):
+            content["quantized"] = side["quantized"]
         files.replace(made, path)
     files.write_json(path + ".json", content)
     return content
 
 
-def write_batches(test_set: "TestSet", folder: str, size: Tuple[int, int], batch_size: int) -> int:
+def _model(side):
+    return side["source"]["model"] if "model" in side["source"] else side["model"]
+
+
+def write_batches(
+    test_set: "TestSet", folder: str, size: Tuple[int, int], batch_size: int, type_name: str = "float32"
+) -> int:
     """Write all images of the test set, and their mirror images, as batches below `folder`; returns their number.
 
-    A short last batch is filled up with copies of its last image. The folder, complete or not there, is replaced.
+    type_name: `float32`, or `uint8` in 0..255, which rounds images that are not of `size`. A short last batch is filled
+    up with copies of its last image. The folder, complete or not there, is replaced.
     """
     with files.atomic_folder(folder) as temporary:
         for kind, _ in _KINDS:
@@ -119,7 +143,7 @@ def write_batches(test_set: "TestSet", folder: str, size: Tuple[int, int], batch
             images = np.concatenate([images] + [images[-1:]] * (batch_size - len(numbers)))
             for (kind, start), view in zip(_KINDS, (images, images[:, :, ::-1])):
                 name = "{}{}_{}.bin".format(start, batch_size, count)
-                np.ascontiguousarray(view, "<f4").tofile(os.path.join(temporary, kind, name))
+                encoded(view, type_name).tofile(os.path.join(temporary, kind, name))
             count += 1
         side = {
             "format": FORMAT,
@@ -127,10 +151,18 @@ def write_batches(test_set: "TestSet", folder: str, size: Tuple[int, int], batch
             "batch_size": batch_size,
             "images": test_set.count,
             "size": list(size),
-            "holds": "float32 little-endian, NHWC, RGB 0..1",
+            "type": type_name,
+            "holds": "{}, NHWC, RGB".format("uint8 0..255" if type_name == "uint8" else "float32 little-endian 0..1"),
         }
         files.write_json(os.path.join(temporary, SIDE_FILE), side)
     return count
+
+
+def encoded(images: np.ndarray, type_name: str) -> np.ndarray:
+    """Float32 images in 0..1 as an OM file takes them whose input is `float32` or `uint8`."""
+    if type_name == "uint8":
+        images = np.rint(np.clip(images, 0, 1) * 255)
+    return np.ascontiguousarray(images, _TYPES[type_name])
 
 
 def run(model: str, batches: str, out: str, tool: str, device: int) -> None:
@@ -138,28 +170,64 @@ def run(model: str, batches: str, out: str, tool: str, device: int) -> None:
     _program(tool)
     if not os.path.isfile(model):
         raise PipelineError("{}: no such file".format(model))
-    side = _batches_side(batches)
+    side = batches_side(batches)
+    dynamic = _check_batches(model, batches, side)
     with files.atomic_folder(out) as temporary:
-        for kind, _ in _KINDS:
-            _run_folder(
-                model, os.path.join(batches, kind), os.path.join(temporary, kind), side["batch_size"], tool, device
-            )
-        files.write_json(os.path.join(temporary, SIDE_FILE), dict(side, model=describe(model), tool=tool))
+        places = [(os.path.join(batches, kind), os.path.join(temporary, kind)) for kind, _ in _KINDS]
+        if tool == "ais_bench":
+            speed = _run_session(model, places, side, device, dynamic)
+        else:
+            speed = None
+            for source, target in places:
+                _run_folder(model, source, target, side["batch_size"] if dynamic else None, device)
+        files.write_json(os.path.join(temporary, SIDE_FILE), dict(side, model=describe(model), tool=tool, speed=speed))
     # The right number of outputs, of the right size, or it was no run.
     stored = Stored(out)
     for number in range(side["batches"]):
         stored.outputs(number)
 
 
-def run_batch(model: str, images: np.ndarray, tool: str, device: int) -> np.ndarray:
-    """The output (n, height / 2, width / 2) for float32 `images` (n, height, width, 3), one batch."""
+def _check_batches(model, batches, side):
+    """Whether the OM file takes several numbers of images. Raises PipelineError where it takes none such batches."""
+    if not os.path.exists(model + ".json"):
+        return False
+    om = metadata.read(model + ".json", dict(_OM, **TENSORS), FORMAT)
+    wanted, given = om["input"].get("type", "float32"), side.get("type", "float32")
+    if wanted != given:
+        raise PipelineError("{}: {} images, {} takes {}; write the batches again".format(batches, given, model, wanted))
+    sizes = om.get("batches") or [om["input"]["shape"][0]]
+    if side["batch_size"] not in sizes:
+        raise PipelineError("{}: batches of {}, {} takes {}".format(batches, side["batch_size"], model, sizes))
+    return "batches" in om
+
+
+def _run_session(model, places, side, device, dynamic):
+    """Run the batches by the Python interface of ais_bench; returns the speed."""
+    session = Session(model, device, dynamic)
+    shape = (side["batch_size"], *side["size"], 3)
+    warmups = 0
+    for source, target in places:
+        os.makedirs(target)
+        for name in sorted(os.listdir(source)):
+            images = np.fromfile(os.path.join(source, name), _TYPES[side.get("type", "float32")]).reshape(shape)
+            if not warmups:
+                session.infer(images)
+                warmups = 1
+            session.infer(images).tofile(os.path.join(target, os.path.splitext(name)[0] + "_0.bin"))
+    return session.speed(warmups)
+
+
+def run_batch(
+    model: str, images: np.ndarray, device: int, type_name: str = "float32", dynamic: bool = False
+) -> np.ndarray:
+    """The output (n, height / 2, width / 2) of `msame` for float32 `images` (n, height, width, 3), one batch."""
     count, height, width = images.shape[:3]
     stem = "{}{}_0".format(_KINDS[0][1], count)
     with tempfile.TemporaryDirectory() as place:
         batches, out = os.path.join(place, "in"), os.path.join(place, "out")
         os.mkdir(batches)
-        np.ascontiguousarray(images, "<f4").tofile(os.path.join(batches, stem + ".bin"))
-        _run_folder(model, batches, out, count, tool, device, quiet=True)
+        encoded(images, type_name).tofile(os.path.join(batches, stem + ".bin"))
+        _run_folder(model, batches, out, count if dynamic else None, device, quiet=True)
         return _read_output(out, _by_stem(out), stem, (count, height // 2, width // 2))
 
 
@@ -175,17 +243,13 @@ def installed_tool() -> str:
     raise PipelineError("no tool to run an OM file: {}".format("; or ".join(reasons)))
 
 
-def _run_folder(model, batches, out, batch_size, tool, device, quiet=False):
-    """Run the OM file over the .bin files in the folder `batches` by `tool`; the outputs go below the folder `out`."""
-    flags = ["--model", model, "--input", batches, "--outfmt", "BIN", "--device", str(device)]
-    if tool == "ais_bench":
-        place, name = os.path.split(out)
-        os.makedirs(place, exist_ok=True)
-        flags += ["--output", place, "--output_dirname", name, "--batchsize", str(batch_size)]
-    else:
-        os.makedirs(out)
-        flags += ["--output", out]
-    _call(_program(tool) + flags, quiet=quiet)
+def _run_folder(model, batches, out, dynamic_batch, device, quiet=False):
+    """Run the OM file over the .bin files in the folder `batches` by `msame`; the outputs go below the folder `out`."""
+    os.makedirs(out)
+    flags = ["--model", model, "--input", batches, "--output", out, "--outfmt", "BIN", "--device", str(device)]
+    if dynamic_batch:
+        flags += ["--dymBatch", str(dynamic_batch)]
+    _call(_program("msame") + flags, quiet=quiet)
 
 
 class Stored:
@@ -193,8 +257,10 @@ class Stored:
 
     def __init__(self, folder: str) -> None:
         self._folder = folder
-        self._side = _batches_side(folder)
+        self._side = batches_side(folder)
         self.batch_size = self._side["batch_size"]
+        # That of `ais_bench`; None by msame.
+        self.speed: Optional[Dict[str, Any]] = self._side.get("speed")
         self._found = {kind: _by_stem(os.path.join(folder, kind)) for kind, _ in _KINDS}
 
     def outputs(self, number: int) -> Tuple[np.ndarray, np.ndarray]:
@@ -248,7 +314,8 @@ def input_size(path: str) -> Tuple[int, int]:
     return tuple(size)
 
 
-def _batches_side(folder):
+def batches_side(folder: str) -> Dict[str, Any]:
+    """The metadata file of a folder of batches or outputs. Raises PipelineError where it is not there."""
     path = os.path.join(folder, SIDE_FILE)
     if not os.path.exists(path):
         raise PipelineError("{}: no {}, the batches are incomplete; write them again".format(folder, SIDE_FILE))
@@ -269,10 +336,8 @@ def describe(path: str) -> Dict[str, Any]:
 def _program(name):
     """The words that start a tool. Raises PipelineError, saying what to install, where it is not there."""
     if name == "ais_bench":
-        command = [sys.executable, "-m", "ais_bench"]
-        probe = "import importlib.util, sys; sys.exit(importlib.util.find_spec('ais_bench') is None)"
-        if subprocess.call([sys.executable, "-c", probe]) == 0:
-            return command
+        if importlib.util.find_spec(name) is not None:
+            return []
     elif shutil.which(name):
         return [shutil.which(name)]
     raise PipelineError(_MISSING[name])

@@ -1,11 +1,11 @@
 """Networks in OM files on Ascend, run by CANN's `msame` or `ais_bench`. Needs no TensorFlow.
 
-Each call of `run` starts the tool, which loads the model again: pass many pictures at once, or use the workflow's rules
-`write_batches`, `run_om` and `score_om` for a whole test set.
+`ais_bench` keeps the model loaded. With `msame` each call of `run` starts the program, which loads it again: pass many
+pictures at once, or use the workflow's rules `write_batches`, `run_om` and `score_om` for a whole test set.
 """
 
 import os
-from typing import Any, Dict, Optional
+from typing import Any, Dict, Optional, Sequence
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from .. import files, metadata
 from ..errors import PipelineError
 from ..metadata import DEPTH_RANGE, Null
 from . import ascend_om
+from .ascend_session import Session
 
 _SIDE = {"sha256": metadata.SHA256, "source": {"depth_range?": Null(DEPTH_RANGE)}}
 
@@ -30,18 +31,27 @@ def load(path: str, tool: Optional[str] = None, device: int = 0) -> "OmPredictor
         raise PipelineError("{}.json: belongs to another file; convert the graph again with export_om.py".format(path))
     source = dict(ascend_om.describe(path), kind="om", size=list(ascend_om.input_size(path + ".json")))
     source["depth_range"] = side["source"].get("depth_range")
-    return OmPredictor(path, side["input"]["shape"][0], source, tool or ascend_om.installed_tool(), device)
+    sizes = side.get("batches") or [side["input"]["shape"][0]]
+    type_name = side["input"].get("type", "float32")
+    return OmPredictor(path, sizes, type_name, source, tool or ascend_om.installed_tool(), device)
 
 
 class OmPredictor:
-    """As `predictors.Predictor`: a context manager with `size`, `batch`, `run` and `describe`."""
+    """As `predictors.Predictor`: a context manager with `size`, `batch`, `run` and `describe`.
 
-    def __init__(self, path: str, batch: int, source: Dict[str, Any], tool: str, device: int) -> None:
+    sizes: numbers of images that the file takes, of which the largest is `batch`. type_name: of its input.
+    """
+
+    def __init__(
+        self, path: str, sizes: Sequence[int], type_name: str, source: Dict[str, Any], tool: str, device: int
+    ) -> None:
         self._path = path
+        self._type_name = type_name
+        self._dynamic = len(sizes) > 1
+        self._session = Session(path, device, self._dynamic) if tool == "ais_bench" else None
         self._source = source
-        self._tool = tool
         self._device = device
-        self.batch = batch
+        self.batch = max(sizes)
         self.size = tuple(source["size"])
 
     def __enter__(self) -> "OmPredictor":
@@ -58,7 +68,11 @@ class OmPredictor:
             raise PipelineError(
                 "{}: images of shape {} for an input of shape {}".format(self._path, images.shape, expected)
             )
-        return ascend_om.run_batch(self._path, images, self._tool, self._device)[..., np.newaxis]
+        if self._session:
+            output = self._session.infer(ascend_om.encoded(images, self._type_name))
+            return output.reshape(self.batch, self.size[0] // 2, self.size[1] // 2, 1)
+        found = ascend_om.run_batch(self._path, images, self._device, self._type_name, self._dynamic)
+        return found[..., np.newaxis]
 
     def describe(self) -> Dict[str, Any]:
         """As `predictors.Predictor.describe`, with the kind "om"."""

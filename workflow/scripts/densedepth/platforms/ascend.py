@@ -12,7 +12,7 @@ from typing import Any, ContextManager, Dict, List, Optional, Sequence, Tuple
 from .. import files, progress
 from ..errors import PipelineError
 from ..tf import Tensor, tf
-from . import ascend_chips, ascend_graph_cache, ascend_ranks, ascend_rank_table, loss_scale
+from . import ascend_chips, ascend_graph_cache, ascend_rank_table, ascend_ranks, loss_scale
 from .ascend_options import NUMBERS, OWN, PARAMETERS, checked, refuse
 from .base import Options, Platform, checked_modes
 from .heartbeat import Peers

@@ -64,18 +64,22 @@ def _inference(page, runs):
         "One forward pass of one image, after warm-up, without reading, resizing and metrics; p50, p90 and p99 are "
         "percentiles of the time of a batch in ms. A flip-averaged depth map, as the precision table uses it, takes "
         "two passes.{}",
-        _NO_SPEED if any("om" in run.deployed for run in runs) else "",
+        _NO_SPEED if any(_untimed(graph) for run in runs for _, graph in run.graphs()) else "",
     )
 
 
-_NO_SPEED = " Of an OM file only the outputs come here; how long it takes is said by the program that runs it."
+_NO_SPEED = " An OM file that msame has run has no speed here: msame prints it; ais_bench tells it."
+
+
+def _untimed(graph):
+    return graph.get("source", "kind") == "om" and not graph.get("speed", default=None)
 
 
 def _speed(graph):
     soc = graph.get("source", "soc_version", default=None)
     device = plain(soc) if soc else wording.device(graph)
     where = (device, wording.size(graph.get("source", "size", default=None)))
-    if graph.get("source", "kind") == "om":
+    if _untimed(graph):
         return where + (BLANK,) * 8
     rate, batches = graph.number("speed", "images_per_second"), graph.get("speed", "batch_ms", default={})
     passed = tuple("{:.1f}".format(batches[name]) if name in batches else BLANK for name in ("p50", "p90", "p99"))
