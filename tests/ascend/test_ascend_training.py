@@ -1,6 +1,7 @@
 """Whole trainings on the platform ascend: every rank, from and to other platforms, through the launcher."""
 
 import os
+import re
 import subprocess
 import sys
 
@@ -208,7 +209,11 @@ def test_overflows_without_end_are_told(bridge, records, tmp_path, monkeypatch):
 
 def test_another_precision_does_not_go_on_from_what_is_there(bridge, records, tmp_path, capsys):
     train(records, tmp_path / "a", started(), 0, 1)
-    capsys.readouterr()
+    told = capsys.readouterr().out
+    # As the reference port and its scripts print them.
+    assert "Batch size: 1 iters/epoch: 2\n" in told
+    assert re.search(r"\nPerformance {5,}\d+\.\d{3} sec/iter {2,}\d+\.\d{3} images/sec\n", told)
+    assert re.search(r"\nFinal Performance images/sec : [\d.]+\nE2E Training Duration sec : \d+\n", told)
     train(records, tmp_path / "a", started(), 0, 1)
     assert "kept by an earlier call" in capsys.readouterr().out
     train(records, tmp_path / "a", started(is_loss_scale=False), 0, 1)

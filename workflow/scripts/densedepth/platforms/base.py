@@ -66,6 +66,8 @@ class Platform:
     lean = False
     # Whether all ranks must run the same graphs in the same order before the first step, too.
     same_calls = False
+    # Whether the log has the reference port's lines on performance, too, so that logs compare.
+    port_lines = False
     # What most of the network is computed in, for the tables.
     precision = "float32"
 

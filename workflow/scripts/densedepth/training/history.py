@@ -17,6 +17,14 @@ from .step_graph import LOSS_PARTS
 
 FILE = "history.jsonl"
 
+# As the reference port's train.py and its shell scripts print them; the first is of a device, as there.
+_PORT_BEGIN = "Batch size: {} iters/epoch: {}"
+_PORT_END = (
+    "Performance {:10.3f} sec/iter {:10.3f} images/sec",
+    "Final Performance images/sec : {:g}",
+    "E2E Training Duration sec : {:.0f}",
+)
+
 _LINE = (
     "epoch {epoch}/{epochs} step {step}/{epoch_steps} loss {loss:.4f} (l1 {l1:.4f} gradient {gradient:.4f} ssim "
     "{ssim:.4f}) rate {learning_rate:.3g} {step_ms:.0f} ms/step {images_per_second:.2f} images/s{remarks}, {left} left "
@@ -42,16 +50,27 @@ class History:
         self._interval: List[Dict[str, Any]] = []
         self._events: Any = None
         self._started_at, self._started_from = time.monotonic(), 0
+        self._port_lines = platform.port_lines
+        self._position = 0
+        self._step_ms: List[float] = []
         self.entries: List[Dict[str, Any]] = []
 
     def open(self, position: int) -> None:
         """Begin at `position`, steps since the first epoch; `close` ends the file for TensorBoard."""
         self._started_at, self._started_from = time.monotonic(), position
+        if self._port_lines:
+            progress.line(_PORT_BEGIN.format(self._settings.batch_size, self._settings.steps))
         self._events = tf.summary.FileWriter(self._segment.events)
         self._events.add_session_log(tf.SessionLog(status=tf.SessionLog.START), global_step=position + 1)
 
     def close(self) -> None:
         self._events.close()
+        if self._port_lines and self._step_ms:
+            seconds = time.monotonic() - self._started_at
+            each = seconds / (self._position - self._started_from)
+            rate = 1000 * self._samples / statistics.median(self._step_ms)
+            for line, values in zip(_PORT_END, ((each, self._settings.batch_size / each), (rate,), (seconds,))):
+                progress.line(line.format(*values))
 
     def add(
         self, position: int, figures: Dict[str, float], rate: float, seconds: float, platform_figures: Dict[str, float]
@@ -70,6 +89,8 @@ class History:
             return
         entry = self._entry(position)
         self._interval = []
+        self._position = position
+        self._step_ms.append(entry["step_ms"])
         self.entries.append(entry)
         progress.line(self._line(entry))
         points = [tf.Summary.Value(tag="train/" + n, simple_value=entry[n]) for n in LOSS_PARTS + ("learning_rate",)]
