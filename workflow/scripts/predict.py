@@ -6,9 +6,9 @@
 --input takes files, folders and quoted patterns; animated GIF, PNG, WebP and TIFF of several pages give all their
 frames. --model_path is a checkpoint folder, a frozen .pb, a SavedModel, an .onnx or an .om file. For each image it
 writes, under its name, _depth.npy (float32, metres) and .json (units, source, network); by --write also _depth_mm.png
-(16 bits, millimetres), _panel.png (image, colours and scale), _colour.png (colours alone), _points.ply (point cloud).
-Files that cannot be used are listed at the end and stop nothing. The same command again resumes an interrupted
-prediction. docs/inference.md has the details.
+(16 bits, millimetres), _panel.png (image, colours and scale), _colour.png (colours alone), _points.ply (point cloud),
+_mesh.glb (mesh with texture). Files that cannot be used are listed at the end and stop nothing. The same command again
+resumes an interrupted prediction. docs/inference.md has the details.
 """
 
 import sys
@@ -109,8 +109,8 @@ def work(args):
                 summary["taken_over"], args.out
             )
         )
-    if "ply" in args.write and not intrinsics:
-        print("point clouds assume NYU Depth v2's camera; give yours by --intrinsics")
+    if {"ply", "glb"} & set(args.write) and not intrinsics:
+        print("point clouds and meshes assume NYU Depth v2's camera; give yours by --intrinsics")
     if summary["failed"]:
         print("{} files could not be used:".format(len(summary["failed"])))
         for entry in summary["failed"]:

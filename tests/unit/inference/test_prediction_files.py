@@ -5,7 +5,7 @@ import os
 import numpy as np
 import pytest
 from densedepth.imaging import panels
-from densedepth.inference import point_clouds, prediction_files
+from densedepth.inference import meshes, point_clouds, prediction_files
 from PIL import Image
 
 
@@ -28,6 +28,8 @@ def test_the_estimate_is_near_what_is_written(room, tmp_path, kind):
     if kind == "ply":
         cloud = point_clouds.points(rgb, metres, point_clouds.nyu_intrinsics(metres.shape), 100000)
         point_clouds.write_ply(path, cloud, [])
+    elif kind == "glb":
+        meshes.write_glb(path, rgb, metres, point_clouds.nyu_intrinsics(metres.shape), 100000)
     else:
         write = {
             "npy": lambda: prediction_files.write_npy(path, metres),

@@ -18,6 +18,7 @@ KINDS = collections.OrderedDict(
         ("panel", "_panel.png"),
         ("colour", "_colour.png"),
         ("ply", "_points.ply"),
+        ("glb", "_mesh.glb"),
     ]
 )
 _FARTHEST_MM = 65535
@@ -28,13 +29,15 @@ HOLDS = {
     "panel": "image and depth in colour, scale in metres",
     "colour": "depth in colour, a pixel for each of the image's",
     "ply": "points, metres: x right, y down, z away from the camera",
+    "glb": "mesh with the image as texture, metres: x right, y up, z towards the camera",
 }
 
 # Bytes of a pixel: of 16-bit grey and of colours what their compression leaves of a usual image.
 _BYTES = {"npy": 4.0, "png": 1.3, "colour": 0.6}
 # A panel shows at most so many pixels of an image, and their colours.
 _PANEL_PIXELS, _PANEL_BYTES = 640 * 480, 2.5
-_POINT_BYTES = 15
+# A point, and a vertex with its two triangles; the texture comes to that.
+_POINT_BYTES, _VERTEX_BYTES, _TEXTURE_BYTES = 15, 44, 0.3
 # Images whose size is looked at for all of them.
 _MOST = 20
 
@@ -53,6 +56,7 @@ def space(paths: Sequence[str], kinds: Sequence[str], points: int) -> Optional[i
         total += 1500 + sum(pixels * _BYTES[kind] for kind in kinds if kind in _BYTES)
         total += min(pixels, _PANEL_PIXELS) * _PANEL_BYTES if "panel" in kinds else 0
         total += min(pixels, points) * _POINT_BYTES if "ply" in kinds else 0
+        total += min(pixels, points) * _VERTEX_BYTES + pixels * _TEXTURE_BYTES if "glb" in kinds else 0
     return int(total / len(sizes) * len(paths))
 
 

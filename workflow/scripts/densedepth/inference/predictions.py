@@ -21,7 +21,7 @@ from .. import files, metadata, progress, runtime
 from ..errors import PipelineError
 from ..imaging import depth, panels
 from ..metadata import COUNT, Null
-from . import forward, image_files, point_clouds, prediction_files
+from . import forward, image_files, meshes, point_clouds, prediction_files
 
 FORMAT = 1
 SIDE = {
@@ -265,8 +265,11 @@ class _Run:
             panels.write_panel(paths["panel"], job.name, job.frame.rgb, metres, *look)
         if "colour" in paths:
             panels.write_colours(paths["colour"], metres, self._options.scale, self._options.colours)
-        if "ply" in paths:
+        if "ply" in paths or "glb" in paths:
             self._warn_of(intrinsics, metres.shape)
+        if "glb" in paths:
+            meshes.write_glb(paths["glb"], job.frame.rgb, metres, intrinsics, self._options.points)
+        if "ply" in paths:
             cloud = point_clouds.points(job.frame.rgb, metres, intrinsics, self._options.points)
             point_clouds.write_ply(paths["ply"], cloud, point_clouds.ply_comments(intrinsics))
         files.write_json(stem + ".json", self._side(job, metres, paths, intrinsics))
@@ -311,7 +314,7 @@ class _Run:
                 for kind, path in paths.items()
             },
         }
-        if "ply" in paths:
+        if "ply" in paths or "glb" in paths:
             side["intrinsics"] = dict(intrinsics._asdict(), unit="pixels of the upright image, the first is 0")
         return dict(self._made_by, **side)
 
