@@ -258,6 +258,7 @@ def test_an_epoch_that_is_not_kept_is_refused_with_those_that_are(project):
     published = project.configure({"pretrained": {"own": "mine.index"}})
     output = project.snakemake("-n", "results/published/own/evaluation/epoch2.json", *published, fails=True)
     assert "published/own has no epoch 2, only 0, the network as it was imported" in output
+    assert "is results/report.md" in project.snakemake("-n", "results/8p/report.md", fails=True)
     for name in ("evaluation/epoch2.json", "export/model.pb"):
         output = project.snakemake("-n", "results/8p/" + name, fails=True)
         assert "runs has no 8p, only 1p; was it in a file that --configfile names?" in output

@@ -22,14 +22,9 @@ HARMLESS = {
     "threads",
     "resources.launcher",
     "resources.is_distributed",
-    "resources.npu_addresses",
-    "resources.npu_options",
-    "resources.hcom_parallel",
-    "resources.must_have_gpus",
-    "params.devices",
-    "params.steps_per_device",
+    # Quoted where it is made.
+    "resources.besides",
     "params.initial_epoch",
-    "params.segment",
     "params.node",
     "params.fold",
 }

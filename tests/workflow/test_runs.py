@@ -33,12 +33,12 @@ def test_each_run_is_planned_with_its_own_settings(project):
     plan = project.jobs(output)
     assert (plan["convert_records"], plan["train_model"], plan["evaluate_checkpoint"]) == (1, 8, 8)
     words = " ".join(output.split())
-    flags = ("--name", "--epochs", "--lr", "--size", "--halving", "--encoder", "--seed")
+    flags = ("--name", "--epochs", "--lr", "--encoder", "--seed", "--halving", "--size")
     trained = set(re.findall("train.py " + ".*?".join(flag + r" (\S+(?: \d+)?) " for flag in flags), words))
     assert trained == {
-        *(("1p", epoch, "0.0005", "96 128", "mean", "densenet121", "0") for epoch in "246"),
-        *(("fast", epoch, "0.001", "96 128", "mean", "densenet121", "0") for epoch in "13"),
-        *(("large", epoch, "0.0005", "128 160", "pick", "densenet169", "7") for epoch in "246"),
+        *(("1p", epoch, "0.0005", "densenet121", "0", "mean", "96 128") for epoch in "246"),
+        *(("fast", epoch, "0.001", "densenet121", "0", "mean", "96 128") for epoch in "13"),
+        *(("large", epoch, "0.0005", "densenet169", "7", "pick", "128 160") for epoch in "246"),
     }
     scored = set(re.findall(r"--logdir results/(\w+)/evaluation --bs (\d) --protocol ([a-z ]+?) --json", words))
     assert scored == {("1p", "2", "port paper bts"), ("fast", "2", "port paper bts"), ("large", "1", "port")}

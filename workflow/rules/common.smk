@@ -10,7 +10,7 @@ import sys
 from snakemake.exceptions import WorkflowError
 from snakemake.settings.types import DeploymentMethod
 
-from densedepth import configuration, data_settings, file_names, imports, platforms, run_settings
+from densedepth import code_digests, configuration, data_settings, file_names, imports, platforms, run_settings
 from densedepth.inference import image_files
 from densedepth.platforms import ascend_options
 from densedepth.errors import PipelineError
@@ -25,29 +25,36 @@ def one_of(names):
 REPORTING = tuple(os.path.join("densedepth", *path) for path in (("progress.py",), ("training", "history.py")))
 
 
+# Where the digests of each program's code are.
+CODE = os.path.join(".snakemake", "densedepth", "code")
+
+
 def code(program, kinds=()):
-    """Input function: the program and all modules of the project that it imports, so that an edit of one counts.
+    """Input function: the program and the list of digests of all modules that it imports, so that an edit of one counts.
 
-    kinds: kinds of devices, which the program loads by name. Those that are not chosen are among the inputs too, so
-    that another choice makes nothing again, but no edit of what they alone import counts. Nor does one of `REPORTING`.
+    kinds: kinds of devices, which the program loads by name. The lists with those that are not chosen are inputs, too,
+    so that another choice makes nothing again, but no edit of what they alone import counts. Nor does one of
+    `REPORTING`.
     """
-
-    def paths(wildcards):
-        loaded = {kind: "densedepth.platforms.{}".format(kind) for kind in kinds}
-        used = sources(program, (loaded[config["platform"]],) if kinds else ())
-        every = sources(program, tuple(loaded.values()))
-        return [path if path in used and not path.endswith(REPORTING) else ancient(path) for path in every]
-
-    return paths
+    return lambda wildcards: code_files(program, tuple(kinds))
 
 
 @functools.lru_cache(maxsize=None)
-def sources(program, loaded=()):
-    """Relative where the workflow runs in its own folder, so that a moved folder makes nothing again."""
-    folder = os.path.join(HOME, "workflow", "scripts")
-    return imports.sources(
-        os.path.join(os.path.relpath(folder) if os.path.samefile(HOME, ".") else folder, program), loaded
-    )
+def code_files(program, kinds):
+    """The program as the command names it, and its lists of digests, which are brought up to date."""
+    scripts = os.path.join(HOME, "workflow", "scripts")
+    # Relative where the workflow runs in its own folder, so that a moved folder makes nothing again.
+    found = [os.path.join(os.path.relpath(scripts) if os.path.samefile(HOME, ".") else scripts, program)]
+    # A folder each: of one that it has looked into before, Snakemake does not see a new file.
+    folder = os.path.join(CODE, os.path.splitext(program)[0])
+    for kind in kinds or ("",):
+        path = os.path.join(folder, "{}.sha256".format(kind or "modules"))
+        if workflow.is_main_process:
+            loaded = ["densedepth.platforms.{}".format(kind)] if kind else []
+            used = imports.sources(os.path.join(scripts, program), loaded)
+            code_digests.write(path, [name for name in used if not name.endswith(REPORTING)], HOME)
+        found.append(ancient(path) if kind and kind != config["platform"] else path)
+    return found
 
 
 @functools.lru_cache(maxsize=None)
@@ -177,10 +184,10 @@ def picture_flags():
     return flags + own
 
 
-def halving(wildcards):
+def halving(settings):
     """`data.target_downsampling` in the words of train.py, which stay so that a new name of a value retrains nothing."""
     names = {new: old for old, new in configuration.DOWNSAMPLING.items()}
-    return names[settings_of(wildcards.run)["data"]["target_downsampling"]]
+    return names[settings["data"]["target_downsampling"]]
 
 
 def max_depth_cm():
@@ -229,17 +236,13 @@ def start_files(wildcards):
     return [os.path.join(folder, name) for name in names] if folder else []
 
 
-def start_flags(wildcards):
-    """Flags of train.py for where a segment starts."""
-    folder = start_folder(wildcards)
-    flag = "--checkpoint" if epoch_before(wildcards) else "--weights"
-    return [flag, folder] if folder else []
-
-
 def segment_flags(wildcards):
-    """Flags of train.py for the epochs of a segment and where its checkpoint goes."""
+    """Flags of train.py for the epochs of a segment, where it starts, and where its checkpoint goes."""
+    first, folder = epoch_before(wildcards), start_folder(wildcards)
     words = "--ckptdir results/{run}/checkpoints --initial_epoch {first} --epochs {last} --keep_epochs {last}"
-    return words.format(run=wildcards.run, first=epoch_before(wildcards), last=wildcards.epoch)
+    start = ["--checkpoint" if first else "--weights", folder] if folder else []
+    steps = ["--steps", str(settings_of(wildcards.run)["train"]["steps"])]
+    return words.format(run=wildcards.run, first=first, last=wildcards.epoch).split() + start + steps
 
 
 def single_device_speed(wildcards):
@@ -257,8 +260,9 @@ def single_device_speed(wildcards):
 
 def performance_flags(wildcards, input):
     """Flags of train.py that measure the speed of a run instead of training it."""
-    words = ["--epochs 1 --performance results/{}/performance.json".format(wildcards.run)]
-    return " ".join(words + ["--single {}".format(path) for path in input.single])
+    words = ["--epochs", "1", "--performance", "results/{}/performance.json".format(wildcards.run)]
+    steps = ["--steps", str(settings_of(wildcards.run)["train"]["performance_steps"])]
+    return words + steps + [word for path in input.single for word in ("--single", path)]
 
 
 def exported_checkpoint(name):

@@ -1,5 +1,8 @@
 """Functions for the devices of a training: how many it takes, on how many machines, and with which options."""
 
+import functools
+import shlex
+
 from densedepth.platforms import ascend_options
 
 
@@ -17,6 +20,11 @@ def nodes(wildcards):
     """Machines that the run of the wildcards takes; None for a single one, whichever it is."""
     devices, each = settings_of(wildcards.run)["devices"], config["devices_per_node"]
     return -(-devices // each) if 0 < each < devices else None
+
+
+def on_nodes(several, one):
+    """Function of the wildcards: `several` of them for a run on several machines, else `one`."""
+    return (lambda wildcards: several(wildcards) if nodes(wildcards) else one) if config["devices_per_node"] else one
 
 
 def training_memory(wildcards):
@@ -45,6 +53,13 @@ def npu_flags(numbers):
     return ["--npu_option", *words] if words else []
 
 
-def npu_address_flags():
-    """Flags of train.py for the addresses of the Ascend devices, where the config has them."""
-    return ["--npu_addresses", *config["npu_addresses"]] if config["npu_addresses"] else []
+@functools.lru_cache(maxsize=None)
+def flags_besides(run):
+    """Flags of train.py that change no result, as text for a shell: one function, which a plan calls often."""
+    settings = settings_of(run)["train"]
+    values = {name: settings[name] for name in ("state_minutes", "rank_timeout", "hcom_parallel")}
+    # It only says of how many epochs this is one.
+    values.update(run_epochs=settings["epochs"], platform=config["platform"], gpus=config["gpus"])
+    flags = [word for name, value in values.items() for word in ("--{}".format(name), str(value).lower())]
+    addresses = ["--npu_addresses", *config["npu_addresses"]] if config["npu_addresses"] else []
+    return shlex.join(npu_flags(numbers=False) + flags + addresses)

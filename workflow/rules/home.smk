@@ -39,7 +39,7 @@ HOME = home()
 
 sys.path.insert(0, os.path.join(HOME, "workflow", "scripts"))
 
-from densedepth import configuration, old_names, provenance, replacement, sweeps
+from densedepth import code_digests, configuration, old_names, provenance, replacement, sweeps
 from densedepth.data import train_archive
 from densedepth.errors import PipelineError
 
@@ -103,12 +103,17 @@ def other_runs():
     known = {*config["runs"], "published", *(os.listdir("results") if os.path.isdir("results") else ())}
     folders = "checkpoints|evaluation|export|gallery|inference|validation"
     run = r"(?!(?:{})/)[A-Za-z0-9][A-Za-z0-9_.-]*/(?:{})".format(one_of(sorted(known)), folders)
+    # Runs have one report together.
+    run += "|[A-Za-z0-9][A-Za-z0-9_.-]*(?=/report[.](?:md|html)$)"
     return r"{}|sweeps/(?!(?:{})/)[A-Za-z0-9_.-]+".format(run, one_of(sorted(config["sweeps"])) or "(?!)")
 
 
 def refuse_run(wildcards):
     """Input function: one line for a run, or a sweep, that the settings do not name."""
     run, runs = os.path.dirname(wildcards.place), ", ".join(config["runs"])
+    if not run:
+        words = "results/{}/: the report of all runs is results/report.md, that of a sweep results/sweeps/<sweep>/report.md"
+        raise WorkflowError(words.format(wildcards.place))
     if run == "sweeps":
         words = "results/{}: sweeps has only {}; was it in a file that --configfile names?"
         raise WorkflowError(words.format(wildcards.place, ", ".join(config["sweeps"]) or "no entry"))
@@ -173,10 +178,24 @@ def check_replaced(names):
         found = replacement.replaced(config, jobs, archive_identity)
         if found:
             raise WorkflowError("\n".join(found))
-    for line in replacement.changes(config, jobs):
+    for line in [*code_changes(), *replacement.changes(config, jobs)]:
         logger.info(line)
     if not workflow.dryrun and any(name in replacement.MAKERS for name, _ in jobs):
         replacement.record(config, workflow.configfiles)
+
+
+def code_changes():
+    """A line for each change of code by which jobs run again: Snakemake names the list of digests alone."""
+    rules = {}
+    for job in workflow.dag.needrun_jobs():
+        for path in map(str, workflow.dag.reason(job).updated_input):
+            if path.startswith(CODE + os.sep):
+                held = workflow.persistence.input_checksums(job, path)
+                names = sorted(
+                    {name for digest in held for name in code_digests.changed(path, str(digest).rpartition(":")[2])}
+                )
+                rules.setdefault(replacement.some(names), {})[job.rule.name] = None
+    return ["{} changed: {} again".format(names, ", ".join(found)) for names, found in rules.items() if names]
 
 
 def archive_identity(path):

@@ -36,13 +36,31 @@ def reported_runs(wildcards):
     return members(wildcards.sweep) if hasattr(wildcards, "sweep") else named_runs()
 
 
+def setting(settings, path):
+    """The setting at `path`, such as `train/learning_rate`."""
+    return functools.reduce(operator.getitem, path.split("/"), settings)
+
+
 def of_run(path):
-    """Function of the wildcards: the setting at `path`, such as `train/learning_rate`, of their run."""
-    return lambda wildcards: functools.reduce(operator.getitem, path.split("/"), settings_of(wildcards.run))
+    """Function of the wildcards: the setting at `path` of their run."""
+    return lambda wildcards: setting(settings_of(wildcards.run), path)
 
 
-# Settings of `train` that are flags of train.py by the same names.
+# Flags of train.py, and the settings of a run that they pass on; below, those of `train` by the same names.
+TRAINING = {
+    "devices": "devices",
+    "steps_per_device": "steps_per_device",
+    "lr": "train/learning_rate",
+    "bs": "train/batch_size",
+    "swap_probability": "train/channel_shuffle_probability",
+    "encoder": "model/encoder",
+    "decoder": "model/decoder",
+    "upsampling": "model/upsampling",
+    "mid_activation": "model/mid_activation",
+    "seed": "seed",
+}
 RECIPE = (
+    "lr_decay",
     "loss",
     "schedule",
     "warmup_steps",
@@ -57,14 +75,29 @@ RECIPE = (
     "contrast",
     "saturation",
     "hue",
+    "mirror_probability",
+    "batch_norm_momentum",
+    "log_every",
+    "precision_mode",
+    "op_select_implmode",
+    "is_loss_scale",
 )
 
 
-def recipe_flags(wildcards):
-    """Flags of train.py for how its steps are taken; the length of the run where the learning rate depends on it."""
-    train = settings_of(wildcards.run)["train"]
-    whole = [("schedule_epochs", train["epochs"])] if train["schedule"] == "cosine" else []
-    return ["--{}={}".format(name, value) for name, value in [(name, train[name]) for name in RECIPE] + whole]
+@functools.lru_cache(maxsize=None)
+def flags_of(run):
+    """Flags of train.py for the settings of a run that decide its weights; one function, which a plan calls often.
+
+    The length of the run is among them where the learning rate depends on it.
+    """
+    settings = settings_of(run)
+    paths = dict(TRAINING, **{name: "train/" + name for name in RECIPE})
+    values = {flag: setting(settings, path) for flag, path in paths.items()}
+    if settings["train"]["schedule"] == "cosine":
+        values["schedule_epochs"] = settings["train"]["epochs"]
+    values.update(maxdepth=max_depth_cm(), halving=halving(settings))
+    flags = [word for flag, value in values.items() for word in ("--{}".format(flag), str(value))]
+    return [*flags, "--size", str(settings["data"]["height"]), str(settings["data"]["width"]), *npu_flags(numbers=True)]
 
 
 @functools.lru_cache(maxsize=None)

@@ -69,7 +69,7 @@ def changes(config: Settings, jobs: Jobs) -> List[str]:
                 found.append(words.format(run, held, _test_archive(config)))
     words = "{}: trains {} again from the first epoch; to keep both, set this for a new run, {}"
     place = "runs.<name>, or a new sweep"
-    found = [words.format(text, _named_runs(runs), place) for text, runs in trained.items()] + found
+    found = [words.format(text, some(runs), place) for text, runs in trained.items()] + found
     held = _read(_RECORD).get("sample")
     if ("make_sample", None) in jobs and isinstance(held, dict):
         changed = _differences(_named("sample", held), _named("sample", config["sample"]))
@@ -79,9 +79,9 @@ def changes(config: Settings, jobs: Jobs) -> List[str]:
     return found
 
 
-def _named_runs(runs: List[str]) -> str:
-    """Their names, of many the first ones."""
-    return ", ".join(runs if len(runs) <= 4 else [*runs[:3], "and {} more".format(len(runs) - 3)])
+def some(names: List[str]) -> str:
+    """The names as text, of many the first ones."""
+    return ", ".join(names if len(names) <= 4 else [*names[:3], "and {} more".format(len(names) - 3)])
 
 
 def record(config: Settings, configfiles: Iterable[str]) -> None:
