@@ -153,6 +153,15 @@ def test_a_line_tells_which_settings_of_a_training_differ(settings):
     assert replacement.changes(settings, {("write_report", None)}) == []
 
 
+def test_a_line_tells_of_other_validation_pairs(settings):
+    checkpoint(training={})
+    replacement.record(settings, [])
+    assert replacement.changes(settings, JOBS) == []
+    settings["data"]["validation"]["share"] = 0.25
+    (line,) = replacement.changes(settings, JOBS)
+    assert line.startswith("data.validation.share 0 -> 0.25: trains 1p again from the first epoch")
+
+
 def test_a_line_tells_of_another_test_archive_and_another_sample(settings):
     write("results/1p/evaluation/epoch2.json", {"test_data": {"path": "dataset/a.zip"}})
     jobs = {("evaluate_checkpoint", "1p"), ("make_sample", None)}

@@ -30,6 +30,14 @@ def test_all_links_are_relative_and_lead_to_pictures(sample):
     assert "Test image 7: RMSE 0.412 m, δ1 0.700" in text
 
 
+def test_curves_of_runs_that_are_no_longer_there_are_removed(sample):
+    os.makedirs(sample.figures)
+    for name in ("loss_2p.png", "metrics_2p.png", "runs.png", "mine.png"):
+        open(os.path.join(sample.figures, name), "w").close()
+    sample.make()
+    assert sorted(os.listdir(sample.figures)) == ["loss_1p.png", "metrics_1p.png", "mine.png"]
+
+
 @pytest.mark.curves
 def test_equal_inputs_in_any_order_give_equal_bytes(tmp_path):
     results = Results(tmp_path, runs=("2p", "10p"))

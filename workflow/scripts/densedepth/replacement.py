@@ -57,9 +57,11 @@ def changes(config: Settings, jobs: Jobs) -> List[str]:
     """A line for each change of settings by which one of `jobs` replaces results of the same source."""
     found = []
     trained: Dict[str, List[str]] = {}
+    # Which pairs are trained on.
+    split = _differences(_read(_RECORD).get("validation") or {}, _split(config))
     for rule, run in sorted(jobs, key=str):
         side = _first_checkpoint(run) if rule == "train_model" and run else None
-        changed = _differences(_trained_with(side), _wanted(config, run)) if side and run else []
+        changed = split + _differences(_trained_with(side), _wanted(config, run)) if side and run else []
         if changed and run:
             trained.setdefault(", ".join(changed), []).append(run)
         if rule == "evaluate_checkpoint" and run:
@@ -90,7 +92,14 @@ def record(config: Settings, configfiles: Iterable[str]) -> None:
     named = [os.path.relpath(path) for path in map(str, configfiles)]
     named = [os.path.abspath(path) if path.startswith(os.pardir) else path for path in named if path != base]
     facts = {"source": _wanted_source(config), "configfiles": named, "sample": config["sample"]}
+    facts["validation"] = _split(config)
     files.write_json(_RECORD, dict(facts, format=1))
+
+
+def _split(config: Settings) -> Dict[str, Any]:
+    """The settings of the validation pairs, which are not trained on."""
+    validation = config["data"]["validation"]
+    return _named("data.validation", {key: validation[key] for key in ("share", "scenes", "csv")})
 
 
 def _data(config: Settings, jobs: Jobs, identity: Callable[[str], Dict[str, Any]]) -> List[str]:

@@ -4,6 +4,7 @@ Nothing in it depends on the time or the machine it is written on. Its parts are
 `precision`, `comparison`, `certainty`, `images`, `external`, `more_metrics`, `speeds`, `galleries`, `origins`.
 """
 
+import glob
 import os
 from typing import List, Optional
 
@@ -40,6 +41,7 @@ def write(findings: Findings, out: str, figures: str, html: Optional[str] = None
 
     `html` is a file for the same page in HTML that needs no other file.
     """
+    _remove_curves(figures)
     _draw_curves(findings, figures)
     if findings.runs:
         experiments.draw(findings, figures)
@@ -50,6 +52,13 @@ def write(findings: Findings, out: str, figures: str, html: Optional[str] = None
         texts[html] = render.html(page, "DenseDepth: results")
     for path, text in texts.items():
         files.write_text(path, text)
+
+
+def _remove_curves(figures):
+    """Those of runs that are no longer there would stay."""
+    for name in ("loss_*", "metrics_*", "runs", "settings") if figures else ():
+        for path in glob.glob(os.path.join(glob.escape(figures), name + ".png")):
+            os.remove(path)
 
 
 def _page(findings, figures):
