@@ -40,7 +40,7 @@ def test_each_run_is_planned_with_its_own_settings(project):
         *(("fast", epoch, "0.001", "densenet121", "0", "mean", "96 128") for epoch in "13"),
         *(("large", epoch, "0.0005", "densenet169", "7", "pick", "128 160") for epoch in "246"),
     }
-    scored = set(re.findall(r"--logdir results/(\w+)/evaluation --bs (\d) --protocol ([a-z ]+?) --json", words))
+    scored = set(re.findall(r"--logdir results/(\w+)/evaluation --bs (\d) --protocol ([a-z ]+?) --", words))
     assert scored == {("1p", "2", "port paper bts"), ("fast", "2", "port paper bts"), ("large", "1", "port")}
     # The records are of the seed that all share.
     assert re.findall(r"dataset_tool_tf.py .*?--seed (\d)", words) == ["0"]

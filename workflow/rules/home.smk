@@ -112,7 +112,9 @@ def refuse_run(wildcards):
     """Input function: one line for a run, or a sweep, that the settings do not name."""
     run, runs = os.path.dirname(wildcards.place), ", ".join(config["runs"])
     if not run:
-        words = "results/{}/: the report of all runs is results/report.md, that of a sweep results/sweeps/<sweep>/report.md"
+        words = (
+            "results/{}/: the report of all runs is results/report.md, that of a sweep results/sweeps/<sweep>/report.md"
+        )
         raise WorkflowError(words.format(wildcards.place))
     if run == "sweeps":
         words = "results/{}: sweeps has only {}; was it in a file that --configfile names?"
