@@ -1,6 +1,7 @@
 """The files below workflow/scripts, for tests that read them."""
 
 import ast
+import functools
 import os
 import sys
 
@@ -20,14 +21,21 @@ def read(name):
         return stream.read()
 
 
+@functools.lru_cache(maxsize=None)
 def tree(name):
+    """Parsed once for all tests, which leave it as it is."""
     # Under Python 3.7 itself, what parses is Python 3.7.
     options = {} if sys.version_info < (3, 8) else {"feature_version": (3, 7)}
     return ast.parse(read(name), name, **options)
 
 
+@functools.lru_cache(maxsize=None)
 def imported(name):
     """First words of the absolute imports, and the relative ones with their dots, e.g. `.network`."""
+    return list(_imported(name))
+
+
+def _imported(name):
     for node in ast.walk(tree(name)):
         if isinstance(node, ast.Import):
             for alias in node.names:
