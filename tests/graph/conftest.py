@@ -1,8 +1,11 @@
 import contextlib
 
+import plain_sessions
 import pytest
 import tiny
 from densedepth.network import architecture
+
+plain_sessions.use()
 
 
 @contextlib.contextmanager

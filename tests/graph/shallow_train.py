@@ -1,4 +1,4 @@
-"""train.py with DenseNet-121 of one layer a block: the same code, quick to start. A program for the tests.
+"""train.py with DenseNet-121 of one layer in its last block: the same code, quick to start. A program for the tests.
 
 With --frozen first, batch normalization uses its moving averages in training too, so that a sample's loss does not
 depend on which samples share its batch. With --bad-rank K, rank K alone sees losses that are not finite from step 3 on.
@@ -14,6 +14,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "workflow", "scripts"))
 
 import forked
+import plain_sessions
 import train
 from densedepth.data import dataset
 from densedepth.network import architecture
@@ -43,7 +44,8 @@ def blunder(number, frame):
 def main(words=None):
     words = sys.argv[1:] if words is None else words
     signal.signal(signal.SIGUSR1, blunder)
-    architecture.BLOCKS["densenet121"] = (1, 1, 1, 1)
+    plain_sessions.use()
+    architecture.BLOCKS["densenet121"] = (0, 0, 0, 1)
     if words[0] == "--forked":
         launcher.subprocess = forked.Subprocess(main)
         words = words[1:]

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tracemalloc
 
+import numpy as np
 import pytest
 import tiny
 import trainings
@@ -16,7 +17,7 @@ from densedepth.data.order import Order
 from densedepth.data.records import RecordIndex
 from densedepth.data.test_archive import open_test_set
 from densedepth.evaluation import scoring
-from densedepth.inference import lean_graph, predictors
+from densedepth.inference import freeze, lean_graph, predictors
 from densedepth.network import architecture, model
 from densedepth.platforms.base import Options
 from densedepth.tf import tf
@@ -51,35 +52,50 @@ def operations(graph, ends):
     return [op for op in needed if op.type not in ("Const", "Identity", "VariableV2", "ReadVariableOp", "VarHandleOp")]
 
 
-def test_operations_of_a_training_step():
+def of_all_layers(monkeypatch, count, encoder):
+    """What `count()` gives for all layers of `encoder`, each of which adds as much: from two networks of few."""
+    every, found = sum(architecture.BLOCKS[encoder]), []
+    for layers in (2, 3):
+        # The first layer of a block has no joined features before it.
+        monkeypatch.setitem(architecture.BLOCKS, encoder, (2, 2, layers, 2))
+        found.append(np.array(count()))
+    return found[0] + (found[1] - found[0]) * (every - 8)
+
+
+def operations_of_a_training_step():
+    """Of the forward pass, of it with the loss, of the whole step."""
     with tf.Graph().as_default() as graph:
         platform = platforms.create("cpu_gpu", Options("must_keep_origin_dtype", "high_precision", False, False))
         platform.start()
         images, targets = tf.zeros((2, 64, 96, 3)), tf.ones((2, 32, 48, 1))
         output = architecture.predict(images, model.Model(), training=True, lean=platform.lean)
-        forward = len(operations(graph, [output]))
         total = loss.depth_loss(output, targets)["total"]
-        whole = len(operations(graph, [total]))
         train, _ = optimizers.training_step(total, tf.constant(1e-4), platform)
-        step = len(operations(graph, [train]))
+        return [len(operations(graph, [end])) for end in (output, total, train)]
+
+
+def test_operations_of_a_training_step(monkeypatch):
+    forward, whole, step = of_all_layers(monkeypatch, operations_of_a_training_step, model.Model().encoder)
     assert forward <= 1000
     assert whole - forward <= 80
     assert step <= 5500
 
 
-def test_operations_of_the_frozen_graph(tmp_path):
-    checkpoint = tiny.write_checkpoint(tmp_path / "checkpoint")
-    from densedepth.inference import freeze
+def test_operations_of_the_frozen_graph(tmp_path, monkeypatch):
+    def count():
+        folder = tmp_path / str(sum(architecture.BLOCKS["densenet121"]))
+        checkpoint = tiny.write_checkpoint(folder / "checkpoint")
+        freeze.freeze(checkpoint.folder, architecture.OUTPUT, str(folder / "model.pb"))
+        definition = predictors._read_graph(str(folder / "model.pb"))
+        kinds = [node.op for node in lean_graph.rewrite(definition, architecture.OUTPUT).node]
+        found = [len([node for node in definition.node if node.op != "Const"])]
+        return found + [kinds.count(kind) for kind in ("Maximum", "Mul", "Range", "Conv2DBackpropInput")]
 
-    path = str(tmp_path / "model.pb")
-    freeze.freeze(checkpoint.folder, architecture.OUTPUT, path)
-    definition = predictors._read_graph(path)
-    assert len([node for node in definition.node if node.op != "Const"]) <= 600
-    lean = lean_graph.rewrite(definition, architecture.OUTPUT)
-    kinds = [node.op for node in lean.node]
+    frozen, maxima, products, ranges, enlarging = of_all_layers(monkeypatch, count, "densenet121")
+    assert frozen <= 600
     # Of the passes over joined features, the maximum and the concatenation are left.
-    assert kinds.count("Maximum") == 62 and kinds.count("Mul") - kinds.count("Range") <= 16
-    assert kinds.count("Conv2DBackpropInput") == 4
+    assert maxima == 62 and products - ranges <= 16
+    assert enlarging == 4
 
 
 def test_a_training_step_is_one_session_run(tmp_path, monkeypatch, sessions):

@@ -25,28 +25,31 @@ COUNTS = {
 
 # Building a graph takes seconds, so tests share them.
 Built = collections.namedtuple("Built", "graph images output")
+# Layers of the blocks where depth is not the point.
+FEW = (1, 2, 1, 1)
 
 
-def build(model, size, batch=None, training=False):
-    with tf.Graph().as_default() as graph:
+def build(model, size, batch=None, training=False, blocks=None):
+    with pytest.MonkeyPatch.context() as patch, tf.Graph().as_default() as graph:
+        patch.setitem(architecture.BLOCKS, model.encoder, blocks or architecture.BLOCKS[model.encoder])
         images = architecture.image_placeholder(size, batch)
         return Built(graph, images, architecture.predict(images, model, training, momentum=0.9))
 
 
 @pytest.fixture(scope="module")
 def port():
-    return build(SMALL, (96, 160), batch=1)
+    return build(SMALL, (96, 160), batch=1, blocks=FEW)
 
 
 @pytest.fixture(scope="module")
 def paper():
-    return build(PAPER, (96, 160), batch=1)
+    return build(PAPER, (96, 160), batch=1, blocks=FEW)
 
 
 @pytest.fixture(scope="module")
 def training():
     """With the gradients of a loss, as `gradients` of the trainable variables."""
-    built = build(SMALL, (64, 64), batch=2, training=True)
+    built = build(SMALL, (64, 64), batch=2, training=True, blocks=FEW)
     with built.graph.as_default():
         gradients = tf.gradients(tf.reduce_mean(tf.square(built.output - 1.0)), tf.trainable_variables())
     return built, gradients
@@ -185,7 +188,8 @@ def test_training_moves_averages_and_reaches_every_variable(training):
     batch = np.random.RandomState(1).uniform(0, 1, (2, 64, 64, 3))
     with graph.as_default(), tf.Session() as session:
         updates = tf.get_collection(tf.GraphKeys.UPDATE_OPS)
-        assert len(updates) == 2 * 121
+        # Two normalisations in each layer, and before the blocks, between and after them.
+        assert len(updates) == 2 * (2 * sum(FEW) + 5)
         convolved = graph.get_tensor_by_name("conv1/conv/Conv2D:0")
         moving = {v.op.name: v for v in tf.global_variables() if v.op.name.startswith("conv1/bn/moving")}
         initialised(session)

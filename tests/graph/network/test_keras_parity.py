@@ -58,7 +58,6 @@ def test_features_and_output_agree(folder, encoder):
         # Every variable is accounted for, once.
         assert variables == set(values) | set(decoder.files)
         assert len(variables) == len(values) + len(decoder.files)
-        session.run(tf.global_variables_initializer())
         weights.assign(session, values)
         weights.assign(session, {name: decoder[name] for name in decoder.files})
         tensors = {name: graph.get_tensor_by_name(op + ":0") for name, op in FEATURES.items()}

@@ -38,7 +38,9 @@ def test_convolution_of_an_upsampled_map(batch, height, width):
 # The smallest input makes maps of one pixel, the other has maps with an odd number of rows. With the statistics of two
 # pixels normalisation is plus or minus one, and gradients are rounding alone.
 @pytest.mark.parametrize("size, training", [((32, 32), False), ((96, 64), False), ((96, 64), True)])
-def test_the_lean_network_is_the_plain_one(size, training):
+def test_the_lean_network_is_the_plain_one(monkeypatch, size, training):
+    # Of two layers, the second has joined features before it.
+    monkeypatch.setitem(architecture.BLOCKS, "densenet121", (1, 2, 1, 2))
     batch = np.random.RandomState(4).uniform(0, 1, (2,) + size + (3,))
     found = []
     for form in (False, True):
@@ -82,7 +84,8 @@ def kept(x, gamma, beta, kernel, epsilon):
 
 
 @pytest.mark.parametrize("upsampling", ["align_corners", "asymmetric"])
-def test_other_positions_have_the_plain_form_only(upsampling):
+def test_other_positions_have_the_plain_form_only(one_layer, upsampling):
+    model = Model("densenet121", upsampling=upsampling)
     with tf.Graph().as_default() as graph:
-        architecture.predict(architecture.image_placeholder((32, 32), 1), Model(upsampling=upsampling), lean=True)
+        architecture.predict(architecture.image_placeholder((32, 32), 1), model, lean=True)
         assert "up1_concat" in [op.name for op in graph.get_operations()]
