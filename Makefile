@@ -28,7 +28,7 @@ PARALLEL := --numprocesses auto --maxprocesses 4 --dist worksteal
 FORCE:
 $(MAKEFILE_LIST): ;
 
-.PHONY: FORCE all setup onnx mlflow tensorboard test lint unit workflow-tests slurm browser ascend-check bench docs clean help
+.PHONY: FORCE all setup onnx mlflow agreement tensorboard test lint unit workflow-tests slurm browser ascend-check bench docs clean help
 
 all:
 	@$(SETUP) --runtime $(RUNTIME) workflow runtime
@@ -97,6 +97,11 @@ ascend-check:
 	  "$$python" -c '' >/dev/null 2>&1 && exec "$$python" workflow/scripts/ascend_check.py; \
 	done; echo "ascend-check: error: no Python found; give PYTHON=" >&2; exit 1
 
+# The metrics against euler-eval, Ultralytics, torchmetrics and scikit-image.
+agreement:
+	@$(SETUP) workflow dev agree
+	$(TOOLS)/python -m pytest -q tests/workflow/test_agreement.py
+
 # Of all benchmarks, or of those in BENCH.
 bench:
 	@$(SETUP) workflow tf1? tf2 onnx bench
@@ -123,6 +128,7 @@ help:
 	@echo "make slurm           install Slurm for its test, as root on Debian"
 	@echo "make browser         install Chromium for its tests, as root on Debian"
 	@echo "make ascend-check    check the Ascend software of this host: versions that fit, chips (PYTHON=python3.7)"
+	@echo "make agreement       compare the metrics with those of other programs, in an environment of its own"
 	@echo "make bench           measure the speed, write docs/performance.md; BENCH=inference for one, FULL=1 for all sizes"
 	@echo "make docs            write the rule graph into docs/stages.md, the texts of the schema into config/"
 	@echo "make clean           remove results (the environments in .venv and the files in dataset stay)"

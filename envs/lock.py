@@ -14,7 +14,7 @@ import subprocess
 import sys
 
 FOLDER = os.path.dirname(os.path.abspath(__file__))
-# The oldest Python that a file is for. bench.txt has no sums: see there.
+# The oldest Python that a file is for. bench.txt and agree.txt have no sums: see there.
 PYTHONS = {
     "pip": "3.7.1",
     "workflow": "3.11",

@@ -6,6 +6,7 @@
     python3 envs/setup.py onnx                      what the ONNX stages need, added to tf2
     python3 envs/setup.py mlflow                    what writes runs into a store of MLflow
     python3 envs/setup.py bench                     PyTorch and OpenVINO, which the benchmarks compare with
+    python3 envs/setup.py agree                     programs that measure depth, which the metrics are compared with
 
 Only the standard library is used, and any Python from 3.6 on runs this file.
 """
@@ -29,8 +30,9 @@ VENVS = os.path.join(ROOT, ".venv")
 
 # Versions of Python that the pinned packages are published for, best first.
 NEWER = ((3, 11), (3, 12), (3, 13))
-PYTHONS = {"workflow": NEWER, "tf1": ((3, 7),), "tf2": NEWER, "bench": NEWER, "mlflow": NEWER}
-# Megabytes to download where pip holds nothing, and on the disk: measured on Linux on x86-64, those of bench estimated.
+PYTHONS = {"workflow": NEWER, "tf1": ((3, 7),), "tf2": NEWER, "bench": NEWER, "agree": NEWER, "mlflow": NEWER}
+# Megabytes to download where pip holds nothing, and on the disk: measured on Linux on x86-64, but those of bench and
+# agree, which are estimated.
 SIZES = {
     "workflow": (81, 400),
     "dev": (112, 345),
@@ -38,6 +40,7 @@ SIZES = {
     "tf2": (390, 1945),
     "onnx": (36, 150),
     "bench": (300, 1500),
+    "agree": (450, 2000),
     "mlflow": (25, 95),
 }
 # Room wanted for each of these megabytes: pip holds what it unpacks twice for a while.
@@ -354,11 +357,13 @@ def set_up(parts, runtime):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
-        "parts", nargs="+", metavar="PART", help="workflow, dev, tf1, tf2, tf1?, onnx, mlflow, bench or runtime"
+        "parts", nargs="+", metavar="PART", help="workflow, dev, tf1, tf2, tf1?, onnx, mlflow, bench, agree or runtime"
     )
     parser.add_argument("--runtime", choices=("auto", "tf1", "tf2"), default="auto", help="what `runtime` stands for")
     args = parser.parse_args()
-    unknown = sorted(set(args.parts) - {"workflow", "dev", "tf1", "tf2", "tf1?", "onnx", "mlflow", "bench", "runtime"})
+    unknown = sorted(
+        set(args.parts) - {"workflow", "dev", "tf1", "tf2", "tf1?", "onnx", "mlflow", "bench", "agree", "runtime"}
+    )
     if unknown:
         parser.error("unknown part: {}".format(" ".join(unknown)))
     try:

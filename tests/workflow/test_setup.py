@@ -187,7 +187,7 @@ def test_progress_is_one_line_on_a_terminal_and_plain_lines_elsewhere(terminal, 
         ]
 
 
-@pytest.mark.parametrize("name", [*LOCKED, "bench.txt"])
+@pytest.mark.parametrize("name", [*LOCKED, "bench.txt", "agree.txt"])
 def test_every_requirement_is_pinned_exactly_and_by_name_only(name):
     assert [line for line in pins(name) if not re.match(r"[A-Za-z0-9_.-]+==[0-9][A-Za-z0-9.]*( ; .+)?$", line)] == []
 
