@@ -35,6 +35,7 @@ include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/export.smk"
 include: "workflow/rules/deploy.smk"
 include: "workflow/rules/exports.smk"
+include: "workflow/rules/robust.smk"
 include: "workflow/rules/report.smk"
 include: "workflow/rules/track.smk"
 

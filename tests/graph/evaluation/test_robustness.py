@@ -1,0 +1,95 @@
+"""Images made worse, and what is measured of a network on them."""
+
+import numpy as np
+import pytest
+from densedepth.data import test_archive_writer
+from densedepth.data.test_archive import open_test_set
+from densedepth.errors import PipelineError
+from densedepth.evaluation import corruptions, robustness, scoring
+from fake_predictor import FakePredictor
+
+SIZE, CROP, COUNT = (32, 48), (2, 29, 3, 44), 4
+
+
+def image(index, times=1):
+    """A picture with edges, and depth that grows to the right."""
+    random = np.random.RandomState(index)
+    rows, columns = np.mgrid[0 : SIZE[0] * times, 0 : SIZE[1] * times]
+    rgb = np.where((rows // 6 + columns // 7) % 2, 190, 60)[..., np.newaxis] + random.randint(0, 40, (*rows.shape, 3))
+    return rgb.astype(np.uint8), (1 + columns / 10 + index).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory):
+    path = str(tmp_path_factory.mktemp("robust") / "test.zip")
+    test_archive_writer.write(path, map(image, range(COUNT)), COUNT, SIZE, CROP)
+    return path
+
+
+@pytest.mark.parametrize("name", corruptions.CORRUPTIONS)
+def test_each_severity_is_worse_than_the_one_before(name):
+    rgb, truth = image(1, times=4)
+    worse = [corruptions.apply(name, severity, rgb, truth, seed=5) for severity in range(1, corruptions.SEVERITIES + 1)]
+    assert all(one.dtype == np.uint8 and one.shape == rgb.shape and depth.shape == truth.shape for one, depth in worse)
+    again = corruptions.apply(name, 3, rgb, truth, seed=5)
+    assert all((one == other).all() for one, other in zip(worse[2], again))
+    if corruptions.CORRUPTIONS[name].photometric:
+        assert all((depth == truth).all() for _, depth in worse)
+        off = [np.abs(one.astype(float) - rgb).mean() for one, _ in worse]
+        assert off[0] > 0.5 and off[-1] > off[0]
+    else:
+        # Less and less of the depth is where it was.
+        off = [np.mean(depth == truth) for _, depth in worse]
+        assert 1 > off[0] > off[-1]
+
+
+def test_depth_moves_with_the_image():
+    rgb, _ = image(0)
+    # The depth of a pixel is what its red says.
+    truth = rgb[..., 0] / 25.0
+    for name in ("rotation", "focal_length", "crop"):
+        moved, depth = corruptions.apply(name, 3, rgb, truth)
+        shown = depth > 0
+        # Between pixels colours are mixed and depths are not.
+        assert np.median(np.abs(moved[..., 0] / 25.0 - depth)[shown]) < 0.6
+    turned = corruptions.apply("rotation", 5, rgb, truth)[1]
+    assert (turned[0, 0], turned[-1, -1]) == (0, 0) and turned[SIZE[0] // 2, SIZE[1] // 2] > 0
+    whole = corruptions.apply("crop", 5, rgb, truth)[1]
+    # The lower left quarter.
+    assert set(np.unique(whole)) <= set(np.unique(truth[SIZE[0] // 2 :, : SIZE[1] // 2].astype(np.float32)))
+
+
+def test_figures_of_a_network(archive):
+    with open_test_set(archive) as test_set:
+        network = FakePredictor((16, 24))
+        passes = []
+        document = robustness.measure(network, test_set, 10, ("jpeg", "rotation"), passes.append)
+        expected = scoring.evaluate(FakePredictor((16, 24)), test_set, 1)
+        assert robustness.measure(FakePredictor((16, 24)), test_set, 2, ("jpeg",))["test_data"]["images"] == 2
+    assert document["clean"] == pytest.approx(expected["metrics"], rel=1e-6)
+    assert passes == list(range(1, 2 * COUNT + 1))
+    jpeg = document["corruptions"]["jpeg"]
+    assert [one["severity"] for one in jpeg["severities"]] == [1, 2, 3, 4, 5] and jpeg["unit"] == "quality"
+    assert set(jpeg["severities"][0]) == {"severity", "amount", *expected["metrics"]}
+    assert robustness.lines(document)[0].startswith("clean            AbsRel")
+
+
+def test_disagreement_and_error():
+    random = np.random.RandomState(0)
+    disagreement = random.rand(5000)
+    told = robustness.calibration(disagreement, 2 * disagreement)
+    assert told["rank_correlation"] == pytest.approx(1) and len(told["parts"]) == robustness.PARTS
+    assert [part["error"] for part in told["parts"]] == pytest.approx(
+        [2 * part["disagreement"] for part in told["parts"]]
+    )
+    assert told["parts"][0]["disagreement"] == pytest.approx(0.05, abs=0.01)
+    assert abs(robustness.calibration(disagreement, random.rand(5000))["rank_correlation"]) < 0.05
+    # Equal values share a rank.
+    assert robustness.calibration(np.zeros(8), np.arange(8.0))["rank_correlation"] is None
+
+
+def test_an_unknown_corruption_is_one_line(archive):
+    with open_test_set(archive) as test_set, pytest.raises(
+        PipelineError, match="corruption snow: unknown, legal are ga"
+    ):
+        robustness.measure(FakePredictor((16, 24)), test_set, 1, ("snow",))
