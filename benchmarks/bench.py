@@ -139,6 +139,19 @@ def bench_conversion(full):
     return figures, [curve("Conversion by one worker, with the start of the program", "pairs", points)]
 
 
+def bench_pair_reading(full):
+    """Pairs in HDF5 files and tar archives, beside h5py and tarfile alone."""
+    figures, source = [], os.path.join(WORK, "sample", "nyu_data.zip")
+    archive(1000)
+    for runtime in runtimes():
+        words = ["--source", source, "--pairs", 1000 if full else 200, "--rounds", 3]
+        found = benchmark(runtime, "pair_reading.py", *words, out=raw("pair_reading", runtime))
+        for kind, alone in (("folder", "h5py"), ("tar", "tarfile and h5py")):
+            what = "pairs in HDF5, {}: speed by that of {} alone".format(kind, alone)
+            figures.append(figure(what, runtime, found[kind + "_to_alone"], 0.8))
+    return figures, []
+
+
 def bench_input_pipeline(full):
     """From records to batches, beside a plain pipeline of the port's kind."""
     figures, points = [], {}

@@ -13,7 +13,16 @@ FOLDER = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(FOLDER)
 PICTURES = os.path.join("images", "performance")
 BEGIN, END = "<!-- figures: made by `make bench` -->", "<!-- end of the figures -->"
-ORDER = ("training_step", "inference", "evaluation", "conversion", "input_pipeline", "scaling", "dry_run")
+ORDER = (
+    "training_step",
+    "inference",
+    "evaluation",
+    "conversion",
+    "pair_reading",
+    "input_pipeline",
+    "scaling",
+    "dry_run",
+)
 PACKAGES = {
     "tensorflow": "TensorFlow",
     "tensorflow-cpu": "TensorFlow",
