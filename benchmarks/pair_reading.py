@@ -3,9 +3,9 @@
     python benchmarks/pair_reading.py --source results/sample/nyu_data.zip --pairs 200
 
 Writes pairs of the embedded sample, with the noise of a sensor, as FastDepth's files of NYU Depth v2 (HDF5, packed by
-gzip), into a folder and into a tar file, and reads them from both in alternating rounds: with h5py (and tarfile) alone, up to
-an image and an array, and as lists of pairs are read, with all checks. `pair` is the whole conversion of a pair to what a record holds.
-Processor time, so that other work on the machine does not count.
+gzip), into a folder and into a tar file, and reads them from both in alternating rounds: with h5py (and tarfile) alone,
+up to an image and an array, and as lists of pairs are read, with all checks. `pair` is the whole conversion of a pair
+to what a record holds. Processor time, so that other work on the machine does not count.
 """
 
 import argparse
