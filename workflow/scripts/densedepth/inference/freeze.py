@@ -81,7 +81,10 @@ def _replaceable(folder):
 
 def _known(checkpoint, images, output, whole, fold):
     """What the metadata files of the frozen graph and of the SavedModel have in common."""
+    # What the last layer was divided by, where calibrate.py did.
+    calibration = checkpoint.side.get("calibration")
     return {
+        **({"calibration": calibration} if calibration else {}),
         "format": FORMAT,
         "folded": fold,
         "input": {"name": images.name, "shape": images.shape.as_list(), "range": [0, 1], "layout": "NHWC, RGB"},

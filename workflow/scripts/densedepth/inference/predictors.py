@@ -126,7 +126,9 @@ def inference_graph(
 def _checkpoint_source(checkpoint):
     side = checkpoint.side
     weights = [name for name in sorted(side["files"]) if ".data-" in name]
+    calibrated = {"calibration": side["calibration"]} if "calibration" in side else {}
     return {
+        **calibrated,
         "kind": "checkpoint",
         "path": checkpoint.folder,
         "epoch": side["epoch"],
@@ -264,6 +266,7 @@ def _source(kind, path):
             source["model"] = side["model"]
             source["folded"] = side.get("folded")
             source["depth_range"] = side.get("depth_range")
+            source.update({key: side[key] for key in ("calibration",) if key in side})
             source["epoch"] = side["source"]["epoch"]
             source["global_step"] = side["source"]["global_step"]
     return source

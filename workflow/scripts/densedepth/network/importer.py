@@ -20,8 +20,8 @@ class Foreign(NamedTuple):
 
     kind: `keras_model`, `torch`, `object_checkpoint` or `checkpoint`, one of ours; model: the `Model`; values:
     {variable name: float32 array}, all of the network's; decided: {field of the model: in words, by what it was
-    decided}, after `import_model` with one for depth_range; told: `size` and `depth_range` (centimetres) where a file
-    of ours tells them.
+    decided}, after `import_model` with one for depth_range; told: `size`, `depth_range` (centimetres) and `calibration`
+    where a file of ours tells them.
     """
 
     kind: str
@@ -50,15 +50,17 @@ def import_model(
     upsampling: Optional[str] = None,
     mid_activation: Optional[bool] = None,
     max_depth: Optional[float] = None,
+    calibration: Optional[Dict[str, Any]] = None,
 ) -> Tuple[checkpoints.Checkpoint, Foreign]:
     """Write the network at `path` (see `read`) as the checkpoint `folder` of epoch 0, without optimizer state.
 
     `size` is the (height, width) of the images it is to be used with; None: those of a checkpoint of ours, else
     `SIZE`. The network's output is `max_depth` (metres) / depth, None: 10 / depth, which is 1000 / depth in
     centimetres; the checkpoint's always is the latter, its last convolution being multiplied by 10 / `max_depth`. The
-    range of depth, `loop.depth_range` in the metadata file, ends at `max_depth`. Returns (checkpoint, foreign), with
-    the values and decisions that were written. Raises PipelineError as `read` does, when `folder` holds anything but
-    an imported network, and for a `max_depth` that makes no sense.
+    range of depth, `loop.depth_range` in the metadata file, ends at `max_depth`. `calibration`: its `scale` is what the
+    depth is to be multiplied by, which the last convolution takes up; all of it is kept in the metadata file. Returns
+    (checkpoint, foreign), with the values and decisions that were written. Raises PipelineError as `read` does, when
+    `folder` holds anything but an imported network, and for a `max_depth` that makes no sense.
     """
     if os.path.exists(folder) and not (os.path.isdir(folder) and set(os.listdir(folder)) <= _FILES):
         raise PipelineError("{}: exists and is not an imported network; choose another folder".format(folder))
@@ -66,6 +68,8 @@ def import_model(
     depth_range, reason = _depth_range(path, foreign, max_depth)
     if max_depth is not None:
         foreign = foreign._replace(values=_scaled(foreign.values, depth.LIMITS_M[1] / max_depth))
+    if calibration is not None:
+        foreign = foreign._replace(values=_scaled(foreign.values, 1 / calibration["scale"]))
     foreign = foreign._replace(decided=dict(foreign.decided, depth_range=reason))
     size = size or foreign.told.get("size", SIZE)
     side = {
@@ -77,6 +81,9 @@ def import_model(
         "weights": dict(_source(path), kind=foreign.kind, decided=foreign.decided, max_depth=max_depth),
         "runtime": runtime.describe(),
     }
+    known = calibration or foreign.told.get("calibration")
+    if known:
+        side["calibration"] = known
     with tf.Graph().as_default():
         architecture.predict(architecture.image_placeholder((size[0], size[1])), foreign.model)
         weights.check_current(path, foreign.values)
@@ -139,6 +146,7 @@ def read(path: str, upsampling: Optional[str] = None, mid_activation: Optional[b
         model = model_from_dict(own.side["model"])
         _refuse_contradictions(path, model.as_dict(), upsampling, mid_activation)
         told = {"size": own.side["size"], "depth_range": own.side.get("training", {}).get("depth_range")}
+        told["calibration"] = own.side.get("calibration")
         decided = dict.fromkeys(model.as_dict(), "its model.json")
         return Foreign(OWN_CHECKPOINT, model, weights.trained(own), decided, told)
     return Foreign(OBJECT_CHECKPOINT, *object_checkpoint.read(path, upsampling, mid_activation), told={})

@@ -1,0 +1,91 @@
+"""calibrate.py on a network: what it writes has the scale, in every form that is made of it."""
+
+import json
+import os
+
+import calibrate
+import ckpt2pb
+import numpy as np
+import pytest
+from densedepth.data import test_archive_writer
+from densedepth.inference import forward, predictors
+from PIL import Image
+
+pytestmark = pytest.mark.usefixtures("shallow")
+
+COUNT = 4
+# The depth of the network is right but for this.
+FACTOR = 1.25
+
+
+@pytest.fixture(scope="module")
+def scenes(shallow, checkpoint):
+    """[(rgb, depth that is FACTOR times the predicted one)]."""
+    random = np.random.RandomState(0)
+    with predictors.load_checkpoint(checkpoint.folder) as predictor:
+        height, width = predictor.size
+        rgb = random.randint(0, 256, (COUNT, height, width, 3)).astype(np.uint8)
+        depth = forward.predict_depth(predictor, rgb, 1, (0, height - 1, 0, width - 1), (1e-3, 1e4))
+    return list(zip(rgb, (FACTOR * depth).astype(np.float32)))
+
+
+def archive(path, scenes):
+    size = scenes[0][1].shape
+    test_archive_writer.write(str(path), iter(scenes), len(scenes), size, (0, size[0] - 1, 0, size[1] - 1))
+    return str(path)
+
+
+def distances(folder, scenes):
+    lines = ["image,x,y,metres"]
+    for number, (rgb, depth) in enumerate(scenes):
+        Image.fromarray(rgb).save(str(folder / "{}.png".format(number)))
+        lines += ["{}.png,{},{},{:.5f}".format(number, x, y, depth[y, x]) for x, y in ((3, 5), (20, 9), (40, 30))]
+    (folder / "tape.csv").write_text("\n".join(lines))
+    return str(folder / "tape.csv")
+
+
+@pytest.mark.parametrize("kind", ["--test_data", "--distances"])
+def test_the_scale_is_in_what_is_written_and_in_what_is_exported(tmp_path, checkpoint, scenes, capsys, kind):
+    path = archive(tmp_path / "a.zip", scenes) if kind == "--test_data" else distances(tmp_path, scenes)
+    out = str(tmp_path / "calibrated")
+    assert calibrate.main(["--ckptdir", checkpoint.folder, kind, path, "--out", out]) == 0
+    assert "4 images: scale 1.25" in capsys.readouterr().out
+    with open(os.path.join(out, "model.json")) as stream:
+        facts = json.load(stream)["calibration"]
+    assert facts["scale"] == pytest.approx(FACTOR, rel=1e-3) and facts["rel_after"] < facts["rel_before"]
+    assert facts["measured_by"] == os.path.basename(path)
+    assert ckpt2pb.main(["--ckptdir", out, "--pbdir", str(tmp_path), "--pb_name", "model"]) == 0
+    rgb, depth = scenes[0]
+    whole = (0, depth.shape[0] - 1, 0, depth.shape[1] - 1)
+    for exported in (out, str(tmp_path / "model.pb")):
+        with predictors.load(exported) as predictor:
+            assert predictor.describe()["calibration"] == facts
+            found = forward.predict_depth(predictor, rgb[np.newaxis], 1, whole, (1e-3, 1e4))[0]
+        np.testing.assert_allclose(found, depth, rtol=2e-3)
+
+
+def test_where_it_does_not_help_nothing_is_written(tmp_path, checkpoint, scenes, capsys):
+    right = [(rgb, depth / np.float32(FACTOR)) for rgb, depth in scenes]
+    out = tmp_path / "calibrated"
+    path = archive(tmp_path / "a.zip", right)
+    assert calibrate.main(["--ckptdir", checkpoint.folder, "--test_data", path, "--out", str(out)]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == "not clearly better: nothing is written" and not out.exists()
+
+
+@pytest.mark.parametrize(
+    "text, words",
+    [
+        ("image,x,y\n0.png,1,2", "expected the columns image, x, y, metres"),
+        ("image,x,y,metres\n0.png,1,2,-3", "line 2: expected numbers x, y and metres > 0"),
+        ("image,x,y,metres\n0.png,999,2,3", "0.png: (999, 2) lies outside the image of"),
+        ("image,x,y,metres\n0.png,1,2,3", "1 images with measured depth are too few"),
+        ("image,x,y,metres\nnosuch.png,1,2,3", "nosuch.png"),
+    ],
+)
+def test_wrong_distances_are_one_line(tmp_path, checkpoint, scenes, capsys, text, words):
+    distances(tmp_path, scenes[:1])
+    (tmp_path / "bad.csv").write_text(text)
+    flags = ["--ckptdir", checkpoint.folder, "--distances", str(tmp_path / "bad.csv"), "--out", str(tmp_path / "out")]
+    assert calibrate.main(flags) == 1
+    said = capsys.readouterr().err
+    assert words in said and len(said.splitlines()) == 1
