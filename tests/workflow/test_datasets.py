@@ -76,8 +76,7 @@ def test_a_recipe_reads_its_data_set(name, drawn, project, tensorflow_python):
     project.snakemake("check_data", "results/data/nyu_train.json", "results/data/test.zip", *settings)
     check = json.loads(project.path("results/data/check.json").read_text())
     assert (check["pairs"], check["faults"]) == (6, [])
-    # The test images of KITTI have ground truth within Garg's crop alone, 54 % of the image.
-    assert 0 < check["holes"] < (0.17 if name == "kitti_eigen" else 0.05)
+    assert 0 < check["holes"] < 0.05
     assert json.loads(project.path("results/data/nyu_train.json").read_text())["records"] == 4
     assert "recognised as" in project.path("results/logs/list_pictures.log").read_text()
 

@@ -1,6 +1,7 @@
 """KITTI is scored at the images' own sizes, by Garg's and Eigen's crops, as its evaluation programs do it."""
 
 import json
+import zipfile
 
 import numpy as np
 import pytest
@@ -158,3 +159,14 @@ def test_without_its_size_an_image_has_that_of_the_network(kitti, tmp_path):
 def test_the_training_sees_all_depth_at_the_size_of_the_network(kitti, tmp_path):
     with Pictures(listed(kitti, tmp_path), "train") as source:
         assert {source.arrays(row)[1].shape for row in source.rows()} == {NETWORK}
+
+
+@pytest.mark.parametrize("sizes", [[[376, 1242]] * 3, [[376, 1242]] * 3 + [[377, 1242]], [[376, 1242]] * 4 + [[1, 1]]])
+def test_sizes_that_are_not_those_of_the_arrays_are_refused(own, tmp_path, sizes):
+    with zipfile.ZipFile(own) as whole, zipfile.ZipFile(str(tmp_path / "odd.zip"), "w") as odd:
+        for name in whole.namelist():
+            data = whole.read(name)
+            facts = dict(json.loads(data.decode()), sizes=sizes) if name == "pictures.json" else None
+            odd.writestr(name, json.dumps(facts) if facts else data)
+    with pytest.raises(PipelineError, match="sizes are not those of 4 images of up to 376x1242; write the test set"):
+        open_test_set(str(tmp_path / "odd.zip"))
