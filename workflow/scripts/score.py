@@ -87,7 +87,7 @@ def work(args):
         print("{}: {} depth maps, matched by {}".format(maps.path, test_set.count, maps.matched_by), flush=True)
         doubt = predicted.doubts(maps, test_set)
         if doubt and not args.trust_unit:
-            words = "{}: {}; set the unit (--unit), or --trust_unit if it is right"
+            words = "{}: {}; correct that (--unit, the files), or give --trust_unit if it is right"
             raise PipelineError(words.format(maps.path, doubt))
         report = Progress(test_set.count, "images")
         with stored_maps.Planes(args.planes, test_set) if args.planes else contextlib.nullcontext() as planes:

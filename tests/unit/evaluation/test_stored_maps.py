@@ -207,6 +207,8 @@ def wrong(place, case):
         unit = "inverse"
     elif case == "millimetres":
         unit = "metres"
+    elif case == "no unit":
+        maps, unit = [20000 / one for one in maps], "inverse"
     elif case == "metres":
         maps = [one / 1000 for one in maps]
     return folder(place / "maps", "npy", maps=maps), unit
@@ -221,10 +223,11 @@ def wrong(place, case):
         ("view", "frame4.npy: is 48x55, its image 48x64, another aspect ratio"),
         ("colours", "frame4.npy: expected numbers (height, width), got uint8 (48, 64, 3)"),
         ("objects", "frame4.npy: cannot be read"),
-        ("disparity", "so they are likely disparity or inverse, not metres; set the unit (--unit)"),
+        ("disparity", "so they are likely disparity or inverse, not metres; correct that (--unit, the files)"),
         ("depth", "so they are likely metres or millimetres, not inverse"),
-        ("millimetres", "so the unit is likely millimetres; set the unit (--unit), or --trust_unit"),
+        ("millimetres", "so the unit is likely millimetres; correct that (--unit, the files), or give --trust_unit"),
         ("metres", "so the unit is likely metres"),
+        ("no unit", "so the values likely have no unit (disparity)"),
     ],
 )
 def test_faults_are_one_line(tmp_path, archive, capsys, case, words):
@@ -233,6 +236,36 @@ def test_faults_are_one_line(tmp_path, archive, capsys, case, words):
     assert status == 1 and len(err.splitlines()) == 1
     assert words.format(archive=archive) in err
     assert not (tmp_path / "a.json").exists()
+
+
+def scene(index):
+    """Depth that grows in another direction in each scene."""
+    rows, columns = np.mgrid[0 : SIZE[0], 0 : SIZE[1]]
+    angle = 0.5 * (index % COUNT)
+    return (5 + (np.cos(angle) * rows / 24 + np.sin(angle) * columns / 32)).astype(np.float32)
+
+
+@pytest.mark.parametrize(
+    "order, refused",
+    [
+        (range(COUNT), False),
+        ([*range(3, COUNT), 0, 1, 2], True),
+        ([10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0], True),
+        # One scene for all of them, and two that changed places.
+        ([4] * COUNT, False),
+        ([1, 0, *range(2, COUNT)], False),
+    ],
+)
+@pytest.mark.parametrize("unit", ["metres", "inverse"])
+def test_maps_in_another_order(tmp_path, capsys, order, refused, unit):
+    path = str(tmp_path / "test.zip")
+    pairs = ((np.zeros((*SIZE, 3), np.uint8), scene(index)) for index in range(COUNT))
+    test_archive_writer.write(path, pairs, COUNT, SIZE, CROP)
+    maps = np.stack([scene(index) for index in order])
+    np.save(str(tmp_path / "maps.npy"), maps if unit == "metres" else 1 / maps)
+    status, _, err = run(capsys, path, tmp_path / "maps.npy", "--unit", unit)
+    assert status == refused and ("so they are likely in another order, or of other images" in err) == refused
+    assert len(err.splitlines()) == refused
 
 
 def test_a_unit_may_be_insisted_on(tmp_path, archive, capsys):

@@ -41,10 +41,10 @@ ALIGNMENTS = (
 
 # Of stored values: metres, millimetres, 1 / metres, and inverse depth of no unit.
 UNITS = ("metres", "millimetres", "inverse", "disparity")
-_INVERSE = ("inverse", "disparity")
+INVERSE = ("inverse", "disparity")
 
 # What fits a shift takes values of any sign.
-_SHIFTED = {"affine_disparity": _INVERSE, **dict.fromkeys(_LINES, ("metres", "millimetres"))}
+_SHIFTED = {"affine_disparity": INVERSE, **dict.fromkeys(_LINES, ("metres", "millimetres"))}
 
 # Pixels of an image that `affine_robust` looks at, and the share that `affine_trimmed` does.
 _MOST_PIXELS = 16384
@@ -70,7 +70,7 @@ def problem(values: np.ndarray, unit: str, alignment: str) -> str:
         return ""
     lowest = float(values.min())
     # An inverse depth of 0 is infinitely far.
-    if lowest < 0 or (lowest == 0 and unit not in _INVERSE):
+    if lowest < 0 or (lowest == 0 and unit not in INVERSE):
         return "the lowest value is {:.4g}, {} must be above zero".format(lowest, unit)
     return "" if values.any() else "all values are zero"
 
@@ -86,7 +86,7 @@ def aligned(
     values = np.asarray(values, np.float64)
     known = np.isfinite(truth) & (truth > 0)
     if alignment == "affine_disparity":
-        inverse = values if unit in _INVERSE else 1 / _depth(values, unit)
+        inverse = values if unit in INVERSE else 1 / _depth(values, unit)
         scale, shift = _line(inverse[known], 1 / np.asarray(truth[known], np.float64))
         return _inverted(inverse * scale + shift, limits)
     if alignment == "none":
@@ -101,7 +101,7 @@ def aligned(
 
 
 def _depth(values, unit):
-    if unit in _INVERSE:
+    if unit in INVERSE:
         with np.errstate(divide="ignore"):
             return 1 / values
     return values / 1000 if unit == "millimetres" else values

@@ -15,6 +15,9 @@ from . import alignment
 if TYPE_CHECKING:
     from ..data.test_archive import TestSet
 
+# Of each map, and of how many maps, for their order to be judged; by how much rank correlations differ clearly.
+_PLACES, _FEWEST, _CLEARLY = 2000, 4, 0.1
+
 # How far height / width of a map may be from those of its image, in pixels of the smaller of the two.
 _MOST_OFF = 1.0
 
@@ -93,12 +96,15 @@ def fitted(values: np.ndarray, size: Tuple[int, int], crop: Tuple[int, int, int,
 
 
 def doubts(maps: Predicted, test_set: "TestSet", most: int = 16) -> Optional[str]:
-    """What is likely wrong with the unit of `maps`, judged by the first `most` images; None without doubt.
+    """What is likely wrong with unit or order of `maps`, judged by the first `most` images; None without doubt.
 
-    The medians of map and ground truth are compared, and how both grow: inverse depth falls where depth grows.
+    The medians of map and ground truth are compared, and how both grow: inverse depth falls where depth grows. Each map
+    is also compared with the ground truth of the other images.
     """
     ratios: List[float] = []
     slopes: List[float] = []
+    depths: List[float] = []
+    pairs = []
     for rgb, truth, numbers in test_set.batches(1, holes=True):
         if len(ratios) == most:
             break
@@ -110,7 +116,36 @@ def doubts(maps: Predicted, test_set: "TestSet", most: int = 16) -> Optional[str
         found, wanted = values[known], truth[0][known]
         ratios.append(float(np.median(found) / np.median(wanted)))
         slopes.append(_rank_correlation(found, wanted))
-    return _doubt(maps.unit, maps.alignment, float(np.median(ratios)), float(np.median(slopes))) if ratios else None
+        depths.append(float(np.median(wanted)))
+        places = np.linspace(0, values.size - 1, min(_PLACES, values.size)).astype(int)
+        pairs.append((values.shape, *(one.ravel()[places] for one in (values, truth[0], known))))
+    if not ratios:
+        return None
+    middle = [float(np.median(one)) for one in (ratios, slopes, depths)]
+    unit = _doubt(maps.unit, maps.alignment, *middle)
+    return unit or _order(pairs, maps.unit in alignment.INVERSE)
+
+
+def _order(pairs, inverse):
+    """What is said where most maps follow the ground truth of another image clearly better than that of their own."""
+    # Of other sizes, places are others.
+    pairs = [pair for pair in pairs if pair[0] == pairs[0][0]]
+    if len(pairs) < _FEWEST:
+        return None
+    fits = np.array([[_rank_correlation(v[k], t[k]) if k.any() else 0 for _, _, t, k in pairs] for _, v, _, _ in pairs])
+    fits *= -1 if inverse else 1
+    own, best = np.diag(fits), fits.argmax(axis=1)
+    strangers = best != np.arange(len(pairs))
+    # A network that predicts one scene always fits some image best.
+    if strangers.sum() * 2 <= len(pairs) or len(set(best[strangers])) * 2 <= strangers.sum():
+        return None
+    if np.mean(fits.max(axis=1) - own) < _CLEARLY:
+        return None
+    words = (
+        "{} of {} maps follow the ground truth of another image than their own (rank correlation {:.2f} instead of "
+        "{:.2f}), so they are likely in another order, or of other images"
+    )
+    return words.format(strangers.sum(), len(pairs), float(fits.max(axis=1).mean()), float(own.mean()))
 
 
 def _rank_correlation(x, y, most=2000):
@@ -122,7 +157,7 @@ def _rank_correlation(x, y, most=2000):
     return float(np.dot(first, second) / length) if length else 0.0
 
 
-def _doubt(unit, aligned_by, ratio, slope):
+def _doubt(unit, aligned_by, ratio, slope, typical):
     inverse = unit in ("inverse", "disparity")
     if (slope > 0.5 and inverse) or (slope < -0.5 and not inverse):
         words = "values {} with the ground truth (rank correlation {:.2f}), so they are likely {}, not {}"
@@ -134,4 +169,7 @@ def _doubt(unit, aligned_by, ratio, slope):
                 return "the median value is {:.3g} times the ground truth, so the unit is likely {}".format(ratio, name)
     if unit == "millimetres" and aligned_by == "none" and not 50 < ratio < 20000:
         return "the median value is {:.3g} times the ground truth in metres, so the unit is likely metres".format(ratio)
+    if unit == "inverse" and aligned_by == "none" and not 0.2 < ratio * typical**2 < 5:
+        words = "the median depth is {:.3g} times the ground truth, so the values likely have no unit (disparity)"
+        return words.format(1 / (ratio * typical**2) if ratio else float("inf"))
     return None
