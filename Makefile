@@ -66,8 +66,8 @@ unit:
 	@$(SETUP) tf1? tf2 onnx
 	@for name in tf1 tf2; do \
 	  test -x .venv/$$name/bin/python || continue; \
-	  echo ".venv/$$name/bin/python -m pytest $(PARALLEL) tests/unit tests/graph tests/ascend"; \
-	  .venv/$$name/bin/python -m pytest $(PARALLEL) tests/unit tests/graph tests/ascend || exit 1; \
+	  echo ".venv/$$name/bin/python -m pytest $(PARALLEL) tests/graph tests/ascend tests/unit"; \
+	  .venv/$$name/bin/python -m pytest $(PARALLEL) tests/graph tests/ascend tests/unit || exit 1; \
 	done
 
 workflow-tests:

@@ -91,8 +91,7 @@ class Run:
         return {pid: found[pid] for pid in parents if parents[pid] not in found and name in (None, found[pid])}
 
     def unlock(self):
-        command = self.project.command("--unlock", "--configfile", "mine.yaml")
-        subprocess.run(command, cwd=self.folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
+        self.project.snakemake("--unlock", "--configfile", "mine.yaml")
 
     def recover(self, target):
         """The two commands of the docs."""
@@ -201,7 +200,7 @@ def left_over(results):
 
 
 def torture(run, took, kills, stages=tuple(STAGES), seed=0, say=print):
-    """Kill `kills` jobs of each of `stages`, which live `took` seconds; then let `all` end. Returns how many it hit."""
+    """Kill `kills` jobs of each of `stages`, which live `took` seconds; returns how many. `all` is to be made then."""
     chance = random.Random(seed)
     count = 0
     for name in stages:
@@ -217,7 +216,6 @@ def torture(run, took, kills, stages=tuple(STAGES), seed=0, say=print):
                 # The machine is quicker now than it was in the undisturbed run.
                 took[name] *= 0.7
         run.recover(STAGES[name])
-    run.recover("all")
     return count
 
 
@@ -238,6 +236,7 @@ def main():
     args = arguments.parse_args()
     undisturbed, run = (made(Path(args.folder) / name, args.python) for name in ("undisturbed", "killed"))
     count = torture(run, lifetimes(undisturbed), args.kills, args.stages, args.seed)
+    run.recover("all")
     found = problems(undisturbed, run)
     print("{} kills, {} problems".format(count, len(found)))
     for line in found:

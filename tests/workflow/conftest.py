@@ -3,12 +3,15 @@
 import fcntl
 import os
 import shutil
+import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 import yaml
 
+import warm_python
 from warm import Warm
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -38,6 +41,9 @@ PLANNING += (
     "jinja2",
     "platformdirs",
 )
+
+# Of the tests themselves.
+PLANNING += ("parsed",)
 
 warm_snakemake = Warm("snakemake.cli", "snakemake", also=PLANNING)
 
@@ -113,7 +119,20 @@ def tensorflow_python():
 
 
 @pytest.fixture(scope="session")
-def walked(tmp_path_factory, tensorflow_python):
+def quick_python(tensorflow_python):
+    """In place of that interpreter, for jobs that nothing kills: it need not load TensorFlow for each of them."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        address, path = os.path.join(folder, "socket"), Path(folder) / "python"
+        words = [tensorflow_python, warm_python.__file__, address]
+        with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
+            assert server.stdout.readline() == "ready\n"
+            warm_python.written(path, address, sys.executable, tensorflow_python)
+            yield str(path)
+            server.stdin.close()
+
+
+@pytest.fixture(scope="session")
+def walked(tmp_path_factory, tensorflow_python, quick_python):
     """A project in which the whole pipeline has run; not to be changed. It is one for all workers of pytest-xdist."""
     folder = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
@@ -125,17 +144,28 @@ def walked(tmp_path_factory, tensorflow_python):
             shutil.rmtree(project.folder, ignore_errors=True)
             copy(REPOSITORY, project.folder)
             project.simplify()
-            project.configure(dict(TINY, python=tensorflow_python))
+            project.configure(dict(TINY, python=quick_python))
             project.snakemake(*SETTINGS)
+            # The quick one is gone with this worker, which others may outlive.
+            project.configure(dict(TINY, python=tensorflow_python))
             (folder / "walked.whole").touch()
     return project
 
 
 @pytest.fixture
-def finished(walked, tmp_path):
+def finished(walked, tmp_path, quick_python):
     """A copy of the finished project, to change at will."""
     shutil.copytree(walked.folder, tmp_path / "project")
-    return Project(tmp_path / "project")
+    project = Project(tmp_path / "project")
+    project.configure(dict(TINY, python=quick_python))
+    return project
+
+
+@pytest.fixture
+def killable(finished, tensorflow_python):
+    """The same, whose jobs are children of Snakemake, as they are for users."""
+    finished.configure(dict(TINY, python=tensorflow_python))
+    return finished
 
 
 CONDA = """#!/bin/sh

@@ -17,10 +17,10 @@ CONVERTED = ("kitti_eigen", "sunrgbd", "tum", "diode", "hypersim")
 
 
 @pytest.fixture(scope="module")
-def drawn(tmp_path_factory, tensorflow_python):
+def drawn(tmp_path_factory, quick_python):
     """The folder of the copies."""
     folder = tmp_path_factory.mktemp("drawn")
-    command = [tensorflow_python, str(REPOSITORY / "tests/graph/layouts.py"), str(folder), *CONVERTED, "nyu_h5_tars"]
+    command = [quick_python, str(REPOSITORY / "tests/graph/layouts.py"), str(folder), *CONVERTED, "nyu_h5_tars"]
     subprocess.run(command, check=True)
     return folder
 
@@ -70,9 +70,9 @@ def small(project, python, name, path):
 
 
 @pytest.mark.parametrize("name", CONVERTED)
-def test_a_recipe_reads_its_data_set(name, drawn, project, tensorflow_python):
+def test_a_recipe_reads_its_data_set(name, drawn, project, quick_python):
     path = drawn / {"kitti_eigen": "kitti"}.get(name, name)
-    settings = small(project, tensorflow_python, name, path)
+    settings = small(project, quick_python, name, path)
     project.snakemake("check_data", "results/data/nyu_train.json", "results/data/test.zip", *settings)
     check = json.loads(project.path("results/data/check.json").read_text())
     assert (check["pairs"], check["faults"]) == (6, [])

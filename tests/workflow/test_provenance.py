@@ -106,7 +106,7 @@ def test_a_mistyped_path_does_not_bring_the_old_results(finished):
             assert "typo" in output and "no such file or folder" in output, change
 
 
-def test_results_outlive_what_they_were_made_from(project, tensorflow_python):
+def test_results_outlive_what_they_were_made_from(project, quick_python):
     """And faulty pairs that may be left out, or pictures shown, change nothing that is there."""
     project.path("mine").mkdir()
     for name in ("0", "1", "2"):
@@ -115,7 +115,7 @@ def test_results_outlive_what_they_were_made_from(project, tensorflow_python):
     rows = "0.png,0.npy,train\n1.png,1.npy,train\n2.png,2.npy,test\n"
     project.path("mine/some pairs.csv").write_text(rows)
     settings = {
-        "python": tensorflow_python,
+        "python": quick_python,
         "data": {"custom": {"csv": "mine/some pairs.csv"}, "examples": []},
         "evaluate": {"protocols": ["port"]},
         "report": {"gallery": 1},

@@ -58,11 +58,11 @@ def test_no_free_text_of_the_settings_reaches_a_shell_unquoted(rule, text):
         assert harmless, "{}: {{{}}} holds free text".format(rule, placeholder)
 
 
-def test_hostile_names_pass_through_every_rule(tmp_path, tensorflow_python):
+def test_hostile_names_pass_through_every_rule(tmp_path, quick_python):
     project = copy(REPOSITORY, tmp_path / "a {} project".format(HOSTILE.replace("/", "")))
     project.simplify()
     python = project.path("bin {}".format(HOSTILE))
-    python.write_text('#!/bin/sh\nexec "{}" "$@"\n'.format(tensorflow_python))
+    python.write_text('#!/bin/sh\nexec "{}" "$@"\n'.format(quick_python))
     python.chmod(0o755)
     project.snakemake("results/sample/nyu_data.zip", *project.configure(TINY))
     project.path("dataset").mkdir()

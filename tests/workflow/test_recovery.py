@@ -8,38 +8,40 @@ import subprocess
 import sys
 
 import pytest
-from conftest import REPOSITORY, SETTINGS, Project, overlay
+from conftest import REPOSITORY, SETTINGS, TINY, Project, overlay
 
 sys.path.insert(0, str(REPOSITORY / "tests"))
 import kill_loop
 
 
-def test_kills_at_random_moments_change_no_result(walked, finished):
+def test_kills_at_random_moments_change_no_result(walked, killable, quick_python):
     # A few stages; `tests/kill_loop.py` by itself kills in all of them.
-    run = kill_loop.Run(finished)
-    finished.snakemake(*SETTINGS, "--delete-all-output", "all")
-    shutil.copytree(walked.path("results/sample"), finished.path("results/sample"), dirs_exist_ok=True)
+    run = kill_loop.Run(killable)
+    killable.snakemake(*SETTINGS, "--delete-all-output", "all")
+    shutil.copytree(walked.path("results/sample"), killable.path("results/sample"), dirs_exist_ok=True)
     stages = {"dataset_tool_tf.py": 2.0, "train.py": 6.0, "report.py": 1.0}
     count = kill_loop.torture(run, stages, 2, tuple(stages))
     assert count == 2 * len(stages)
+    killable.configure(dict(TINY, python=quick_python))
+    run.recover("all")
     assert kill_loop.problems(kill_loop.Run(Project(walked.folder)), run) == []
 
 
-def test_a_second_snakemake_does_not_disturb_the_first(finished):
-    run = kill_loop.Run(finished)
-    finished.path("results/1p/export/model.pb").unlink()
+def test_a_second_snakemake_does_not_disturb_the_first(killable):
+    run = kill_loop.Run(killable)
+    killable.path("results/1p/export/model.pb").unlink()
     first = run.start("results/1p/export/model.pb")
     while not run.programs("ckpt2pb.py"):
         assert first.poll() is None, run.tail()
     held = run.programs("ckpt2pb.py")
     for pid in held:
         os.kill(pid, signal.SIGSTOP)
-    output = finished.snakemake("results/1p/export/model.pb", *SETTINGS, fails=True)
+    output = killable.snakemake("results/1p/export/model.pb", *SETTINGS, fails=True)
     for pid in held:
         os.kill(pid, signal.SIGCONT)
     assert "LockException" in output
     assert first.wait() == 0
-    assert finished.planned("results/1p/export/model.pb", *SETTINGS) == {}
+    assert killable.planned("results/1p/export/model.pb", *SETTINGS) == {}
 
 
 @contextlib.contextmanager

@@ -31,20 +31,20 @@ def home(tmp_path_factory):
     return project.folder
 
 
-def settled(folder, tensorflow_python, **more):
+def settled(folder, quick_python, **more):
     """A working directory with settings of its own, but for those that the workflow comes with."""
     folder.mkdir()
     project = Project(folder)
-    return project, project.configure(dict(TINY, python=tensorflow_python, **more))
+    return project, project.configure(dict(TINY, python=quick_python, **more))
 
 
-def deployed(folder, snakefile, tensorflow_python):
+def deployed(folder, snakefile, quick_python):
     """A working directory as snakedeploy makes it, with the settings of a small run."""
     (folder / "config").mkdir(parents=True)
     (folder / "workflow").mkdir()
     (folder / "workflow/Snakefile").write_text(DEPLOYED.format(snakefile))
     settings = yaml.safe_load((REPOSITORY / "config/config.yaml").read_text())
-    for key, value in dict(TINY, python=tensorflow_python).items():
+    for key, value in dict(TINY, python=quick_python).items():
         settings[key] = dict(settings[key], **value) if isinstance(value, dict) else value
     (folder / "config/config.yaml").write_text(yaml.safe_dump(settings))
     return Project(folder)
@@ -56,15 +56,15 @@ def is_whole(project, *arguments):
     return "δ1" in report and project.planned(*arguments) == {}
 
 
-def test_results_in_another_directory(home, tmp_path, tensorflow_python):
-    project, settings = settled(tmp_path / "some where", tensorflow_python)
+def test_results_in_another_directory(home, tmp_path, quick_python):
+    project, settings = settled(tmp_path / "some where", quick_python)
     call = ["--snakefile", str(home / "Snakefile"), "--directory", str(project.folder), *settings, "--cores", "2"]
     project.snakemake("all", *call)
     assert is_whole(project, "all", *call)
     assert not (home / "results").exists() and not (home / ".snakemake").exists()
 
 
-def test_a_module_of_a_repository_as_snakedeploy_writes_it(home, tmp_path, tensorflow_python, monkeypatch):
+def test_a_module_of_a_repository_as_snakedeploy_writes_it(home, tmp_path, quick_python, monkeypatch):
     origin = copy(home, tmp_path / "origin").folder
     who = ["-c", "user.name=a", "-c", "user.email=a@b"]
     for words in (["init", "-q"], ["add", "-A"], [*who, "commit", "-q", "-m", "all"], ["tag", "v1"]):
@@ -75,20 +75,20 @@ def test_a_module_of_a_repository_as_snakedeploy_writes_it(home, tmp_path, tenso
     monkeypatch.setenv("GIT_CONFIG_VALUE_0", "https://github.com/owner/densedepth")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     source = 'github("owner/densedepth", path="Snakefile", tag="v1")'
-    project = deployed(tmp_path / "deployed", source, tensorflow_python)
+    project = deployed(tmp_path / "deployed", source, quick_python)
     project.snakemake("all", "--cores", "2")
     assert is_whole(project, "all")
 
 
-def test_a_module_in_a_folder(home, tmp_path, tensorflow_python):
-    project = deployed(tmp_path / "mine", repr(str(home / "Snakefile")), tensorflow_python)
+def test_a_module_in_a_folder(home, tmp_path, quick_python):
+    project = deployed(tmp_path / "mine", repr(str(home / "Snakefile")), quick_python)
     assert project.planned("all")["train_model"] == 2
     project.snakemake("results/sample/nyu_data.zip", "--cores", "2")
     assert not (home / "results").exists()
 
 
-def test_a_module_is_stopped_before_it_replaces_what_is_made_from_another_source(home, tmp_path, tensorflow_python):
-    project = deployed(tmp_path / "mine", repr(str(home / "Snakefile")), tensorflow_python)
+def test_a_module_is_stopped_before_it_replaces_what_is_made_from_another_source(home, tmp_path, quick_python):
+    project = deployed(tmp_path / "mine", repr(str(home / "Snakefile")), quick_python)
     snakefile = project.path("workflow/Snakefile")
     snakefile.write_text(snakefile.read_text().replace("from densedepth", "from densedepth as dd_*"))
     project.path("results/data").mkdir(parents=True)

@@ -230,16 +230,16 @@ LONG = {"train": {"steps": 100000, "epochs": 1, "keep_epochs": []}}
 
 
 @pytest.fixture
-def start_training(finished):
+def start_training(killable):
     """A function that starts a training without end; returns Snakemake's process and the log, once steps are made."""
     started = []
 
     def start():
-        log = finished.path("results/logs/1p/train_epoch1.log")
+        log = killable.path("results/logs/1p/train_epoch1.log")
         log.unlink(missing_ok=True)
-        command = finished.command("results/1p/checkpoints/epoch1/model.json", *overlay(finished, **LONG))
+        command = killable.command("results/1p/checkpoints/epoch1/model.json", *overlay(killable, **LONG))
         quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        process = subprocess.Popen(command, cwd=finished.folder, start_new_session=True, **quiet)
+        process = subprocess.Popen(command, cwd=killable.folder, start_new_session=True, **quiet)
         started.append(process)
         while not (log.exists() and re.search(r"step \d+/", log.read_text())):
             assert process.poll() is None, log.read_text() if log.exists() else "no log"
@@ -256,22 +256,22 @@ def training_process(project):
     return int(project.path("results/1p/checkpoints/state/lock").read_text())
 
 
-def test_a_terminated_training_goes_on_where_it_was(finished, start_training):
+def test_a_terminated_training_goes_on_where_it_was(killable, start_training):
     process, _ = start_training()
-    os.kill(training_process(finished), signal.SIGTERM)
+    os.kill(training_process(killable), signal.SIGTERM)
     assert process.wait() != 0
-    assert not finished.path("results/1p/checkpoints/epoch1/model.json").exists()
+    assert not killable.path("results/1p/checkpoints/epoch1/model.json").exists()
 
     process, log = start_training()
-    os.kill(training_process(finished), signal.SIGKILL)
+    os.kill(training_process(killable), signal.SIGKILL)
     assert process.wait() != 0
     assert "resuming from step" in log.read_text()
 
 
-def test_after_a_kill_the_same_command_ends_well(finished, start_training):
+def test_after_a_kill_the_same_command_ends_well(killable, start_training):
     process, _ = start_training()
-    os.kill(training_process(finished), signal.SIGKILL)
+    os.kill(training_process(killable), signal.SIGKILL)
     assert process.wait() != 0
-    assert finished.planned(*SETTINGS)["train_model"] == 2
-    finished.snakemake("results/1p/checkpoints/epoch1/model.json", *SETTINGS)
-    assert json.loads(finished.path("results/1p/checkpoints/epoch1/model.json").read_text())["epoch"] == 1
+    assert killable.planned(*SETTINGS)["train_model"] == 2
+    killable.snakemake("results/1p/checkpoints/epoch1/model.json", *SETTINGS)
+    assert json.loads(killable.path("results/1p/checkpoints/epoch1/model.json").read_text())["epoch"] == 1
