@@ -28,7 +28,7 @@ PARALLEL := --numprocesses auto --maxprocesses 4 --dist worksteal
 FORCE:
 $(MAKEFILE_LIST): ;
 
-.PHONY: FORCE all setup onnx mlflow agreement tensorboard test lint unit workflow-tests slurm browser ascend-check bench docs clean help
+.PHONY: FORCE all setup onnx exports mlflow agreement tensorboard test lint unit workflow-tests slurm browser ascend-check bench docs clean help
 
 all:
 	@$(SETUP) --runtime $(RUNTIME) workflow runtime
@@ -39,6 +39,9 @@ setup:
 
 onnx:
 	@$(SETUP) onnx
+
+exports:
+	@$(SETUP) onnx exports
 
 mlflow:
 	@$(SETUP) mlflow
@@ -119,6 +122,7 @@ help:
 	@echo "make all             set up what is missing, run the pipeline to results/report.md"
 	@echo "make setup           only set up"
 	@echo "make onnx            add to tf2 what the ONNX stages need"
+	@echo "make exports         add to tf2 what results/<run>/exports.md needs: ONNX and OpenVINO"
 	@echo "make mlflow          install MLflow for tracking.mlflow, in an environment of its own"
 	@echo "make tensorboard     show the training curves and evaluations of results/ at http://127.0.0.1:6006 (PORT=N)"
 	@echo "make test            all checks and tests: lint, unit and graph tests on each runtime, workflow tests"

@@ -22,9 +22,16 @@ PYTHONS = {
     "tf1": "3.7.1",
     "tf2": "3.11",
     "onnx": "3.11",
+    "exports": "3.11",
     "mlflow": "3.11",
 }
-CONDA = {"tf1": ["tf1"], "tf2": ["tf2"], "onnx": ["tf2", "onnx"], "mlflow": ["mlflow"]}
+CONDA = {
+    "tf1": ["tf1"],
+    "tf2": ["tf2"],
+    "onnx": ["tf2", "onnx"],
+    "exports": ["tf2", "onnx", "exports"],
+    "mlflow": ["mlflow"],
+}
 OPTIONS = ["--no-deps", "--universal", "--generate-hashes", "--no-header", "--no-annotate", "--no-config", "--quiet"]
 
 

@@ -4,6 +4,7 @@
     python3 envs/setup.py --runtime tf2 runtime     the current TensorFlow, whatever Python 3.7 is there
     python3 envs/setup.py workflow dev tf1? tf2     what `make test` needs; tf1? means: only where a Python 3.7 is found
     python3 envs/setup.py onnx                      what the ONNX stages need, added to tf2
+    python3 envs/setup.py onnx exports              what other exports need besides, added to tf2
     python3 envs/setup.py mlflow                    what writes runs into a store of MLflow
     python3 envs/setup.py bench                     PyTorch and OpenVINO, which the benchmarks compare with
     python3 envs/setup.py agree                     programs that measure depth, which the metrics are compared with
@@ -39,6 +40,7 @@ SIZES = {
     "tf1": (489, 1700),
     "tf2": (390, 1945),
     "onnx": (36, 150),
+    "exports": (60, 190),
     "bench": (300, 1500),
     "agree": (450, 2000),
     "mlflow": (25, 95),
@@ -47,7 +49,7 @@ SIZES = {
 SPARE = 1.4
 INSTALL = ["install", "--disable-pip-version-check", "--retries", "2", "--progress-bar", "off"]
 # The environment that a requirement file goes into, where it is not one of the same name.
-LAYERS = {"dev": "workflow", "onnx": "tf2"}
+LAYERS = {"dev": "workflow", "onnx": "tf2", "exports": "tf2"}
 
 
 class SetupError(Exception):
@@ -356,14 +358,11 @@ def set_up(parts, runtime):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument(
-        "parts", nargs="+", metavar="PART", help="workflow, dev, tf1, tf2, tf1?, onnx, mlflow, bench, agree or runtime"
-    )
+    names = ", ".join([*sorted(SIZES), "tf1?"])
+    parser.add_argument("parts", nargs="+", metavar="PART", help=names + " or runtime")
     parser.add_argument("--runtime", choices=("auto", "tf1", "tf2"), default="auto", help="what `runtime` stands for")
     args = parser.parse_args()
-    unknown = sorted(
-        set(args.parts) - {"workflow", "dev", "tf1", "tf2", "tf1?", "onnx", "mlflow", "bench", "agree", "runtime"}
-    )
+    unknown = sorted(set(args.parts) - {*SIZES, "tf1?", "runtime"})
     if unknown:
         parser.error("unknown part: {}".format(" ".join(unknown)))
     try:

@@ -14,7 +14,7 @@ from densedepth.data import custom_pairs, records, transfer
 from densedepth.data import test_archive as testset
 from densedepth.errors import PipelineError
 from densedepth.evaluation import gallery
-from densedepth.inference import ascend_om, onnx_predictor, predictions, predictors
+from densedepth.inference import ascend_om, exported, predictions, predictors
 from densedepth.network import checkpoints, importer, model, weights
 
 pytestmark = pytest.mark.usefixtures("shallow")
@@ -61,7 +61,7 @@ KINDS = {
     "batches": ({"format": 1, "batches": 2, "batch_size": 1, "images": 2, "size": [480, 640]}, ascend_om._BATCHES),
     "ONNX file": (
         {"sha256": SUM, "source": {"epoch": 3, "global_step": 12, "model": NETWORK, "depth_range": [10, 1000]}},
-        onnx_predictor.SIDE,
+        exported.SIDE,
     ),
     "prediction": (
         {"source": {"path": "a.png", "frame": 3, "sha256": SUM}, "network": {}, "depth": {}, "files": {}},

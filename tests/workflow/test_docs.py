@@ -122,6 +122,7 @@ PLANNED_ONLY = (
     "profiles/slurm",
     "profiles/ascend",
     "onnx",
+    "exports.md",
     "om.json",
 )
 

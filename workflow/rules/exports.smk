@@ -1,7 +1,7 @@
 """The network of a run for other frameworks, with what proves that it is the same.
 
-Needs the checkpoint that the run exports, its frozen graph and their evaluation. Makes results/<run>/export/torch/ and
-results/<run>/MODEL_CARD.md. Nothing here is part of `all`.
+Needs the checkpoint that the run exports, its frozen graph and their evaluation. Makes results/<run>/export/torch/,
+results/<run>/exports/ with results/<run>/exports.md, and results/<run>/MODEL_CARD.md. Nothing here is part of `all`.
 """
 
 
@@ -80,4 +80,55 @@ rule write_model_card:
             --data_license={params.data_license:q} \
             --data_name={params.data_name:q} \
             >{log:q} 2>&1
+        """
+
+
+rule prove_exports:
+    """Export the frozen graph of a run for other runtimes, and compare all with it: depth, metrics, size, speed."""
+    input:
+        code=code("export_matrix.py"),
+        graph="results/{run}/export/model.pb",
+        side="results/{run}/export/model.pb.json",
+        test=test_archive(),
+        records=lambda wildcards: [] if wildcards.run in published() else rules.convert_records.output.side,
+    output:
+        exports=directory("results/{run}/exports"),
+        table="results/{run}/exports.md",
+        figures="results/{run}/exports.json",
+    log:
+        "results/logs/{run}/prove_exports.log",
+    benchmark:
+        "results/benchmarks/{run}/prove_exports.tsv"
+    conda:
+        "../../envs/exports.yaml"
+    threads: 2
+    resources:
+        python=onnx_python(),
+        mem_mb=8000,
+        runtime=720,
+    params:
+        records=lambda wildcards, input: ["--records", "results/data/nyu_train.tfrecords"] if input.records else [],
+        kinds=["--kinds", *config["exports"]["kinds"]] if config["exports"]["kinds"] else [],
+        images=lookup(dpath="exports/calibration_images", within=config),
+        difference=lookup(dpath="exports/max_difference", within=config),
+        loss=lookup(dpath="exports/max_loss", within=config),
+        opset=lookup(dpath="onnx/opset", within=config),
+        protocols=lookup(dpath="evaluate/protocols", within=config),
+    message:
+        "exporting {input.graph} for other runtimes"
+    shell:
+        """
+        {resources.python:q} {input.code[0]:q} \
+            --model_path {input.graph:q} \
+            --test_data {input.test:q} \
+            {params.records:q} \
+            --images {params.images} \
+            {params.kinds:q} \
+            --max_difference {params.difference} \
+            --max_loss {params.loss} \
+            --opset {params.opset} \
+            --protocols {params.protocols:q} \
+            --out {output.exports:q} \
+            --table {output.table:q} \
+            2>&1 | tee {log:q}
         """

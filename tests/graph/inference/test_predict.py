@@ -9,7 +9,7 @@ import predict
 import pytest
 from densedepth import files
 from densedepth.imaging import depth
-from densedepth.inference import forward, onnx_predictor, prediction_files, predictors
+from densedepth.inference import exported, forward, prediction_files, predictors
 from PIL import Image
 
 
@@ -158,7 +158,7 @@ def test_limits_are_those_of_the_training_unless_told_otherwise(frozen, predicte
     assert forward.limits(described()) == unknown
     # An ONNX file's side file tells what the frozen graph's told.
     files.write_json(path + ".json", dict(side, source=dict(side["source"], model=None, depth_range=[10, 8000])))
-    assert forward.limits(onnx_predictor._source(path)) == ((0.1, 80), "the training's depth range")
+    assert forward.limits(exported.source("onnx", path)) == ((0.1, 80), "the training's depth range")
 
 
 def test_panels_of_a_video_have_one_scale(frozen, predicted, tmp_path):

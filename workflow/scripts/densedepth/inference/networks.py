@@ -23,6 +23,8 @@ def load(path: str, *tensors: str) -> "Network":
 
     - an ONNX file (`.onnx`), by ONNX Runtime
     - an OM file (`.om`), by CANN's `msame` or `ais_bench`, which must be installed, with its metadata file beside it
+    - OpenVINO's intermediate representation (`.xml`, its `.bin` beside it), by OpenVINO
+    - a LiteRT file (`.tflite`), by the current TensorFlow
     - a SavedModel: the folder with `saved_model.pb`, or that file
     - a checkpoint: its folder, a folder of `epoch<N>` folders (the highest counts), or one of its files
     - a frozen graph: any other file
@@ -40,6 +42,14 @@ def load(path: str, *tensors: str) -> "Network":
         from . import om_predictor
 
         return Network(om_predictor.load(path))
+    if path.endswith(".xml"):
+        from . import openvino_predictor
+
+        return Network(openvino_predictor.load(path))
+    if path.endswith(".tflite"):
+        from . import litert_predictor
+
+        return Network(litert_predictor.load(path))
     from . import predictors
 
     return Network(predictors.load(path, *tensors))
@@ -120,8 +130,8 @@ class Network:
         return self._predictor.run(images)
 
     def describe(self) -> Dict[str, Any]:
-        """What this is: kind ("checkpoint", "frozen", "saved_model", "onnx" or "om"), path, epoch, global_step, model,
-        size, depth_range (centimetres) and sha256; None for what the files do not tell."""
+        """What this is: kind ("checkpoint", "frozen", "saved_model", "onnx", "openvino", "litert" or "om"), path,
+        epoch, global_step, model, size, depth_range (centimetres) and sha256; None for what the files do not tell."""
         return self._predictor.describe()
 
 

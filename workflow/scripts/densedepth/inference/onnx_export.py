@@ -32,14 +32,13 @@ def export(
     Input and output keep their names, layout (NHWC), shapes and meaning. Raises PipelineError, and writes nothing, when
     tf2onnx is missing or cannot convert the graph, or when ONNX Runtime's depth is further than `TOLERANCE_M` off.
     """
-    convert = _converter()
     ort = onnx_predictor.runtime_module()
     # As written: what is compared is the file.
     with predictors.load_frozen(graph_path, input_name, output_name, as_written=True) as predictor, files.atomic_path(
         path
     ) as temporary:
         source = predictor.describe()
-        model = _converted(convert, graph_path, opset, input_name, output_name)
+        model = converted(graph_path, opset, input_name, output_name)
         with open(temporary, "wb") as stream:
             stream.write(model.SerializeToString(deterministic=True))
         with onnx_predictor.load(temporary) as other:
@@ -104,8 +103,14 @@ def _converter():
     return tf2onnx.convert.from_graph_def
 
 
-def _converted(convert, graph_path, opset, input_name, output_name):
-    """The frozen graph as an ONNX model."""
+def converted(
+    graph_path: str,
+    opset: int,
+    input_name: str = predictors.INPUT_TENSOR,
+    output_name: str = predictors.OUTPUT_TENSOR,
+) -> Any:
+    """The frozen graph as an ONNX model. Raises PipelineError when tf2onnx is missing or cannot convert it."""
+    convert = _converter()
     try:
         model, _ = convert(_definition(graph_path), input_names=[input_name], output_names=[output_name], opset=opset)
     except (ValueError, NotImplementedError, RuntimeError) as error:

@@ -5,21 +5,8 @@ from typing import Any, Dict
 
 import numpy as np
 
-from .. import files, metadata
 from ..errors import PipelineError
-from ..metadata import COUNT, DEPTH_RANGE, SHA256, Null
-from ..network import model
-
-# The metadata file of an ONNX file, as far as it is run by it.
-SIDE = {
-    "sha256": SHA256,
-    "source": {
-        "epoch": Null(COUNT),
-        "global_step": Null(COUNT),
-        "model": Null(model.SCHEMA),
-        "depth_range?": Null(DEPTH_RANGE),
-    },
-}
+from . import exported
 
 
 def runtime_module() -> Any:
@@ -57,7 +44,7 @@ def load(path: str) -> "OnnxPredictor":
                 path, [(one.name, one.shape) for one in inputs]
             )
         )
-    return OnnxPredictor(loaded, _source(path))
+    return OnnxPredictor(loaded, exported.source("onnx", path))
 
 
 class OnnxPredictor:
@@ -94,16 +81,3 @@ class OnnxPredictor:
     def describe(self) -> Dict[str, Any]:
         """As `predictors.Predictor.describe`, with the kind "onnx"."""
         return dict(self._source)
-
-
-def _source(path):
-    source = {"kind": "onnx", "path": path, "epoch": None, "global_step": None, "model": None}
-    source["depth_range"] = None
-    source["sha256"] = files.sha256(path)
-    if os.path.exists(path + ".json"):
-        side = metadata.read(path + ".json", SIDE)
-        if side["sha256"] == source["sha256"]:
-            source.update({key: side["source"][key] for key in ("epoch", "global_step", "model")})
-            # Files of earlier versions do not tell it.
-            source["depth_range"] = side["source"].get("depth_range")
-    return source

@@ -1,0 +1,232 @@
+"""A frozen graph beside its exports: depth, metrics, size and speed of each in one run, and a verdict.
+
+An export is written where it is the same network by the limits, and refused otherwise: nothing of it remains.
+"""
+
+import os
+import statistics
+import time
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
+
+import numpy as np
+
+from .. import files, runtime
+from ..data.test_archive import TestSet
+from ..errors import PipelineError
+from ..imaging import depth
+from ..inference import exporters, networks
+from . import documents, scoring
+from .metric_table import METRICS
+
+FORMAT = 1
+
+# Test images whose depth is compared pixel by pixel, and batches of one image in a round of the measured speed.
+_COMPARED, _ROUNDS, _BATCHES = 8, 5, 4
+
+
+class Limits(NamedTuple):
+    """What an export may differ by: of exact ones the largest difference of depth in metres, anywhere; of others how
+    much lower delta1 may be, by any protocol."""
+
+    metres: float
+    delta1: float
+
+
+class _Reference(NamedTuple):
+    """The frozen graph, ready to run, and what exports are compared with: the images, its depth of them, and its
+    {protocol: {metric: figure}} on the test set."""
+
+    network: networks.Network
+    pictures: List[np.ndarray]
+    expected: np.ndarray
+    test_set: TestSet
+    metrics: Dict[str, Dict[str, float]]
+
+
+def make(
+    graph: str,
+    test_set: TestSet,
+    kinds: Sequence[str],
+    source: exporters.Source,
+    limits: Limits,
+    out: str,
+    names: Sequence[str] = ("port",),
+) -> Dict[str, Any]:
+    """Write each of `kinds` (see `exporters.KINDS`) of the frozen `graph` into a folder of its name below `out`, where
+    it passes; returns what was found, as JSON-like values, and a line for each on the terminal.
+
+    `names` are those of the protocols that all are scored by. Raises PipelineError for kinds that are not known.
+    """
+    unknown = [kind for kind in kinds if kind not in exporters.KINDS]
+    if unknown:
+        raise PipelineError("exports: {!r} is unknown, known are {}".format(unknown[0], ", ".join(exporters.KINDS)))
+    with networks.load(graph) as frozen:
+        pictures = _pictures(test_set, frozen.size)
+        expected = depth.metres(_outputs(frozen, pictures))
+        reference = _Reference(frozen, pictures, expected, test_set, _scored(frozen, test_set, names))
+        rows: Dict[str, Any] = {}
+        passed: Dict[str, Any] = {"frozen": frozen}
+        for kind in kinds:
+            rows[kind], network = _made(kind, source, reference, limits, out)
+            if network:
+                passed[kind] = network
+            print("{}: {}".format(kind, _verdict(rows[kind])), flush=True)
+        rates = _rates(passed, pictures)
+        for kind, network in passed.items():
+            if kind != "frozen":
+                rows[kind]["images_per_second"] = rates[kind]
+                network.close()
+        described = frozen.describe()
+    facts = {"metrics": reference.metrics, "images_per_second": rates["frozen"], "bytes": os.path.getsize(graph)}
+    return {
+        "format": FORMAT,
+        "source": described,
+        "frozen": facts,
+        "exports": rows,
+        "limits": dict(limits._asdict()),
+        "images": {"compared": len(pictures), "scored": test_set.count, "calibration": len(source.images)},
+        "runtime": runtime.describe(),
+    }
+
+
+def _made(kind, source, reference, limits, out):
+    """(row of the table, the network if it passes) of an export, whose folder is there only then."""
+    made = exporters.KINDS[kind]
+    row: Dict[str, Any] = {"numbers": made.numbers, "versions": exporters.versions(made.versions)}
+    network: Optional[networks.Network] = None
+    folder = os.path.join(out, kind)
+    try:
+        with files.atomic_folder(folder) as temporary:
+            path = os.path.join(temporary, made.file)
+            exporters.write(kind, source, path)
+            size = sum(os.path.getsize(os.path.join(temporary, name)) for name in os.listdir(temporary))
+            row.update(bytes=size, sha256=files.sha256(path))
+            with networks.load(path) as candidate:
+                off = np.abs(depth.metres(_outputs(candidate, reference.pictures)) - reference.expected)
+                row["difference_m"] = {"largest": float(off.max()), "mean": float(off.mean())}
+                row["metrics"] = _scored(candidate, reference.test_set, list(reference.metrics))
+            _judge(row, made.exact, reference.metrics, limits)
+            side = {"format": FORMAT, "sha256": row["sha256"], "bytes": size, "source": reference.network.describe()}
+            files.write_json(path + ".json", side)
+            if kind == "onnx" and reference.network.size:
+                command = exporters.tensorrt_command(made.file, reference.network.size)
+                files.write_text(os.path.join(temporary, "trtexec.sh"), command)
+        row["file"] = os.path.join(kind, made.file)
+        network = networks.load(os.path.join(folder, made.file))
+    except PipelineError as error:
+        row["refused"] = str(error)
+        # Of an earlier run: it is not the network that this one exports.
+        _remove(folder)
+    return row, network
+
+
+def _judge(row, exact, before, limits):
+    """Raise PipelineError unless the export is the same network."""
+    largest = row["difference_m"]["largest"]
+    if exact and not largest <= limits.metres:
+        raise PipelineError("its depth is up to {:.2g} m off, more than {:g} m".format(largest, limits.metres))
+    for protocol, figures in row["metrics"].items():
+        lost = before[protocol]["delta1"] - figures["delta1"]
+        if not lost <= limits.delta1:
+            words = "delta1 ({}) falls from {:.4f} to {:.4f}, by more than {:g}"
+            raise PipelineError(words.format(protocol, before[protocol]["delta1"], figures["delta1"], limits.delta1))
+
+
+def _pictures(test_set, size):
+    """The images that are compared, evenly taken from the test set, as the network reads them."""
+    step = max(1, test_set.count // _COMPARED)
+    taken: List[np.ndarray] = []
+    for rgb, _, numbers in test_set.batches(1):
+        if numbers[0] % step == 0 and len(taken) < _COMPARED:
+            taken.append(depth.fit(rgb, size)[0])
+    return taken
+
+
+def _outputs(network, pictures):
+    batch = network.batch or 1
+    return np.stack([network.run(np.stack([picture] * batch))[0] for picture in pictures])
+
+
+def _scored(network, test_set, names):
+    """{protocol: {metric: figure}} of a network on the test set."""
+    document = scoring.evaluate(network, test_set, network.batch or 1, names=names)
+    return {name: block["metrics"] for name, block in documents.blocks(document).items()}
+
+
+def _rates(found: Dict[str, Any], pictures: Sequence[np.ndarray]) -> Dict[str, float]:
+    """{name: images/s} of networks that are measured in turns, so that what else the machine does counts for all."""
+    times: Dict[str, List[float]] = {name: [] for name in found}
+    for number in range(_ROUNDS + 1):
+        for name in list(found)[:: 1 if number % 2 else -1]:
+            network = found[name]
+            batch = np.stack([pictures[0]] * (network.batch or 1))
+            network.run(batch)
+            before = time.perf_counter()
+            for _ in range(_BATCHES):
+                network.run(batch)
+            # The first round settles memory and caches.
+            if number:
+                times[name].append((time.perf_counter() - before) / (_BATCHES * len(batch)))
+    return {name: 1 / statistics.median(found_times) for name, found_times in times.items()}
+
+
+def _remove(folder):
+    import shutil
+
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _verdict(row):
+    if "refused" in row:
+        return "refused: " + row["refused"]
+    return "the same network: depth at most {largest:.1e} m off, {mean:.1e} m in the mean".format(**row["difference_m"])
+
+
+def table(found: Dict[str, Any]) -> str:
+    """The page `exports.md` of what `make` has found."""
+    frozen = found["frozen"]
+    lines = [
+        "# Exports of {}".format(found["source"]["path"]),
+        "Depth on {compared} test images, metrics on {scored}; calibration by {calibration} training images. Speeds "
+        "are of one image at a time, measured in turns on this machine.".format(**found["images"]),
+        "An export is written where it is the same network: float32 within {metres:g} m of the frozen graph's depth, "
+        "the others with delta1 at most {delta1:g} lower.".format(**found["limits"]),
+    ]
+    head = ("export", "numbers", "largest, mean difference (m)", "size (MB)", "images/s", "made by", "verdict")
+    rows: List[Tuple[Any, ...]] = [
+        ("frozen graph", "float32", "", _megabytes(frozen["bytes"]), "{images_per_second:.1f}".format(**frozen), "", "")
+    ]
+    rows += [_row(kind, row, frozen) for kind, row in found["exports"].items()]
+    blocks = ["\n\n".join(lines), _markdown(head, rows)]
+    for protocol, before in frozen["metrics"].items():
+        keys = [metric for metric in METRICS if before.get(metric.key) is not None]
+        figures = [("frozen graph", before)] + [
+            (kind, row["metrics"][protocol]) for kind, row in found["exports"].items() if "metrics" in row
+        ]
+        cells = [(name, *("{:.4f}".format(one[metric.key]) for metric in keys)) for name, one in figures]
+        blocks.append("## Protocol {}".format(protocol))
+        blocks.append(_markdown(("export", *(metric.heading for metric in keys)), cells))
+    return "\n\n".join(blocks) + "\n"
+
+
+def _row(kind, row, frozen):
+    off = row.get("difference_m")
+    rate = row.get("images_per_second")
+    return (
+        kind,
+        row["numbers"],
+        "{largest:.1e}, {mean:.1e}".format(**off) if off else "",
+        _megabytes(row["bytes"]) if "bytes" in row else "",
+        "{:.1f} ({:.2f} x)".format(rate, rate / frozen["images_per_second"]) if rate else "",
+        ", ".join("{} {}".format(*one) for one in sorted(row["versions"].items())),
+        "**refused**: " + row["refused"] if "refused" in row else "the same network",
+    )
+
+
+def _megabytes(count):
+    return "{:.1f}".format(count / 1e6)
+
+
+def _markdown(columns, rows):
+    lines = [columns, ["---"] * len(columns), *rows]
+    return "\n".join("| {} |".format(" | ".join(str(cell).replace("|", "\\|") for cell in line)) for line in lines)

@@ -1,0 +1,206 @@
+"""A frozen graph in the forms of other runtimes, each converted by a function of its own; `export_matrix` proves them.
+
+Needs the current TensorFlow: the converter of 1.15 loses the half-pixel centres of an upsampling. In all of them, input
+and output stay float32; of int8 the last convolution stays float, since a step of it at the far end is metres.
+"""
+
+import os
+import warnings
+from collections import OrderedDict
+from typing import Any, Callable, Dict, NamedTuple, Sequence
+
+import numpy as np
+
+from ..errors import PipelineError
+from ..tf import tf
+from . import onnx_export, onnx_predictor, openvino_predictor, predictors
+
+# Fewer images say nothing about the range of features.
+FEWEST_IMAGES = 8
+
+
+class Source(NamedTuple):
+    """What is converted: the frozen graph, the version of ONNX's operators, and images for calibration,
+    float32 (n, height, width, 3), RGB in 0..1."""
+
+    graph: str
+    opset: int
+    images: np.ndarray
+
+
+class Kind(NamedTuple):
+    """A form of export: the name of its file, how numbers are stored in it, and what writes it to a path.
+
+    exact: its arithmetic is float32, so its depth is that of the frozen graph up to rounding.
+    """
+
+    file: str
+    numbers: str
+    exact: bool
+    write: Callable[[Source, str], None]
+    versions: Sequence[str]
+
+
+def check_images(images: Sequence[Any]) -> None:
+    """Raise PipelineError for too few images to calibrate by."""
+    if len(images) < FEWEST_IMAGES:
+        raise PipelineError(
+            "calibration: {} image(s), at least {} are needed; give more training images".format(
+                len(images), FEWEST_IMAGES
+            )
+        )
+
+
+def _onnx(source, path):
+    model = onnx_export.converted(source.graph, source.opset)
+    with open(path, "wb") as stream:
+        stream.write(model.SerializeToString(deterministic=True))
+
+
+def _onnx_half(source, path):
+    import onnx
+    from onnxruntime.transformers import float16
+
+    with warnings.catch_warnings():
+        # Of weights that are too small for it, which become zero.
+        warnings.simplefilter("ignore")
+        model = onnx_export.converted(source.graph, source.opset)
+        # The runtime's own resize takes float32 alone on a processor.
+        onnx.save(float16.convert_float_to_float16(model, keep_io_types=True, op_block_list=["Resize"]), path)
+
+
+class _Images:
+    """The images, one by one, as the calibration of ONNX Runtime asks for them."""
+
+    def __init__(self, source):
+        self._waiting = iter(source.images)
+
+    def get_next(self):
+        image = next(self._waiting, None)
+        return None if image is None else {predictors.INPUT_TENSOR: image[np.newaxis]}
+
+
+def _onnx_int8(source, path):
+    from onnxruntime import quantization
+
+    check_images(source.images)
+    plain = path + ".float.onnx"
+    _onnx(source, plain)
+    prepared = path + ".prepared.onnx"
+    quantization.quant_pre_process(plain, prepared, skip_symbolic_shape=True)
+    quantization.quantize_static(
+        prepared,
+        path,
+        _Images(source),
+        quant_format=quantization.QuantFormat.QDQ,
+        per_channel=True,
+        weight_type=quantization.QuantType.QInt8,
+        activation_type=quantization.QuantType.QUInt8,
+        op_types_to_quantize=["Conv", "Concat", "MaxPool", "AveragePool", "Resize", "Relu", "LeakyRelu"],
+        nodes_to_exclude=_last_convolutions(prepared),
+    )
+    os.remove(plain)
+    os.remove(prepared)
+
+
+def _last_convolutions(path):
+    """The names of what computes the output from the last features: conv3."""
+    import onnx
+
+    nodes = onnx.load(path).graph.node
+    return [nodes[-1].name] + [node.name for node in nodes if node.op_type == "Conv"][-1:]
+
+
+def _openvino(compress):
+    def write(source, path):
+        openvino = openvino_predictor.runtime_module()
+        plain = path + ".onnx"
+        _onnx(source, plain)
+        openvino.save_model(openvino.convert_model(plain), path, compress_to_fp16=compress)
+        os.remove(plain)
+
+    return write
+
+
+def _litert(numbers):
+    def write(source, path):
+        if tf.__version__.startswith("1."):
+            raise PipelineError("LiteRT: the converter of TensorFlow 1.15 moves pixels; use .venv/tf2/bin/python")
+        definition = tf.GraphDef()
+        with open(source.graph, "rb") as stream:
+            definition.ParseFromString(stream.read())
+        with tf.Graph().as_default() as graph, tf.Session(graph=graph) as session:
+            tf.import_graph_def(definition, name="")
+            ends = [graph.get_tensor_by_name(n) for n in (predictors.INPUT_TENSOR, predictors.OUTPUT_TENSOR)]
+            converter = tf.lite.TFLiteConverter.from_session(session, ends[:1], ends[1:])
+            if numbers != "float32":
+                converter.optimizations = [tf.lite.Optimize.DEFAULT]
+            if numbers == "float16":
+                converter.target_spec.supported_types = [tf.float16]
+            if numbers == "int8":
+                check_images(source.images)
+                converter.representative_dataset = lambda: ([image[np.newaxis]] for image in source.images)
+            content = converter.convert()
+        with open(path, "wb") as stream:
+            stream.write(content)
+
+    return write
+
+
+KINDS: "OrderedDict[str, Kind]" = OrderedDict(
+    [
+        ("onnx", Kind("model.onnx", "float32", True, _onnx, ("tf2onnx", "onnxruntime"))),
+        ("onnx_fp16", Kind("model.onnx", "float16", False, _onnx_half, ("tf2onnx", "onnxruntime"))),
+        ("onnx_int8", Kind("model.onnx", "int8", False, _onnx_int8, ("tf2onnx", "onnxruntime"))),
+        ("openvino", Kind("model.xml", "float32", True, _openvino(False), ("tf2onnx", "openvino"))),
+        ("openvino_fp16", Kind("model.xml", "float16 weights", False, _openvino(True), ("tf2onnx", "openvino"))),
+        ("litert", Kind("model.tflite", "float32", True, _litert("float32"), ("tensorflow",))),
+        ("litert_fp16", Kind("model.tflite", "float16 weights", False, _litert("float16"), ("tensorflow",))),
+        ("litert_int8_weights", Kind("model.tflite", "int8 weights", False, _litert("weights"), ("tensorflow",))),
+        ("litert_int8", Kind("model.tflite", "int8", False, _litert("int8"), ("tensorflow",))),
+    ]
+)
+
+
+def tensorrt_command(file: str, size: Sequence[int], most: int = 8) -> str:
+    """A script that makes a TensorRT engine of an ONNX file beside it, for batches of up to `most` images.
+
+    TensorRT's own `trtexec` makes it, for the GPU that it runs on; nothing here has been run on one.
+    """
+    shapes = (
+        "--{}=\\'{}\\':{}x{}x{}x3".format(flag, predictors.INPUT_TENSOR, count, *size)
+        for flag, count in (("minShapes", 1), ("optShapes", 1), ("maxShapes", most))
+    )
+    words = ["trtexec --onnx={} --saveEngine=model.plan --fp16".format(file), *shapes]
+    return '#!/bin/sh\n# Not run here: compare its depth with that of model.onnx.\ncd "$(dirname "$0")" && ' + (
+        " \\\n    ".join(words) + "\n"
+    )
+
+
+def versions(names: Sequence[str]) -> Dict[str, str]:
+    """{package: its version} of those that are installed."""
+    import importlib
+
+    found = {}
+    for name in names:
+        try:
+            found[name] = str(importlib.import_module(name).__version__)
+        except ImportError:
+            continue
+    return found
+
+
+def write(kind: str, source: Source, path: str) -> None:
+    """Write the export `kind` of `source` to `path`. Raises PipelineError, in one line, for whatever stops it."""
+    if kind.startswith(("onnx", "openvino")):
+        onnx_predictor.runtime_module()
+    try:
+        KINDS[kind].write(source, path)
+    except PipelineError:
+        raise
+    except ImportError as error:
+        raise PipelineError("{}: {} is not installed; `make exports` installs it".format(kind, error.name)) from None
+    except Exception as error:
+        # Converters raise whatever they stumble over.
+        line = (str(error).strip() or type(error).__name__).split("\n")[0][:300]
+        raise PipelineError("{}: cannot be converted ({})".format(kind, line)) from None
