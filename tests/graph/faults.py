@@ -28,7 +28,8 @@ import numpy as np
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(HERE, "..", "unit"), os.path.join(HERE, "..", "..", "workflow", "scripts")]
 
-OPTIONS = "--epochs 2 --steps 24 --bs 1 --size 64 96 --encoder densenet121 --lr 1e-3 --seed 3 --log-every 1"
+OPTIONS = "--epochs 2 --steps 12 --bs 2 --accumulate 2 --ema_decay 0.9 --size 64 96"
+OPTIONS += " --encoder densenet121 --lr 1e-3 --seed 3 --log-every 1"
 # Seconds after which a rank without a heartbeat counts as lost, and within which all must be gone after a blow.
 TIMEOUT, BOUND = 5, 120
 # Enough for the states of a training, little enough to fill.

@@ -86,7 +86,7 @@ def test_our_own_settings_are_accepted(overlay):
         ("train.is_loss_scale", "yes", 'config: train.is_loss_scale = "yes": must be true or false'),
         ("train.precision_mode", "fp16", "must be one of allow_mix_precision,"),
         ("train.learnig_rate", 1, "config: train.learnig_rate: unknown key; did you mean learning_rate?"),
-        ("train.xyz", 1, "config: train.xyz: unknown key; legal here: batch_norm_momentum,"),
+        ("train.xyz", 1, "config: train.xyz: unknown key; legal here: accumulate, batch_norm_momentum,"),
         ("trian", {}, "config: trian: unknown key; did you mean train?"),
         ("train.steps", None, "config: train.steps: missing"),
         ("model", None, "config: model: missing"),

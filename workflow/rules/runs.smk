@@ -69,6 +69,7 @@ RECIPE = (
     "encoder_rate_factor",
     "frozen_encoder_epochs",
     "ema_decay",
+    "accumulate",
     "max_zoom",
     "max_rotation",
     "brightness",

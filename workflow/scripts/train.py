@@ -97,6 +97,8 @@ def _add_recipe(arguments):
         "--max_zoom", "train.max_zoom", 1.0, "largest enlargement of a part of the image; the depth shrinks by as much"
     )
     number("--max_rotation", "train.max_rotation", 0.0, "largest rotation of the image to either side, degrees")
+    words = "equal parts in which a batch is computed, one after another; a step is taken after the last"
+    number("--accumulate", "train.accumulate", 1, words)
     for name in ("brightness", "contrast", "saturation", "hue"):
         number("--" + name, "train." + name, 0.0, "largest change of the {} to either side, as a share".format(name))
 

@@ -45,13 +45,17 @@ def test_pieces_go_from_the_last_tensor_to_the_first():
     assert collective.pieces(tensors, limit=4) == [[4], [3], [2], [1], [0]]
 
 
+# Of each batch, by the number of devices.
+PARTS = {2: 2, 4: 2}
+
+
 def test_a_global_batch_gives_the_same_losses_on_1_2_4_and_8_devices(records, tmp_path):
     """With batch statistics out of play, which are those of each device."""
     for devices in (1, 2, 4, 8):
         # The last --epochs counts.
         batch = ["--steps", "3", "--steps_per_device", "true", "--bs", str(8 // devices), "--epochs", "1"]
-        # What looks at all gradients does so after their exchange.
-        batch += ["--clip_norm", "2", "--weight_decay", "0.1"]
+        # What looks at all gradients does so after their exchange, of all parts of a batch.
+        batch += ["--clip_norm", "2", "--weight_decay", "0.1", "--accumulate", str(PARTS.get(devices, 1))]
         checked(records, tmp_path / str(devices), devices, *batch, first=["--frozen"])
     expected = history(ended(tmp_path / "1", epoch=1))
     assert [entry["global_step"] for entry in expected] == [1, 2, 3]
@@ -63,7 +67,7 @@ def test_a_global_batch_gives_the_same_losses_on_1_2_4_and_8_devices(records, tm
         assert (performance["world_size"], performance["batch_size"]) == (devices, 8 // devices)
 
 
-SMALL = ("--steps", "4", "--bs", "1")
+SMALL = ("--steps", "4", "--bs", "1", "--ema_decay", "0.9")
 
 
 @pytest.fixture(scope="module")

@@ -5,6 +5,7 @@ import pytest
 import trainings
 from densedepth import platforms
 from densedepth.data.augmentation import NONE, Augmentation
+from densedepth.errors import PipelineError
 from densedepth.network import checkpoints
 from densedepth.platforms.base import Options
 from densedepth.tf import tf
@@ -61,6 +62,52 @@ def test_gradients_are_clipped_together_without_the_loss_scale(scaled):
     assert taken(clip_norm=86.0, scaled=scaled) == taken(scaled=scaled)
 
 
+def in_parts(factors, scaled):
+    """([norm, skipped] of each step), [value of a weight after it]) where the parts of a step have these factors."""
+    platform = platforms.create("cpu_gpu", Options("must_keep_origin_dtype", "high_precision", scaled, False))
+    found = []
+    with tf.Graph().as_default(), tf.Session() as session:
+        weight = tf.get_variable("conv3/bias", (1,), initializer=tf.constant_initializer(2.0))
+        factor = tf.placeholder(tf.float32, ())
+        steps = optimizers.Steps(tf.constant(RATE), platform, Recipe(accumulate=len(factors[0])))
+        last = steps.of(tf.reduce_sum(weight) * factor)
+        fetches = dict(platform.figures(), last=last)
+        session.run(tf.global_variables_initializer())
+        for parts in factors:
+            for place, value in enumerate(parts[:-1]):
+                session.run(steps.before[min(place, 1)], {factor: value})
+            values = session.run(fetches, {factor: parts[-1]})
+            found.append((values["last"][1], values.get("skipped", 0.0), float(session.run(weight)[0])))
+    return found
+
+
+@pytest.mark.parametrize("scaled", [False, True])
+def test_a_step_takes_the_mean_gradient_of_the_parts_of_its_batch(scaled):
+    # The second step shows that nothing is left of the first.
+    one, two = in_parts([(1.0, 2.0, 6.0), (-3.0, 0.0, -6.0)], scaled)
+    np.testing.assert_allclose([one[0], two[0]], [3.0, 3.0], rtol=1e-6)
+    np.testing.assert_allclose(one[2], 2 - RATE, rtol=1e-5)
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_an_overflow_of_any_part_skips_the_step_and_no_other(place):
+    bad = [1.0, 2.0, 6.0]
+    bad[place] = 3e38
+    (_, skipped, same), (norm, again, moved) = in_parts([bad, (1.0, 2.0, 6.0)], True)
+    assert (skipped, same, again) == (1.0, 2.0, 0.0)
+    np.testing.assert_allclose([norm, moved], [3.0, 2 - RATE], rtol=1e-5)
+
+
+def test_parts_that_do_not_fit_are_refused(records, tmp_path):
+    with pytest.raises(PipelineError, match=r"--accumulate 2: must divide --bs 3 \(train.batch_size\)"):
+        trainings.settings(batch_size=3, recipe=Recipe(accumulate=2))
+    # As on a device that computes in saturation.
+    platform = platforms.create("cpu_gpu", Options("must_keep_origin_dtype", "high_precision", True, False))
+    platform.saturates = True
+    with pytest.raises(PipelineError, match="--accumulate 2: cannot be used with --is_loss_scale here"):
+        train(records, tmp_path, 0, 1, on=platform, recipe=Recipe(accumulate=2))
+
+
 def test_a_frozen_encoder_stays_and_then_begins_as_adam_does():
     norms, found = taken(frozen=(True, True, False), encoder_rate_factor=0.5, frozen_encoder_epochs=2)
     np.testing.assert_allclose(norms[0], np.hypot(12, 84), rtol=1e-5)
@@ -90,7 +137,7 @@ RECIPES = {
     "schedule": dict(
         schedule="cosine", schedule_epochs=2, warmup_steps=2, weight_decay=0.1, clip_norm=0.5, loss="silog"
     ),
-    "parts": dict(encoder_rate_factor=0.5, frozen_encoder_epochs=1, loss="berhu", ema_decay=0.9),
+    "parts": dict(encoder_rate_factor=0.5, frozen_encoder_epochs=1, loss="berhu", ema_decay=0.9, accumulate=2),
 }
 
 

@@ -45,6 +45,16 @@ def test_ranks_share_the_batch_of_one_device():
         assert alone.batch(step) == [sample for rank in ranks for sample in rank.batch(step)]
 
 
+def test_parts_share_the_batch_of_their_rank():
+    common = dict(records=24, seed=5, mirror_probability=0.5, swap_probability=0.5, batch_size=6, world_size=2)
+    for rank in range(2):
+        whole, parts = Order(rank=rank, **common), Order(rank=rank, parts=3, **common)
+        assert parts.batch_size == 2
+        for step in range(6):
+            found = [sample for part in range(3) for sample in parts.batch(3 * step + part)]
+            assert found == whole.batch(step)
+
+
 def test_shares_of_augmented_samples():
     order = Order(records=20000, batch_size=20000, seed=0, mirror_probability=0.5, swap_probability=0.5)
     samples = order.batch(0)

@@ -49,6 +49,7 @@ SETTINGS: Dict[str, Dict[str, Any]] = {
     "train.encoder_rate_factor": {"type": "number", "exclusiveMinimum": 0, "maximum": 100},
     "train.frozen_encoder_epochs": {"type": "integer", "minimum": 0, "maximum": 10000},
     "train.ema_decay": _CHANGE,
+    "train.accumulate": _BATCH,
     "train.max_zoom": {"type": "number", "minimum": 1, "maximum": 4},
     "train.max_rotation": {"type": "number", "minimum": 0, "maximum": 45},
     "train.brightness": _CHANGE,

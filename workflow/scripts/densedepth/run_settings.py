@@ -117,6 +117,9 @@ def unfit_recipe(settings: Settings) -> Iterator[Tuple[List[Any], Any, str]]:
     if train["frozen_encoder_epochs"] and not train["weights"]:
         words = "an encoder of random weights cannot be left as it is; give train.weights"
         yield ["train", "frozen_encoder_epochs"], train["frozen_encoder_epochs"], words
+    if train["batch_size"] % train["accumulate"]:
+        words = "must divide train.batch_size = {} into equal parts".format(train["batch_size"])
+        yield ["train", "accumulate"], train["accumulate"], words
     if isinstance(train["steps"], int):
         devices = 1 if settings.get("steps_per_device") else settings.get("devices", 1)
         # As training shares them.

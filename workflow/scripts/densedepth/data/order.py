@@ -44,7 +44,8 @@ class Order:
     mirror_probability: share of samples mirrored left to right. swap_probability: share of samples for which an entry
     of `CHANNEL_ORDERS` is drawn (so 5/7 of it see a real change of colours). augmentation: how far the views go. sets:
     of a mixture, (records, weight) of each of the sets that lie one after another in the records: in a pass over the
-    mixture each record is seen `weight` times, of a fraction as many records, others in the next pass.
+    mixture each record is seen `weight` times, of a fraction as many records, others in the next pass. parts: equal
+    ones of each batch of `batch_size`, which are then the batches.
     """
 
     def __init__(
@@ -58,10 +59,12 @@ class Order:
         world_size: int = 1,
         augmentation: Augmentation = NONE,
         sets: Sequence[Tuple[int, float]] = (),
+        parts: int = 1,
     ) -> None:
         self._records = samples(records, sets)
         self._sets = sets
-        self.batch_size = batch_size
+        self.batch_size = batch_size // parts
+        self._parts = parts
         self._seed = seed
         self._mirror_probability = mirror_probability
         self._swap_probability = swap_probability
@@ -72,12 +75,13 @@ class Order:
         self._samples: Any = None
 
     def batch(self, step: int) -> List[Sample]:
-        """The `batch_size` samples of this rank at `step`, counted from 0 over all epochs.
+        """The `batch_size` samples of this rank at `step`, counted from 0 over all epochs; of `parts`, at that part.
 
         All ranks' batches of a step are consecutive in the stream, so the samples of a step depend on the global batch
         size alone.
         """
-        first = (step * self._world_size + self._rank) * self.batch_size
+        step, part = divmod(step, self._parts)
+        first = ((step * self._world_size + self._rank) * self._parts + part) * self.batch_size
         return [self._sample(position) for position in range(first, first + self.batch_size)]
 
     def _sample(self, position):

@@ -119,6 +119,7 @@ class Ascend(Platform):
     # A graph that only some ranks run makes them count their exchanges differently, and HCCL hangs.
     same_calls = True
     port_lines = True
+    saturates = True
 
     def __init__(self, options: Options) -> None:
         super().__init__(options)

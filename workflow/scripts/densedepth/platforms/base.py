@@ -64,6 +64,8 @@ class Platform:
     steps_per_run = 1
     # Whether training takes the `lean` form of the network; see `architecture.predict`.
     lean = False
+    # Whether an overflow gives the largest number instead of inf or nan.
+    saturates = False
     # Whether all ranks must run the same graphs in the same order before the first step, too.
     same_calls = False
     # Whether the log has the reference port's lines on performance, too, so that logs compare.

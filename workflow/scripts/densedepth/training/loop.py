@@ -24,14 +24,15 @@ from ..network import architecture, checkpoints, model, recompute, upsample_conv
 from ..platforms import loss_scale
 from ..platforms.base import Platform
 from ..tf import tf
-from . import checks, history, loss, optimizers, resume, run_folder, schedules, start, step_graph
-from .settings import Segment, Settings
+from . import accumulation, checks, history, loss, optimizers, resume, run_folder, schedules, start, step_graph
+from .settings import PORT, Segment, Settings
 
 # Steps after a start that are not timed: TensorFlow plans memory and threads in them.
 _WARM_UP = 3
 
 # The code that decides the numbers: a state that another version of it has made is not resumed.
 _NUMBERS = (
+    accumulation,
     augmentation,
     upsample_conv,
     dataset,
@@ -98,9 +99,15 @@ def _check(settings, segment, index, platform):
                     name, steps, platform.steps_per_run
                 )
             )
-    for name in ("frozen_encoder_epochs", "ema_decay"):
-        if getattr(settings.recipe, name) and platform.steps_per_run > 1:
+    recipe = settings.recipe
+    for name in ("frozen_encoder_epochs", "ema_decay", "accumulate"):
+        if getattr(recipe, name) != getattr(PORT, name) and platform.steps_per_run > 1:
             raise PipelineError("--{}: cannot be used with more than one step in a run of the session".format(name))
+    if recipe.accumulate > 1 and platform.saturates and platform.options.is_loss_scale:
+        words = (
+            "--accumulate {}: cannot be used with --is_loss_scale here: an overflow in a part of a batch but the last "
+        )
+        raise PipelineError((words + "would not be noticed").format(recipe.accumulate))
     schedules.check(settings, segment.last)
     if len(index) < settings.batch_size:
         raise PipelineError(

@@ -5,6 +5,7 @@ from typing import Any, List, Optional, Sequence, Tuple
 from ..network import architecture, checkpoints
 from ..platforms.base import Platform
 from ..tf import tf
+from . import accumulation
 from .settings import PORT, Recipe
 
 # The reference port's epsilon; TensorFlow's own default is 1e-8.
@@ -112,19 +113,28 @@ class Steps:
             Parted(rate, recipe.encoder_rate_factor, recipe.weight_decay) if parted else Adam(rate, recipe.weight_decay)
         )
         optimizer.create_variables(self._variables)
+        self._means: Any = None
+        if recipe.accumulate > 1:
+            optimizer = self._means = accumulation.MeanGradients(optimizer, recipe.accumulate, self._variables)
         self._optimizer = platform.wrap_optimizer(optimizer)
+        # With parts: the operations of the first part and of another one before the last, as `of` left them.
+        self.before: Tuple[tf.Operation, ...] = ()
 
     def of(self, loss: tf.Tensor, frozen: bool = False) -> Tuple[tf.Operation, tf.Tensor]:
         """(operation, gradient norm) as `training_step`; with `frozen` the encoder's weights stay as they are.
 
-        The forward pass is the same: batch normalization goes on by batch statistics and follows them.
+        The forward pass is the same: batch normalization goes on by batch statistics and follows them. Where a batch is
+        computed in parts, this is the step of the last one.
         """
         variables = _parts(self._variables)[0] if frozen else self._variables
         gradients = self._optimizer.compute_gradients(loss, var_list=variables)
         step = tf.train.get_or_create_global_step()
         applied = self._clipped(gradients) if self._recipe.clip_norm else gradients
         apply = self._optimizer.apply_gradients(applied, global_step=step)
-        return tf.group(apply, *tf.get_collection(tf.GraphKeys.UPDATE_OPS)), self._norm(gradients)
+        updates = tf.get_collection(tf.GraphKeys.UPDATE_OPS)
+        if self._means:
+            self.before = tuple(tf.group(kept, *updates) for kept in (self._means.first, self._means.further))
+        return tf.group(apply, *updates), self._norm(gradients)
 
     def _norm(self, gradients):
         with self._platform.loss_scope():

@@ -16,7 +16,8 @@ class Recipe:
     schedule_epochs are those of the whole run. weight_decay: see `optimizers.Adam`. clip_norm: largest norm of all
     gradients together; 0 for any. encoder_rate_factor: on the learning rate of the encoder. frozen_encoder_epochs:
     first epochs in which the encoder's weights stay as they are. ema_decay: of the exponential moving average of the
-    weights, which the checkpoints have in their place; 0 for none.
+    weights, which the checkpoints have in their place; 0 for none. accumulate: parts in which a batch is computed, one
+    after another, before its step is taken.
     """
 
     loss: str = "densedepth"
@@ -28,6 +29,7 @@ class Recipe:
     encoder_rate_factor: float = 1.0
     frozen_encoder_epochs: int = 0
     ema_decay: float = 0.0
+    accumulate: int = 1
 
 
 # That of the reference port.
@@ -61,13 +63,16 @@ class Settings:
     augmentation: Augmentation = NONE
 
     def __post_init__(self) -> None:
-        """Raises PipelineError unless the nearest depth is below the farthest."""
+        """Raises PipelineError unless the nearest depth is below the farthest, and a batch falls into equal parts."""
         if not self.depth_range[0] < self.depth_range[1]:
             raise PipelineError(
                 "--mindepth {:g} --maxdepth {:g}: centimetres, the nearest must be below the farthest".format(
                     *self.depth_range
                 )
             )
+        if self.batch_size % self.recipe.accumulate:
+            words = "--accumulate {}: must divide --bs {} (train.batch_size), the samples of a step"
+            raise PipelineError(words.format(self.recipe.accumulate, self.batch_size))
 
     def as_dict(self) -> Dict[str, Any]:
         """The settings as JSON-like values, without the model and size, which a metadata file holds by themselves."""

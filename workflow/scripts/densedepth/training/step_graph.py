@@ -1,7 +1,7 @@
 """The graph of a training step: input, network, loss and optimizer, and the values that a run of it fetches."""
 
 import time
-from typing import Any, Callable, Dict
+from typing import Any, Callable, Dict, List
 
 import numpy as np
 
@@ -10,7 +10,7 @@ from ..errors import PipelineError
 from ..network import architecture, checkpoints
 from ..platforms.base import Platform
 from ..tf import tf
-from . import loss, optimizers
+from . import accumulation, loss, optimizers
 from .settings import Settings
 
 # The losses of a step, as they are fetched and recorded.
@@ -34,7 +34,7 @@ _EXCHANGE_ENDED = (
 class StepGraph:
     """The training step of one rank, built in the default graph.
 
-    platform: one that was started.
+    platform: one that was started. A batch in parts (`Recipe.accumulate`) takes as many runs of the session for a step.
     saver: the tf.train.Saver of all variables. initialize: the operation that initializes them. parameters: how many
     numbers are trained. A step that leaves the encoder as it is has an operation of its own, on the same forward pass.
     """
@@ -43,16 +43,20 @@ class StepGraph:
         self._settings = settings
         self._index = index
         self._platform = platform
-        self._iterator = _iterator(settings.batch_size, settings.size)
+        self._iterator = _iterator(settings.batch_size // settings.recipe.accumulate, settings.size)
         images, targets, numbers = self._iterator.get_next()
         losses = self._losses(images, targets)
+        values, keep = self._of_all_parts(dict(losses, records=numbers))
         self._rate = tf.placeholder(tf.float32, (), name="learning_rate")
         steps = optimizers.Steps(self._rate, platform, settings.recipe)
         self._kinds: Dict[bool, Dict[str, Any]] = {}
+        # The operations for the first part of a batch and for others before the last.
+        self._before: Dict[bool, List[tf.Operation]] = {}
         for frozen in (True, False) if settings.recipe.frozen_encoder_epochs else (False,):
             train, norm = steps.of(losses["loss"], frozen)
             figures = platform.figures()
-            self._kinds[frozen] = dict(losses, train=train, records=numbers, gradient_norm=norm, figures=figures)
+            self._kinds[frozen] = dict(values, train=train, gradient_norm=norm, figures=figures)
+            self._before[frozen] = [tf.group(part, *keep) for part in steps.before]
         self._exchange: Any = None
         if platform.size > 1:
             # In the scope of the loss: float16 does not hold the numbers of records.
@@ -63,6 +67,7 @@ class StepGraph:
         self._averages = optimizers.Averages() if settings.recipe.ema_decay else None
         self.saver = checkpoints.saver()
         self.initialize = tf.global_variables_initializer()
+        self._initialize_parts = tf.local_variables_initializer()
         self.parameters = sum(int(np.prod(v.shape.as_list())) for v in tf.trainable_variables())
 
     def _losses(self, images, targets):
@@ -81,6 +86,18 @@ class StepGraph:
                 losses["without_depth"] = tf.cast(tf.reduce_max(targets) <= dataset.HOLE, tf.float32)
         return losses
 
+    def _of_all_parts(self, values):
+        """({name: value of the whole batch}, operations that keep those of a part before the last)."""
+        if self._settings.recipe.accumulate == 1:
+            return values, []
+        with self._platform.loss_scope():
+            parts = accumulation.Parts(values, self._settings.recipe.accumulate)
+            whole = {name: tf.reduce_mean(value) for name, value in parts.all.items()}
+            whole["records"] = tf.reshape(parts.all["records"], [-1])
+            if "without_depth" in whole:
+                whole["without_depth"] = tf.reduce_min(parts.all["without_depth"])
+        return whole, [parts.keep]
+
     def average(self, session: tf.Session, share: float) -> None:
         """Let the averages, if there are any, keep `share` of their old values and take the rest of the weights."""
         if self._averages:
@@ -92,6 +109,8 @@ class StepGraph:
         Of several ranks, rank 0 calls it (all ranks where they must make the same calls), and the others get its
         variables and its position.
         """
+        if self._settings.recipe.accumulate > 1:
+            session.run(self._initialize_parts)
         if self._exchange is None:
             return start()
         return self._exchange.begin(session, start, self.initialize)
@@ -112,8 +131,10 @@ class StepGraph:
             self._platform.size,
             s.augmentation,
             self._index.sets,
+            s.recipe.accumulate,
         )
-        batches = dataset.batches(self._index, samples, position, last, s.size, s.halving, s.depth_range, on_error)
+        first, end = position * s.recipe.accumulate, last * s.recipe.accumulate
+        batches = dataset.batches(self._index, samples, first, end, s.size, s.halving, s.depth_range, on_error)
         return self._iterator.make_initializer(batches)
 
     def prepare(self, session: tf.Session) -> None:
@@ -129,6 +150,8 @@ class StepGraph:
         any rank was called with `asked`. Raises PipelineError when their exchange fails.
         """
         fetches = self._kinds[frozen]
+        for part in range(self._settings.recipe.accumulate - 1):
+            session.run(self._before[frozen][min(part, 1)])
         if self._exchange is None:
             return session.run(fetches, {self._rate: rate})
         feeds = self._exchange.feeds(asked)
