@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Submit, look after and cancel jobs on PBS, LSF or Grid Engine, for Snakemake's executor cluster-generic.
+"""Submit, look after and cancel jobs on PBS, LSF, Grid Engine or Donau, for Snakemake's executor cluster-generic.
 
     jobs.py sge submit --name train_model --threads 8 --mem_mb 16000 --runtime 1440 --gpus 1 job.sh    prints the id
     jobs.py sge status 123                                                       prints running, success or failed
@@ -50,13 +50,44 @@ def lsf_status(number):
     return {"DONE": "success", "EXIT": "failed", "ZOMBI": "failed"}.get(state, "running")
 
 
+# Grid Engine ends a job by SIGKILL, and warns before with SIGUSR1 (soft limit) or SIGUSR2 (-notify), to all of its
+# processes, which would end them. Here they ignore these, and all get SIGTERM as on other schedulers: a training saves
+# its state.
+SGE_SCRIPT = """\
+#!/bin/bash
+group=$(ps -o pgid= -p $$ | tr -d ' ') warned=
+trap "trap '' TERM; warned=yes; kill -TERM 0" USR1 USR2
+(trap '' USR1 USR2; exec /bin/bash {script}) &
+job=$!
+wait $job
+status=$?
+while kill -0 $job 2>/dev/null; do wait $job; status=$?; done
+# Whatever saves its state is not done when the command above it is, and would be killed at the end of this script.
+left() {{
+  for process in $(pgrep -g "$group"); do
+    [ "$process" = $$ ] || ! kill -0 "$process" 2>/dev/null || return 0
+  done
+  return 1
+}}
+while [ -n "$warned" ] && left; do sleep 0.2; done
+# 99 and 100 would mean something to the scheduler.
+[ $status -eq 0 ] || exit 1
+"""
+# Seconds between SIGTERM and SIGKILL at a job's limit.
+SGE_GRACE = 60
+
+
 def sge_submit(job):
     # Memory is counted for each slot.
-    words = ["qsub", "-terse", "-cwd", "-V", "-N", job.name, "-pe", "smp", str(job.threads)]
-    words += ["-l", "h_vmem={}M,h_rt={}".format(-(-job.mem_mb // job.threads), clock(job.runtime))]
+    words = ["qsub", "-terse", "-cwd", "-V", "-notify", "-S", "/bin/bash", "-N", job.name]
+    words += ["-pe", "smp", str(job.threads)]
+    soft, hard = 60 * job.runtime, 60 * job.runtime + SGE_GRACE
+    memory = -(-job.mem_mb // job.threads)
+    words += ["-l", "h_vmem={}M,s_rt={},h_rt={}".format(memory, soft, hard)]
     if job.gpus:
         words += ["-l", "gpu={}".format(job.gpus)]
-    return run(words + ["-j", "yes", "-o", LOGS] + job.extra + [job.script])
+    script = SGE_SCRIPT.format(script=shlex.quote(job.script))
+    return run(words + ["-j", "yes", "-o", LOGS] + job.extra, script)
 
 
 def sge_status(number):
@@ -70,9 +101,25 @@ def sge_status(number):
     return "failed" if re.search(r"^job_state\s+\d+:\s+E", text, re.MULTILINE) else "running"
 
 
-SUBMIT = {"pbs": pbs_submit, "lsf": lsf_submit, "sge": sge_submit}
-STATUS = {"pbs": pbs_status, "lsf": lsf_status, "sge": sge_status}
-CANCEL = {"pbs": "qdel", "lsf": "bkill", "sge": "qdel"}
+def donau_submit(job):
+    size = "cpu={};mem={}".format(job.threads, job.mem_mb) + (";gpu={}".format(job.gpus) if job.gpus else "")
+    words = ["dsub", "-n", job.name, "-N", "1", "-R", size, "-T", str(60 * job.runtime)]
+    text = run(words + ["-oo", LOGS + "/%J.log", "-eo", LOGS + "/%J.log"] + job.extra + ["bash", job.script])
+    return re.search(r"job <(\d+)>", text).group(1)
+
+
+def donau_status(number):
+    # A djob that fails, or knows no such job, is no answer: then it is asked again.
+    state = re.search(
+        r"\b(SUCCEEDED|FAILED|CANCELLED|STOPPED|TIMEOUT|RUNNING|PENDING|WAITING)\b", run(["djob", number])
+    )
+    ends = {"SUCCEEDED": "success", "RUNNING": "running", "PENDING": "running", "WAITING": "running"}
+    return ends.get(state.group(1), "failed")
+
+
+SUBMIT = {"pbs": pbs_submit, "lsf": lsf_submit, "sge": sge_submit, "donau": donau_submit}
+STATUS = {"pbs": pbs_status, "lsf": lsf_status, "sge": sge_status, "donau": donau_status}
+CANCEL = {"pbs": ["qdel"], "lsf": ["bkill"], "sge": ["qdel"], "donau": ["djob", "-T"]}
 
 
 def patient_status(scheduler, number, tries, seconds):
@@ -91,9 +138,9 @@ def clock(minutes):
     return "{:02d}:{:02d}:00".format(*divmod(minutes, 60))
 
 
-def run(words):
-    """Run a command of the scheduler; returns what it printed, without blanks around it."""
-    return subprocess.run(words, check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
+def run(words, script=None):
+    """Run a command of the scheduler, with `script` on its input; returns what it printed, without blanks around it."""
+    return subprocess.run(words, check=True, input=script, stdout=subprocess.PIPE, text=True).stdout.strip()
 
 
 def build_parser():
@@ -126,7 +173,7 @@ def main():
         elif args.action == "status":
             print(patient_status(args.scheduler, args.number, args.tries, args.seconds))
         else:
-            run([CANCEL[args.scheduler]] + args.numbers)
+            run(CANCEL[args.scheduler] + args.numbers)
     except FileNotFoundError as error:
         print("jobs.py: error: {}: no such command here".format(error.filename), file=sys.stderr)
         return 1

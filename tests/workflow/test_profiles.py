@@ -3,7 +3,9 @@
 import json
 import os
 import re
+import runpy
 import shlex
+import signal
 import subprocess
 import sys
 
@@ -17,6 +19,7 @@ COMMANDS = {
     "pbs": ("qsub", "qstat", "qdel"),
     "lsf": ("bsub", "bjobs", "bkill"),
     "sge": ("qsub", "qstat", "qacct", "qdel"),
+    "donau": ("dsub", "djob"),
 }
 
 
@@ -109,8 +112,12 @@ def submit(kind, folder, script, *more):
 EXPECTED = {
     "pbs": "qsub -V -N train -l select=1:ncpus=8:mem=16000mb:ngpus=2 -l walltime=01:30:00 -j oe -o {logs}/",
     "lsf": "bsub -J train -n 8 -R 'span[hosts=1]' -R 'rusage[mem=16000MB]' -W 90 -gpu num=2 -o {logs}/%J.log",
-    "sge": "qsub -terse -cwd -V -N train -pe smp 8 -l h_vmem=2000M,h_rt=01:30:00 -l gpu=2 -j yes -o {logs}",
+    "sge": "qsub -terse -cwd -V -notify -S /bin/bash -N train -pe smp 8 -l h_vmem=2000M,s_rt=5400,h_rt=5460 -l gpu=2 "
+    "-j yes -o {logs}",
+    "donau": "dsub -n train -N 1 -R 'cpu=8;mem=16000;gpu=2' -T 5400 -oo {logs}/%J.log -eo {logs}/%J.log",
 }
+# What follows --extra: Grid Engine is given the script on its input.
+SCRIPT = {"pbs": ["job.sh"], "lsf": ["job.sh"], "sge": [], "donau": ["bash", "job.sh"]}
 
 
 @pytest.mark.parametrize("scheduler", COMMANDS, indirect=True)
@@ -118,7 +125,8 @@ def test_a_job_is_submitted_with_what_it_takes(scheduler, tmp_path):
     kind, calls = scheduler
     number = submit(kind, tmp_path, "exit 0", "--gpus", "2", "--extra=-q 'the long'")
     assert number == ("1.server" if kind == "pbs" else "1")
-    assert calls() == [[*shlex.split(EXPECTED[kind].format(logs="results/logs/cluster")), "-q", "the long", "job.sh"]]
+    expected = shlex.split(EXPECTED[kind].format(logs="results/logs/cluster"))
+    assert calls() == [[*expected, "-q", "the long", *SCRIPT[kind]]]
 
 
 @pytest.mark.parametrize("scheduler", COMMANDS, indirect=True)
@@ -140,7 +148,30 @@ def test_a_job_is_cancelled(scheduler, tmp_path):
     while not list((tmp_path / "scheduler").glob("*.run")):
         pass
     jobs(kind, "cancel", number, folder=tmp_path)
-    assert calls()[-1] == [COMMANDS[kind][-1], number]
+    assert calls()[-1] == [COMMANDS[kind][-1], *(["-T"] if kind == "donau" else []), number]
+
+
+def test_grid_engine_s_warnings_end_a_job_as_other_schedulers_do(tmp_path):
+    """SIGUSR1 comes to all processes of a job at its soft limit, SIGUSR2 before it is deleted."""
+    # As with Snakemake, what has been started outlives the shell that has started it.
+    training = "trap 'sleep 0.5; echo saved; exit' TERM; echo ready; while :; do sleep 0.1; done"
+    (tmp_path / "job.sh").write_text('bash -c "{}" | (trap "" TERM; cat)\n'.format(training))
+    script = runpy.run_path(str(JOBS))["SGE_SCRIPT"].format(script="job.sh")
+    for number in (signal.SIGUSR1, signal.SIGUSR2):
+        run = subprocess.Popen(
+            ["bash", "-c", script], cwd=tmp_path, stdout=subprocess.PIPE, text=True, start_new_session=True
+        )
+        assert run.stdout.readline() == "ready\n"
+        os.killpg(run.pid, number)
+        assert run.communicate()[0] == "saved\n" and run.returncode == 1
+
+
+def test_a_failing_query_is_no_end_on_donau(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    second = 'echo x >>"{0}/asked"; test $(wc -l <"{0}/asked") -ge 2 && echo "7  train  RUNNING"'
+    (tmp_path / "djob").write_text("#!/bin/sh\n" + second.format(tmp_path))
+    (tmp_path / "djob").chmod(0o755)
+    assert jobs("donau", "status", "7", "--seconds", "0", folder=tmp_path) == "running"
 
 
 def _pipe(folder):
@@ -167,6 +198,7 @@ def test_a_cluster_job_gets_interpreter_and_settings(scheduler, finished):
     assert finished.path("results/1p/export/model.pb").stat().st_size > 100000
     submitted = [call for call in calls() if call[0] == "qsub"]
     # Freezing and the panel of examples are one job.
-    assert [call[:6] for call in submitted] == [
-        ["qsub", "-terse", "-cwd", "-V", "-N", name] for name in ("GROUP", "infer_frozen_graph", "draw_gallery")
+    assert [call[:9] for call in submitted] == [
+        ["qsub", "-terse", "-cwd", "-V", "-notify", "-S", "/bin/bash", "-N", name]
+        for name in ("GROUP", "infer_frozen_graph", "draw_gallery")
     ]
