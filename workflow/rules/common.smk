@@ -175,7 +175,7 @@ def picture_flags():
         return ["--{}={}".format(name, settings[name]) for name in names] + own
     names = ("csv", "rgb", "depth", "metres_per_unit", "max_depth", "hole", "test_share")
     flags = ["--{}={}".format(name, settings[name]) for name in names if settings[name] != ""]
-    usual = dict(test_metres_per_unit=0, encoding="plain", variable="", distance="axis")
+    usual = dict(test_metres_per_unit=0, mask_minimum=1, encoding="plain", variable="", distance="axis")
     usual.update(raw_size=[], also_invalid=[], intrinsics=[])
     for name, value in usual.items():
         given = settings.get(name, value)

@@ -83,6 +83,7 @@ def add_stored(add):
     add("--encoding", choices=stored_depth.ENCODINGS, default="plain", help="how depth is encoded")
     add("--variable", default="", help="name of the array in .npz, .h5 and .mat")
     add("--raw_size", type=numbers, default=[], help="height,width of raw float32 depth (.raw, .bin)")
+    add("--mask_minimum", type=float, default=1, help="least value of a valid pixel in the masks that the csv names")
     add("--also_invalid", type=numbers, default=[], help="further stored values of invalid depth, such as the sky")
     add("--distance", choices=stored_depth.DISTANCES, default="axis", help="along the optical axis, or along the ray")
     add(
@@ -107,7 +108,8 @@ def stored(args):
         raise PipelineError("--distance ray needs --intrinsics: fx, fy, cx, cy, width and height")
     found = {"encoding": args.encoding, "variable": args.variable, "raw_size": args.raw_size}
     found.update(invalid=args.also_invalid, distance=args.distance, intrinsics=args.intrinsics)
-    usual = {"encoding": "plain", "distance": "axis"}
+    found.update(mask_minimum=args.mask_minimum)
+    usual = {"encoding": "plain", "distance": "axis", "mask_minimum": 1}
     return {key: value for key, value in found.items() if value and value != usual.get(key)}
 
 

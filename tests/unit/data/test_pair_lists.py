@@ -87,14 +87,16 @@ def test_masks_and_units_in_columns_of_the_list(tmp_path):
     picture = encoded(np.zeros(SIZE + (3,), np.uint8))
     mask = np.full(SIZE, 255, np.uint8)
     mask[:4] = 0
+    mask[4:6] = 100
     files = {"a.png": picture, "b.png": picture, "c.png": picture, "m.png": encoded(mask)}
     files.update({"a_d.png": sixteen_bits(np.full(SIZE, 2.0), 5000), "b_d.png": sixteen_bits(np.full(SIZE, 2.0))})
     files["c_d.png"] = files["b_d.png"]
     rows = ["rgb,depth,split,mask,metres_per_unit", "a.png,a_d.png,train,,0.0002", "b.png,b_d.png,test,m.png,"]
-    found = pairs_of(tmp_path, files, ["--metres_per_unit=0.001", "--max_depth=10"], [*rows, "c.png,c_d.png,train"])
+    flags = ["--metres_per_unit=0.001", "--max_depth=10", "--mask_minimum=101"]
+    found = pairs_of(tmp_path, files, flags, [*rows, "c.png,c_d.png,train"])
     assert [np.unique(depth).round(3).tolist() for depth in found["train"]] == [[2.0], [2.0]]
     (depth,) = found["test"]
-    assert not depth[:4].any() and np.allclose(depth[4:], 2)
+    assert not depth[:6].any() and np.allclose(depth[6:], 2)
 
 
 @pytest.mark.parametrize("value", ["mm", "0", "-1", "nan", "inf"])
