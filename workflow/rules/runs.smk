@@ -92,7 +92,7 @@ def flags_of(run):
     The length of the run is among them where the learning rate depends on it.
     """
     settings = settings_of(run)
-    paths = dict(TRAINING, **{name: "train/" + name for name in RECIPE})
+    paths = dict(TRAINING, **{name: "train/{}".format(name) for name in RECIPE})
     values = {flag: setting(settings, path) for flag, path in paths.items()}
     if settings["train"]["schedule"] == "cosine":
         values["schedule_epochs"] = settings["train"]["epochs"]
