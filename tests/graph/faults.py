@@ -86,7 +86,8 @@ def survive(records, folder, devices, blows, seed, lifetime, say=print):
 
 def command(records, folder, devices):
     """The command line of the training."""
-    words = [sys.executable, os.path.join(HERE, "shallow_train.py"), *OPTIONS.split(), "--devices", str(devices)]
+    program = os.path.join(HERE, "shallow_train.py")
+    words = [sys.executable, program, "--forked", *OPTIONS.split(), "--devices", str(devices)]
     words += ["--state_minutes", "0", "--rank_timeout", str(TIMEOUT), "--train_tfrecords", records]
     return [*words, "--ckptdir", os.path.join(folder, "checkpoints")]
 

@@ -1,7 +1,7 @@
 """In place of the module `subprocess` in the launcher: ranks that are forked, as TensorFlow is loaded already.
 
 What tests of training together need of it. That the launcher starts ranks as processes by their command is seen where
-the tests strike them.
+a test ends such a training.
 """
 
 import contextlib
