@@ -107,7 +107,7 @@ agreement:
 
 # Of all benchmarks, or of those in BENCH.
 bench:
-	@$(SETUP) workflow tf1? tf2 onnx bench
+	@$(SETUP) workflow tf1? tf2 onnx bench agree
 	$(TOOLS)/python benchmarks/bench.py $(BENCH) $(if $(FULL),--full)
 
 docs:

@@ -184,12 +184,29 @@ def bench_evaluation(full):
             figure(what + "time by the network's own", runtime, found["ratio"], 1.15, least=False),
             figure(what + "peak memory", runtime, found["peak_memory_bytes"] / 1e6, 2000, "MB", least=False),
         ]
+        found = benchmark(runtime, "evaluation.py", *words, "--metrics", "all", out=raw("evaluation", runtime, "all"))
+        what += "with all metrics: "
+        figures += [
+            figure(what + "time by the network's own", runtime, found["ratio"], 2, least=False),
+            figure(what + "peak memory", runtime, found["peak_memory_bytes"] / 1e6, 2000, "MB", least=False),
+        ]
         small = network((96, 128), "densenet121")[0]
         for count in (10, 100, 1000, 10000) if full else (10, 100, 1000):
             words = ["--model_path", small, "--images", count]
             one = benchmark(runtime, "evaluation.py", *words, out=raw("evaluation", runtime, count))
             points.setdefault(runtime, []).append([count, one["seconds"], one["peak_memory_bytes"] / 1e6])
     return figures, [curve("Evaluation with a network of 96x128, images of 480x640", "images", points)]
+
+
+def bench_scoring(full):
+    """Scoring depth maps beside euler-eval and Ultralytics, which `make agreement` installs."""
+    found = benchmark("agree", "scoring.py", "--images", 100 if full else 12, out=raw("scoring", "agree"))
+    figures = []
+    for other in ("euler-eval", "Ultralytics"):
+        ratios = [theirs / own for theirs, own in zip(found["ms"][other], found["ms"]["standard"])]
+        figures.append(figure("scoring 480x640, usual metrics: speed by that of {}".format(other), "agree", ratios, 5))
+    what = "scoring 480x640, all metrics: milliseconds of one thread an image"
+    return [*figures, figure(what, "agree", found["ms"]["all"], 500, "ms", least=False)], []
 
 
 def bench_scaling(full):

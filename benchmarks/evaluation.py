@@ -34,6 +34,7 @@ def main():
     arguments.add_argument("--model_path", required=True)
     arguments.add_argument("--images", type=int, default=654)
     arguments.add_argument("--bs", type=int, default=2)
+    arguments.add_argument("--metrics", nargs="*", default=[], help="metrics besides the usual ones, or all: at most 2")
     arguments.add_argument("--json", help="file for the figures")
     args = arguments.parse_args()
     with tempfile.TemporaryDirectory() as folder:
@@ -46,7 +47,8 @@ def main():
             network = alone(predictor, args.bs, batches)
             before = time.perf_counter()
             report = Progress(test_set.count, "images")
-            document = scoring.evaluate(predictor, test_set, args.bs, None, report, ["port", "paper", "bts"])
+            protocols = ["port", "paper", "bts"]
+            document = scoring.evaluate(predictor, test_set, args.bs, None, report, protocols, more=args.metrics)
             wall = time.perf_counter() - before
             network += alone(predictor, args.bs, batches)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

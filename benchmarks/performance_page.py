@@ -17,6 +17,7 @@ ORDER = (
     "training_step",
     "inference",
     "evaluation",
+    "scoring",
     "conversion",
     "pair_reading",
     "input_pipeline",
