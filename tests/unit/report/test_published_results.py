@@ -50,6 +50,15 @@ def test_a_network_trained_elsewhere_is_shown_with_its_graphs_and_scenes(nyu):
     assert "### nyu (pretrained), the frozen graph" in text and "Best by RMSE. Test image 3" in text
 
 
+def test_a_calibrated_network_says_so(nyu):
+    facts = {"scale": 1.25, "images": 4, "measured_by": "tape_a.csv", "rel_before": 0.2, "rel_after": 0.05}
+    nyu.edit(nyu.add_elsewhere(), lambda e: e["source"].update(calibration=facts))
+    assert (
+        "The depth of nyu (pretrained) is multiplied by 1.2500, calibrated on 4 images (`tape_a.csv`): AbsRel 0.0500 "
+        "instead of 0.2000 on images that the factor was not taken from." in nyu.make()
+    )
+
+
 def test_a_network_trained_elsewhere_needs_no_run(nyu):
     for path in (nyu.baseline, nyu.add_elsewhere()):
         nyu.edit(path, lambda e: e["test_data"].update(path="dataset/nyu_test.zip"))

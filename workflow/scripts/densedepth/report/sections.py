@@ -193,6 +193,15 @@ def _trained_elsewhere(page, imported):
         size = wording.size(one.get("source", "size", default=None))
         rows.append((run.label, network, size, wording.runtime(one.get("runtime"))))
     page.add_table(rows, ("network", "form", "input", "evaluated with"))
+    for run in imported:
+        found = run.last().get("source", "calibration", default=None)
+        if found:
+            words = (
+                "The depth of {} is multiplied by {:.4f}, calibrated on {} images ({}): AbsRel {:.4f} instead of {:.4f} "
+                "on images that the factor was not taken from."
+            )
+            facts = found["images"], code(found["measured_by"]), found["rel_after"], found["rel_before"]
+            page.add(words, run.label, found["scale"], *facts)
 
 
 def _draw_curves(findings, figures):
