@@ -197,8 +197,8 @@ def _trained_elsewhere(page, imported):
         found = run.last().get("source", "calibration", default=None)
         if found:
             words = (
-                "The depth of {} is multiplied by {:.4f}, calibrated on {} images ({}): AbsRel {:.4f} instead of {:.4f} "
-                "on images that the factor was not taken from."
+                "The depth of {} is multiplied by {:.4f}, calibrated on {} images ({}): AbsRel {:.4f} instead of "
+                "{:.4f} on images that the factor was not taken from."
             )
             facts = found["images"], code(found["measured_by"]), found["rel_after"], found["rel_before"]
             page.add(words, run.label, found["scale"], *facts)
