@@ -6,6 +6,7 @@ It is no child of its caller: what kills processes or follows their parents take
 """
 
 import ast
+import contextlib
 import os
 import select
 import shlex
@@ -66,8 +67,6 @@ def serve(address):
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(address)
     listener.listen(8)
-    # Whatever ends is gone at once.
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     print("ready", flush=True)
     while sys.stdin not in select.select([listener, sys.stdin], [], [])[0]:
         caller = listener.accept()[0]
@@ -75,6 +74,15 @@ def serve(address):
             listener.close()
             look_after(caller)
         caller.close()
+        reap(os.WNOHANG)
+    reap(0)
+
+
+def reap(options):
+    """Take leave of those that have ended, whose processor time then counts as that of this process."""
+    with contextlib.suppress(ChildProcessError):
+        while os.waitpid(-1, options)[0]:
+            pass
 
 
 def look_after(caller):
