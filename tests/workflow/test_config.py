@@ -77,7 +77,7 @@ def test_our_own_settings_are_accepted(overlay):
         ("train.channel_shuffle_probability", 2, "config: train.channel_shuffle_probability = 2: must be at most 1"),
         ("train.keep_epochs", [1, 1], "config: train.keep_epochs = [1, 1]: must not contain duplicates"),
         ("train.keep_epochs", [2, 0], "config: train.keep_epochs[1] = 0: must be at least 1"),
-        ("train.keep_epochs", [2, 9], "config: train.keep_epochs[1] = 9: must be at most train.epochs = 6"),
+        ("train.keep_epochs", [2, 9], "config: train.keep_epochs[1] = 9: must be at most train.epochs = 4"),
         (
             "train.weights",
             "weights.onnx",

@@ -18,9 +18,9 @@ def test_the_sample_goes_through_every_stage(project):
     assert project.planned() == {
         "make_sample": 1,
         "convert_records": 1,
-        "train_model": 3,
+        "train_model": 2,
         "evaluate_baseline": 1,
-        "evaluate_checkpoint": 3,
+        "evaluate_checkpoint": 2,
         "freeze_graph": 1,
         "infer_frozen_graph": 1,
         "predict_examples": 1,
@@ -70,7 +70,7 @@ def test_files_put_there_by_hand_are_not_fetched(project):
 def test_a_run_of_another_name_has_results_of_its_own(project):
     settings = project.configure({"runs": {"second": {"devices": 1, "seed": 1}}})
     plan = project.planned(*settings)
-    assert (plan["train_model"], plan["convert_records"]) == (6, 1)
+    assert (plan["train_model"], plan["convert_records"]) == (4, 1)
 
 
 def test_each_run_has_its_number_of_devices_whatever_the_cores(project):
@@ -99,15 +99,15 @@ def test_a_network_trained_elsewhere_is_imported_and_evaluated_without_training(
     assert "--weights results/published/nyu/checkpoints/epoch0" in output and output.count("--weights") == 1
     assert "import_weights" not in output
     # One run goes on from what another one has trained.
-    own = {"own": "results/1p/checkpoints/epoch6/model.ckpt.index"}
+    own = {"own": "results/1p/checkpoints/epoch4/model.ckpt.index"}
     runs = {"tuned": {"devices": 1, "weights": "published/own"}}
     tuned = project.configure({"pretrained": own, "runs": runs})
     plan = project.planned("results/tuned/checkpoints/epoch2/model.json", *tuned)
-    assert (plan["train_model"], plan["import_published"]) == (4, 1)
+    assert (plan["train_model"], plan["import_published"]) == (3, 1)
     del settings["train"]
     project.configure(settings)
     # What is trained stays as it is, and no run has an epoch 0.
-    assert project.planned(*arguments)["train_model"] == 3
+    assert project.planned(*arguments)["train_model"] == 2
     assert "import_published" not in project.planned(*arguments)
     assert "1p has no epoch 0" in project.snakemake("-n", "results/1p/evaluation/epoch0.json", *arguments, fails=True)
 
@@ -121,7 +121,7 @@ def test_a_network_trained_elsewhere_has_a_report_of_its_own(project):
     once += ("freeze_graph", "infer_frozen_graph", "draw_gallery")
     assert plan == {"download_file": 2, **dict.fromkeys(once, 1)}
     assert "report_published" not in project.planned(*arguments)
-    settings = project.configure({"pretrained": {"own": "results/1p/checkpoints/epoch6/model.ckpt.index"}})
+    settings = project.configure({"pretrained": {"own": "results/1p/checkpoints/epoch4/model.ckpt.index"}})
     made = ["results/published/own/{}.json".format(name) for name in ("evaluation/epoch0", "inference/onnx")]
     made += ["results/published/own/{}.json".format(name) for name in ("inference/frozen", "gallery/gallery")]
     for shown in (False, True):
@@ -253,7 +253,7 @@ def test_an_epoch_that_is_not_kept_is_refused_with_those_that_are(project):
     for epoch in (5, 99):
         for name in ("evaluation/epoch{}.json", "checkpoints/epoch{}/model.json"):
             output = project.snakemake("-n", "results/1p/" + name.format(epoch), fails=True)
-            assert "1p has no epoch {}, only 2, 4, 6; train.keep_epochs adds one".format(epoch) in output
+            assert "1p has no epoch {}, only 2, 4; train.keep_epochs adds one".format(epoch) in output
 
     published = project.configure({"pretrained": {"own": "mine.index"}})
     output = project.snakemake("-n", "results/published/own/evaluation/epoch2.json", *published, fails=True)

@@ -29,7 +29,7 @@ def test_there_is_one_for_each_kind_of_site():
 
 @pytest.mark.parametrize("profile", PROFILES)
 def test_a_profile_is_understood(project, profile):
-    assert project.planned("--workflow-profile", "profiles/" + profile)["train_model"] == 3
+    assert project.planned("--workflow-profile", "profiles/" + profile)["train_model"] == 2
 
 
 @pytest.mark.parametrize("profile", PROFILES)

@@ -75,7 +75,7 @@ def test_a_sweep_is_planned_with_its_report_alone(project):
     # All that the settings list is what `all` makes; the main report is that of the runs.
     whole = project.snakemake("-n", "-p", *settings)
     plan = project.jobs(whole)
-    assert (plan["report_sweep"], plan["write_report"], plan["train_model"], plan["predict_examples"]) == (1, 1, 7, 1)
+    assert (plan["report_sweep"], plan["write_report"], plan["train_model"], plan["predict_examples"]) == (1, 1, 6, 1)
     main = " ".join(whole.split()).partition("report.py --out results/report.md")[2].partition("<<<")[0]
     assert "results/1p/" in main and "results/lr-" not in main
     output = project.snakemake("-n", "results/sweeps/rl/report.md", *settings, fails=True)
@@ -132,7 +132,7 @@ def test_a_sweep_added_to_a_finished_pipeline_touches_no_run_and_not_the_report(
         # What a run of its own would be refused for, once for all of a sweep.
         (
             {"base": {"train": {"keep_epochs": [9]}}, "grid": RATES},
-            "sweeps.s, its run s-learning_rate_0.0001, train.keep_epochs[0] = 9: must be at most train.epochs = 6",
+            "sweeps.s, its run s-learning_rate_0.0001, train.keep_epochs[0] = 9: must be at most train.epochs = 4",
         ),
         ({"grid": {"train.weights": ["published/x"]}}, 'weights_published_x, train.weights = "published/x": no such'),
     ],

@@ -11,7 +11,8 @@ from densedepth import configuration, provenance
 
 SCHEMA = configuration.schema(str(REPOSITORY / "workflow/schemas/config.schema.yaml"))
 CONFIG = yaml.safe_load((REPOSITORY / "config/config.yaml").read_text())
-SHARE = {"data": {"validation": {"share": 0.1}}}
+KEPT = {"epochs": 6, "keep_epochs": [2, 4, 6]}
+SHARE = {"data": {"validation": {"share": 0.1}}, "train": KEPT}
 
 
 def problems(**changes):
@@ -24,10 +25,10 @@ def problems(**changes):
         ({"data": {"validation": {"share": 0.1, "scenes": ["a"]}}}, "data.validation: give only one of share, scenes"),
         ({"data": {"validation": {"share": 1}}}, "data.validation.share = 1: must be less than 1"),
         ({"export": "best"}, 'export = "best": needs validation pairs; set share, scenes or csv of data.validation'),
-        ({"export": 5}, "export = 5: must be last, best or one of the kept epochs 2, 4, 6"),
+        ({"export": 5}, "export = 5: must be last, best or one of the kept epochs 2, 4"),
         ({"export": "first"}, 'export = "first": must be last, best or a kept epoch'),
         ({"train": {"patience": 2}}, "train.patience = 2: needs validation pairs"),
-        (dict(SHARE, train={"patience": 2}, export=4), "export = 4: with train.patience the run may end before"),
+        (dict(SHARE, train=dict(KEPT, patience=2), export=4), "export = 4: with train.patience the run may end before"),
         ({"runs": {"b": {"devices": 1, "export": "best"}}}, 'runs.b.export = "best": needs validation pairs'),
         ({"runs": {"b": {"devices": 1, "data": {"validation": {}}}}}, "runs.b.data.validation: is common to all runs"),
     ],
@@ -64,7 +65,7 @@ def test_a_plan_without_a_validation_knows_none(project):
     plan = project.jobs(output)
     assert not {"split_validation", "write_validation_set", "validate_checkpoint"} & set(plan)
     assert not re.search(r"--(left_out|validation_\w+) ", output)
-    assert frozen(output) == {"1p": "6"}
+    assert frozen(output) == {"1p": "4"}
 
 
 def test_a_plan_with_a_validation(project):
