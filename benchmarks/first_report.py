@@ -117,9 +117,7 @@ def described(run):
 
 def table(runs):
     """Seconds of each rule's jobs, the median of the runs, as a Markdown table."""
-    rules = []
-    for run in runs:
-        rules += [rule for rule, _ in run["jobs"] if rule not in rules]
+    rules = list(dict.fromkeys(rule for run in runs for rule, _ in run["jobs"]))
     lines = ["| rule | jobs | seconds |", "| --- | ---: | ---: |"]
     for rule in rules:
         sums = [[seconds for name, seconds in run["jobs"] if name == rule] for run in runs]
