@@ -1,11 +1,6 @@
 """What holds for every test: the names under which cases are run, and what keeps their processes frugal."""
 
 import gc
-import os
-
-# The workers of pytest-xdist share the processor; more threads than processors only spin. Before TensorFlow is loaded.
-os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
-os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 def pytest_collection_finish(session):

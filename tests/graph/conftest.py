@@ -1,4 +1,9 @@
 import contextlib
+import os
+
+# The workers of pytest-xdist share the processor; more threads than processors only spin. Before TensorFlow is loaded.
+os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import plain_sessions
 import pytest
