@@ -69,7 +69,7 @@ def main():
     parser.add_argument("folder", type=Path, help="folder for the projects, which are replaced")
     parser.add_argument("names", nargs="*", default=RECIPES, help="data sets (all)")
     parser.add_argument("--python", required=True, help="interpreter of a runtime")
-    args = parser.parse_args()
+    args = parser.parse_intermixed_args()
     folder, python, network, failed = args.folder.resolve(), os.path.abspath(args.python), None, 0
     for name in sorted(args.names, key=TESTED.__contains__):
         if name in TESTED and network is None:
