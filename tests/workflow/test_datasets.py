@@ -83,7 +83,7 @@ def test_a_recipe_reads_its_data_set(name, drawn, project, quick_python):
 
 def test_a_data_set_that_is_not_there_is_told_with_the_way_to_get_it(project, drawn):
     output = project.snakemake("--dry-run", "--configfile", "config/datasets/nyu.yaml", fails=True)
-    words = "data.path = dataset/nyu_data: no such file or folder; get it: kaggle datasets download soumikrashit/"
+    words = "data.path = dataset/nyu_data: no such file or folder; get it: kaggle datasets download soumikrakshit/"
     assert words in " ".join(output.split())
     # All of it can be downloaded.
     plan = project.planned("check_data", "--configfile", "config/datasets/sunrgbd.yaml")
