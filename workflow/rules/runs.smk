@@ -235,7 +235,17 @@ def settings_told(runs):
     """The settings that decide the results of these runs, as JSON text: not those of the machine and addresses."""
     machine = ("runtime", "python", "platform", "gpus", "devices_per_node", "npu_options", "npu_addresses")
     addresses = ("downloads", "download_cache", "pretrained")
-    other_targets = ("predictions", "tracking", "external", "onnx", "om", "exports", "model_card", "replace_results", "sweeps")
+    other_targets = (
+        "predictions",
+        "tracking",
+        "external",
+        "onnx",
+        "om",
+        "exports",
+        "model_card",
+        "replace_results",
+        "sweeps",
+    )
     settings = {key: value for key, value in config.items() if key not in machine + addresses + other_targets}
     apart = ("state_minutes", "rank_timeout", "performance_steps", "hcom_parallel")
     if not validation_flags():

@@ -15,8 +15,8 @@ import sys
 
 import cli
 from densedepth.errors import PipelineError
-from densedepth.imaging import panels
-from densedepth.inference import forward, image_files, networks, point_clouds, prediction_files, predictions
+from densedepth.imaging import camera, panels
+from densedepth.inference import forward, image_files, networks, prediction_files, predictions
 
 
 def build_parser():
@@ -73,7 +73,7 @@ def build_parser():
 def work(args):
     intrinsics = None
     if args.intrinsics:
-        intrinsics = point_clouds.Intrinsics(*args.intrinsics, source="given by --intrinsics")
+        intrinsics = camera.Intrinsics(*args.intrinsics, source="given by --intrinsics")
         if min(args.intrinsics[:2]) <= 0:
             raise PipelineError(
                 "--intrinsics {:g} {:g} {:g} {:g}: must be numbers of pixels, focal lengths above 0".format(

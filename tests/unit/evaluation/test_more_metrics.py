@@ -10,7 +10,7 @@ import pytest
 from densedepth.errors import PipelineError
 from densedepth.evaluation import edges, geometry, more_metrics
 from densedepth.evaluation.metric_table import METRICS, MORE
-from densedepth.inference.point_clouds import Intrinsics
+from densedepth.imaging.camera import Intrinsics
 
 # What the edges, and the points of a cloud, are found with.
 scipy = pytest.mark.skipif(importlib.util.find_spec("scipy") is None, reason="no SciPy; make setup")

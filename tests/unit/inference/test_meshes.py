@@ -6,10 +6,11 @@ import struct
 
 import numpy as np
 import pytest
-from densedepth.inference import meshes, point_clouds
+from densedepth.imaging import camera
+from densedepth.inference import meshes
 from PIL import Image
 
-CAMERA = point_clouds.Intrinsics(50, 60, 15.5, 9.5, "given")
+CAMERA = camera.Intrinsics(50, 60, 15.5, 9.5, "given")
 
 
 def read(path):

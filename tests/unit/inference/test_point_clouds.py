@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from densedepth.imaging import camera
 from densedepth.inference import point_clouds
 
 
@@ -20,7 +21,7 @@ def read_ply(path):
 
 def test_a_wall_is_flat_and_as_wide_as_it_is_seen(tmp_path):
     rgb = np.random.RandomState(0).randint(0, 256, (9, 11, 3)).astype(np.uint8)
-    intrinsics = point_clouds.Intrinsics(10.0, 20.0, 5.0, 4.0, "given")
+    intrinsics = camera.Intrinsics(10.0, 20.0, 5.0, 4.0, "given")
     point_clouds.write_ply(
         str(tmp_path / "a.ply"), point_clouds.points(rgb, np.full((9, 11), 2.0), intrinsics, 1000), ["a", "b c"]
     )
@@ -36,18 +37,18 @@ def test_a_wall_is_flat_and_as_wide_as_it_is_seen(tmp_path):
 
 def test_clouds_have_a_limit():
     rgb, metres = np.zeros((100, 200, 3), np.uint8), np.ones((100, 200))
-    intrinsics = point_clouds.nyu_intrinsics((100, 200))
+    intrinsics = camera.nyu_intrinsics((100, 200))
     for most in (20000, 19999, 5000, 100, 1):
         assert 0 < len(point_clouds.points(rgb, metres, intrinsics, most)) <= most
     assert len(point_clouds.points(rgb, metres, intrinsics, 20000)) == 20000
 
 
 def test_the_camera_of_nyu_at_other_sizes():
-    whole = point_clouds.nyu_intrinsics((480, 640))
+    whole = camera.nyu_intrinsics((480, 640))
     assert whole[:4] == pytest.approx((518.858, 519.470, 324.582, 252.736), abs=1e-3)
-    half = point_clouds.nyu_intrinsics((240, 320))
+    half = camera.nyu_intrinsics((240, 320))
     assert half.fx == pytest.approx(whole.fx / 2)
     # Pixel centres are half a pixel from the border at any size.
     assert (half.cx + 0.5) * 2 == pytest.approx(whole.cx + 0.5)
-    assert point_clouds.nyu_intrinsics((640, 480)).fx == pytest.approx(whole.fx)
+    assert camera.nyu_intrinsics((640, 480)).fx == pytest.approx(whole.fx)
     assert "assumption" in whole.source

@@ -4,7 +4,7 @@ import os
 
 import numpy as np
 import pytest
-from densedepth.imaging import panels
+from densedepth.imaging import camera, panels
 from densedepth.inference import meshes, point_clouds, prediction_files
 from PIL import Image
 
@@ -26,10 +26,10 @@ def test_the_estimate_is_near_what_is_written(room, tmp_path, kind):
     source, rgb, metres = room
     path = str(tmp_path / "made")
     if kind == "ply":
-        cloud = point_clouds.points(rgb, metres, point_clouds.nyu_intrinsics(metres.shape), 100000)
+        cloud = point_clouds.points(rgb, metres, camera.nyu_intrinsics(metres.shape), 100000)
         point_clouds.write_ply(path, cloud, [])
     elif kind == "glb":
-        meshes.write_glb(path, rgb, metres, point_clouds.nyu_intrinsics(metres.shape), 100000)
+        meshes.write_glb(path, rgb, metres, camera.nyu_intrinsics(metres.shape), 100000)
     else:
         write = {
             "npy": lambda: prediction_files.write_npy(path, metres),

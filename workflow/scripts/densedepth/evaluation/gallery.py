@@ -13,7 +13,7 @@ from .. import files
 from ..errors import PipelineError
 from ..file_names import of_image
 from ..imaging import depth, visualize
-from ..inference import point_clouds
+from ..imaging.camera import nyu_intrinsics
 from ..metadata import COUNT, Number, Rule
 from . import metrics
 
@@ -106,7 +106,7 @@ def _draw(folder, name, index, rgb, truth, predicted, test_set):
     if not name.startswith("scene"):
         title = "{} {}".format(name, title)
     visualize.draw_scene(os.path.join(folder, name + ".png"), title, rgb, known, predicted)
-    camera = point_clouds.nyu_intrinsics(test_set.size_of(index))
+    camera = nyu_intrinsics(test_set.size_of(index))
     camera = camera._replace(cx=camera.cx - left, cy=camera.cy - top)
     _write_data(os.path.join(folder, name + ".npz"), rgb, truth, predicted, camera)
     print("{}: {}".format(name, title))

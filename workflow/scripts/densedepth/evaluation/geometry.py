@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Dict, Optional
 import numpy as np
 
 if TYPE_CHECKING:
-    from ..inference.point_clouds import Intrinsics
+    from ..imaging.camera import Intrinsics
 
 # Degrees below which a normal counts as right.
 _ANGLES = (11.25, 22.5, 30.0)

@@ -12,7 +12,7 @@ from typing import Callable, Collection, Dict, List, NamedTuple, Optional, Seque
 import numpy as np
 
 from ..errors import PipelineError
-from ..inference.point_clouds import Intrinsics, nyu_intrinsics
+from ..imaging.camera import Intrinsics, nyu_intrinsics
 from . import edges, geometry
 from .metric_table import MORE
 

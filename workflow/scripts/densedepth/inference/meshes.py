@@ -8,7 +8,7 @@ from typing import Any, Dict, List, Tuple
 import numpy as np
 
 from .. import files
-from .point_clouds import Intrinsics
+from ..imaging.camera import Intrinsics
 
 # Neighbours of which one is farther by more than this share belong to different things: no surface joins them.
 _LARGEST_STEP = 0.1

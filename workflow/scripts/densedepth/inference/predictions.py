@@ -19,7 +19,7 @@ import numpy as np
 
 from .. import files, metadata, progress, runtime
 from ..errors import PipelineError
-from ..imaging import depth, panels
+from ..imaging import camera, depth, panels
 from ..metadata import COUNT, Null
 from . import forward, image_files, meshes, point_clouds, prediction_files
 
@@ -54,7 +54,7 @@ class Options:
     # (height, width) of the network's input where it takes any, else None.
     size: Optional[Sequence[int]]
     # None: those of NYU Depth v2's camera, scaled.
-    intrinsics: Optional[point_clouds.Intrinsics]
+    intrinsics: Optional[camera.Intrinsics]
     # The most in a cloud.
     points: int
     # Nearest and farthest depth in metres.
@@ -255,7 +255,7 @@ class _Run:
         # An earlier run's would vouch for the new files before all of them are there.
         _remove(stem + ".json")
         paths = {kind: stem + prediction_files.KINDS[kind] for kind in self._options.kinds}
-        intrinsics = self._options.intrinsics or point_clouds.nyu_intrinsics(metres.shape)
+        intrinsics = self._options.intrinsics or camera.nyu_intrinsics(metres.shape)
         if "npy" in paths:
             prediction_files.write_npy(paths["npy"], metres)
         if "png" in paths:
@@ -276,7 +276,7 @@ class _Run:
 
     def _warn_of(self, intrinsics, size):
         """Once for all pictures of this size."""
-        doubt = point_clouds.doubt(intrinsics, size)
+        doubt = camera.doubt(intrinsics, size)
         with self._lock:
             new = size not in self._warned
             self._warned.add(size)
