@@ -198,14 +198,14 @@ def test_a_link_to_nothing(server, out, tmp_path, of_folder):
     assert str(caught.value) == expected
 
 
-def test_links_to_files_and_folders_are_good(server, tmp_path):
+def test_links_to_files_and_folders_are_good(server, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     (tmp_path / "disk").mkdir()
-    (tmp_path / "folder").symlink_to(tmp_path / "disk")
-    out = tmp_path / "folder" / "file.bin"
-    assert missing_downloads([str(out)]) == ["file.bin"]
-    get([server.address + "/good"], out, sha256=SHA256)
-    (tmp_path / "disk" / "link").symlink_to(out)
-    assert missing_downloads([str(out), str(out.parent / "link"), str(out.parent / "none")]) == ["none"]
+    (tmp_path / "dataset").symlink_to(tmp_path / "disk")
+    assert missing_downloads(["dataset/file.bin"]) == ["file.bin"]
+    get([server.address + "/good"], tmp_path / "dataset" / "file.bin", sha256=SHA256)
+    (tmp_path / "disk" / "link").symlink_to(tmp_path / "dataset" / "file.bin")
+    assert missing_downloads(["dataset/" + name for name in ("file.bin", "link", "a/none")]) == ["a/none"]
 
 
 def missing_downloads(paths):
