@@ -142,7 +142,7 @@ def test_snakemake_does_it(command, finished):
             finished.path("dataset/custom/" + name).mkdir(parents=True)
     if "config/datasets/kitti_eigen.yaml" in command:
         finished.path("dataset/kitti").mkdir(parents=True)
-    for index in re.findall(r"'([^']+\.index)'", command):
+    for index in re.findall(r"'([^']+\.(?:index|pth))'", command):
         for name in (index, index.replace(".index", ".data-00000-of-00001")):
             finished.path(name).parent.mkdir(exist_ok=True)
             finished.path(name).touch()

@@ -328,7 +328,7 @@ def om_source():
 def om_flags():
     """Flags of export_om.py for what is left out by default."""
     batches = ["--batches", *map(str, config["om"]["batches"])] if config["om"]["batches"] else []
-    return " ".join(batches + (["--uint8"] if config["om"]["uint8"] else []))
+    return batches + (["--uint8"] if config["om"]["uint8"] else [])
 
 
 def external(key, default=None):

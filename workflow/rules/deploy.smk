@@ -103,7 +103,7 @@ rule export_om:
             --out {output.network:q} \
             --soc_version {params.soc_version:q} \
             --precision_mode {params.precision_mode} \
-            --bs {params.batch_size:q} {params.flags} \
+            --bs {params.batch_size:q} {params.flags:q} \
             2>&1 | tee {log:q}
         """
 
@@ -126,7 +126,7 @@ rule write_batches:
         runtime=60,
     params:
         batch_size=om_batch(),
-        flags="--uint8" if config["om"]["uint8"] else "",
+        flags=["--uint8"] if config["om"]["uint8"] else [],
     message:
         "writing {input.test} as batches"
     shell:
@@ -135,7 +135,7 @@ rule write_batches:
             --test_data {input.test:q} \
             --out {output.folder:q} \
             --size_of {input.side:q} \
-            --bs {params.batch_size:q} {params.flags} \
+            --bs {params.batch_size:q} {params.flags:q} \
             >{log:q} 2>&1
         """
 

@@ -36,7 +36,7 @@ rule measure_robustness:
         {resources.python:q} {input.code[0]:q} \
             --model_path {input.graph:q} \
             --test_data {input.test:q} \
-            --images {params.images} \
+            --images {params.images:q} \
             --json {output.figures:q} \
             >{log:q} 2>&1
         tail -n 1 {log:q}
