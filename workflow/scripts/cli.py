@@ -80,6 +80,14 @@ def add_validation(arguments):
     add("--validation_csv", default="", metavar="CSV", help="file that lists the pairs")
 
 
+def add_scoring(arguments, protocols):
+    """The flags for how depth is scored, by some of `protocols`."""
+    add = arguments.add_argument
+    add("--protocol", nargs="+", default=["port"], choices=protocols, help="ways to score (docs/metrics.md)")
+    words = "metrics besides the usual ones, or all (docs/metrics.md)"
+    add("--metrics", nargs="*", default=[], metavar="NAME", help=words)
+
+
 def fields(kind, args, **others):
     """A `kind`, which is a dataclass: its fields from the flags of the same names, and from `others`."""
     names = [field.name for field in dataclasses.fields(kind) if field.name not in others]

@@ -29,16 +29,7 @@ def build_parser():
     arguments.add_argument("--name", default="", help="name of the run, for messages")
     arguments.add_argument("--tensorboard", help="folder for TensorBoard events: the figures and some predictions")
     arguments.add_argument("--csv", help="file for the scores of each image")
-    arguments.add_argument(
-        "--protocol", nargs="+", default=["port"], choices=protocols.NAMES, help="ways to score (docs/metrics.md)"
-    )
-    arguments.add_argument(
-        "--metrics",
-        nargs="*",
-        default=[],
-        metavar="NAME",
-        help="metrics besides the usual ones, or all (docs/metrics.md)",
-    )
+    cli.add_scoring(arguments, protocols.NAMES)
     return arguments
 
 

@@ -46,16 +46,7 @@ def build_parser():
     arguments.add_argument("--json", help="file for all figures")
     arguments.add_argument("--csv", help="file for the scores of each image")
     arguments.add_argument("--name", default="", help="name of the predictions, for messages")
-    arguments.add_argument(
-        "--protocol", nargs="+", default=["port"], choices=protocols.NAMES, help="ways to score (docs/metrics.md)"
-    )
-    arguments.add_argument(
-        "--metrics",
-        nargs="*",
-        default=[],
-        metavar="NAME",
-        help="metrics besides the usual ones, or all (docs/metrics.md)",
-    )
+    cli.add_scoring(arguments, protocols.NAMES)
     arguments.add_argument("--planes", help="numbers of the planes in each image, for plane_*: as --predictions")
     cli.add_boolean(arguments, "--trust_unit", False, "score values whose unit the ground truth contradicts")
     return arguments

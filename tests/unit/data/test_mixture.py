@@ -41,6 +41,12 @@ def test_the_order_is_the_same_from_any_step_and_on_any_number_of_ranks():
     assert numbers(alone, 3) != whole[:15] and sorted(numbers(alone, 2) + numbers(alone, 3)[10:14]) == list(range(14))
 
 
+def main_flags(folder):
+    """Of list_pictures.py, for the pairs of the main set in `folder`."""
+    flags = ["--csv", str(folder / "pairs.csv"), "--metres_per_unit=0.001", "--max_depth=10"]
+    return [*flags, "--size", *map(str, SIZE)]
+
+
 @pytest.fixture
 def mixed(tmp_path):
     """The list of a main set in millimetres up to 10 m, with one in metres up to 5 m, seen half as often."""
@@ -56,16 +62,8 @@ def mixed(tmp_path):
     listed(tmp_path, rows)
     entry = [["rgb", str(tmp_path / "more/rgb")], ["depth", str(tmp_path / "more/depth")]]
     entry += [["metres_per_unit", 1], ["max_depth", 5], ["weight", 0.5]]
-    flags = [
-        "--csv",
-        str(tmp_path / "pairs.csv"),
-        "--metres_per_unit=0.001",
-        "--max_depth=10",
-        "--size",
-        *map(str, SIZE),
-    ]
     out = str(tmp_path / "list.json")
-    assert list_pictures.main([*flags, "--out", out, "--mixture", json.dumps([["more", entry]])]) == 0
+    assert list_pictures.main([*main_flags(tmp_path), "--out", out, "--mixture", json.dumps([["more", entry]])]) == 0
     return out
 
 
@@ -91,13 +89,5 @@ def test_the_records_of_all_sets_have_one_size_and_unit(mixed, tmp_path, capsys)
 def test_test_images_of_the_main_set_are_not_trained_on(mixed, tmp_path, capsys):
     entry = [["csv", str(tmp_path / "again.csv")], ["metres_per_unit", 0.001]]
     (tmp_path / "again.csv").write_text("3.jpg,3.png,train\n0.jpg,0.png,test\n")
-    flags = [
-        "--csv",
-        str(tmp_path / "pairs.csv"),
-        "--metres_per_unit=0.001",
-        "--max_depth=10",
-        "--size",
-        *map(str, SIZE),
-    ]
-    status = list_pictures.main([*flags, "--out", mixed, "--mixture", json.dumps([["again", entry]])])
+    status = list_pictures.main([*main_flags(tmp_path), "--out", mixed, "--mixture", json.dumps([["again", entry]])])
     assert status == 1 and "mixture.again: " in capsys.readouterr().err

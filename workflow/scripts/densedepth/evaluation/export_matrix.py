@@ -4,13 +4,14 @@ An export is written where it is the same network by the limits, and refused oth
 """
 
 import os
+import shutil
 import statistics
 import time
 from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 
-from .. import files, runtime
+from .. import files, markdown, runtime
 from ..data.test_archive import TestSet
 from ..errors import PipelineError
 from ..imaging import depth
@@ -116,7 +117,7 @@ def _made(kind, source, reference, limits, out):
     except PipelineError as error:
         row["refused"] = str(error)
         # Of an earlier run: it is not the network that this one exports.
-        _remove(folder)
+        shutil.rmtree(folder, ignore_errors=True)
     return row, network
 
 
@@ -170,12 +171,6 @@ def _rates(found: Dict[str, Any], pictures: Sequence[np.ndarray]) -> Dict[str, f
     return {name: 1 / statistics.median(found_times) for name, found_times in times.items()}
 
 
-def _remove(folder):
-    import shutil
-
-    shutil.rmtree(folder, ignore_errors=True)
-
-
 def _verdict(row):
     if "refused" in row:
         return "refused: " + row["refused"]
@@ -197,7 +192,7 @@ def table(found: Dict[str, Any]) -> str:
         ("frozen graph", "float32", "", _megabytes(frozen["bytes"]), "{images_per_second:.1f}".format(**frozen), "", "")
     ]
     rows += [_row(kind, row, frozen) for kind, row in found["exports"].items()]
-    blocks = ["\n\n".join(lines), _markdown(head, rows)]
+    blocks = ["\n\n".join(lines), markdown.table(head, rows)]
     for protocol, before in frozen["metrics"].items():
         keys = [metric for metric in METRICS if before.get(metric.key) is not None]
         figures = [("frozen graph", before)] + [
@@ -205,7 +200,7 @@ def table(found: Dict[str, Any]) -> str:
         ]
         cells = [(name, *("{:.4f}".format(one[metric.key]) for metric in keys)) for name, one in figures]
         blocks.append("## Protocol {}".format(protocol))
-        blocks.append(_markdown(("export", *(metric.heading for metric in keys)), cells))
+        blocks.append(markdown.table(("export", *(metric.heading for metric in keys)), cells))
     return "\n\n".join(blocks) + "\n"
 
 
@@ -225,8 +220,3 @@ def _row(kind, row, frozen):
 
 def _megabytes(count):
     return "{:.1f}".format(count / 1e6)
-
-
-def _markdown(columns, rows):
-    lines = [columns, ["---"] * len(columns), *rows]
-    return "\n".join("| {} |".format(" | ".join(str(cell).replace("|", "\\|") for cell in line)) for line in lines)

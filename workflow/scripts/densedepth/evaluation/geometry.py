@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Dict, Optional
 
 import numpy as np
 
+from ..imaging.camera import seen
+
 if TYPE_CHECKING:
     from ..imaging.camera import Intrinsics
 
@@ -30,9 +32,7 @@ _SMALLEST_PLANE = 0.05
 
 def points(depth: np.ndarray, camera: "Intrinsics") -> np.ndarray:
     """(h, w, 3): what each pixel of `depth` (h, w) sees, in metres: x to the right, y down, z away from the camera."""
-    rows, columns = np.ogrid[: depth.shape[0], : depth.shape[1]]
-    x, y = (columns - camera.cx) / camera.fx, (rows - camera.cy) / camera.fy
-    return np.stack([x * depth, y * depth, depth], axis=-1)
+    return np.stack([*seen(depth, camera), depth], axis=-1)
 
 
 def normal_errors(

@@ -2,6 +2,8 @@
 
 from typing import NamedTuple, Optional, Tuple
 
+import numpy as np
+
 
 class Intrinsics(NamedTuple):
     """Of a camera without distortion, in pixels of the upright image; the centre of the first pixel is (0, 0)."""
@@ -39,3 +41,18 @@ def doubt(intrinsics: Intrinsics, size: Tuple[int, int]) -> Optional[str]:
             intrinsics.cx, intrinsics.cy, width, height
         )
     return None
+
+
+def seen(depth: np.ndarray, intrinsics: Intrinsics, stride: int = 1) -> Tuple[np.ndarray, np.ndarray]:
+    """(x to the right, y down) in metres of every `stride`-th pixel of every `stride`-th row of depth (H, W)."""
+    rows, columns = np.ogrid[: depth.shape[0] : stride, : depth.shape[1] : stride]
+    taken = depth[::stride, ::stride]
+    return (columns - intrinsics.cx) / intrinsics.fx * taken, (rows - intrinsics.cy) / intrinsics.fy * taken
+
+
+def stride_for(size: Tuple[int, ...], most: int) -> int:
+    """The least stride that leaves at most `most` pixels of an image of `size` (height, width)."""
+    stride = 1
+    while -(-size[0] // stride) * -(-size[1] // stride) > most:
+        stride += 1
+    return stride

@@ -11,6 +11,7 @@ from typing import Any, Dict, List, Sequence
 import numpy as np
 
 from ..errors import PipelineError
+from . import forward
 
 
 class Session:
@@ -52,21 +53,9 @@ class Session:
         images = sum(self._images[warmups:])
         rate = images / sum(seconds)
         device = float(np.mean(_device_ms(self._session)[warmups:]))
-        return {
-            "batch_size": batch,
-            "images": images,
-            "seconds": time.perf_counter() - self._started,
-            "network_seconds": sum(seconds),
-            "images_per_second": rate,
-            "flip_averaged_images_per_second": rate / 2,
-            "ms_per_image": 1000 / rate,
-            "batch_ms": dict(
-                zip(("p50", "p90", "p99", "max"), (1000 * float(v) for v in np.percentile(seconds, (50, 90, 99, 100))))
-            ),
-            "warmup_batches": warmups,
-            "device_ms": device,
-            "device_images_per_second": 1000 * batch / device,
-        }
+        whole = time.perf_counter() - self._started
+        found = forward.speed_figures(batch, images, rate, seconds, whole, warmups)
+        return dict(found, device_ms=device, device_images_per_second=1000 * batch / device)
 
 
 def _device_ms(session: Any) -> Sequence[float]:

@@ -5,6 +5,7 @@ and output stay float32; of ONNX's int8 the last convolution stays float, since 
 and with it the layers that a measurement chooses.
 """
 
+import functools
 import os
 import warnings
 from collections import OrderedDict
@@ -65,10 +66,20 @@ def check_images(images: Sequence[Any]) -> None:
         )
 
 
+@functools.lru_cache(maxsize=1)
+def _converted(graph, opset, changed):
+    """The graph as an ONNX file's bytes: most kinds begin with it. `changed` is the graph file's time."""
+    return onnx_export.converted(graph, opset).SerializeToString(deterministic=True)
+
+
+def _plain(source):
+    """The ONNX file of `source` in float32, as bytes."""
+    return _converted(source.graph, source.opset, os.stat(source.graph).st_mtime_ns)
+
+
 def _onnx(source, path):
-    model = onnx_export.converted(source.graph, source.opset)
     with open(path, "wb") as stream:
-        stream.write(model.SerializeToString(deterministic=True))
+        stream.write(_plain(source))
 
 
 def _onnx_half(source, path):
@@ -78,7 +89,7 @@ def _onnx_half(source, path):
     with warnings.catch_warnings():
         # Of weights that are too small for it, which become zero.
         warnings.simplefilter("ignore")
-        model = onnx_export.converted(source.graph, source.opset)
+        model = onnx.load_model_from_string(_plain(source))
         # The runtime's own resize takes float32 alone on a processor.
         onnx.save(float16.convert_float_to_float16(model, keep_io_types=True, op_block_list=["Resize"]), path)
 

@@ -140,18 +140,26 @@ class Speed:
         """
         counted = [taken for taken, whole in zip(self._times, self._whole) if whole] or self._times
         rate = self._batch_size * len(counted) / sum(counted)
-        percentiles = np.percentile(self._times, (50, 90, 99, 100))
-        return {
-            "batch_size": self._batch_size,
-            "images": self._images,
-            "seconds": time.perf_counter() - self._started,
-            "network_seconds": sum(self._times),
-            "images_per_second": rate,
-            "flip_averaged_images_per_second": rate / 2,
-            "ms_per_image": 1000 / rate,
-            "batch_ms": dict(zip(("p50", "p90", "p99", "max"), (1000 * float(value) for value in percentiles))),
-            "warmup_batches": 1,
-        }
+        whole = time.perf_counter() - self._started
+        return speed_figures(self._batch_size, self._images, rate, self._times, whole, warmups=1)
+
+
+def speed_figures(
+    batch_size: int, images: int, rate: float, times: Sequence[float], seconds: float, warmups: int
+) -> Dict[str, Any]:
+    """What `Speed.as_dict` says of `images` at `rate` a second, from the `times` of the batches, all in seconds."""
+    percentiles = np.percentile(times, (50, 90, 99, 100))
+    return {
+        "batch_size": batch_size,
+        "images": images,
+        "seconds": seconds,
+        "network_seconds": sum(times),
+        "images_per_second": rate,
+        "flip_averaged_images_per_second": rate / 2,
+        "ms_per_image": 1000 / rate,
+        "batch_ms": dict(zip(("p50", "p90", "p99", "max"), (1000 * float(value) for value in percentiles))),
+        "warmup_batches": warmups,
+    }
 
 
 def ahead(iterator: Iterator[Any]) -> Iterator[Any]:

@@ -8,7 +8,7 @@ from typing import Any, Dict, List, Tuple
 import numpy as np
 
 from .. import files
-from ..imaging.camera import Intrinsics
+from ..imaging.camera import Intrinsics, seen, stride_for
 
 # Neighbours of which one is farther by more than this share belong to different things: no surface joins them.
 _LARGEST_STEP = 0.1
@@ -25,14 +25,12 @@ def surface(metres: np.ndarray, intrinsics: Intrinsics, most: int) -> Tuple[np.n
     n-th row so that there are not more than `most`; two triangles between four of them, but over a step in depth.
     """
     height, width = metres.shape
-    stride = 1
-    while -(-height // stride) * -(-width // stride) > most:
-        stride += 1
+    stride = stride_for(metres.shape, most)
     rows, columns = np.arange(0, height, stride), np.arange(0, width, stride)
     depth = metres[::stride, ::stride].astype(np.float32)
     vertices = np.empty(depth.shape + (3,), np.float32)
-    vertices[..., 0] = (columns - intrinsics.cx) / intrinsics.fx * depth
-    vertices[..., 1] = -(rows - intrinsics.cy)[:, np.newaxis] / intrinsics.fy * depth
+    right, down = seen(metres.astype(np.float32, copy=False), intrinsics, stride)
+    vertices[..., 0], vertices[..., 1] = right, -down
     vertices[..., 2] = -depth
     places = np.empty(depth.shape + (2,), np.float32)
     places[..., 0] = (columns + 0.5) / width

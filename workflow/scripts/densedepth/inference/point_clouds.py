@@ -5,7 +5,7 @@ from typing import Iterable, List
 import numpy as np
 
 from .. import files
-from ..imaging.camera import Intrinsics
+from ..imaging.camera import Intrinsics, seen, stride_for
 
 _VERTEX = np.dtype([("x", "<f4"), ("y", "<f4"), ("z", "<f4"), ("red", "u1"), ("green", "u1"), ("blue", "u1")])
 
@@ -15,14 +15,10 @@ def points(rgb: np.ndarray, metres: np.ndarray, intrinsics: Intrinsics, most: in
 
     Every pixel, or every n-th of every n-th row so that there are not more than `most`.
     """
-    stride = 1
-    while -(-metres.shape[0] // stride) * -(-metres.shape[1] // stride) > most:
-        stride += 1
-    rows, columns = np.arange(0, metres.shape[0], stride), np.arange(0, metres.shape[1], stride)
+    stride = stride_for(metres.shape, most)
     depth = metres[::stride, ::stride]
     cloud = np.empty(depth.shape, _VERTEX)
-    cloud["x"] = (columns - intrinsics.cx) / intrinsics.fx * depth
-    cloud["y"] = (rows - intrinsics.cy)[:, np.newaxis] / intrinsics.fy * depth
+    cloud["x"], cloud["y"] = seen(metres, intrinsics, stride)
     cloud["z"] = depth
     for channel, colour in enumerate(("red", "green", "blue")):
         cloud[colour] = rgb[::stride, ::stride, channel]

@@ -6,9 +6,9 @@ files alone. What the results do not know, such as licences, comes from the sett
 
 import json
 import os
-from typing import Any, Dict, List, NamedTuple, Optional, Sequence
+from typing import Dict, NamedTuple, Optional, Sequence
 
-from .. import files, metadata
+from .. import files, markdown, metadata
 from ..evaluation import documents, statistics
 from ..evaluation.metric_table import METRICS
 from . import wording
@@ -181,7 +181,7 @@ def _training(sources):
         ("initial weights", code(sources.checkpoint.get("weights", default=None) or "random")),
         ("versions", plain(wording.runtime(sources.checkpoint.get("runtime")))),
     ]
-    return [words, _table(("", ""), rows)]
+    return [words, markdown.table(("", ""), rows)]
 
 
 def _data_license(sources):
@@ -212,7 +212,7 @@ def _evaluation(sources):
                 facts["images"], code(protocol), ", mean with the mirrored image" if facts.get("flip_average") else ""
             )
         )
-        texts.append(_table(("metric", "network", "95 % interval", "constant"), rows))
+        texts.append(markdown.table(("metric", "network", "95 % interval", "constant"), rows))
     speed = sources.frozen.get("speed", default=None)
     if speed:
         texts.append(
@@ -230,9 +230,4 @@ def _files(sources, folder):
         parity = one.get("parity", default={})
         off = "{:.1e} m".format(parity["metres"]) if "metres" in parity else BLANK
         rows.append((code(name), "{:.1f} MB".format(one.get("bytes") / 1e6), off, code(one.get("sha256"))))
-    return [_table(("file", "size", "largest difference from the frozen graph", "SHA-256"), rows)]
-
-
-def _table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
-    lines: List[Sequence[Any]] = [columns, ["---"] * len(columns), *rows]
-    return "\n".join("| {} |".format(" | ".join(str(cell).replace("|", "\\|") for cell in line)) for line in lines)
+    return [markdown.table(("file", "size", "largest difference from the frozen graph", "SHA-256"), rows)]
