@@ -8,17 +8,12 @@ Debian's packages gridengine-master, gridengine-exec and gridengine-client; no s
 touched.
 """
 
-import argparse
-import contextlib
-import os
 import re
-import shutil
-import signal
 import socket
-import subprocess
 import sys
-import time
 from pathlib import Path
+
+import daemons
 
 PACKAGES = ("gridengine-master", "gridengine-exec", "gridengine-client")
 PROGRAMS = ("sge_qmaster", "sge_execd", "qsub", "qconf")
@@ -66,21 +61,17 @@ _QUEUE = {
 
 def missing():
     """What is needed here and not there, in words; empty when a cluster can be started."""
-    if os.geteuid() != 0:
-        return "not root"
-    absent = [name for name in PROGRAMS if shutil.which(name) is None]
-    return "{} not installed (Debian packages {})".format(", ".join(absent), " ".join(PACKAGES)) if absent else ""
+    return daemons.lacking(PROGRAMS, PACKAGES)
 
 
-class Cluster:
+class Cluster(daemons.Cluster):
     """The running daemons; `environ` leads the commands of Grid Engine to them."""
 
     def __init__(self, folder):
-        self.folder = Path(folder).resolve()
-        self._daemons = {}
-        ports = _free_ports(2)
-        self.environ = dict(
-            os.environ,
+        super().__init__(folder)
+        ports = daemons.free_ports(2)
+        # SGE_ND, of the daemons alone, keeps them in the foreground.
+        self.environ.update(
             SGE_ROOT=str(self.folder / "root"),
             SGE_CELL="default",
             SGE_QMASTER_PORT=str(ports[0]),
@@ -113,108 +104,39 @@ class Cluster:
         ):
             self.call("/usr/lib/gridengine/spooldefaults", *words)
 
-    def __enter__(self):
-        try:
-            self._write()
-            self.start_controller()
-            self.call("qconf", "-as", "localhost")
-            self._start("sge_execd")
-            _wait(lambda: "localhost" in self.call("qconf", "-sel"))
-            self._configure("-Ap", _PE)
-            self._configure("-Ahgrp", "group_name @allhosts\nhostlist localhost\n")
-            queue = self.call("qconf", "-sq")
-            for key, value in _QUEUE.items():
-                queue = re.sub(r"(?m)^{} .*".format(key), "{} {}".format(key, value), queue)
-            self._configure("-Aq", queue)
-            quick = {"schedule_interval": "0:0:1", "flush_submit_sec": "1", "flush_finish_sec": "1"}
-            scheduler = self.call("qconf", "-ssconf")
-            for key, value in quick.items():
-                scheduler = re.sub(r"(?m)^{} .*".format(key), "{} {}".format(key, value), scheduler)
-            self._configure("-Msconf", scheduler)
-        except BaseException:
-            self.__exit__()
-            raise
-        return self
+    def begin(self):
+        self._write()
+        self.start_controller()
+        self.call("qconf", "-as", "localhost")
+        self.start("sge_execd", ["sge_execd"], SGE_ND="1")
+        self.wait(lambda: "localhost" in self.call("qconf", "-sel"))
+        self._configure("-Ap", _PE)
+        self._configure("-Ahgrp", "group_name @allhosts\nhostlist localhost\n")
+        queue = self.call("qconf", "-sq")
+        for key, value in _QUEUE.items():
+            queue = re.sub(r"(?m)^{} .*".format(key), "{} {}".format(key, value), queue)
+        self._configure("-Aq", queue)
+        quick = {"schedule_interval": "0:0:1", "flush_submit_sec": "1", "flush_finish_sec": "1"}
+        scheduler = self.call("qconf", "-ssconf")
+        for key, value in quick.items():
+            scheduler = re.sub(r"(?m)^{} .*".format(key), "{} {}".format(key, value), scheduler)
+        self._configure("-Msconf", scheduler)
 
-    def __exit__(self, *error):
-        with contextlib.suppress(subprocess.CalledProcessError):
-            self.call("qdel", "-f", "-u", "root")
-        for name in ("sge_execd", "sge_qmaster"):
-            self._stop(name)
-
-    def call(self, *command):
-        """Run a command of Grid Engine; returns its output."""
-        run = subprocess.run(command, env=self.environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        if run.returncode != 0:
-            raise subprocess.CalledProcessError(run.returncode, command, run.stdout)
-        return run.stdout
+    def end(self):
+        self.call("qdel", "-f", "-u", "root")
 
     def start_controller(self):
-        self._start("sge_qmaster")
-        _wait(lambda: "localhost" in self.call("qconf", "-sh"))
+        self.start("sge_qmaster", ["sge_qmaster"], SGE_ND="1")
+        self.wait(lambda: "localhost" in self.call("qconf", "-sh"))
 
     def stop_controller(self):
-        self._stop("sge_qmaster")
+        self.stop("sge_qmaster")
 
     def _configure(self, flag, text):
         path = self.folder / "given"
         path.write_text(text)
         self.call("qconf", flag, path)
 
-    def _start(self, name):
-        with open(self.folder / (name + ".out"), "ab") as out:
-            # In the foreground.
-            environ = dict(self.environ, SGE_ND="1")
-            self._daemons[name] = subprocess.Popen(
-                [name], env=environ, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True
-            )
-
-    def _stop(self, name):
-        process = self._daemons.pop(name, None)
-        if process is not None:
-            process.send_signal(signal.SIGTERM)
-            try:
-                process.wait(timeout=20)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-
-
-def _free_ports(count):
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for one in sockets:
-            one.bind(("", 0))
-        return [one.getsockname()[1] for one in sockets]
-
-
-def _wait(done, seconds=60):
-    """Return when `done()` is true; until `seconds` have gone, a failing command counts as not yet."""
-    deadline = time.monotonic() + seconds
-    while True:
-        try:
-            if done():
-                return
-        except subprocess.CalledProcessError as error:
-            if time.monotonic() > deadline:
-                raise RuntimeError("{}: {}".format(" ".join(map(str, error.cmd)), error.output)) from None
-        if time.monotonic() > deadline:
-            raise RuntimeError("Grid Engine did not come up within {} s; see the files in its folder".format(seconds))
-        time.sleep(0.2)
-
-
-def main():
-    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    arguments.add_argument("folder", help="for configuration, state and logs; made when it is not there")
-    arguments.add_argument("command", nargs="+", help="what to run, after --")
-    args = arguments.parse_args()
-    lack = missing()
-    if lack:
-        print("grid_engine_cluster.py: error: {}".format(lack), file=sys.stderr)
-        return 1
-    with Cluster(args.folder) as cluster:
-        return subprocess.call(args.command, env=cluster.environ)
-
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(daemons.main(__doc__, Cluster, missing()))

@@ -8,16 +8,12 @@ the partition `all`, the default, drive those in `spare` back into the queue. Ne
 slurmctld, slurmd, slurm-client and munge; no service is started and nothing in /etc is touched.
 """
 
-import argparse
-import contextlib
 import os
 import shutil
-import signal
 import socket
-import subprocess
 import sys
-import time
-from pathlib import Path
+
+import daemons
 
 PACKAGES = ("munge", "slurm-client", "slurmctld", "slurmd")
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "srun", "unshare")
@@ -60,29 +56,25 @@ PartitionName=spare Nodes=ALL MaxTime=INFINITE State=UP PriorityTier=1
 
 def missing():
     """What is needed here and not there, in words; empty when a cluster can be started."""
-    if os.geteuid() != 0:
-        return "not root"
-    absent = [name for name in PROGRAMS if shutil.which(name) is None]
-    return "{} not installed (Debian packages {})".format(", ".join(absent), " ".join(PACKAGES)) if absent else ""
+    return daemons.lacking(PROGRAMS, PACKAGES)
 
 
-class Cluster:
+class Cluster(daemons.Cluster):
     """The running daemons. `environ` leads the commands of Slurm to them; `nodes` are the names of the two nodes."""
 
     def __init__(self, folder):
-        self.folder = Path(folder).resolve()
+        super().__init__(folder)
         host = socket.gethostname().split(".")[0]
         self.nodes = [host, host + "-2"]
-        self._daemons = {}
         self._write(host)
         path = "{}:{}".format(self.folder / "bin", os.environ["PATH"])
-        self.environ = dict(os.environ, SLURM_CONF=str(self.folder / "slurm.conf"), PATH=path)
+        self.environ.update(SLURM_CONF=str(self.folder / "slurm.conf"), PATH=path)
 
     def _write(self, host):
         for name in ("state", "bin"):
             (self.folder / name).mkdir(parents=True, exist_ok=True)
         self.folder.chmod(0o755)
-        text = _CONF.format(folder=self.folder, host=host, ports=_free_ports(3))
+        text = _CONF.format(folder=self.folder, host=host, ports=daemons.free_ports(3))
         (self.folder / "slurm.conf").write_text(text)
         key = self.folder / "munge.key"
         key.touch(mode=0o600)
@@ -93,97 +85,30 @@ class Cluster:
         wrapper.write_text('#!/bin/sh\nSLURM_CONF="{}" exec {} "$@"\n'.format(conf, shutil.which("srun")))
         wrapper.chmod(0o755)
 
-    def __enter__(self):
-        try:
-            files = {"key-file": "key", "socket": "socket", "pid-file": "pid", "log-file": "log", "seed-file": "seed"}
-            flags = ["--{}={}/munge.{}".format(flag, self.folder, end) for flag, end in files.items()]
-            self._start("munged", ["munged", "--foreground", "--force", *flags])
-            _wait((self.folder / "munge.socket").exists)
-            self.start_controller()
-            self._start(self.nodes[0], ["slurmd", "-D"])
-            # A second slurmd on this machine goes by a host name of its own.
-            second = 'hostname "$0" && exec slurmd -D'
-            self._start(self.nodes[1], ["unshare", "--uts", "sh", "-c", second, self.nodes[1]])
-            states = ("sinfo", "--noheader", "--Node", "--partition=all", "--format=%T")
-            _wait(lambda: self.call(*states).split() == ["idle", "idle"])
-        except BaseException:
-            self.__exit__()
-            raise
-        return self
+    def begin(self):
+        files = {"key-file": "key", "socket": "socket", "pid-file": "pid", "log-file": "log", "seed-file": "seed"}
+        flags = ["--{}={}/munge.{}".format(flag, self.folder, end) for flag, end in files.items()]
+        self.start("munged", ["munged", "--foreground", "--force", *flags])
+        self.wait((self.folder / "munge.socket").exists)
+        self.start_controller()
+        self.start(self.nodes[0], ["slurmd", "-D"])
+        # A second slurmd on this machine goes by a host name of its own.
+        second = 'hostname "$0" && exec slurmd -D'
+        self.start(self.nodes[1], ["unshare", "--uts", "sh", "-c", second, self.nodes[1]])
+        states = ("sinfo", "--noheader", "--Node", "--partition=all", "--format=%T")
+        self.wait(lambda: self.call(*states).split() == ["idle", "idle"])
 
-    def __exit__(self, *error):
-        with contextlib.suppress(subprocess.CalledProcessError):
-            self.call("scancel", "--user=root")
-            self.call("scancel", "--user=root", "--signal=KILL")
-        for name in [*self.nodes, "slurmctld", "munged"]:
-            self._stop(name)
-
-    def call(self, *command):
-        """Run a command of Slurm; returns its output."""
-        run = subprocess.run(command, env=self.environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        if run.returncode != 0:
-            raise subprocess.CalledProcessError(run.returncode, command, run.stdout)
-        return run.stdout
+    def end(self):
+        self.call("scancel", "--user=root")
+        self.call("scancel", "--user=root", "--signal=KILL")
 
     def start_controller(self):
-        self._start("slurmctld", ["slurmctld", "-D"])
-        _wait(lambda: "is UP" in self.call("scontrol", "ping"))
+        self.start("slurmctld", ["slurmctld", "-D"])
+        self.wait(lambda: "is UP" in self.call("scontrol", "ping"))
 
     def stop_controller(self):
-        self._stop("slurmctld")
-
-    def _start(self, name, command):
-        with open(self.folder / "{}.out".format(name), "ab") as out:
-            self._daemons[name] = subprocess.Popen(
-                command, env=self.environ, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True
-            )
-
-    def _stop(self, name):
-        process = self._daemons.pop(name, None)
-        if process is not None:
-            process.send_signal(signal.SIGTERM)
-            try:
-                process.wait(timeout=20)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-
-
-def _free_ports(count):
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for one in sockets:
-            one.bind(("", 0))
-        return [one.getsockname()[1] for one in sockets]
-
-
-def _wait(done, seconds=60):
-    """Return when `done()` is true; until `seconds` have gone, a failing command counts as not yet."""
-    deadline = time.monotonic() + seconds
-    while True:
-        try:
-            if done():
-                return
-        except subprocess.CalledProcessError as error:
-            if time.monotonic() > deadline:
-                raise RuntimeError("{}: {}".format(" ".join(error.cmd), error.output)) from None
-        if time.monotonic() > deadline:
-            raise RuntimeError("Slurm did not come up within {} s; see the logs in its folder".format(seconds))
-        time.sleep(0.1)
-
-
-def main():
-    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    arguments.add_argument("folder", help="for configuration, state and logs; made when it is not there")
-    arguments.add_argument("command", nargs="+", help="what to run, after --")
-    args = arguments.parse_args()
-    lack = missing()
-    if lack:
-        print("slurm_cluster.py: error: {}".format(lack), file=sys.stderr)
-        return 1
-    with Cluster(args.folder) as cluster:
-        return subprocess.call(args.command, env=cluster.environ)
+        self.stop("slurmctld")
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(daemons.main(__doc__, Cluster, missing()))
