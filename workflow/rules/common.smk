@@ -7,7 +7,6 @@ import re
 import shlex
 import sys
 
-from snakemake.exceptions import WorkflowError
 from snakemake.settings.types import DeploymentMethod
 
 from densedepth import code_digests, configuration, data_settings, file_names, imports, platforms, run_settings
@@ -93,7 +92,7 @@ def mlflow_python():
     """The interpreter with MLflow, which `make mlflow` makes."""
     made = environment_python("mlflow")
     if config["tracking"]["mlflow"] and not packaged() and not os.path.exists(made):
-        raise WorkflowError("config: tracking.mlflow: there is no MLflow in .venv/mlflow; run `make mlflow` first")
+        refuse("config: tracking.mlflow: there is no MLflow in .venv/mlflow; run `make mlflow` first")
     return "python" if packaged() else made
 
 
@@ -115,9 +114,7 @@ def missing_downloads():
     """
     for link in sorted({place for path in config["downloads"] for place in (os.path.dirname(path), path)}):
         if os.path.lexists(link) and not os.path.exists(link):
-            raise WorkflowError(
-                "{}: is a link to {}, which is not there; is the disk mounted?".format(link, os.readlink(link))
-            )
+            refuse("{}: is a link to {}, which is not there; is the disk mounted?".format(link, os.readlink(link)))
     return [os.path.relpath(path, "dataset") for path in config["downloads"] if not os.path.exists(path)]
 
 
@@ -307,11 +304,11 @@ def prediction_inputs(wildcards):
         # A file that is named may be one that a rule makes.
         paths = [path for word in words for path in ([word] if _is_file_name(word) else image_files.find([word]))]
     except PipelineError as error:
-        raise WorkflowError("config: predictions.{}.{}".format(wildcards.pictures, str(error).lstrip("-")))
+        refuse("config: predictions.{}.{}".format(wildcards.pictures, str(error).lstrip("-")))
     braces = [path for path in paths if "{" in path or "}" in path]
     if braces:
         words = "config: predictions.{}.input {}: Snakemake takes braces in a name for its own; rename it"
-        raise WorkflowError(words.format(wildcards.pictures, braces[0]))
+        refuse(words.format(wildcards.pictures, braces[0]))
     return paths
 
 

@@ -7,7 +7,6 @@ import shutil
 import sys
 import tempfile
 
-from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 from snakemake.utils import available_cpu_count, update_config
 from snakemake_interface_logger_plugins.common import LogEvent
@@ -44,6 +43,15 @@ from densedepth.data import train_archive
 from densedepth.errors import PipelineError
 
 
+def refuse(words):
+    """End the call with these words, a line for each fault, and nothing else.
+
+    No exception: with one that rises from here, or from an input function, Snakemake also shows where it was raised.
+    """
+    logger.error(words, extra={"event": LogEvent.ERROR, "exception": "WorkflowError"})
+    sys.exit(1)
+
+
 def default_settings():
     """The settings that others are laid over: of the working directory, or else those that the workflow comes with.
 
@@ -61,7 +69,7 @@ def check_file(path):
     try:
         configuration.read(path)
     except PipelineError as error:
-        raise WorkflowError(str(error))
+        refuse(str(error))
 
 
 def use_all_cores():
@@ -95,7 +103,7 @@ def check_config():
         config.update(sweeps.expanded(config))
         problems = provenance.missing(config) if workflow.is_main_process else []
     if problems:
-        raise WorkflowError("\n".join(["invalid configuration:", *problems]))
+        refuse("\n".join(["invalid configuration:", *problems]))
 
 
 def other_runs():
@@ -115,12 +123,13 @@ def refuse_run(wildcards):
         words = (
             "results/{}/: the report of all runs is results/report.md, that of a sweep results/sweeps/<sweep>/report.md"
         )
-        raise WorkflowError(words.format(wildcards.place))
+        refuse(words.format(wildcards.place))
     if run == "sweeps":
-        words = "results/{}: sweeps has only {}; was it in a file that --configfile names?"
-        raise WorkflowError(words.format(wildcards.place, ", ".join(config["sweeps"]) or "no entry"))
+        words = "results/{}: sweeps has {}; was it in a file that --configfile names?"
+        known = ", ".join(config["sweeps"])
+        refuse(words.format(wildcards.place, "only {}".format(known) if known else "no entry"))
     words = "results/{}: runs has no {}, only {}; was it in a file that --configfile names?"
-    raise WorkflowError(words.format(wildcards.place, run, runs))
+    refuse(words.format(wildcards.place, run, runs))
 
 
 def other_epochs():
@@ -142,10 +151,8 @@ def refuse_epoch(wildcards):
         wildcards.place, run, epoch[len("epoch") :], ", ".join(map(str, kept_epochs(run)))
     )
     if run in published():
-        raise WorkflowError(words + ", the network as it was imported")
-    raise WorkflowError(
-        "{}; train.keep_epochs adds one, up to train.epochs = {}".format(words, settings_of(run)["train"]["epochs"])
-    )
+        refuse(words + ", the network as it was imported")
+    refuse("{}; train.keep_epochs adds one, up to train.epochs = {}".format(words, settings_of(run)["train"]["epochs"]))
 
 
 def check_before_jobs():
@@ -179,7 +186,7 @@ def check_replaced(names):
     if not config["replace_results"]:
         found = replacement.replaced(config, jobs, archive_identity)
         if found:
-            raise WorkflowError("\n".join(found))
+            refuse("\n".join(found))
     for line in [*code_changes(), *replacement.changes(config, jobs)]:
         logger.info(line)
     if not workflow.dryrun and any(name in replacement.MAKERS for name, _ in jobs):

@@ -1,0 +1,37 @@
+"""What the workflow itself refuses is told in a line for each fault, without the frames that Snakemake shows."""
+
+import re
+
+import pytest
+
+# What Snakemake puts around the message of an exception.
+FRAMES = re.compile(r"Traceback|Exception|WorkflowError|Wildcards|^ *File \"", re.MULTILINE)
+
+NOTHING = ("results/nothing",)
+
+REFUSED = {
+    "unknown keys": ({"bogus": 1, "tran": {}}, NOTHING, ["config: bogus: unknown key", "config: tran: unknown key"]),
+    "missing source": ({"data": {"train_archive": "a.zip"}}, NOTHING, ["data.train_archive = a.zip: no such file"]),
+    "two equal runs": ({"runs": {"again": {"devices": 1}}}, NOTHING, ["config: runs.1p: equal to again"]),
+    "no split list": ({"data": {"validation": {"csv": "v.csv"}}}, NOTHING, ["validation.csv = v.csv: no such file"]),
+    "empty grid": ({"sweeps": {"lr": {"grid": {}}}}, NOTHING, ["config: sweeps.lr.grid = {}: must have at least 1"]),
+    "unknown epoch": ({}, ["results/1p/evaluation/epoch3.json"], ["1p has no epoch 3, only 2, 4;"]),
+    "unknown run": ({}, ["results/2p/export/model.pb"], ["runs has no 2p, only 1p;"]),
+    "unknown sweep": ({}, ["results/sweeps/lr/report.md"], ["results/sweeps/lr: sweeps has no entry;"]),
+    "other source": ({}, ["all"], ["made from dataset/mine.zip, but the settings name results/sample/nyu_data.zip"]),
+    "no photos": ({"predictions": {"a": {"input": ["x*"]}}}, ["results/predictions/a"], ["config: predictions.a"]),
+    "no MLflow": ({"tracking": {"mlflow": "runs"}}, NOTHING, ["there is no MLflow in .venv/mlflow"]),
+}
+
+
+@pytest.mark.parametrize("name", sorted(REFUSED))
+def test_a_refusal_is_a_line_for_each_fault(project, name):
+    settings, target, expected = REFUSED[name]
+    project.path("results/data").mkdir(parents=True)
+    if name == "other source":
+        project.path("results/data/nyu_train.json").write_text('{"archive": {"path": "dataset/mine.zip"}}')
+    output = project.snakemake("--cores", "1", *target, *project.configure(settings), fails=True)
+    assert not FRAMES.search(output), output
+    said = output.splitlines()[-len(expected) :]
+    assert all(words in line for words, line in zip(expected, said)), output
+    assert not list(project.path(".snakemake").glob("locks/*"))
