@@ -47,6 +47,7 @@ rule all:
         report="results/report.md",
         sweeps=expand("results/sweeps/{sweep}/report.md", sweep=config["sweeps"]),
         panels=example_panels(),
+        histories=expand("results/{run}/history.jsonl", run=config["runs"] if validation_flags() else []),
         tracked=tracked_runs(),
 
 

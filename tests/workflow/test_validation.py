@@ -63,7 +63,7 @@ def frozen(output):
 def test_a_plan_without_a_validation_knows_none(project):
     output = project.snakemake("-n", "-p")
     plan = project.jobs(output)
-    assert not {"split_validation", "write_validation_set", "validate_checkpoint"} & set(plan)
+    assert not {"split_validation", "write_validation_set", "validate_checkpoint", "join_history"} & set(plan)
     assert not re.search(r"--(left_out|validation_\w+) ", output)
     assert frozen(output) == {"1p": "4"}
 
@@ -74,6 +74,8 @@ def test_a_plan_with_a_validation(project):
     plan = project.jobs(output)
     rules = ("split_validation", "convert_records", "write_validation_set", "train_model", "validate_checkpoint")
     assert [plan[rule] for rule in rules] == [1, 1, 1, 3, 3]
+    (joined,) = re.findall(r"join_history.py (.*?) --out results/1p/history.jsonl", " ".join(output.split()))
+    assert joined.count("/history.jsonl") == joined.count("results/1p/validation/epoch") == 3
     assert "--left_out results/data/validation.json" in output and "--validation_share 0.1" in output
     assert frozen(output) == {"1p": "4"}
 

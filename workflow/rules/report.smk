@@ -28,7 +28,7 @@ rule write_report:
         thumbnails=of_reported(rules.infer_frozen_graph.output.thumbnails),
         thumbnails_elsewhere=of_networks(rules.infer_frozen_graph.output.thumbnails),
         published=of_networks("results/{run}/evaluation/epoch0.json"),
-        validations=of_reported(rules.validate_checkpoint.output.figures) if validation_flags() else [],
+        validations=lambda wildcards: validations_of(reported_runs(wildcards)),
         weights=weights_sides,
     output:
         curves=[

@@ -184,16 +184,23 @@ def of_runs(pattern, runs):
     return list(dict.fromkeys(found))
 
 
+VALIDATION = "results/{run}/validation/epoch{epoch}.json"
+
+
+def validations_of(runs):
+    """The validations of the trained epochs of these runs; none where nothing is validated."""
+    return of_runs(VALIDATION, runs) if validation_flags() else []
+
+
 def validations_to_wait_for(chosen):
     """Input functions, one for each run that may stop early, so that Snakemake goes on with all such runs at once.
 
     chosen: function of the wildcards, the runs that count. A target has them too: where a rule whose result decides the
     plan is to run again, Snakemake compares no settings of what follows, and finds that nothing is to be done.
     """
-    pattern = "results/{run}/validation/epoch{epoch}.json"
 
     def validations(run):
-        return lambda wildcards: of_runs(pattern, [run] if run in chosen(wildcards) else [])
+        return lambda wildcards: of_runs(VALIDATION, [run] if run in chosen(wildcards) else [])
 
     return [validations(run) for run in config["runs"] if may_stop(run)]
 

@@ -12,6 +12,7 @@ rule track_runs:
         histories=lambda wildcards: of_runs(rules.train_model.output.history, config["runs"]),
         page=rules.write_report.output.page,
         text=rules.write_report.output.text,
+        validations=lambda wildcards: validations_of(config["runs"]),
     output:
         "results/tracking.json",
     log:
@@ -35,6 +36,7 @@ rule track_runs:
             --out {output:q} \
             --evaluation {input.evaluations:q} \
             --history {input.histories:q} \
+            --validation {input.validations:q} \
             --report {input.text:q} {input.page:q} \
             --settings - \
             <<<{params.settings:q} >{log:q} 2>&1

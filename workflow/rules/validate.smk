@@ -1,7 +1,7 @@
 """From the training data to a validation split of its own, and from checkpoints to their figures on it.
 
 Only where `data.validation` asks for it. Makes results/data/validation.json (of an archive; custom data are listed with
-their validation), results/data/validation.zip and results/<run>/validation/epoch<e>.json.
+their validation), results/data/validation.zip, results/<run>/validation/epoch<e>.json and results/<run>/history.jsonl.
 """
 
 
@@ -113,4 +113,35 @@ checkpoint validate_checkpoint:
             --tensorboard results/{wildcards.run}/tensorboard/validation \
             >{log:q} 2>&1
         tail -n 1 {log:q}
+        """
+
+
+rule join_history:
+    """Put the history of a run and its validations into one file."""
+    input:
+        code=code("join_history.py"),
+        histories=lambda wildcards: of_runs(rules.train_model.output.history, [wildcards.run]),
+        validations=lambda wildcards: validations_of([wildcards.run]),
+    output:
+        history="results/{run}/history.jsonl",
+    log:
+        "results/logs/{run}/join_history.log",
+    wildcard_constraints:
+        run=one_of(config["runs"]),
+    localrule: True
+    conda:
+        environment()
+    resources:
+        python=plain_python(),
+        mem_mb=1000,
+        runtime=10,
+    message:
+        "writing {output.history}"
+    shell:
+        """
+        {resources.python:q} {input.code[0]:q} \
+            --history {input.histories:q} \
+            --validation {input.validations:q} \
+            --out {output.history:q} \
+            >{log:q} 2>&1
         """

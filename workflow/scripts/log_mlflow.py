@@ -23,6 +23,7 @@ def build_parser():
     add("--store", required=True, help="folder of the store; made where it is not there")
     add("--out", required=True, help="file for what was written: the runs and their numbers in the store")
     add("--evaluation", nargs="*", default=[], help="evaluations of checkpoints of runs, by evaluate.py")
+    add("--validation", nargs="*", default=[], help="validations of checkpoints of runs, by validate.py")
     add("--history", nargs="*", default=[], help="history.jsonl of the checkpoints")
     add("--report", nargs="*", default=[], help="files of the report")
     add("--settings", required=True, help="JSON file of the pipeline's settings; - for standard input")
@@ -35,7 +36,8 @@ def work(args):
         settings = json.loads(text)
     except ValueError as error:
         raise PipelineError("--settings {}: cannot be read ({})".format(args.settings, error)) from None
-    written = tracking.write(args.store, tracking.gather(settings, args.evaluation, args.history, args.report))
+    runs = tracking.gather(settings, args.evaluation, args.history, args.report, args.validation)
+    written = tracking.write(args.store, runs)
     files.write_json(args.out, written)
     print("{}: {} runs".format(written["store"], len(written["runs"])))
 

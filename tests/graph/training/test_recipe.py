@@ -9,7 +9,7 @@ from densedepth.errors import PipelineError
 from densedepth.network import checkpoints
 from densedepth.platforms.base import Options
 from densedepth.tf import tf
-from densedepth.training import optimizers
+from densedepth.training import optimizers, step_graph
 from densedepth.training.settings import Recipe
 from trainings import assert_same, train, values
 
@@ -165,3 +165,36 @@ def test_a_chain_of_segments_equals_one_call(records, tmp_path, shallow, name):
         # The encoder's average has not moved from where it began, and only it is the network's.
         np.testing.assert_allclose(first["conv1/conv/kernel"], first["conv1/conv/kernel/trained"], rtol=1e-5)
         assert np.any(np.abs(second["conv3/kernel"] - second["conv3/kernel/trained"]) > 1e-6)
+
+
+class PowerCut(Exception):
+    pass
+
+
+def test_a_step_that_is_cut_between_its_parts_or_before_its_average_is_taken_again(
+    records, tmp_path, shallow, monkeypatch, capsys
+):
+    recipe = Recipe(ema_decay=0.9, accumulate=2)
+    whole, cut = tmp_path / "whole" / "checkpoints", tmp_path / "cut" / "checkpoints"
+    train(records, whole, 0, 2, recipe=recipe)
+    average = step_graph.StepGraph.average
+    taken = []
+
+    def before_the_average(graph, session, share):
+        taken.append(share)
+        if len(taken) == 2:
+            raise PowerCut
+        average(graph, session, share)
+
+    def between_parts(graph, session, rate, frozen, asked):
+        session.run(graph._before[frozen][0])
+        raise PowerCut
+
+    for name, function in (("average", before_the_average), ("run", between_parts)):
+        with monkeypatch.context() as patch, pytest.raises(PowerCut):
+            patch.setattr(step_graph.StepGraph, name, function)
+            train(records, cut, 0, 2, state_seconds=0, recipe=recipe)
+    train(records, cut, 0, 2, recipe=recipe)
+    told = [line for line in capsys.readouterr().out.splitlines() if "resuming" in line]
+    assert [line.partition("step ")[2].split()[0] for line in told] == ["1", "1"]
+    assert_same(whole / "epoch2", cut / "epoch2")

@@ -22,13 +22,17 @@ POINTS = 400
 _BLUE, _ORANGE, _GREEN, _RED = "#0072b2", "#e69f00", "#009e73", "#d55e00"
 _GREY, _DARK = "#808080", "#404040"
 
+NONE: Mapping[int, float] = {}
 
-def draw_loss(path: str, history: pandas.DataFrame, epoch_ends: Iterable[int]) -> None:
+
+def draw_loss(
+    path: str, history: pandas.DataFrame, epoch_ends: Iterable[int], validated: Mapping[int, float] = NONE
+) -> None:
     """Draw the loss, its weighted terms and the learning rate over the optimiser steps to `path`.
 
     history: DataFrame with the columns global_step, steps, loss, l1, gradient, ssim, learning_rate, in the order of
     the steps. `l1` is drawn with its weight of 0.1, so that the terms add up to the loss. epoch_ends: the steps at
-    which checkpoints were kept, marked by vertical lines.
+    which checkpoints were kept, marked by vertical lines. validated: {step: loss on the validation images}.
     """
     data = thin(history)
     with matplotlib.rc_context():
@@ -40,6 +44,8 @@ def draw_loss(path: str, history: pandas.DataFrame, epoch_ends: Iterable[int]) -
         upper.plot(steps, 0.1 * data["l1"], color=_ORANGE, marker=marker, label="0.1 x absolute error")
         upper.plot(steps, data["gradient"], color=_GREEN, marker=marker, label="gradient error")
         upper.plot(steps, data["ssim"], color=_RED, marker=marker, label="structural dissimilarity")
+        if validated:
+            upper.plot(*zip(*sorted(validated.items())), color=_DARK, marker="s", label="loss of the validation")
         upper.set_yscale("log")
         plain_logarithms(upper.yaxis)
         upper.set_ylabel("loss (log scale)")

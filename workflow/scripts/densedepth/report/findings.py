@@ -93,6 +93,11 @@ class Run:
         named: List[Tuple[str, Document]] = [("frozen graph", self.frozen)] if self.frozen is not None else []
         return named + [(DEPLOYED[kind], self.deployed[kind]) for kind in DEPLOYED if kind in self.deployed]
 
+    def validation_losses(self) -> Dict[int, float]:
+        """{optimiser step: loss on the validation images}."""
+        validations = self.validations.values()
+        return {one.get("source", "global_step"): one.number("loss", "loss") for one in validations}
+
     def scores(self) -> pandas.DataFrame:
         """A row for each evaluated epoch, in order: `epoch` and the metrics."""
         rows = [

@@ -7,10 +7,11 @@ from typing import Dict, List, Optional, Sequence, Tuple
 
 import pandas
 
-from .. import files, metadata
+from .. import metadata
 from ..errors import PipelineError
 from ..evaluation.metric_table import METRICS
 from ..metadata import COUNT, NAME, Map, Null, Number
+from . import histories as recorded
 from . import published_results
 from .findings import DEPLOYED, ELSEWHERE, HISTORY_KEYS, Document, Findings, Run
 
@@ -224,20 +225,8 @@ def _by_run(paths):
 
 
 def _history(paths):
-    entries = []
-    for path in paths:
-        try:
-            with open(path, encoding="utf-8") as stream:
-                lines = stream.read().splitlines()
-        except FileNotFoundError:
-            raise PipelineError("{}: no such file".format(path)) from None
-        for number, line in enumerate(lines, 1):
-            where = "{}: line {}".format(path, number)
-            try:
-                entry = Document(where, files.parse_json(line, where))
-            except ValueError as error:
-                raise PipelineError("{}: not JSON ({})".format(where, error)) from None
-            entries.append({key: entry.number(key) for key in HISTORY_KEYS})
+    found = (Document(where, entry) for path in paths for where, entry in recorded.read(path))
+    entries = [{key: entry.number(key) for key in HISTORY_KEYS} for entry in found]
     frame = pandas.DataFrame(entries, columns=list(HISTORY_KEYS))
     return frame.sort_values("global_step", kind="mergesort").reset_index(drop=True)
 

@@ -208,7 +208,8 @@ def _draw_curves(findings, figures):
     for run in findings.runs:
         if len(run.history):
             path = os.path.join(figures, "loss_{}.png".format(run.name))
-            curves.draw_loss(path, run.history, sorted(side.get("global_step") for side in run.checkpoints.values()))
+            ends = sorted(side.get("global_step") for side in run.checkpoints.values())
+            curves.draw_loss(path, run.history, ends, run.validation_losses())
         path = os.path.join(figures, "metrics_{}.png".format(run.name))
         baseline = {m.key: findings.baseline.number("metrics", m.key) for m in METRICS}
         curves.draw_metrics(path, run.scores(), baseline)

@@ -15,6 +15,7 @@ from typing import Any, Dict, List, Sequence, Tuple
 
 from .. import files, run_settings
 from ..errors import PipelineError
+from . import histories
 
 DATABASE = "mlflow.db"
 EXPERIMENT = "DenseDepth"
@@ -46,23 +47,28 @@ class Tracked:
 
 
 def gather(
-    settings: Dict[str, Any], evaluations: Sequence[str], histories: Sequence[str], report: Sequence[str]
+    settings: Dict[str, Any],
+    evaluations: Sequence[str],
+    recorded: Sequence[str],
+    report: Sequence[str],
+    validations: Sequence[str] = (),
 ) -> List[Tracked]:
     """All runs of `settings` by their files, results/<run>/..., and one called `report` with the files of the report.
 
-    Steps of a training count optimiser steps, those of an evaluation epochs. Raises PipelineError for a file that
-    cannot be read.
+    recorded: histories of the checkpoints. Steps of a training count optimiser steps, those of an evaluation and a
+    validation epochs. Raises PipelineError for a file that cannot be read.
     """
     tracked = []
     for run in settings["runs"]:
         place = "{0}results{0}{1}{0}".format(os.sep, run)
-        own_histories, own_evaluations = (
-            [path for path in paths if place in os.path.abspath(path)] for paths in (histories, evaluations)
+        own_histories, own_evaluations, own_validations = (
+            [path for path in paths if place in os.path.abspath(path)] for paths in (recorded, evaluations, validations)
         )
         figures = [figure for path in own_histories for figure in _of_history(path)]
         figures += [figure for path in own_evaluations for figure in _of_evaluation(path)]
+        figures += [figure for path in own_validations for figure in _of_validation(path)]
         parameters = dict(run_settings.leaves(run_settings.of_run(settings, run)))
-        tracked.append(Tracked(run, parameters, figures, own_evaluations + own_histories))
+        tracked.append(Tracked(run, parameters, figures, own_evaluations + own_validations + own_histories))
     return [*tracked, Tracked("report", {}, [], list(report))]
 
 
@@ -121,18 +127,17 @@ def _fill(client, run_id, one):
 
 
 def _of_history(path):
-    try:
-        with open(path, encoding="utf-8") as stream:
-            lines = stream.read().splitlines()
-    except OSError as error:
-        raise PipelineError("{}: cannot be read ({})".format(path, error.strerror)) from None
-    for number, line in enumerate(lines, 1):
+    for where, entry in histories.read(path):
         try:
-            entry = files.parse_json(line, path)
             step = int(entry["global_step"])
             yield from [("train/" + name, float(entry[name]), step) for name in _OF_TRAINING]
         except (ValueError, KeyError, TypeError) as error:
-            raise PipelineError("{}: line {} is no entry of a history ({!r})".format(path, number, error)) from None
+            raise PipelineError("{}: no entry of a history ({!r})".format(where, error)) from None
+
+
+def _of_validation(path):
+    epoch = next(epoch for _, _, epoch in _of_evaluation(path))
+    return [("validation/" + name, float(value), epoch) for name, value in sorted(histories.figures(path).items())]
 
 
 def _of_evaluation(path):
