@@ -100,7 +100,7 @@ def test_a_sweep_added_to_a_finished_pipeline_touches_no_run_and_not_the_report(
             {"grid": {"train.learnig_rate": [1]}},
             "grid.train.learnig_rate: unknown key; did you mean train.learning_rate?",
         ),
-        ({"grid": {"train": [{}]}}, "config: sweeps.s.grid.train: unknown key; did you mean"),
+        ({"grid": {"train": [{}]}}, "config: sweeps.s.grid.train: is a section; name its settings as train."),
         ({"grid": {"data.shards": [2]}}, "config: sweeps.s.grid.data.shards: is common to all runs; legal here: data."),
         ({"grid": {"train.learning_rate": 0.1}}, "config: sweeps.s.grid.train.learning_rate = 0.1: must be a list"),
         ({"grid": {"train.learning_rate": [0.1, 2]}}, "sweeps.s.grid.train.learning_rate[1] = 2: must be at most 1"),

@@ -206,6 +206,9 @@ def _lines(error):
 def _unknown(path, key, known, common):
     if key in common:
         return "{}: is common to all runs; legal here: {}".format(_name(path), ", ".join(sorted(known)))
+    inner = sorted(name for name in known if name.startswith(key + "."))
+    if inner:
+        return "{}: is a section; name its settings as {}".format(_name(path), ", ".join(inner[:3]) + ", ...")
     near = difflib.get_close_matches(key, known, 1)
     advice = "did you mean {}?".format(near[0]) if near else "legal here: {}".format(", ".join(sorted(known)))
     return "{}: unknown key; {}".format(_name(path), advice)
