@@ -371,9 +371,9 @@ def prediction_flags(wildcards):
     settings = config["predictions"][wildcards.pictures]
     return [
         word
-        for key in ("write", "scale", "intrinsics", "colours")
+        for key in ("write", "scale", "intrinsics", "colours", "smooth")
         if key in settings
-        for word in ["--{}".format(key), *map(str, [settings[key]] if key == "colours" else settings[key])]
+        for word in ["--{}".format(key), *map(str, settings[key] if isinstance(settings[key], list) else [settings[key]])]
     ]
 
 

@@ -1,22 +1,33 @@
-"""Predict the depth of photos: any number, of any size.
+"""Predict the depth of photos and videos: any number, of any size.
 
     python workflow/scripts/predict.py --model_path results/1p/export/model.pb --input holiday/ 'frames/*.png' x.gif \\
         --out results/predictions/mine
+    python workflow/scripts/predict.py --input clip.mp4 --out depth.mp4 --smooth 0.7
 
 --input takes files, folders and quoted patterns; animated GIF, PNG, WebP and TIFF of several pages give all their
 frames. --model_path is a checkpoint folder, a frozen .pb, a SavedModel, an .onnx or an .om file. For each image it
 writes, under its name, _depth.npy (float32, metres) and .json (units, source, network); by --write also _depth_mm.png
 (16 bits, millimetres), _panel.png (image, colours and scale), _colour.png (colours alone), _points.ply (point cloud),
-_mesh.glb (mesh with texture). Files that cannot be used are listed at the end and stop nothing. The same command again
-resumes an interrupted prediction. docs/inference.md has the details.
+_mesh.glb (mesh with texture). Of a video it writes _depth.mp4, the colours of depth by one scale, beside the frames
+with --write panel; for a single one --out may name that file. Files that cannot be used are listed at the end and stop
+nothing. The same command again resumes an interrupted prediction. docs/inference.md has the details.
 """
 
+import os
 import sys
 
 import cli
 from densedepth.errors import PipelineError
 from densedepth.imaging import camera, panels
-from densedepth.inference import forward, image_files, networks, prediction_files, predictions
+from densedepth.inference import (
+    forward,
+    image_files,
+    networks,
+    prediction_files,
+    predictions,
+    video_files,
+    video_predictions,
+)
 
 
 def build_parser():
@@ -27,8 +38,8 @@ def build_parser():
         default="./results/1p/export/model.pb",
         help="checkpoint folder, frozen .pb, SavedModel, .onnx or .om",
     )
-    add("--input", nargs="+", required=True, metavar="WORD", help="files, folders, quoted patterns")
-    add("--out", default="./results/predictions", help="folder of the results")
+    add("--input", nargs="+", required=True, metavar="WORD", help="images, videos, folders, quoted patterns")
+    add("--out", default="./results/predictions", help="folder of the results; of one video also a .mp4, .mov or .mkv")
     batch = cli.number("inference.batch_size")
     add("--bs", type=batch, default=4, help="images in a batch, if the network takes any number")
     kinds = prediction_files.KINDS
@@ -53,38 +64,54 @@ def build_parser():
         type=cli.number("predictions.*.scale"),
         nargs=2,
         metavar=("NEAR", "FAR"),
-        help="range of the colours in metres, the same for all, as for a video; default: each its own",
+        help="range of the colours in metres, the same for all; default: each image its own, videos the network's",
     )
+    words = "weight of the past in a mean over the frames of a video, where the image hardly changes"
+    add("--smooth", type=cli.number("predictions.*.smooth"), default=0.0, help=words)
     add("--colours", choices=panels.COLOURS, default=panels.COLOURS[0], help="colours of depth")
     add(
         "--maxdepth",
         type=cli.number("centimetres"),
         help="farthest predicted depth, in centimetres; default: that of the training",
     )
-    add(
-        "--points",
-        type=cli.positive_int,
-        default=500000,
-        help="largest number of points in a cloud; larger ones are thinned to every n-th point",
-    )
+    words = "largest number of points in a cloud; larger ones are thinned to every n-th point"
+    add("--points", type=cli.positive_int, default=500000, help=words)
     return arguments
 
 
+def given_camera(values):
+    """The camera of --intrinsics, None without it. Raises PipelineError for focal lengths that none has."""
+    if not values:
+        return None
+    if min(values[:2]) <= 0:
+        words = "--intrinsics {:g} {:g} {:g} {:g}: must be numbers of pixels, focal lengths above 0"
+        raise PipelineError(words.format(*values))
+    return camera.Intrinsics(*values, source="given by --intrinsics")
+
+
+def one_video(out, paths):
+    """Whether `out` names a video, not a folder. Raises PipelineError where it names one that cannot be made."""
+    alone = len(paths) == 1 and video_files.is_video(paths[0])
+    if os.path.isdir(out) or not (video_files.is_video(out) or (alone and os.path.splitext(out)[1])):
+        return False
+    video_files.container(out)
+    if not alone:
+        raise PipelineError(
+            "--out {}: a video is made of one video; give one --input, or a folder as --out".format(out)
+        )
+    if os.path.realpath(out) == os.path.realpath(paths[0]):
+        raise PipelineError("--out {}: would replace the video that is read; give another name".format(out))
+    return True
+
+
 def work(args):
-    intrinsics = None
-    if args.intrinsics:
-        intrinsics = camera.Intrinsics(*args.intrinsics, source="given by --intrinsics")
-        if min(args.intrinsics[:2]) <= 0:
-            raise PipelineError(
-                "--intrinsics {:g} {:g} {:g} {:g}: must be numbers of pixels, focal lengths above 0".format(
-                    *args.intrinsics
-                )
-            )
+    intrinsics = given_camera(args.intrinsics)
     if args.scale and not args.scale[0] < args.scale[1]:
         raise PipelineError("--scale {:g} {:g}: must be metres, 0 <= NEAR < FAR".format(*args.scale))
     paths = image_files.find(args.input, broken_links=True)
     for line in image_files.left_out(args.input):
         print(line, flush=True)
+    to_video = one_video(args.out, paths)
     with networks.load(args.model_path) as network:
         limits, reason = forward.limits(network.describe(), args.maxdepth)
         print("depth is limited to {:g} to {:g} m: {}".format(*limits, reason), flush=True)
@@ -98,8 +125,15 @@ def work(args):
             limits=limits,
             scale=args.scale,
             colours=args.colours,
+            smooth=args.smooth,
         )
-        for line in prediction_files.space_lines(paths, options.kinds, args.points, args.out):
+        if to_video:
+            side = os.path.splitext(args.out)[0] + ".json"
+            size = forward.input_size(network, options.size)
+            video_predictions.write(network, paths[0], args.out, side, options, size)
+            return
+        pictures = [path for path in paths if not video_files.is_video(path)]
+        for line in prediction_files.space_lines(pictures, options.kinds, args.points, args.out):
             print(line, flush=True)
         summary = predictions.predict(network, paths, args.out, options)
     print("{}: {} images of {} files".format(args.out, len(summary["pictures"]), len(paths)))

@@ -60,6 +60,9 @@ def left_out(folder: str, suffixes: Collection[str], deep: bool = True) -> Optio
     return words.format(folder, ", ".join(listed[:8]), more, " ".join(suffixes), advice)
 
 
+# What is taken for a video.
+VIDEOS = (".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpg", ".webm")
+
 # Formats of pictures that some programs or all do not look for, and that ImageMagick converts.
 CONVERTED = (
     *(".heic", ".heif", ".avif", ".jxl", ".jp2", ".bmp", ".webp", ".tif", ".tiff", ".gif", ".ppm", ".tga"),

@@ -40,6 +40,7 @@ SETTINGS: Dict[str, Dict[str, Any]] = {
     "downloads.*.size": _COUNT,
     "pretrained.*.max_depth": _METRES,
     "predictions.*.scale": {"type": "number", "minimum": 0},
+    "predictions.*.smooth": _CHANGE,
     "predictions.*.intrinsics": {"type": "number"},
     "train.learning_rate": _RATE,
     "train.lr_decay": _RATE,

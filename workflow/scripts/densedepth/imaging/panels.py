@@ -46,15 +46,14 @@ def _table(colours):
     return visualize.colour_table(visualize.map_named(colours))
 
 
-def write_panel(
-    path: str,
+def panel(
     name: str,
     rgb: np.ndarray,
     metres: np.ndarray,
     scale: Optional[Tuple[float, float]] = None,
     colours: str = COLOURS[0],
-) -> None:
-    """Write `rgb` uint8 (H, W, 3) and its depth (H, W) in metres side by side to the PNG `path`, over their scale.
+) -> np.ndarray:
+    """`rgb` uint8 (H, W, 3) and its depth (H, W) in metres side by side, over their scale: uint8 (H', W', 3).
 
     The scale is that of `ends`. It ends in an arrow where depth lies beyond it. Width and height are even numbers of
     pixels, which encoders of videos want.
@@ -68,14 +67,26 @@ def write_panel(
     high, wide = images[0].shape[:2]
     width = max(_even(2 * wide + 3 * _GAP), _NARROWEST)
     height = _even(high + _HEADING + _FOOT)
-    panel = np.full((height, width, 3), 255, np.uint8)
+    pixels = np.full((height, width, 3), 255, np.uint8)
     left = (width - 2 * wide - _GAP) // 2
-    panel[:_HEADING] = _heading(name, width, left)
-    panel[-_FOOT:] = _foot(width, near, far, arrows, colours)
+    pixels[:_HEADING] = _heading(name, width, left)
+    pixels[-_FOOT:] = _foot(width, near, far, arrows, colours)
     for image in images:
-        panel[_HEADING : _HEADING + high, left : left + wide] = image
+        pixels[_HEADING : _HEADING + high, left : left + wide] = image
         left += wide + _GAP
-    _save(path, panel)
+    return pixels
+
+
+def write_panel(
+    path: str,
+    name: str,
+    rgb: np.ndarray,
+    metres: np.ndarray,
+    scale: Optional[Tuple[float, float]] = None,
+    colours: str = COLOURS[0],
+) -> None:
+    """Write the `panel` to the PNG `path`."""
+    _save(path, panel(name, rgb, metres, scale, colours))
 
 
 def write_colours(
@@ -94,6 +105,7 @@ def _even(pixels):
     return pixels + pixels % 2
 
 
+@functools.lru_cache(maxsize=4)
 def _heading(name, width, left):
     def draw(figure):
         figure.text(left / width, 0.15, visualize.shortened(name), fontsize=12, va="bottom")

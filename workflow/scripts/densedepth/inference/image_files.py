@@ -19,7 +19,6 @@ SUFFIXES = (".apng", ".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".
 
 # Containers whose further pictures are frames. Others, such as the MPO of phones, keep previews and second views there.
 _ANIMATED = ("GIF", "PNG", "TIFF", "WEBP")
-_VIDEOS = (".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpg", ".webm")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -109,7 +108,7 @@ def frames(path: str) -> Iterator[Frame]:
 
 
 def _reason(path, error):
-    if path.lower().endswith(_VIDEOS):
+    if path.lower().endswith(file_names.VIDEOS):
         return "a video; extract its frames first: ffmpeg -i {} frames/%06d.png".format(os.path.basename(path))
     if path.lower().endswith(file_names.CONVERTED) and "cannot identify" in str(error):
         return "a format that is not read; convert it: magick mogrify -format jpg {}".format(os.path.basename(path))

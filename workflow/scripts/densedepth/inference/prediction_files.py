@@ -2,13 +2,16 @@
 
 import collections
 import io
+import json
 import os
 import shutil
-from typing import List, Optional, Sequence, Tuple
+from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 
-from .. import files
+from .. import files, runtime
+
+FORMAT = 1
 
 # What can be written of a picture, by the end of the file's name.
 KINDS = collections.OrderedDict(
@@ -21,6 +24,8 @@ KINDS = collections.OrderedDict(
         ("glb", "_mesh.glb"),
     ]
 )
+# And of a video.
+VIDEO = "_depth.mp4"
 _FARTHEST_MM = 65535
 
 HOLDS = {
@@ -40,6 +45,15 @@ _PANEL_PIXELS, _PANEL_BYTES = 640 * 480, 2.5
 _POINT_BYTES, _VERTEX_BYTES, _TEXTURE_BYTES = 15, 44, 0.3
 # Images whose size is looked at for all of them.
 _MOST = 20
+
+
+def made_by(network: Dict[str, Any], options: Any, size: Sequence[int]) -> Dict[str, Any]:
+    """What decides results beside the picture, as a metadata file has it; `options` as of `predictions`."""
+    asked = dict(vars(options), size=size)
+    # A batch is only a matter of speed.
+    del asked["batch_size"]
+    found = {"format": FORMAT, "network": network, "asked": asked, "runtime": runtime.describe()}
+    return json.loads(json.dumps(found))
 
 
 def space(paths: Sequence[str], kinds: Sequence[str], points: int) -> Optional[int]:

@@ -1,4 +1,4 @@
-"""Depth of photos, any number of any size, in files that other programs read.
+"""Depth of photos and videos, any number of any size, in files that other programs read.
 
 Pictures are read and results written beside the network, a batch ahead and a batch behind: memory is that of a few
 batches, however many pictures there are. A picture that cannot be read, predicted or written is listed and left out,
@@ -9,7 +9,6 @@ import collections
 import concurrent.futures
 import dataclasses
 import errno
-import json
 import os
 import re
 import threading
@@ -21,9 +20,8 @@ from .. import files, metadata, progress, runtime
 from ..errors import PipelineError
 from ..imaging import camera, depth, panels
 from ..metadata import COUNT, Null
-from . import forward, image_files, meshes, point_clouds, prediction_files
+from . import forward, image_files, meshes, point_clouds, prediction_files, video_files, video_predictions
 
-FORMAT = 1
 SIDE = {
     "source": {"path": str, "frame": Null(COUNT), "sha256": str},
     "network": {},
@@ -63,6 +61,8 @@ class Options:
     scale: Optional[Tuple[float, float]]
     # Of `panels.COLOURS`.
     colours: str = panels.COLOURS[0]
+    # Of a video: the weight of the past in a mean over time, from 0 for none to below 1.
+    smooth: float = 0.0
 
 
 class _Job(NamedTuple):
@@ -79,7 +79,8 @@ class _Job(NamedTuple):
 
 
 def predict(predictor: Any, paths: Sequence[str], out: str, options: Options) -> Dict[str, Any]:
-    """Predict the pictures in the files `paths` and write the results below the folder `out`; returns the summary.
+    """Predict the pictures and videos in the files `paths` and write the results below the folder `out`; returns the
+    summary.
 
     Results are called after the pictures (see `names`). The summary, also in `out`/predictions.json, names what was
     made, the number of them `taken_over` from an earlier run and, under `failed`, the files that could not be used and
@@ -90,24 +91,30 @@ def predict(predictor: Any, paths: Sequence[str], out: str, options: Options) ->
     run = _Run(predictor, out, options, size)
     named = names(paths)
     report = progress.Progress(len(paths), "files")
+    clips = [path for path in paths if video_files.is_video(path)]
+    pictures = [path for path in paths if not video_files.is_video(path)]
     # It would tell of an earlier run until this one has ended.
     _remove(os.path.join(out, SUMMARY))
     with concurrent.futures.ThreadPoolExecutor(_WRITERS) as writer:
         written: List[Any] = []
-        for batch in forward.ahead(_batches(run.jobs(paths, named, report), batch_size)):
+        for batch in forward.ahead(_batches(run.jobs(pictures, named, report), batch_size)):
             maps = run.metres(np.stack([job.image for job in batch]), batch_size)
             for one in written:
                 one.result()
             written = [writer.submit(run.write, job, low) for job, low in zip(batch, maps)]
         for one in written:
             one.result()
-    failed = run.failed_of(paths)
+    for done, path in enumerate(clips, len(pictures) + 1):
+        run.clip(path, named[path])
+        report(done)
+    position = {path: number for number, path in enumerate(paths)}
+    failed = run.failed_of(position)
     summary = {
-        "format": FORMAT,
+        "format": prediction_files.FORMAT,
         "network": predictor.describe(),
         "runtime": runtime.describe(),
         "flip_average": options.flip_average,
-        "pictures": run.made_of(paths),
+        "pictures": run.made_of(position),
         "taken_over": run.taken_over,
         "failed": failed,
     }
@@ -153,7 +160,7 @@ class _Run:
         self._out = out
         self._options = options
         self._size = size
-        self._made_by = _made_by(predictor.describe(), options, size)
+        self._made_by = prediction_files.made_by(predictor.describe(), options, size)
         self._names = {_SUMMARY_NAME}
         self.taken_over = 0
         # (path, entry of the summary), and (path, reason), each once; threads that read and write add to both.
@@ -190,15 +197,33 @@ class _Run:
             self._names.add(name)
             yield job
 
-    def _take_over(self, path, name, number, sha256=None):
+    def clip(self, path, name):
+        """The depth of a video as a video, unless an earlier run has made it."""
+        try:
+            if name in self._names:
+                raise PipelineError("{}: other results are called {}; rename it".format(path, name))
+            if not self._take_over(path, name, None, ends=[prediction_files.VIDEO]):
+                out = self._stem(name) + prediction_files.VIDEO, self._stem(name) + ".json"
+                video_predictions.write(self._predictor, path, *out, options=self._options, size=self._size)
+                self._names.add(name)
+                self._note(path, name)
+        except PipelineError as error:
+            self._fail(path, str(error))
+        except (OSError, MemoryError) as error:
+            if getattr(error, "errno", None) in _ENDS_ALL:
+                raise
+            self._fail(path, "{}: cannot be predicted ({})".format(path, _words(error)))
+        self._clear(path, name)
+
+    def _take_over(self, path, name, number, sha256=None, ends=None):
         """Whether an earlier run has made the same of the same picture; then its results count as this run's."""
         stem = self._stem(name)
         side = None if name in self._names else _side_file(stem)
-        if not side or not self._made_by["network"].get("sha256"):
+        made_by = side and {key: side.get(key) for key in self._made_by}
+        if made_by != self._made_by or not self._made_by["network"].get("sha256"):
             return False
-        if {key: side.get(key) for key in self._made_by} != self._made_by:
-            return False
-        if not all(os.path.isfile(stem + prediction_files.KINDS[kind]) for kind in self._options.kinds):
+        ends = ends or [prediction_files.KINDS[kind] for kind in self._options.kinds]
+        if not all(os.path.isfile(stem + end) for end in ends):
             return False
         source = side["source"]["path"], side["source"]["frame"], side["source"]["sha256"]
         if source != (files.printable(path), number, sha256 or files.sha256(path)):
@@ -227,8 +252,7 @@ class _Run:
 
     def metres(self, images, batch_size):
         """Depth (n, h, w) in metres at the network's output size."""
-        options = self._options
-        return forward.metres(self._predictor, images, batch_size, options.limits, options.flip_average)
+        return forward.metres(self._predictor, images, batch_size, self._options.limits, self._options.flip_average)
 
     def write(self, job, low):
         """The files of a picture, from its depth at the network's output size; several threads call it at once."""
@@ -287,13 +311,12 @@ class _Run:
             )
 
     def _side(self, job, metres, paths, intrinsics):
-        height, width = metres.shape
         side = {
             "source": {
                 "path": files.printable(job.path),
                 "sha256": job.sha256,
                 "frame": job.frame.number,
-                "size": [height, width],
+                "size": list(metres.shape),
                 "read_as": job.frame.read_as,
             },
             "input": {
@@ -321,25 +344,14 @@ class _Run:
     def _fail(self, path, reason):
         self._failed[path, reason] = True
 
-    def made_of(self, paths):
-        """The pictures that have results, as {"name", "source", "side_file"}, in the order of `paths`."""
-        position = {path: number for number, path in enumerate(paths)}
+    def made_of(self, position):
+        """The pictures that have results, as {"name", "source", "side_file"}, in the order of the paths' `position`."""
         return [entry for path, entry in sorted(self.made, key=lambda made: (position[made[0]], made[1]["name"]))]
 
-    def failed_of(self, paths):
-        """What could not be used, as {"path", "reason"}, in the order of `paths`."""
-        position = {path: number for number, path in enumerate(paths)}
+    def failed_of(self, position):
+        """What could not be used, as {"path", "reason"}, in the order of the paths' `position`."""
         failed = sorted(self._failed, key=lambda failure: position[failure[0]])
         return [{"path": files.printable(path), "reason": files.printable(reason)} for path, reason in failed]
-
-
-def _made_by(network, options, size):
-    """What decides results beside the picture, as a metadata file has it."""
-    asked = dict(vars(options), size=size)
-    # A batch is only a matter of speed.
-    del asked["batch_size"]
-    made_by = {"format": FORMAT, "network": network, "asked": asked, "runtime": runtime.describe()}
-    return json.loads(json.dumps(made_by))
 
 
 def _side_file(stem):
@@ -352,7 +364,7 @@ def _side_file(stem):
 
 def _remove_results(stem):
     """The metadata file first: it vouches for the others."""
-    for end in [".json"] + list(prediction_files.KINDS.values()):
+    for end in [".json", prediction_files.VIDEO] + list(prediction_files.KINDS.values()):
         _remove(stem + end)
 
 
