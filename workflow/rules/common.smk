@@ -369,12 +369,9 @@ def _is_file_name(word):
 def prediction_flags(wildcards):
     """Flags of predict.py that are passed only where the config has them."""
     settings = config["predictions"][wildcards.pictures]
-    return [
-        word
-        for key in ("write", "scale", "intrinsics", "colours", "smooth")
-        if key in settings
-        for word in ["--{}".format(key), *map(str, settings[key] if isinstance(settings[key], list) else [settings[key]])]
-    ]
+    given = {key: settings[key] for key in ("write", "scale", "intrinsics", "colours", "smooth") if key in settings}
+    lists = {key: value if isinstance(value, list) else [value] for key, value in given.items()}
+    return [word for key, values in lists.items() for word in ["--{}".format(key), *map(str, values)]]
 
 
 def there(paths):

@@ -219,8 +219,8 @@ class _Run:
         """Whether an earlier run has made the same of the same picture; then its results count as this run's."""
         stem = self._stem(name)
         side = None if name in self._names else _side_file(stem)
-        made_by = side and {key: side.get(key) for key in self._made_by}
-        if made_by != self._made_by or not self._made_by["network"].get("sha256"):
+        known = self._made_by["network"].get("sha256")
+        if not side or not known or {key: side.get(key) for key in self._made_by} != self._made_by:
             return False
         ends = ends or [prediction_files.KINDS[kind] for kind in self._options.kinds]
         if not all(os.path.isfile(stem + end) for end in ends):
