@@ -20,10 +20,12 @@ def lacking(programs, packages):
 
 
 class Cluster:
-    """Running daemons in a folder; `environ` leads the commands of the scheduler to them.
+    """Running daemons in a folder; `environ` leads the commands of the scheduler to them, after the words `user`.
 
     Subclasses say how they begin (`begin`) and end (`end`).
     """
+
+    user: tuple = ()
 
     def __init__(self, folder):
         self.folder = Path(folder).resolve()
@@ -46,7 +48,9 @@ class Cluster:
 
     def call(self, *command):
         """Run a command of the scheduler; returns its output."""
-        run = subprocess.run(command, env=self.environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        run = subprocess.run(
+            [*self.user, *command], env=self.environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
         if run.returncode != 0:
             raise subprocess.CalledProcessError(run.returncode, command, run.stdout)
         return run.stdout
@@ -55,7 +59,7 @@ class Cluster:
         """Start a daemon in the foreground, with `more` in its environment."""
         with open(self.folder / "{}.out".format(name), "ab") as out:
             self._daemons[name] = subprocess.Popen(
-                command,
+                [*self.user, *command],
                 env=dict(self.environ, **more),
                 stdin=subprocess.DEVNULL,
                 stdout=out,
@@ -73,6 +77,20 @@ class Cluster:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+
+    def kill_child(self, name, child):
+        """Kill the daemon `child`, which the daemon `name` has started."""
+        pid = self._daemons[name].pid
+        for number in Path("/proc/{0}/task/{0}/children".format(pid)).read_text().split():
+            if Path("/proc", number, "comm").read_text().strip() == child:
+                os.kill(int(number), signal.SIGKILL)
+
+    def pause(self, name):
+        """Let a daemon be there and not answer, until `go_on`."""
+        self._daemons[name].send_signal(signal.SIGSTOP)
+
+    def go_on(self, name):
+        self._daemons[name].send_signal(signal.SIGCONT)
 
     def wait(self, done, seconds=60):
         """Return when `done()` is true; until `seconds` have gone, a failing command counts as not yet."""
@@ -106,4 +124,4 @@ def main(doc, cluster, lack):
     if lack:
         arguments.exit(1, "{}: error: {}\n".format(arguments.prog, lack))
     with cluster(args.folder) as running:
-        return subprocess.call(args.command, env=running.environ)
+        return subprocess.call([*running.user, *args.command], env=running.environ)

@@ -1,7 +1,7 @@
 """Grid Engine on this machine alone: a controller and one host with 16 slots, in a folder of its own.
 
     python tests/grid_engine_cluster.py /tmp/cluster -- qhost
-    python tests/grid_engine_cluster.py /tmp/cluster -- snakemake --workflow-profile profiles/cluster-generic all
+    python tests/grid_engine_cluster.py /tmp/cluster -- snakemake --workflow-profile profiles/sge all
 
 starts the daemons, runs the command where `qsub` and the like talk to them, and ends them with it. Needs root and
 Debian's packages gridengine-master, gridengine-exec and gridengine-client; no service is started and nothing in /etc is

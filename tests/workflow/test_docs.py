@@ -51,6 +51,7 @@ ELSEWHERE = {
     "pip": "needs the network",
     "python3 tests/slurm_cluster.py": "needs Slurm: test_slurm.py",
     "python3 tests/grid_engine_cluster.py": "needs Grid Engine: test_grid_engine.py",
+    "python3 tests/htcondor_cluster.py": "needs HTCondor: test_htcondor.py",
     "python3 -m venv": "needs the network",
 }
 

@@ -1,4 +1,4 @@
-"""The profiles: understood, explained, and their schedulers' commands on stand-ins for PBS, LSF and Grid Engine."""
+"""The profiles: understood, explained, and their schedulers' commands on stand-ins."""
 
 import json
 import os
@@ -19,12 +19,14 @@ COMMANDS = {
     "pbs": ("qsub", "qstat", "qdel"),
     "lsf": ("bsub", "bjobs", "bkill"),
     "sge": ("qsub", "qstat", "qacct", "qdel"),
+    "htcondor": ("condor_submit", "condor_q", "condor_history", "condor_rm"),
     "donau": ("dsub", "djob"),
+    "kubernetes": ("kubectl",),
 }
 
 
 def test_there_is_one_for_each_kind_of_site():
-    assert PROFILES == ["ascend", "cluster-generic", "default", "gpu", "slurm"]
+    assert PROFILES == ["ascend", "cluster-generic", "default", "gpu", "htcondor", "kubernetes", "sge", "slurm"]
 
 
 @pytest.mark.parametrize("profile", PROFILES)
@@ -83,7 +85,7 @@ def test_one_training_at_a_time_where_all_begin_at_the_first_device():
     assert "        training=1,\n" in (REPOSITORY / "workflow/rules/train.smk").read_text()
     assert limits("gpu") == ["gpu=1", "training=1"]
     assert limits("ascend") == ["npu=8", "training=1"]
-    assert [limits(profile) for profile in ("default", "slurm", "cluster-generic")] == [[], [], []]
+    assert not any(limits(profile) for profile in set(PROFILES) - {"gpu", "ascend"})
 
 
 @pytest.fixture
@@ -107,6 +109,7 @@ def jobs(*words, folder):
 def submit(kind, folder, script, *more):
     (folder / "job.sh").write_text(script)
     size = ("--name", "train", "--threads", "8", "--mem_mb", "16000", "--runtime", "90")
+    size += ("--image", "python:3.12", "--volume", "depth:/depth")
     return jobs(kind, "submit", *size, *more, "job.sh", folder=folder)
 
 
@@ -115,19 +118,23 @@ EXPECTED = {
     "lsf": "bsub -J train -n 8 -R 'span[hosts=1]' -R 'rusage[mem=16000MB]' -W 90 -gpu num=2 -o {logs}/%J.log",
     "sge": "qsub -terse -cwd -V -notify -S /bin/bash -N train -pe smp 8 -l h_vmem=2000M,s_rt=5400,h_rt=5460 -l gpu=2 "
     "-j yes -o {logs}",
+    "htcondor": "condor_submit -terse",
     "donau": "dsub -n train -N 1 -R 'cpu=8;mem=16000;gpu=2' -T 5400 -oo {logs}/%J.log -eo {logs}/%J.log",
+    "kubernetes": "kubectl create -o name -f -",
 }
-# What follows --extra: Grid Engine is given the script on its input.
-SCRIPT = {"pbs": ["job.sh"], "lsf": ["job.sh"], "sge": [], "donau": ["bash", "job.sh"]}
+# What follows --extra: the others are given the script on their input.
+SCRIPT = {"pbs": ["job.sh"], "lsf": ["job.sh"], "donau": ["bash", "job.sh"]}
+# And what a job's number is.
+NUMBERS = {"pbs": "1.server", "kubernetes": "job.batch/1"}
 
 
 @pytest.mark.parametrize("scheduler", COMMANDS, indirect=True)
 def test_a_job_is_submitted_with_what_it_takes(scheduler, tmp_path):
     kind, calls = scheduler
     number = submit(kind, tmp_path, "exit 0", "--gpus", "2", "--extra=-q 'the long'")
-    assert number == ("1.server" if kind == "pbs" else "1")
+    assert number == NUMBERS.get(kind, "1")
     expected = shlex.split(EXPECTED[kind].format(logs="results/logs/cluster"))
-    assert calls() == [[*expected, "-q", "the long", *SCRIPT[kind]]]
+    assert calls() == [[*expected, "-q", "the long", *SCRIPT.get(kind, [])]]
 
 
 @pytest.mark.parametrize("scheduler", COMMANDS, indirect=True)
@@ -149,22 +156,59 @@ def test_a_job_is_cancelled(scheduler, tmp_path):
     while not list((tmp_path / "scheduler").glob("*.run")):
         pass
     jobs(kind, "cancel", number, folder=tmp_path)
-    assert calls()[-1] == [COMMANDS[kind][-1], *(["-T"] if kind == "donau" else []), number]
+    flags = {"donau": ["-T"], "kubernetes": ["delete", "--wait=false"]}
+    assert calls()[-1] == [COMMANDS[kind][-1], *flags.get(kind, []), number]
 
 
-def test_grid_engine_s_warnings_end_a_job_as_other_schedulers_do(tmp_path):
-    """SIGUSR1 comes to all processes of a job at its soft limit, SIGUSR2 before it is deleted."""
+@pytest.mark.parametrize(
+    "warnings, ignoring, all_of_it",
+    [("USR1 USR2", "trap '' USR1 USR2; ", True), ("TERM", "", False)],
+    ids=["Grid Engine", "HTCondor"],
+)
+def test_a_scheduler_s_warnings_end_a_job_as_others_do(tmp_path, warnings, ignoring, all_of_it):
+    """On Grid Engine SIGUSR1 comes to all processes of a job at its soft limit, SIGUSR2 before it is deleted; HTCondor
+    sends SIGTERM to the first."""
     # As with Snakemake, what has been started outlives the shell that has started it.
     training = "trap 'sleep 0.5; echo saved; exit' TERM; echo ready; while :; do sleep 0.1; done"
     (tmp_path / "job.sh").write_text('bash -c "{}" | (trap "" TERM; cat)\n'.format(training))
-    script = runpy.run_path(str(JOBS))["SGE_SCRIPT"].format(script="job.sh")
-    for number in (signal.SIGUSR1, signal.SIGUSR2):
+    text = runpy.run_path(str(JOBS))["SCRIPT"].format(script="job.sh", warnings=warnings, ignoring=ignoring)
+    for name in warnings.split():
         run = subprocess.Popen(
-            ["bash", "-c", script], cwd=tmp_path, stdout=subprocess.PIPE, text=True, start_new_session=True
+            ["bash", "-c", text], cwd=tmp_path, stdout=subprocess.PIPE, text=True, start_new_session=True
         )
         assert run.stdout.readline() == "ready\n"
-        os.killpg(run.pid, number)
+        (os.killpg if all_of_it else os.kill)(run.pid, signal.Signals["SIG" + name])
         assert run.communicate()[0] == "saved\n" and run.returncode == 1
+
+
+@pytest.mark.parametrize("scheduler", ["htcondor"], indirect=True)
+def test_a_job_of_htcondor_has_its_limits(scheduler, tmp_path):
+    submit("htcondor", tmp_path, "exit 0", "--gpus", "2")
+    lines = (tmp_path / "scheduler/1.job").read_text().splitlines()
+    limits = {"request_cpus = 8", "request_memory = 16000MB", "request_gpus = 2", "allowed_job_duration = 5400"}
+    assert limits < set(lines) and lines[-1] == "queue"
+
+
+@pytest.mark.parametrize("scheduler", ["kubernetes"], indirect=True)
+def test_a_pod_has_its_limits_and_the_volume(scheduler, tmp_path):
+    submit("kubernetes", tmp_path, "exit 0", "--gpus", "2")
+    job = json.loads((tmp_path / "scheduler/1.job.json").read_text())
+    pod = job["spec"]["template"]["spec"]
+    size = {"cpu": "8", "memory": "16000M", "nvidia.com/gpu": "2"}
+    (container,) = pod["containers"]
+    assert container["resources"] == {"requests": size, "limits": size}
+    assert (container["image"], container["workingDir"]) == ("python:3.12", str(tmp_path))
+    assert container["volumeMounts"] == [{"name": pod["volumes"][0]["name"], "mountPath": "/depth"}]
+    assert pod["volumes"][0]["persistentVolumeClaim"] == {"claimName": "depth"}
+    # One try is Kubernetes', the others are Snakemake's.
+    assert (job["spec"]["activeDeadlineSeconds"], job["spec"]["backoffLimit"]) == (5400, 0)
+
+
+@pytest.mark.parametrize("scheduler", ["sge"], indirect=True)
+def test_queue_and_parallel_environment_of_grid_engine(scheduler, tmp_path):
+    _, calls = scheduler
+    submit("sge", tmp_path, "exit 0", "--queue=gpu.q", "--pe", "one_host")
+    assert {("-q", "gpu.q"), ("-pe", "one_host")} < set(zip(calls()[0], calls()[0][1:]))
 
 
 def test_a_failing_query_is_no_end_on_donau(tmp_path, monkeypatch):
@@ -193,7 +237,7 @@ def test_a_scheduler_that_does_not_answer_is_asked_again(tmp_path, monkeypatch):
 @pytest.mark.parametrize("scheduler", ["sge"], indirect=True)
 def test_a_cluster_job_gets_interpreter_and_settings(scheduler, finished):
     _, calls = scheduler
-    profile = ("--workflow-profile", "profiles/cluster-generic", "--latency-wait", "5")
+    profile = ("--workflow-profile", "profiles/sge", "--latency-wait", "5")
     targets = ("results/1p/gallery/gallery.json", "results/1p/inference/examples.png")
     finished.snakemake(*targets, "--forcerun", "freeze_graph", *SETTINGS, *profile)
     assert finished.path("results/1p/export/model.pb").stat().st_size > 100000
