@@ -28,7 +28,7 @@ PARALLEL := --numprocesses auto --maxprocesses 4 --dist worksteal
 FORCE:
 $(MAKEFILE_LIST): ;
 
-.PHONY: FORCE all setup onnx exports mlflow agreement tensorboard test lint unit workflow-tests slurm browser ascend-check bench docs clean help
+.PHONY: FORCE all setup onnx exports mlflow corruptions agreement tensorboard test lint unit workflow-tests slurm browser ascend-check bench docs clean help
 
 all:
 	@$(SETUP) --runtime $(RUNTIME) workflow runtime
@@ -45,6 +45,9 @@ exports:
 
 mlflow:
 	@$(SETUP) mlflow
+
+corruptions:
+	@$(SETUP) corruptions
 
 # Of the runtime that the workflow takes, until Ctrl-C. PORT=0 takes a free port.
 tensorboard:
@@ -124,6 +127,7 @@ help:
 	@echo "make onnx            add to tf2 what the ONNX stages need"
 	@echo "make exports         add to tf2 what results/<run>/exports.md needs: ONNX and OpenVINO"
 	@echo "make mlflow          install MLflow for tracking.mlflow, in an environment of its own"
+	@echo "make corruptions     install the corruptions of ImageNet-C for robustness.json, in an environment of their own"
 	@echo "make tensorboard     show the training curves and evaluations of results/ at http://127.0.0.1:6006 (PORT=N)"
 	@echo "make test            all checks and tests: lint, unit and graph tests on each runtime, workflow tests"
 	@echo "make lint            ruff, mypy, oxlint (of the report's JavaScript), snakefmt, snakemake --lint"

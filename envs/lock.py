@@ -24,6 +24,7 @@ PYTHONS = {
     "onnx": "3.11",
     "exports": "3.11",
     "mlflow": "3.11",
+    "corruptions": "3.11",
 }
 CONDA = {
     "tf1": ["tf1"],

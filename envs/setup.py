@@ -6,6 +6,7 @@
     python3 envs/setup.py onnx                      what the ONNX stages need, added to tf2
     python3 envs/setup.py onnx exports              what other exports need besides, added to tf2
     python3 envs/setup.py mlflow                    what writes runs into a store of MLflow
+    python3 envs/setup.py corruptions               what makes the common corruptions of ImageNet-C
     python3 envs/setup.py bench                     PyTorch and OpenVINO, which the benchmarks compare with
     python3 envs/setup.py agree                     programs that measure depth, which the metrics are compared with
 
@@ -31,7 +32,8 @@ VENVS = os.path.join(ROOT, ".venv")
 
 # Versions of Python that the pinned packages are published for, best first.
 NEWER = ((3, 11), (3, 12), (3, 13))
-PYTHONS = {"workflow": NEWER, "tf1": ((3, 7),), "tf2": NEWER, "bench": NEWER, "agree": NEWER, "mlflow": NEWER}
+NAMES = ("workflow", "tf2", "bench", "agree", "mlflow", "corruptions")
+PYTHONS = {"tf1": ((3, 7),), **dict.fromkeys(NAMES, NEWER)}
 # Megabytes to download where pip holds nothing, and on the disk: measured on Linux on x86-64, but those of bench and
 # agree, which are estimated.
 SIZES = {
@@ -44,6 +46,7 @@ SIZES = {
     "bench": (300, 1500),
     "agree": (450, 2000),
     "mlflow": (25, 95),
+    "corruptions": (200, 690),
 }
 # Room wanted for each of these megabytes: pip holds what it unpacks twice for a while.
 SPARE = 1.4

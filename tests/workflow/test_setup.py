@@ -119,6 +119,7 @@ def pins(name):
 
 
 LOCKED = ["pip.txt", "workflow.txt", "dev.txt", "tf1.txt", "tf2.txt", "onnx.txt", "exports.txt", "mlflow.txt"]
+LOCKED += ["corruptions.txt"]
 
 
 @pytest.mark.parametrize("name", LOCKED)
@@ -207,6 +208,8 @@ def test_conda_gets_the_same_pins(name, python):
     assert environment["dependencies"][2] == {"pip": pins(name + ".txt")}
 
 
-def test_conda_gets_the_pins_of_onnx_with_those_of_its_runtime():
-    environment = yaml.safe_load((REPOSITORY / "envs/onnx.yaml").read_text())
-    assert environment["dependencies"] == ["python=3.11", "pip", {"pip": pins("tf2.txt") + pins("onnx.txt")}]
+@pytest.mark.parametrize("layers", [("tf2", "onnx"), ("tf2", "onnx", "exports")])
+def test_conda_gets_the_pins_of_a_layer_with_those_it_lies_on(layers):
+    environment = yaml.safe_load((REPOSITORY / "envs" / (layers[-1] + ".yaml")).read_text())
+    wanted = [pin for layer in layers for pin in pins(layer + ".txt")]
+    assert environment["dependencies"] == ["python=3.11", "pip", {"pip": wanted}]

@@ -96,6 +96,12 @@ def mlflow_python():
     return "python" if packaged() else made
 
 
+def corruptions_python():
+    """The interpreter with imagecorruptions, where `make corruptions` has been run; else empty."""
+    made = environment_python("corruptions")
+    return made if os.path.exists(made) and not packaged() else ""
+
+
 def plain_python():
     """The interpreter of the stages that need no TensorFlow: that of Snakemake, whichever runtime there is."""
     return "python" if packaged() else sys.executable

@@ -25,6 +25,8 @@ rule write_report:
         histories=of_reported(rules.train_model.output.history),
         # `snakemake train_performance_1p` makes one.
         performance=of_reported("results/{run}/performance.json", there),
+        # `snakemake results/1p/robustness.json` makes one.
+        robustness=of_reported("results/{run}/robustness.json", there),
         thumbnails=of_reported(rules.infer_frozen_graph.output.thumbnails),
         thumbnails_elsewhere=of_networks(rules.infer_frozen_graph.output.thumbnails),
         published=of_networks("results/{run}/evaluation/epoch0.json"),
@@ -84,6 +86,7 @@ rule write_report:
             --frozen {input.frozen:q} {input.frozen_elsewhere:q} \
             --deployed {input.deployed:q} \
             --performance {input.performance:q} \
+            --robustness {input.robustness:q} \
             --gallery {input.galleries:q} {input.galleries_elsewhere:q} \
             --published {input.published:q} \
             --external {input.external:q} \

@@ -1,6 +1,7 @@
 """How the figures of a run's exported network fall when the test images are made worse. Nothing of it is part of `all`.
 
-Needs the frozen graph and the test archive; makes results/<run>/robustness.json.
+Needs the frozen graph and the test archive; makes results/<run>/robustness.json. Where `make corruptions` has been run,
+the common corruptions of ImageNet-C are among them.
 """
 
 
@@ -25,10 +26,12 @@ rule measure_robustness:
     resources:
         python=tensorflow_python(),
         gpu=gpus(1),
+        library=corruptions_python(),
         mem_mb=4000,
         runtime=600,
     params:
         images=32,
+        imagenet_c=bool(corruptions_python()),
     message:
         "measuring the robustness of {input.graph}"
     shell:
@@ -37,6 +40,7 @@ rule measure_robustness:
             --model_path {input.graph:q} \
             --test_data {input.test:q} \
             --images {params.images:q} \
+            --library {resources.library:q} \
             --json {output.figures:q} \
             >{log:q} 2>&1
         tail -n 1 {log:q}

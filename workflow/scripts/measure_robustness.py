@@ -4,16 +4,18 @@
         --test_data dataset/nyu_test.zip --json robustness.json
 
 Noise, blur, brightness, contrast, JPEG, pixels, rotation, focal length and crop, in five severities each (see
-docs/metrics.md);
-and whether pixels in which the network disagrees with itself on the mirrored image are those where it errs.
+docs/metrics.md), and with --library the 15 common corruptions of ImageNet-C by the package imagecorruptions, which
+`make corruptions` installs; and whether pixels in which the network disagrees with itself, on the mirrored image or on
+the image at another size, are those where it errs.
 """
 
+import contextlib
 import sys
 
 import cli
 from densedepth import files
 from densedepth.data.test_archive import open_test_set
-from densedepth.evaluation import corruptions, robustness
+from densedepth.evaluation import corruption_library, corruptions, robustness
 from densedepth.inference import networks
 from densedepth.progress import Progress
 
@@ -27,18 +29,20 @@ def build_parser():
     arguments.add_argument(
         "--corruptions",
         nargs="+",
-        default=list(corruptions.CORRUPTIONS),
-        choices=list(corruptions.CORRUPTIONS),
+        default=[],
+        choices=[*corruptions.CORRUPTIONS, *corruption_library.NAMES],
         help="some of them; default: all",
     )
+    arguments.add_argument("--library", default="", help="the interpreter of the environment with imagecorruptions")
     return arguments
 
 
 def work(args):
     with open_test_set(args.test_data) as test_set, networks.load(args.model_path) as predictor:
-        passes = min(args.images, test_set.count) * len(args.corruptions)
-        report = Progress(passes, "images")
-        document = robustness.measure(predictor, test_set, args.images, args.corruptions, report)
+        with corruption_library.Library(args.library) if args.library else contextlib.nullcontext() as library:
+            names = args.corruptions or [*corruptions.CORRUPTIONS, *(corruption_library.NAMES if library else ())]
+            report = Progress(min(args.images, test_set.count) * len(names), "images")
+            document = robustness.measure(predictor, test_set, args.images, names, report, library)
     if args.json:
         files.write_json(args.json, document)
     print("\n".join(robustness.lines(document)))

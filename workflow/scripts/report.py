@@ -43,6 +43,7 @@ def build_parser():
     add("--published", nargs="*", default=[], help="evaluations of pretrained networks, by evaluate.py")
     add("--external", nargs="*", default=[], help="evaluations of other programs' predictions, by score.py")
     add("--validation", nargs="*", default=[], help="validations of checkpoints of runs, by validate.py")
+    add("--robustness", nargs="*", default=[], help="figures on worse images, by measure_robustness.py")
     add("--settings", required=True, help="JSON file of the pipeline's settings; - for standard input")
     return arguments
 
@@ -66,6 +67,7 @@ def work(args):
         external=args.external,
         thumbnails=args.thumbnails,
         validations=args.validation,
+        robustness=args.robustness,
     )
     sections.write(findings, args.out, args.figures, args.html)
     evaluations = len(args.evaluation) + len(args.published)

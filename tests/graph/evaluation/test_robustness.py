@@ -1,13 +1,19 @@
 """Images made worse, and what is measured of a network on them."""
 
+import os
+import sys
+
 import numpy as np
 import pytest
 from densedepth.data import test_archive_writer
 from densedepth.data.test_archive import open_test_set
 from densedepth.errors import PipelineError
-from densedepth.evaluation import corruptions, robustness, scoring
+from densedepth.evaluation import corruption_library, corruptions, robustness, scoring
+from densedepth.imaging import depth
 from fake_predictor import FakePredictor
 
+ROOT = os.path.normpath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", ".."))
+LIBRARY = os.environ.get("CORRUPTIONS_PYTHON", os.path.join(ROOT, ".venv/corruptions/bin/python"))
 SIZE, CROP, COUNT = (32, 48), (2, 29, 3, 44), 4
 
 
@@ -71,7 +77,30 @@ def test_figures_of_a_network(archive):
     jpeg = document["corruptions"]["jpeg"]
     assert [one["severity"] for one in jpeg["severities"]] == [1, 2, 3, 4, 5] and jpeg["unit"] == "quality"
     assert set(jpeg["severities"][0]) == {"severity", "amount", *expected["metrics"]}
-    assert robustness.lines(document)[0].startswith("clean            AbsRel")
+    assert robustness.lines(document)[0].startswith("clean                        AbsRel")
+    curves = document["disagreement"]
+    assert [len(curves[name]["parts"]) for name in ("flip", "scale")] == [10, 10]
+    # At 1.25 times its size only the middle of an image is seen.
+    assert curves["flip"]["pixels"] > curves["scale"]["pixels"] > 0.5 * curves["flip"]["pixels"]
+    assert curves["scale"]["parts"][-1]["disagreement"] > 0
+
+
+@pytest.mark.parametrize("framing", [depth.STRETCHED, depth.Framing(placed=True)])
+def test_an_image_at_other_sizes(framing):
+    """What is taken out of the network's input at each size is what the image shows there."""
+    size, own = (48, 96), (32, 48)
+    ramp = np.broadcast_to(np.linspace(0, 250, 96), size)
+    rgb = np.repeat(ramp[..., np.newaxis], 3, axis=2).astype(np.uint8)
+    for scale in (0.75, 1.25):
+        where, part = robustness._scaled(size, own, scale, framing)
+        placed = depth.put(rgb[part], where, own)
+        assert placed.shape == (*own, 3)
+        back = depth.taken_out(placed[::2, ::2, 0], where, own, rgb[part].shape[:2]) * 255
+        assert np.abs(back - ramp[part])[:, 6:-6].max() < 5
+        assert scale == 1.25 or part == (slice(0, 48), slice(0, 96))
+    # Of a stretched one, 1 / 1.25 of either length.
+    seen = robustness._scaled(size, own, 1.25, depth.STRETCHED)[1]
+    assert [one.stop - one.start for one in seen] == [38, 77]
 
 
 def test_disagreement_and_error():
@@ -93,3 +122,35 @@ def test_an_unknown_corruption_is_one_line(archive):
         PipelineError, match="corruption snow: unknown, legal are ga"
     ):
         robustness.measure(FakePredictor((16, 24)), test_set, 1, ("snow",))
+
+
+@pytest.mark.skipif(not os.path.exists(LIBRARY), reason="no .venv/corruptions; make corruptions")
+def test_common_corruptions_by_the_package_that_is_kept(archive):
+    rgb, _ = image(1, times=2)
+    with corruption_library.Library(LIBRARY) as library, open_test_set(archive) as test_set:
+        for name in corruption_library.NAMES:
+            if name.endswith("glass_blur"):
+                # Compiled for some seconds.
+                continue
+            worse = [library.apply(name, severity, rgb, 5) for severity in (1, 1, 5)]
+            assert worse[0].shape == rgb.shape and worse[0].dtype == np.uint8 and (worse[0] == worse[1]).all()
+            # The frost of a picture is one of six, drawn.
+            off = [np.abs(one.astype(float) - rgb).mean() for one in worse]
+            assert off[0] > 0.5 and (off[2] > off[0] or name.endswith("frost")), name
+        # The same kind, in two forms: by the package, and here in shares of the image's size.
+        names = ("jpeg", "imagenet_c_jpeg_compression")
+        found = robustness.measure(FakePredictor((16, 24)), test_set, 1, names, library=library)
+        ours, theirs = ([one["rel_truth"] for one in found["corruptions"][name]["severities"]] for name in names)
+        np.testing.assert_allclose(ours, theirs, rtol=1e-6)
+        assert found["library"]["package"] == "imagecorruptions-imaug"
+        with pytest.raises(PipelineError, match="imagenet_c_nosuch: KeyError"):
+            library.apply("imagenet_c_nosuch", 1, rgb)
+
+
+def test_an_interpreter_without_the_package_is_one_line(archive):
+    with pytest.raises(PipelineError, match=r"imagecorruptions|metadata"), corruption_library.Library(sys.executable):
+        pass
+    with pytest.raises(PipelineError, match=r"cannot be started .*; `make corruptions` makes"):
+        corruption_library.Library("/nosuch/python")
+    with open_test_set(archive) as test_set, pytest.raises(PipelineError, match=r"fog: needs --library"):
+        robustness.measure(FakePredictor((16, 24)), test_set, 1, ("imagenet_c_fog",))

@@ -5,7 +5,7 @@ import re
 
 import numpy as np
 import pytest
-from densedepth.evaluation import metrics
+from densedepth.evaluation import blocks, distances, metrics
 from densedepth.evaluation.metric_table import METRICS
 
 # Two pixels: 1 m predicted as 2 m, 4 m predicted as 5 m. Ratios 2 and 1.25; errors 1 and 1.
@@ -87,6 +87,33 @@ def test_sums_do_not_lose_precision_in_float32():
     error = float(np.float32(3.3)) - 3.0
     assert image["rms"] == pytest.approx(error, rel=1e-11)
     assert image["rel_truth"] == pytest.approx(error / 3.0, rel=1e-11)
+
+
+def test_blocks_of_a_crop_add_up_to_the_whole(monkeypatch):
+    """Several blocks, rows of a larger map, a mask that leaves some blocks empty and some whole; also by distance."""
+    monkeypatch.setattr(blocks, "PIXELS", 70)
+    random = np.random.RandomState(0)
+    truth = random.uniform(0.5, 12, (40, 60)).astype(np.float32)[3:, 5:28]
+    prediction = truth * random.uniform(0.4, 2.4, truth.shape)
+    mask = random.rand(*truth.shape) > 0.5
+    mask[:9], mask[20:30] = False, True
+    by_distance = distances.Sums(10.0)
+    found = metrics.measure(truth=truth, prediction=prediction, mask=mask, also=[by_distance])
+    g, p = truth[mask].astype(np.float64), prediction[mask]
+    error, ratio = p - g, np.maximum(g / p, p / g)
+    expected = [len(g)] + [np.sum(ratio < 1.25**power) for power in (1, 2, 3)]
+    expected += [np.sum(abs(error) / g), np.sum(abs(error) / p), np.sum(error**2), np.sum(np.log10(ratio))]
+    assert found == pytest.approx(expected, rel=1e-12)
+    places = np.minimum((g * 2).astype(int), distances.RANGES - 1)
+    weights = (None, error, error**2, abs(error) / g)
+    expected = [np.bincount(places, weight, distances.RANGES) for weight in weights]
+    np.testing.assert_allclose(by_distance.total, expected, rtol=1e-12)
+
+
+def test_depths_too_far_apart_for_products_of_ratios():
+    truth, prediction = np.full((2, 40), 1e-20), np.full((2, 40), 1e20)
+    sums = metrics.measure(truth=truth, prediction=prediction)
+    assert sums.log10 == pytest.approx(80 * 40, rel=1e-12)
 
 
 def test_truth_and_prediction_must_be_named():

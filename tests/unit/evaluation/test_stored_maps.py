@@ -177,12 +177,19 @@ def test_program_with_all_metrics(tmp_path, archive, capsys):
     assert few["metrics"] == {m.key: document["metrics"][m.key] for m in METRICS}
 
 
-def test_planes_of_another_size_are_refused(tmp_path, archive, capsys):
+@pytest.mark.parametrize(
+    "planes, words",
+    [
+        (np.ones((COUNT, 24, 32), np.uint8), "is 24x32, its image 48x64; numbers of planes cannot be resized"),
+        (np.full((COUNT, 48, 64), 1.5), "expected numbers of planes, 0 where there is none"),
+    ],
+)
+def test_what_are_no_planes_of_the_image_is_refused(tmp_path, archive, capsys, planes, words):
     np.save(str(tmp_path / "maps.npy"), np.stack([truth(index) for index in range(COUNT)]))
-    np.save(str(tmp_path / "planes.npy"), np.ones((COUNT, 24, 32), np.uint8))
+    np.save(str(tmp_path / "planes.npy"), planes)
     flags = ["--unit", "metres", "--metrics", "plane_flatness", "--planes", str(tmp_path / "planes.npy")]
     status, _, err = run(capsys, archive, tmp_path / "maps.npy", *flags)
-    assert status == 1 and "planes.npy: is 24x32, its image 48x64; numbers of planes cannot be resized" in err
+    assert status == 1 and "planes.npy: " + words in err
 
 
 def wrong(place, case):
@@ -221,7 +228,10 @@ def wrong(place, case):
         ("nan", "frame4.npy: 3072 values are not finite"),
         ("zero", "frame4.npy: the lowest value is 0, millimetres must be above zero"),
         ("view", "frame4.npy: is 48x55, its image 48x64, another aspect ratio"),
-        ("colours", "frame4.npy: expected numbers (height, width), got uint8 (48, 64, 3)"),
+        (
+            "colours",
+            "frame4.npy: expected numbers (height, width), got uint8 (48, 64, 3); colours are no depth",
+        ),
         ("objects", "frame4.npy: cannot be read"),
         ("disparity", "so they are likely disparity or inverse, not metres; correct that (--unit, the files)"),
         ("depth", "so they are likely metres or millimetres, not inverse"),

@@ -65,13 +65,15 @@ def check(unit: str, alignment: str) -> None:
 def problem(values: np.ndarray, unit: str, alignment: str) -> str:
     """What is wrong with the stored `values` of one image, in words; empty where they can be scored."""
     if not np.isfinite(values).all():
-        return "{} values are not finite".format(int((~np.isfinite(values)).sum()))
+        return "{} values are not finite; every pixel must be predicted".format(int((~np.isfinite(values)).sum()))
     if unit in _SHIFTED.get(alignment, ()):
         return ""
     lowest = float(values.min())
     # An inverse depth of 0 is infinitely far.
     if lowest < 0 or (lowest == 0 and unit not in INVERSE):
-        return "the lowest value is {:.4g}, {} must be above zero".format(lowest, unit)
+        words = "the lowest value is {:.4g}, {} must be above zero; a shift for values of any sign is fitted by {}"
+        shifting = [name for name, units in _SHIFTED.items() if unit in units]
+        return words.format(lowest, unit, ", ".join(shifting))
     return "" if values.any() else "all values are zero"
 
 
@@ -83,14 +85,14 @@ def aligned(
     values: an array of any shape. truth: the ground truth in metres, an array of the same shape, 0 (or anything that
     is not a finite depth above zero) where it must not be looked at. A fit is made of the other pixels.
     """
+    if alignment == "none":
+        return np.clip(_depth(values, unit), *limits, dtype=np.float64)
     values = np.asarray(values, np.float64)
     known = np.isfinite(truth) & (truth > 0)
     if alignment == "affine_disparity":
         inverse = values if unit in INVERSE else 1 / _depth(values, unit)
         scale, shift = _line(inverse[known], 1 / np.asarray(truth[known], np.float64))
         return _inverted(inverse * scale + shift, limits)
-    if alignment == "none":
-        return np.clip(_depth(values, unit), *limits)
     depth = np.minimum(_depth(values, unit), np.finfo(np.float32).max)
     found, wanted = depth[known], np.asarray(truth[known], np.float64)
     if alignment in _SCALES:
@@ -103,8 +105,8 @@ def aligned(
 def _depth(values, unit):
     if unit in INVERSE:
         with np.errstate(divide="ignore"):
-            return 1 / values
-    return values / 1000 if unit == "millimetres" else values
+            return np.divide(1, values, dtype=np.float64)
+    return np.divide(values, 1000, dtype=np.float64) if unit == "millimetres" else values
 
 
 def _inverted(inverse, limits):

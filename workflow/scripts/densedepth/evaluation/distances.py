@@ -1,8 +1,10 @@
 """Error by distance: how far predictions are off, and to which side, in ranges of the true depth. NumPy only."""
 
-from typing import Any, Dict, Optional
+from typing import Any, Dict
 
 import numpy as np
+
+from . import blocks
 
 # Ranges of equal width from the camera to the farthest depth that counts; what lies beyond is in the last.
 RANGES = 20
@@ -10,21 +12,38 @@ RANGES = 20
 # What an image adds up to in each range: pixels; the error, prediction minus truth; its square; its share of the truth.
 _PARTS = 4
 
+# Neighbouring pixels are mostly in one range, and one sum waits for the one before: each of so many pixels has its own.
+_LANES = 8
 
-def measure(
-    *, truth: np.ndarray, prediction: np.ndarray, farthest: float, mask: Optional[np.ndarray] = None
-) -> np.ndarray:
-    """The sums of one image: float64 (4, RANGES), as `figures` takes them; arguments as for `metrics.measure`.
+
+class Sums(blocks.Sums):
+    """The sums of one image, `total`: float64 (4, RANGES), as `figures` takes them.
 
     `farthest` is the end of the last range, in metres.
     """
-    if mask is not None:
-        truth, prediction = truth[mask], prediction[mask]
-    truth, prediction = (np.asarray(one, np.float64).ravel() for one in (truth, prediction))
-    places = np.minimum((truth * (RANGES / farthest)).astype(int), RANGES - 1)
-    error = prediction - truth
-    weights = (None, error, error * error, np.abs(error) / truth)
-    return np.stack([np.bincount(places, weight, RANGES) for weight in weights])
+
+    def __init__(self, farthest: float) -> None:
+        self.total = empty()
+        self._by_metre = RANGES / farthest
+        self._places = self._lanes = np.zeros(0, np.intp)
+
+    def add(self, block: blocks.Block) -> None:
+        """Add the pixels of a block."""
+        count = len(block.truth)
+        if len(self._places) < count:
+            self._places, self._lanes = np.empty(count, np.intp), np.arange(count) % _LANES * RANGES
+        places = self._places[:count]
+        # A truth beyond all numbers of ranges is in the last one, too.
+        np.minimum(np.multiply(block.truth, self._by_metre, out=block.spare), RANGES - 1, out=block.spare)
+        np.copyto(places, block.spare, casting="unsafe")
+        places += self._lanes[:count]
+        self._add(0, places, None)
+        self._add(1, places, np.subtract(block.prediction, block.truth, out=block.spare))
+        self._add(2, places, np.multiply(block.off, block.off, out=block.spare))
+        self._add(3, places, block.share)
+
+    def _add(self, part, places, weights):
+        self.total[part] += np.bincount(places, weights, _LANES * RANGES).reshape(_LANES, RANGES).sum(axis=0)
 
 
 def bias(sums: np.ndarray) -> float:

@@ -9,15 +9,19 @@ Truth and prediction are keyword-only arguments, because swapping them changes `
 """
 
 import math
-from typing import Dict, List, NamedTuple, Optional
+from typing import Dict, List, NamedTuple, Optional, Sequence
 
 import numpy as np
 
+from . import blocks
 from .metric_table import METRICS
 
 NAMES = tuple(metric.key for metric in METRICS)
 # Of a single image; both figures of a test set that have a root are made of its `rms`.
 IMAGE_NAMES = tuple(dict.fromkeys(metric.image_key for metric in METRICS))
+
+# Ratios that are multiplied before their logarithm is taken: even of 1e18 each, the product is a float64.
+_FACTORS = 16
 
 
 class Sums(NamedTuple):
@@ -33,44 +37,49 @@ class Sums(NamedTuple):
     log10: float
 
 
-def measure(*, truth: np.ndarray, prediction: np.ndarray, mask: Optional[np.ndarray] = None) -> Sums:
-    """The `Sums` of one image.
+def measure(
+    *,
+    truth: np.ndarray,
+    prediction: np.ndarray,
+    mask: Optional[np.ndarray] = None,
+    also: Sequence[blocks.Sums] = (),
+) -> Sums:
+    """The `Sums` of one image; arguments and errors as of `blocks.of_image`. `also` is given the same blocks."""
+    totals = Sums._make([0] * len(Sums._fields))
+    for block in blocks.of_image(truth, prediction, mask):
+        totals = _added(totals, _of_block(block))
+        for one in also:
+            one.add(block)
+    return totals
 
-    `truth` and `prediction` are arrays of one shape, metres, both > 0 and finite wherever they count; `mask` is a bool
-    array of that shape, true where a pixel counts (default: everywhere). Raises ValueError on other shapes, on a depth
-    that is not positive and finite, and when no pixel counts.
-    """
-    truth = np.asarray(truth)
-    prediction = np.asarray(prediction)
-    if truth.shape != prediction.shape:
-        raise ValueError("ground truth {} and prediction {} differ in shape".format(truth.shape, prediction.shape))
-    if mask is not None:
-        mask = np.asarray(mask)
-        if mask.shape != truth.shape or mask.dtype != bool:
-            raise ValueError("the mask is no bool array of shape {}".format(truth.shape))
-        truth, prediction = truth[mask], prediction[mask]
-    if not truth.size:
-        raise ValueError("no pixel to measure")
-    truth = np.asarray(truth, np.float64)
-    prediction = np.asarray(prediction, np.float64)
-    for name, values in (("truth", truth), ("prediction", prediction)):
-        # Written so that NaN fails too.
-        if not (values.min() > 0 and values.max() < math.inf):
-            raise ValueError("{} has pixels that are not positive, finite depths; mask them".format(name))
 
-    ratio = np.maximum(truth / prediction, prediction / truth)
-    error = np.abs(truth - prediction)
+def _added(one, other):
+    return Sums._make(total + value for total, value in zip(one, other))
+
+
+def _of_block(block):
+    ratio = block.ratio
     return Sums(
-        pixels=truth.size,
+        pixels=len(ratio),
         delta1=int(np.count_nonzero(ratio < 1.25)),
         delta2=int(np.count_nonzero(ratio < 1.25**2)),
         delta3=int(np.count_nonzero(ratio < 1.25**3)),
-        rel_truth=float(np.sum(error / truth)),
-        rel_prediction=float(np.sum(error / prediction)),
-        squares=float(np.sum(error * error)),
+        rel_truth=float(np.sum(block.share)),
+        rel_prediction=float(np.sum(np.divide(block.off, block.prediction, out=block.spare))),
+        squares=float(np.dot(block.off, block.off)),
         # |log10 g - log10 p| is the logarithm of the larger of the two ratios.
-        log10=float(np.sum(np.log10(ratio))),
+        log10=_sum_of_log10(ratio),
     )
+
+
+def _sum_of_log10(values):
+    """The sum of the logarithms of `values`, at least 1: those of products of some, which are fewer."""
+    whole = len(values) - len(values) % _FACTORS
+    with np.errstate(over="ignore"):
+        products = np.multiply.reduce(values[:whole].reshape(_FACTORS, -1), axis=0)
+    # So far apart depths are only where something is wrong.
+    parts = (products, values[whole:]) if np.all(products < math.inf) else (values,)
+    return float(sum(np.sum(np.log10(part)) for part in parts))
 
 
 def image_scores(sums: Sums) -> Dict[str, float]:
@@ -96,7 +105,7 @@ class Accumulator:
 
     def add_sums(self, sums: Sums) -> Dict[str, float]:
         """Add one image by what `measure` made of it. Returns its scores."""
-        self._totals = Sums._make(total + value for total, value in zip(self._totals, sums))
+        self._totals = _added(self._totals, sums)
         self.images.append(image_scores(sums))
         return self.images[-1]
 

@@ -1,19 +1,20 @@
 """Metrics that are measured only where they are asked for, image by image; `metric_table.MORE` has their names.
 
-Each family of figures is measured by one function, in float64. Their means over images are taken in `scoring`; figures
+Figures of single pixels are sums over blocks, taken in the pass that takes the usual ones; each family of the others is
+measured by one function, in float64. Their means over images are taken in `scoring`; figures
 that an image does not have (no plane, no depth in a range) are None and are left out of the mean.
 
 SqRel is that of Eigen et al. 2014 (arXiv 1406.2283), as are the RMSE of the logarithm and the scale-invariant error,
 whose form here, 100 times the root, is KITTI's.
 """
 
-from typing import Callable, Collection, Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Callable, Collection, Dict, FrozenSet, List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 
 from ..errors import PipelineError
 from ..imaging.camera import Intrinsics, nyu_intrinsics
-from . import edges, geometry
+from . import blocks, edges, geometry
 from .metric_table import MORE
 
 ALL = "all"
@@ -53,44 +54,108 @@ def camera_of(size: Tuple[int, int], crop: Sequence[int]) -> Intrinsics:
 
 def measure(names: Sequence[str], maps: Maps) -> _Figures:
     """{key: figure} of one image for the keys `names`, in their units."""
+    sums = summed(names, maps.farthest)
+    for block in blocks.of_image(maps.truth, maps.prediction, maps.mask) if sums else ():
+        for one in sums:
+            one.add(block)
+    return figures(names, sums, lambda: maps)
+
+
+def summed(names: Sequence[str], farthest: float) -> List["Summed"]:
+    """What those of the figures `names` are made of that are sums over pixels, for the blocks of one image."""
+    return [kind(farthest) for kind in (_Pixels, _Ranges) if not kind.keys.isdisjoint(names)]
+
+
+def figures(names: Sequence[str], sums: Sequence["Summed"], maps: Callable[[], Maps]) -> _Figures:
+    """As `measure`, of `sums` that were given the blocks; `maps` is called where more than sums is asked for."""
     found: _Figures = {}
-    try:
-        for family, function in _FAMILIES:
-            if not family.isdisjoint(names):
-                found.update(function(maps))
-    except ImportError:
-        raise PipelineError(_PACKAGE) from None
+    for one in sums:
+        found.update(one.figures())
+    if not found.keys() >= set(names):
+        whole = maps()
+        try:
+            for family, function in _FAMILIES:
+                if not family.isdisjoint(names):
+                    found.update(function(whole))
+        except ImportError:
+            raise PipelineError(_PACKAGE) from None
     return {name: found[name] for name in names}
 
 
-def _pixels(maps: Maps) -> _Figures:
-    """Of single pixels: SqRel, MAE, RMSE of the natural logarithm, SILog, shares with a ratio below 1.05 and 1.10."""
-    truth, prediction = maps.truth[maps.mask], maps.prediction[maps.mask]
-    error = np.abs(truth - prediction)
-    logarithms = np.log(prediction / truth)
-    mean, squares = float(logarithms.mean()), float(np.dot(logarithms, logarithms)) / len(logarithms)
-    ratio = np.maximum(truth / prediction, prediction / truth)
-    return {
-        "sq_rel": float(np.mean(error * error / truth)),
-        "mae": float(error.mean()),
-        "rms_log": squares**0.5,
-        "silog": 100 * max(0.0, squares - mean * mean) ** 0.5,
-        "delta_105": float(np.mean(ratio < 1.05)),
-        "delta_110": float(np.mean(ratio < 1.1)),
-    }
+class Summed(blocks.Sums):
+    """Figures, by `keys`, that are made of sums over the pixels of one image."""
+
+    keys: FrozenSet[str]
+
+    def __init__(self, farthest: float) -> None:
+        raise NotImplementedError
+
+    def figures(self) -> _Figures:
+        """Those of all blocks."""
+        raise NotImplementedError
 
 
-def _ranges(maps: Maps) -> _Figures:
+class _Pixels(Summed):
+    """SqRel, MAE, RMSE of the natural logarithm, SILog, shares with a ratio below 1.05 and 1.10."""
+
+    keys = frozenset(["sq_rel", "mae", "rms_log", "silog", "delta_105", "delta_110"])
+
+    def __init__(self, farthest: float) -> None:
+        self._pixels = 0
+        self._sums = np.zeros(6)
+
+    def add(self, block: blocks.Block) -> None:
+        """Add the pixels of a block."""
+        self._pixels += len(block.ratio)
+        logarithms = np.log(block.ratio, out=block.spare)
+        # That of p / g is negative where the prediction is nearer.
+        np.copysign(logarithms, np.subtract(block.prediction, block.truth, out=block.other), out=logarithms)
+        self._sums += (
+            np.dot(block.off, block.share),
+            np.sum(block.off),
+            np.dot(logarithms, logarithms),
+            np.sum(logarithms),
+            np.count_nonzero(block.ratio < 1.05),
+            np.count_nonzero(block.ratio < 1.1),
+        )
+
+    def figures(self) -> _Figures:
+        """Those of all blocks."""
+        sq_rel, mae, squares, mean, below_105, below_110 = map(float, self._sums / self._pixels)
+        return {
+            "sq_rel": sq_rel,
+            "mae": mae,
+            "rms_log": squares**0.5,
+            "silog": 100 * max(0.0, squares - mean * mean) ** 0.5,
+            "delta_105": below_105,
+            "delta_110": below_110,
+        }
+
+
+class _Ranges(Summed):
     """AbsRel and RMSE of near, middle and far pixels: thirds of the root of the depth, 1/9 and 4/9 of the farthest."""
-    truth, prediction = maps.truth[maps.mask], maps.prediction[maps.mask]
-    places = np.digitize(truth, [maps.farthest / 9, maps.farthest * 4 / 9])
-    found: _Figures = {}
-    for place, name in enumerate(("near", "mid", "far")):
-        g, p = truth[places == place], prediction[places == place]
-        error = np.abs(g - p)
-        found["rel_" + name] = float(np.mean(error / g)) if len(g) else None
-        found["rms_" + name] = float(np.sqrt(np.mean(error * error))) if len(g) else None
-    return found
+
+    keys = frozenset(["rel_near", "rel_mid", "rel_far", "rms_near", "rms_mid", "rms_far"])
+
+    def __init__(self, farthest: float) -> None:
+        self._limits = farthest / 9, farthest * 4 / 9
+        # Pixels, and the sums of the shares and of the squares, in each range.
+        self._sums = np.zeros((3, 3))
+
+    def add(self, block: blocks.Block) -> None:
+        """Add the pixels of a block."""
+        near, middle = (block.truth < limit for limit in self._limits)
+        for place, inside in enumerate((near, middle & ~near, ~middle)):
+            off = block.off[inside]
+            self._sums[place] += len(off), np.sum(block.share[inside]), np.dot(off, off)
+
+    def figures(self) -> _Figures:
+        """Those of all blocks, None in a range without pixels."""
+        found: _Figures = {}
+        for name, (pixels, shares, squares) in zip(("near", "mid", "far"), self._sums):
+            found["rel_" + name] = float(shares / pixels) if pixels else None
+            found["rms_" + name] = float((squares / pixels) ** 0.5) if pixels else None
+        return found
 
 
 def _boundary(maps: Maps) -> _Figures:
@@ -113,11 +178,9 @@ def _planes(maps: Maps) -> _Figures:
     return geometry.plane_errors(maps.truth, maps.prediction, maps.mask, maps.camera, maps.planes)
 
 
-_FAMILIES: Tuple[Tuple[frozenset, Callable[[Maps], _Figures]], ...] = tuple(
+_FAMILIES: Tuple[Tuple[FrozenSet[str], Callable[[Maps], _Figures]], ...] = tuple(
     (frozenset(keys.split()), function)
     for keys, function in (
-        ("sq_rel mae rms_log silog delta_105 delta_110", _pixels),
-        ("rel_near rel_mid rel_far rms_near rms_mid rms_far", _ranges),
         ("boundary_f1", _boundary),
         ("edge_accuracy edge_completeness", _edges),
         ("normal_mean normal_11 normal_22 normal_30", _normals),

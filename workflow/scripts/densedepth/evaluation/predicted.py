@@ -65,7 +65,7 @@ class Predicted:
         self._check_view(values, index, size)
         stored = fitted(values, size, crop)[np.newaxis]
         if not (truth > 0).any():
-            return stored
+            return stored.astype(np.float64)
         return alignment.aligned(stored, truth, self.unit, self.alignment, limits)
 
     def _check_view(self, values, index, size):
@@ -86,12 +86,12 @@ def flat(values: Any) -> np.ndarray:
 
 
 def fitted(values: np.ndarray, size: Tuple[int, int], crop: Tuple[int, int, int, int]) -> np.ndarray:
-    """`values` at `size`, of which only `crop` is wanted."""
+    """`values` at `size`, of which only `crop` is wanted; float64 where they are enlarged."""
     if values.shape[0] > size[0] or values.shape[1] > size[1]:
         values = resize.resized(values[..., np.newaxis].astype(np.float32), size)[..., 0]
     top, bottom, left, right = crop
     if values.shape == tuple(size):
-        return values[top : bottom + 1, left : right + 1].astype(np.float64)
+        return values[top : bottom + 1, left : right + 1]
     return depth.enlarge(values.astype(np.float64), size, crop)
 
 

@@ -98,7 +98,7 @@ def fitted(protocol: Protocol, test_set: "TestSet") -> Protocol:
         return dataclasses.replace(protocol, crop=tuple(test_set.crop))
     if any(test_set.size_of(index) != _BTS_SIZE for index in range(test_set.count)):
         raise PipelineError(
-            "{}: protocol {} is for images of {}x{}, these have {}x{}".format(
+            "{}: protocol {} is for images of {}x{}, these have {}x{}; take another one".format(
                 test_set.path, protocol.name, *_BTS_SIZE + tuple(test_set.image_size)
             )
         )

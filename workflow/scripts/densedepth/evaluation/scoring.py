@@ -212,7 +212,7 @@ def _batches(test_set, batch_size, chosen):
 
 
 def _measure(depth_in, truth, views, more, planes):
-    """[(view, the sums of each image, None for an image of which no pixel counts)]."""
+    """[(view, what `_of_image` finds for each image, None for an image of which no pixel counts)]."""
     measured = []
     for view, protocol in views:
         crop, limits = protocol.crop_in(truth.shape[1:3]), view[2]
@@ -220,36 +220,28 @@ def _measure(depth_in, truth, views, more, planes):
         mask = protocol.mask(inside)
         counted = inside if mask is None else np.where(mask, inside, 0)
         predicted = depth_in(crop, limits, truth.shape[1:3], counted)
-        asked = functools.partial(_more, more, more_metrics.camera_of(truth.shape[1:3], crop), limits[1])
-        inside_planes = [None if one is None else cropped(one[np.newaxis], crop)[0] for one in planes]
-        measured.append((view, _sums(protocol, inside, predicted, limits[1], inside_planes, asked)))
+        camera = more_metrics.camera_of(truth.shape[1:3], crop)
+        masks = [None] * len(inside) if mask is None else mask
+        of_planes = [None if one is None else cropped(one[np.newaxis], crop)[0] for one in planes]
+        found = [_of_image(more, camera, limits[1], *maps) for maps in zip(inside, predicted, masks, of_planes)]
+        measured.append((view, found))
     return measured
 
 
-def _sums(protocol, truth, predicted, farthest, planes, more):
-    """What `metrics.measure`, `distances.measure` and `more` make of each image; None where no pixel counts."""
-    return [
-        _of_image(t, p, protocol.mask(t), farthest, more, numbers) for t, p, numbers in zip(truth, predicted, planes)
-    ]
-
-
-def _of_image(truth, prediction, mask, farthest, more, planes):
+def _of_image(names, camera, farthest, truth, prediction, mask, planes):
+    """(what `metrics.measure` finds, the sums of `distances`, the figures `names` of `more_metrics`)."""
     if mask is not None and not mask.any():
         return None
-    of_image = {"truth": truth, "prediction": prediction, "mask": mask}
-    # The metrics first, which refuse what is no depth.
-    found = metrics.measure(**of_image), distances.measure(farthest=farthest, **of_image)
-    return (*found, more(truth, prediction, mask, planes))
 
+    def maps():
+        inside = np.ones(truth.shape, bool) if mask is None else mask
+        # Depths that do not count may be anything, which would warn.
+        g, p = (np.where(inside, one, 1.0).astype(np.float64) for one in (truth, prediction))
+        return more_metrics.Maps(g, p, inside, camera, farthest, planes)
 
-def _more(names, camera, farthest, truth, prediction, mask, planes):
-    """What `more_metrics.measure` finds for an image."""
-    if not names:
-        return {}
-    inside = np.ones(truth.shape, bool) if mask is None else mask
-    # Depths that do not count may be anything, which would warn.
-    truth, prediction = (np.where(inside, one, 1.0).astype(np.float64) for one in (truth, prediction))
-    return more_metrics.measure(names, more_metrics.Maps(truth, prediction, inside, camera, farthest, planes))
+    by_distance, sums = distances.Sums(farthest), more_metrics.summed(names, farthest)
+    found = metrics.measure(truth=truth, prediction=prediction, mask=mask, also=[by_distance, *sums])
+    return found, by_distance.total, more_metrics.figures(names, sums, maps)
 
 
 class _Scores:

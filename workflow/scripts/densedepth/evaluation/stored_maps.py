@@ -68,8 +68,9 @@ class Arrays:
             reason = str(error).split("\n")[0].partition("; name one")[0] or type(error).__name__
             raise PipelineError("{}: cannot be read ({})".format(where, reason)) from None
         if values.ndim != 2 or values.dtype.kind not in "uif" or not values.size:
-            words = "{}: expected numbers (height, width), got {} {}"
-            raise PipelineError(words.format(where, values.dtype, values.shape))
+            words = "{}: expected numbers (height, width), got {} {}{}"
+            colours = "; colours are no depth, write the map itself" if values.ndim == 3 else ""
+            raise PipelineError(words.format(where, values.dtype, values.shape, colours))
         return values
 
     def _find(self, path):
@@ -99,7 +100,10 @@ class Planes(Arrays):
         if numbers.shape != tuple(size):
             words = "{}: is {}x{}, its image {}x{}; numbers of planes cannot be resized"
             raise PipelineError(words.format(self.name(index), *numbers.shape + tuple(size)))
-        return numbers.astype(np.int64)
+        whole = numbers.astype(np.int64)
+        if (whole != numbers).any():
+            raise PipelineError("{}: expected numbers of planes, 0 where there is none".format(self.name(index)))
+        return whole
 
 
 class Maps(Arrays, Predicted):

@@ -47,8 +47,8 @@ class Document:
 
 class Run:
     """The files of one run. checkpoints, evaluations, validations: {epoch: Document}; history: DataFrame, maybe empty;
-    frozen, speed (as measured by itself): Document or None; deployed: {kind in DEPLOYED: Document}; scenes: [(path of
-    the picture, path of the data, scene as in gallery.json)]; thumbnails: path of those of the frozen graph.
+    frozen, robustness, speed (as measured by itself): Document or None; deployed: {kind in DEPLOYED: Document}; scenes:
+    [(path of the picture, path of the data, scene as in gallery.json)]; thumbnails: path of those of the frozen graph.
 
     A pretrained network is one too, without checkpoints, history and speed, and with a single evaluation.
     """
@@ -62,6 +62,7 @@ class Run:
         self.frozen: Optional[Document] = None
         self.deployed: Dict[str, Document] = {}
         self.speed: Optional[Document] = None
+        self.robustness: Optional[Document] = None
         self.thumbnails: Optional[str] = None
         self.scenes: List[Tuple[str, str, Dict[str, Any]]] = []
 

@@ -56,6 +56,14 @@ _RECORDS = {
     "archive?": {"path?": str, "size_bytes?": COUNT},
     "runtime?": {},
 }
+_PART = {"disagreement": Number(0), "error": Number(0)}
+_CURVE = {"parts": [_PART], "rank_correlation": Null(Number(-1, 1))}
+_ROBUSTNESS = {
+    "test_data": {"images": COUNT},
+    "clean": {"rel_truth": _FIGURE},
+    "corruptions": Map({"severities": [{"severity": COUNT, "rel_truth": _FIGURE}]}),
+    "disagreement": {"flip": _CURVE, "scale": _CURVE},
+}
 _GALLERY = {"scenes?": [{"picture?": NAME, "data?": NAME}]}
 _ORIGIN = Null({"path": str, "sha256": Null(str), "files?": Map(str)})
 _SETTINGS = {"runs?": Map({}), **{section + "?": {} for section in ("model", "train", "data", "evaluate")}}
@@ -89,6 +97,7 @@ def gather(
     thumbnails: Sequence[str] = (),
     external: Sequence[str] = (),
     validations: Sequence[str] = (),
+    robustness: Sequence[str] = (),
 ) -> Findings:
     """Read all files into `Findings`. Paths, lists of paths, and `settings` as JSON text.
 
@@ -99,6 +108,10 @@ def gather(
     runs = _by_name([*evaluations, *imported], checkpoints, histories, frozen, galleries, speeds, deployed)
     for path in thumbnails:
         runs.setdefault(run_name(path), Run(run_name(path))).thumbnails = path
+    for path in robustness:
+        runs.setdefault(run_name(path), Run(run_name(path))).robustness = Document(
+            path, metadata.read(path, _ROBUSTNESS)
+        )
     for path in validations:
         document = _evaluation(path)
         document.number("loss", "loss")

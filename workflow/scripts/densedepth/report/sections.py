@@ -1,7 +1,8 @@
 """The report: all results of the pipeline on one page, as Markdown with links to pictures and as HTML with them inside.
 
 Nothing in it depends on the time or the machine it is written on. Its parts are modules of their own: `experiments`,
-`precision`, `comparison`, `certainty`, `images`, `external`, `more_metrics`, `speeds`, `galleries`, `origins`.
+`precision`, `comparison`, `certainty`, `images`, `external`, `more_metrics`, `robust`, `speeds`, `galleries`,
+`origins`.
 """
 
 import glob
@@ -24,6 +25,7 @@ from . import (
     precision,
     published_results,
     render,
+    robust,
     speeds,
     validated,
     wording,
@@ -72,6 +74,7 @@ def _page(findings, figures):
     images.add(page, findings, figures)
     external.add(page, findings)
     more_metrics.add(page, findings)
+    robust.add(page, findings)
     # Where the runs have a place among them, that is news; else the published results are only for orientation.
     nyu = data_kind(findings) == NYU
     if nyu:
