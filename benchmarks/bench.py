@@ -18,7 +18,25 @@ import tempfile
 import time
 
 import performance_page
-from frame import ROOT, SCRIPTS, benchmark, curve, figure, followed, machine, python, runtimes, versions
+from frame import (
+    FOLDER,
+    ROOT,
+    SCRIPTS,
+    benchmark,
+    curve,
+    figure,
+    followed,
+    machine,
+    python,
+    runtimes,
+    scatter,
+    table,
+    versions,
+)
+
+sys.path.insert(0, SCRIPTS)
+
+from densedepth.report import published_results
 
 RESULTS = os.path.join(ROOT, "results", "bench")
 WORK = os.path.join(RESULTS, "work")
@@ -32,11 +50,15 @@ def made(path, command):
     return path
 
 
+def program(name):
+    return os.path.join(FOLDER, name)
+
+
 def network(size=(480, 640), encoder="densenet169", onnx=False):
     folder = os.path.join(WORK, "{}-{}x{}".format(encoder, *size))
     words = ["--out", folder, "--size", *map(str, size), "--encoder", encoder] + ["--onnx"] * onnx
-    program = os.path.join(ROOT, "benchmarks", "make_network.py")
-    made(os.path.join(folder, "model.onnx" if onnx else "model.pb"), [python("tf2"), program, *words])
+    command = [python("tf2"), program("make_network.py"), *words]
+    made(os.path.join(folder, "model.onnx" if onnx else "model.pb"), command)
     return os.path.join(folder, "model.pb"), os.path.join(folder, "model.onnx")
 
 
@@ -47,8 +69,8 @@ def archive(pairs):
     source = os.path.join(sample, "nyu_data.zip")
     made(source, [python("workflow"), os.path.join(SCRIPTS, "make_sample.py"), *words])
     path = os.path.join(WORK, "pairs-{}.zip".format(pairs))
-    program = os.path.join(ROOT, "benchmarks", "make_archive.py")
-    return made(path, [python("workflow"), program, "--source", source, "--out", path, "--pairs", str(pairs)])
+    words = ["--source", source, "--out", path, "--pairs", str(pairs)]
+    return made(path, [python("workflow"), program("make_archive.py"), *words])
 
 
 def conversion(runtime, pairs, out):
@@ -104,6 +126,56 @@ def bench_inference(full):
             middle = sorted(seconds)[len(seconds) // 2]
             speed.setdefault(name, []).append([batch, middle, found["peak_mb"][name]])
     return figures, [curve("Inference at 480x640: a batch", "images in a batch", speed)]
+
+
+# Published delta1 on NYU Depth v2, and by which convention: unlike ones cannot be compared.
+CONVENTIONS = {
+    "DenseDepth": "metric depth, trained on NYU",
+    "Depth Anything V2 Small": "metric depth, fine-tuned on NYU",
+    "YOLO26": "each prediction scaled by its median",
+}
+
+
+def published(name):
+    """(convention, delta1 as it is printed) of a network."""
+    rows = [row for group in published_results.GROUPS for row in group.rows]
+    known = {"DenseDepth": published_results.PAPER.name, "Depth Anything V2 Small": "Depth Anything V2 ViT-S"}
+    start = known.get(name, name)
+    row = next(row for row in [published_results.PAPER, *rows] if row.name.startswith(start))
+    return next(text for key, text in CONVENTIONS.items() if name.startswith(key)), row.scores["delta1"]
+
+
+def bench_peers(full):
+    """One image in ONNX Runtime: DenseDepth beside networks of 2024 and 2026."""
+    folder = os.path.join(WORK, "peers")
+    facts = made(os.path.join(folder, "peers.json"), [python("agree"), program("make_peers.py"), "--out", folder])
+    with open(facts) as stream:
+        networks = json.load(stream)
+    files = {one["name"]: os.path.join(folder, one["file"]) for one in networks if "file" in one}
+    files["DenseDepth"] = network(onnx=True)[1]
+    words = ["--networks", *map("=".join, files.items()), "--rounds", 8 if full else 4]
+    seconds = benchmark("tf2", "peers.py", *words, out=raw("peers"))["seconds"]
+    figures, rows, points = [], [], {}
+    for one in networks:
+        name, gflop = one["name"], one["flop"] / 1e9
+        convention, delta1 = published(name)
+        points.setdefault(convention, []).append([name, gflop, float(delta1)])
+        ratios = [ours / theirs for ours, theirs in zip(seconds["DenseDepth"], seconds[name])]
+        if name != "DenseDepth":
+            what = "{}: images/s by those of DenseDepth, both in ONNX Runtime".format(name)
+            figures.append(figure(what, "tf2", ratios, None))
+        size = "{}x{}".format(*one["size"])
+        rows.append([name, size, "{:.1f}".format(one["parameters"] / 1e6), "{:.1f}".format(gflop), delta1, convention])
+    head = (
+        "network",
+        "image",
+        "parameters, M",
+        "GFLOP an image",
+        "published delta1, NYU Depth v2",
+        "how it was measured",
+    )
+    title = "What an image costs, and published accuracy: colours are conventions, which are not comparable"
+    return figures, [table(head, rows), scatter(title, "GFLOP an image of 480x640", "delta1", points)]
 
 
 def roomy(count):

@@ -90,6 +90,16 @@ def curve(title, items, points):
     return {"title": title, "items": items, "points": points}
 
 
+def scatter(title, x, y, points):
+    """A picture of points: `x`, `y` name the axes (x is logarithmic), `points` {group: [[name, x, y], ...]}."""
+    return {"kind": "scatter", "title": title, "x": x, "y": y, "points": points}
+
+
+def table(head, rows):
+    """A table of its own: texts."""
+    return {"kind": "table", "head": list(head), "rows": [list(row) for row in rows]}
+
+
 def machine():
     with open("/proc/cpuinfo") as stream:
         facts = stream.read()

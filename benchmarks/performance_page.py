@@ -16,6 +16,7 @@ BEGIN, END = "<!-- figures: made by `make bench` -->", "<!-- end of the figures 
 ORDER = (
     "training_step",
     "inference",
+    "peers",
     "evaluation",
     "scoring",
     "conversion",
@@ -58,12 +59,21 @@ def section(name, found, pictures):
     """One benchmark: its table, its curves, and what it was measured on."""
     lines = ["### {}".format(name.replace("_", " ").capitalize()), ""]
     lines += ["| what | runtime | median (lowest to highest) | target | met |", "| --- | --- | --- | --- | --- |"]
-    lines += ["| " + " | ".join(cells(row)) + " |" for row in found["figures"]]
-    for number, one in enumerate(found["curves"]):
-        file = "{}{}.png".format(name, number or "")
-        draw(one, os.path.join(pictures, file))
+    lines += [row_of(cells(row)) for row in found["figures"]]
+    drawings = 0
+    for one in found["curves"]:
+        if one.get("kind") == "table":
+            lines += ["", row_of(one["head"]), row_of(["---"] * len(one["head"])), *map(row_of, one["rows"])]
+            continue
+        file = "{}{}.png".format(name, drawings or "")
+        drawings += 1
+        (draw_scatter if one.get("kind") == "scatter" else draw)(one, os.path.join(pictures, file))
         lines += ["", "![{}]({}/{})".format(one["title"].replace("`", ""), PICTURES, file)]
     return "\n".join(lines + ["", measured_on(found)])
+
+
+def row_of(texts):
+    return "| " + " | ".join(texts) + " |"
 
 
 def measured_on(found):
@@ -117,7 +127,33 @@ def draw(one, path):
         axes.xaxis.minorticks_off()
         axes.grid(True, which="major", color="0.9")
         axes.legend(fontsize="small")
-    figure.suptitle(one["title"].replace("`", ""), fontsize="medium")
+    save(figure, one["title"], path)
+
+
+def draw_scatter(one, path):
+    """Named points, a colour for each group; the x axis is logarithmic."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots(figsize=(9, 4.2))
+    for group, points in one["points"].items():
+        names, across, up = zip(*points)
+        axes.scatter(across, up, label=group)
+        for name, x, y in zip(names, across, up):
+            axes.annotate(name, (x, y), textcoords="offset points", xytext=(6, 4), fontsize="small")
+    axes.set(xscale="log", xlabel=one["x"], ylabel=one["y"])
+    axes.margins(0.15)
+    axes.grid(True, which="major", color="0.9")
+    axes.legend(fontsize="small", loc="lower right")
+    save(figure, one["title"], path)
+
+
+def save(figure, title, path):
+    from matplotlib import pyplot
+
+    figure.suptitle(title.replace("`", ""), fontsize="medium")
     figure.tight_layout()
     figure.savefig(path, dpi=90, metadata={"Software": None})
     pyplot.close(figure)

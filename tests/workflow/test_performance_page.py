@@ -64,6 +64,29 @@ def test_the_same_figures_give_the_same_bytes(page, tmp_path):
     assert text.index("### Inference") < text.index("### Dry run")
 
 
+def test_tables_and_scattered_points_stand_below_the_figures(page, tmp_path):
+    results(tmp_path / "results", "peers")
+    path = tmp_path / "results" / "peers.json"
+    found = json.loads(path.read_text())
+    points = {"one way": [["A", 10.0, 0.8]], "another": [["B", 90.0, 0.9]]}
+    found["curves"] = [
+        frame.table(["network", "GFLOP"], [["A", "10.0"], ["B", "90.0"]]),
+        frame.scatter("Cost and `accuracy`", "GFLOP", "delta1", points),
+    ]
+    path.write_text(json.dumps(found))
+    performance_page.write(str(tmp_path / "results"), str(page))
+    text = page.read_text()
+    assert "| network | GFLOP |\n| --- | --- |\n| A | 10.0 |\n| B | 90.0 |\n" in text
+    assert "![Cost and accuracy](images/performance/peers.png)" in text
+    assert [one.name for one in page.parent.glob("images/performance/*")] == ["peers.png"]
+
+
+def test_each_network_of_others_has_its_published_accuracy_and_convention():
+    assert bench.published("DenseDepth") == ("metric depth, trained on NYU", "0.846")
+    assert bench.published("Depth Anything V2 Small") == ("metric depth, fine-tuned on NYU", "0.961")
+    assert bench.published("YOLO26x-depth") == ("each prediction scaled by its median", "0.843")
+
+
 def test_every_benchmark_has_its_place_on_the_page():
     assert set(bench.BENCHMARKS) == set(performance_page.ORDER)
     with pytest.raises(SystemExit):
