@@ -67,7 +67,7 @@ rule run_that_is_not_named:
     input:
         refuse_run,
     output:
-        "results/{place}/{rest}",
+        "results/{place}{rest}",
     wildcard_constraints:
         place=other_runs(),
-        rest=".+",
+        rest="(?:/.+)?",

@@ -106,28 +106,43 @@ def check_config():
         refuse("\n".join(["invalid configuration:", *problems]))
 
 
+# Folders of results/ whose entries have their names from a key of the settings.
+NAMED_BY = {"sweeps": "sweeps", "predictions": "predictions", "external": "external", "published": "pretrained"}
+
+
+def entries(folder):
+    """The names in a folder, none where it is not there."""
+    return os.listdir(folder) if os.path.isdir(folder) else []
+
+
 def other_runs():
-    """A pattern for <run>/<folder> of runs that the settings do not name, but for those that are there."""
-    known = {*config["runs"], "published", *(os.listdir("results") if os.path.isdir("results") else ())}
+    """A pattern for <run>/<folder>, and for sweeps/<sweep> and their like, that the settings do not name.
+
+    What is there is left out: it is no target.
+    """
+    known = {*config["runs"], *NAMED_BY, *entries("results")}
     folders = "checkpoints|evaluation|export|gallery|inference|validation"
     run = r"(?!(?:{})/)[A-Za-z0-9][A-Za-z0-9_.-]*/(?:{})".format(one_of(sorted(known)), folders)
     # Runs have one report together.
     run += "|[A-Za-z0-9][A-Za-z0-9_.-]*(?=/report[.](?:md|html)$)"
-    return r"{}|sweeps/(?!(?:{})/)[A-Za-z0-9_.-]+".format(run, one_of(sorted(config["sweeps"])) or "(?!)")
+    for folder, key in NAMED_BY.items():
+        names = sorted({*config[key], *entries(os.path.join("results", folder))})
+        run += r"|{}/(?!(?:{})(?:/|$))[A-Za-z0-9_.-]+".format(folder, one_of(names) or "(?!)")
+    return run
 
 
 def refuse_run(wildcards):
-    """Input function: one line for a run, or a sweep, that the settings do not name."""
+    """Input function: one line for a run, or a sweep and its like, that the settings do not name."""
     run, runs = os.path.dirname(wildcards.place), ", ".join(config["runs"])
     if not run:
         words = (
             "results/{}/: the report of all runs is results/report.md, that of a sweep results/sweeps/<sweep>/report.md"
         )
         refuse(words.format(wildcards.place))
-    if run == "sweeps":
-        words = "results/{}: sweeps has {}; was it in a file that --configfile names?"
-        known = ", ".join(config["sweeps"])
-        refuse(words.format(wildcards.place, "only {}".format(known) if known else "no entry"))
+    if run in NAMED_BY:
+        words = "results/{}: {} has {}; was it in a file that --configfile names?"
+        known = ", ".join(config[NAMED_BY[run]])
+        refuse(words.format(wildcards.place, NAMED_BY[run], "only {}".format(known) if known else "no entry"))
     words = "results/{}: runs has no {}, only {}; was it in a file that --configfile names?"
     refuse(words.format(wildcards.place, run, runs))
 
