@@ -126,3 +126,9 @@ def test_what_was_seen_of_each_set_of_a_mixture(sample):
     # 180 steps of 4 samples, of which each pass has 160 + 40.
     assert row_of(text, "Inputs", "nyu") == ["nyu", "160", "1", "80.0%", "3.6"]
     assert row_of(text, "Inputs", "sunrgbd") == ["sunrgbd", "80", "0.5", "20.0%", "1.8"]
+
+
+def test_runs_are_sorted_by_the_numbers_in_their_names():
+    rates = ["s-rate_1e-05-seed_0", "s-rate_0.0001-seed_0", "s-rate_0.0001-seed_1", "s-rate_0.001-seed_0"]
+    names = [*rates, "1p", "2p", "10p"]
+    assert sorted(reversed(names), key=inputs.natural) == names

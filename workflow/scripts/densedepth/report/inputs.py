@@ -179,9 +179,12 @@ def run_name(path: str) -> str:
     return name if name + "/" != ELSEWHERE else ELSEWHERE + parts[places[-1] + 2]
 
 
-def natural(text: str) -> List[Tuple[int, str]]:
-    """A sort key that puts 2p before 10p."""
-    return [(int(part), "") if part.isdigit() else (0, part) for part in re.split(r"(\d+)", text) if part]
+_NUMBER = re.compile(r"(\d+(?:\.\d+)?(?:e-?\d+)?)")
+
+
+def natural(text: str) -> List[Tuple[float, str]]:
+    """A sort key that puts 2p before 10p, and rate_1e-05 before rate_0.0001."""
+    return [(float(part), "") if _NUMBER.fullmatch(part) else (0, part) for part in _NUMBER.split(text) if part]
 
 
 def data_kind(findings: Findings) -> str:
