@@ -3,9 +3,9 @@
     python benchmarks/pair_reading.py --source results/sample/nyu_data.zip --pairs 200
 
 Writes pairs of the embedded sample, with the noise of a sensor, as FastDepth's files of NYU Depth v2 (HDF5, packed by
-gzip), into a folder and into a tar file, and reads them from both in alternating rounds: with h5py (and tarfile) alone,
-up to an image and an array, and as lists of pairs are read, with all checks. `pair` is the whole conversion of a pair
-to what a record holds. Processor time, so that other work on the machine does not count.
+gzip, or not packed with --plain), into a folder and into a tar file, and reads them from both in alternating rounds:
+with h5py (and tarfile) alone, up to an image and an array, and as lists of pairs are read, with all checks. `pair` is
+the whole conversion of a pair to what a record holds. Processor time, so that other work on the machine does not count.
 """
 
 import argparse
@@ -34,11 +34,12 @@ def main():
     arguments.add_argument("--source", required=True, help="archive whose pairs are taken")
     arguments.add_argument("--pairs", type=int, default=200)
     arguments.add_argument("--rounds", type=int, default=3)
+    arguments.add_argument("--plain", action="store_true", help="do not pack the arrays")
     arguments.add_argument("--json", help="file for the figures")
     args = arguments.parse_args()
     found = {"pairs": args.pairs, "folder": [], "tar": []}
     with tempfile.TemporaryDirectory() as folder:
-        written(folder, args.source, args.pairs)
+        written(folder, args.source, args.pairs, None if args.plain else "gzip")
         for _ in range(args.rounds):
             for kind, alone in (("folder", folder_alone), ("tar", tar_alone)):
                 lists = listed(os.path.join(folder, kind))
@@ -57,7 +58,7 @@ def main():
             json.dump(found, stream, indent=2, sort_keys=True)
 
 
-def written(folder, source_path, count):
+def written(folder, source_path, count, packing):
     """The files: `folder`/folder/{train,val}/scene/*.h5, and the same in `folder`/tar/{train,val}.tar."""
     random = np.random.RandomState(0)
     with train_archive.Archive(source_path) as source:
@@ -66,7 +67,7 @@ def written(folder, source_path, count):
     for rgb, depth in pairs:
         noisy = np.clip(rgb + random.normal(0, 3, rgb.shape), 0, 255).astype(np.uint8)
         metres = np.maximum(depth + random.normal(0, 0.005, depth.shape), 0.1).round(3).astype(np.float32)
-        data.append(packed(rgb=noisy.transpose(2, 0, 1), depth=metres))
+        data.append(packed(packing, rgb=noisy.transpose(2, 0, 1), depth=metres))
     os.makedirs(os.path.join(folder, "tar"))
     for split, number in (("train", count), ("val", 2)):
         scene = os.path.join(folder, "folder", split, "scene")
@@ -79,11 +80,11 @@ def written(folder, source_path, count):
                 archive.add(path, "scene/{:05d}.h5".format(place))
 
 
-def packed(**arrays):
+def packed(packing, **arrays):
     stream = io.BytesIO()
     with h5py.File(stream, "w") as file:
         for name, array in arrays.items():
-            file.create_dataset(name, data=array, compression="gzip")
+            file.create_dataset(name, data=array, compression=packing)
     return stream.getvalue()
 
 

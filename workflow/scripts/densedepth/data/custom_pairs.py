@@ -194,11 +194,10 @@ class Pictures:
 
     def _near(self, row, measured, needed=True):
         """Depth float32 in metres, 0 where invalid and from `max_depth` on. Raises PipelineError where none counts."""
-        if self._files.settings.get("farthest"):
-            # The greatest depth is a measurement; what rounding adds to it is none of it.
-            near = np.where(measured <= self.max_depth * (1 + 1e-6), np.minimum(measured, self.max_depth), 0)
-        else:
-            near = np.where(measured < self.max_depth, measured, 0)
+        near = np.minimum(measured, self.max_depth).astype(np.float32)
+        # Where the greatest depth is a measurement, what rounding adds to it is none of it.
+        counts = self._files.settings.get("farthest")
+        near[measured > self.max_depth * (1 + 1e-6) if counts else measured >= self.max_depth] = 0
         if needed and not near.any():
             raise self._files.error(
                 row,
@@ -206,7 +205,7 @@ class Pictures:
                 "no pixel has a depth below {} m; check metres_per_unit, invalid and max_depth (greatest found: {})",
                 *(self.max_depth, "{:.4g} m".format(measured.max()) if measured.any() else "none"),
             )
-        return near.astype(np.float32)
+        return near
 
     def _bytes(self, path, rgb):
         """The file as it is where nothing has to be done to it."""

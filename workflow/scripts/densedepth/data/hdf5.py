@@ -62,9 +62,12 @@ def opened(path: str, data: Optional[bytes] = None) -> h5py.File:
 
     data: the bytes of the file, where `path` lies in an archive.
     """
-    if data is None and not h5py.is_hdf5(path):
-        file_kinds.refuse(path, "an HDF5 file")
-    root = h5py.File(path if data is None else io.BytesIO(data), "r")
+    try:
+        root = h5py.File(path if data is None else io.BytesIO(data), "r")
+    except OSError:
+        if data is None and not h5py.is_hdf5(path):
+            file_kinds.refuse(path, "an HDF5 file")
+        raise
     try:
         collections.deque(_checked(path, root), maxlen=0)
     except BaseException:

@@ -69,16 +69,19 @@ def in_metres(
 
     values: numbers (height, width). settings: `SCHEMA`. mask: of the same shape, or None.
     """
+    # Few arrays of the size of the map are made: filling fresh memory is what takes the time.
     with np.errstate(invalid="ignore", over="ignore"):
-        metres = values.astype(np.float64) * metres_per_unit
-        known = np.isfinite(metres) & (metres > 0)
+        metres = np.multiply(values, metres_per_unit, dtype=np.float64)
+        unknown = ~((metres > 0) & (metres < np.inf))
         for value in settings.get("invalid", ()):
-            known &= values != value
+            # What is not above zero is unknown already.
+            if value > 0:
+                unknown |= values == value
     if mask is not None:
         if mask.shape != values.shape:
             raise Expected("is {1}x{0}, but its depth is {3}x{2}".format(*(mask.shape + values.shape)))
-        known &= mask >= settings.get("mask_minimum", 1)
-    metres = np.where(known, metres, 0)
+        unknown |= ~(mask >= settings.get("mask_minimum", 1))
+    metres[unknown] = 0
     if settings.get("distance", "axis") == "ray":
         metres /= ray_lengths(values.shape, settings["intrinsics"])
     return metres
