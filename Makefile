@@ -28,7 +28,7 @@ PARALLEL := --numprocesses auto --maxprocesses 4 --dist worksteal
 FORCE:
 $(MAKEFILE_LIST): ;
 
-.PHONY: FORCE all setup onnx exports mlflow corruptions agreement tensorboard test lint unit workflow-tests slurm browser ascend-check bench docs clean help
+.PHONY: FORCE all setup onnx exports formats mlflow corruptions agreement tensorboard test lint unit workflow-tests slurm browser ascend-check bench docs clean help
 
 all:
 	@$(SETUP) --runtime $(RUNTIME) workflow runtime
@@ -42,6 +42,9 @@ onnx:
 
 exports:
 	@$(SETUP) onnx exports
+
+formats:
+	@$(SETUP) formats
 
 mlflow:
 	@$(SETUP) mlflow
@@ -126,6 +129,7 @@ help:
 	@echo "make setup           only set up"
 	@echo "make onnx            add to tf2 what the ONNX stages need"
 	@echo "make exports         add to tf2 what results/<run>/exports.md needs: ONNX and OpenVINO"
+	@echo "make formats         add to tf2 what reads depth in parquet and OpenEXR files"
 	@echo "make mlflow          install MLflow for tracking.mlflow, in an environment of its own"
 	@echo "make corruptions     install the corruptions of ImageNet-C for robustness.json, in an environment of their own"
 	@echo "make tensorboard     show the training curves and evaluations of results/ at http://127.0.0.1:6006 (PORT=N)"

@@ -23,6 +23,7 @@ PYTHONS = {
     "tf2": "3.11",
     "onnx": "3.11",
     "exports": "3.11",
+    "formats": "3.11",
     "mlflow": "3.11",
     "corruptions": "3.11",
 }

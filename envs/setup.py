@@ -5,6 +5,7 @@
     python3 envs/setup.py workflow dev tf1? tf2     what `make test` needs; tf1? means: only where a Python 3.7 is found
     python3 envs/setup.py onnx                      what the ONNX stages need, added to tf2
     python3 envs/setup.py onnx exports              what other exports need besides, added to tf2
+    python3 envs/setup.py formats                   what reads parquet and OpenEXR, added to tf2
     python3 envs/setup.py mlflow                    what writes runs into a store of MLflow
     python3 envs/setup.py corruptions               what makes the common corruptions of ImageNet-C
     python3 envs/setup.py bench                     PyTorch and OpenVINO, which the benchmarks compare with
@@ -43,6 +44,7 @@ SIZES = {
     "tf2": (420, 2025),
     "onnx": (36, 150),
     "exports": (60, 190),
+    "formats": (57, 176),
     "bench": (300, 1500),
     "agree": (450, 2000),
     "mlflow": (25, 95),
@@ -52,7 +54,7 @@ SIZES = {
 SPARE = 1.4
 INSTALL = ["install", "--disable-pip-version-check", "--retries", "2", "--progress-bar", "off"]
 # The environment that a requirement file goes into, where it is not one of the same name.
-LAYERS = {"dev": "workflow", "onnx": "tf2", "exports": "tf2"}
+LAYERS = {"dev": "workflow", "onnx": "tf2", "exports": "tf2", "formats": "tf2"}
 
 
 class SetupError(Exception):

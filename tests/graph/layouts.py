@@ -177,7 +177,7 @@ def mask(depth, high, low=0):
     return with_corner(np.full(depth.shape, high, np.uint8), low)
 
 
-def kitti_eigen(folder, pairs):
+def kitti_files(pairs):
     files, rows = {}, {"train": [], "test": []}
     for split, day, above in (("train", "2011_09_26", "train"), ("test", "2011_10_03", "val")):
         drive = day + "_drive_0001_sync"
@@ -190,7 +190,35 @@ def kitti_eigen(folder, pairs):
         rows[split].append("{}/{}/image_02/data/{:010d}.png None 721.5377".format(day, drive, 99))
     for split, lines in rows.items():
         files["eigen_{}_files_with_gt.txt".format(split)] = "\n".join(lines).encode()
-    return in_folder(os.path.join(str(folder), "kitti"), files)
+    return files
+
+
+def kitti_eigen(folder, pairs):
+    return in_folder(os.path.join(str(folder), "kitti"), kitti_files(pairs))
+
+
+# A scanner in the place of the camera, whose x is the depth; a focal length of 60 pixels.
+VELO_TO_CAM = b"calib_time: 15-Mar-2012\nR: 0 -1 0 0 0 -1 1 0 0\nT: 0 0 0\n"
+CAM_TO_CAM = b"calib_time: 09-Jan-2012\nR_rect_00: 1 0 0 0 1 0 0 0 1\nP_rect_02: 60 0 32 0 0 60 24 0 0 0 1 0\n"
+
+
+def kitti_eigen_scans(folder, pairs):
+    """Without improved depth of the test; each pixel has a point of the scan."""
+    files = {name: data for name, data in kitti_files(pairs).items() if "/val/" not in name}
+    rows = []
+    for i, (_, depth) in enumerate(pairs["test"]):
+        drive = "2011_10_03/2011_10_03_drive_0001_sync/"
+        depth = with_corner(depth, 0).astype(np.float64)
+        down, across = np.mgrid[: depth.shape[0], : depth.shape[1]] + 1.0
+        points = [depth, -(across - 32) / 60 * depth, -(down - 24) / 60 * depth, np.full(depth.shape, 0.3)]
+        scan = np.stack(points, axis=-1)[depth > 0].astype("<f4").tobytes()
+        files["raw/{}velodyne_points/data/{:010d}.bin".format(drive, i)] = scan
+        rows.append("{}image_02/data/{:010d}.png None 721.5377".format(drive, i))
+    files["eigen_test_files_with_gt.txt"] = "\n".join(rows).encode()
+    files.update(
+        {"raw/2011_10_03/calib_velo_to_cam.txt": VELO_TO_CAM, "raw/2011_10_03/calib_cam_to_cam.txt": CAM_TO_CAM}
+    )
+    return in_folder(os.path.join(str(folder), "kitti_scans"), files)
 
 
 def sunrgbd(folder, pairs):
@@ -314,7 +342,10 @@ LAYOUTS = {
     ],
     **{
         one.__name__: [one]
-        for one in (*(kitti_eigen, sunrgbd, tum, diode, vkitti2, hypersim, arkitscenes, scannet, eth3d, ibims1),)
+        for one in (
+            *(kitti_eigen, kitti_eigen_scans, sunrgbd, tum, diode, vkitti2, hypersim, arkitscenes, scannet, eth3d),
+            ibims1,
+        )
     },
 }
 

@@ -1,13 +1,15 @@
 """Kinds of depth files: each holds the array that it was written of, by hand where a library would hide the layout."""
 
+import importlib.util
 import io
 import struct
 
 import numpy as np
 import pytest
 from densedepth.data import array_files, stored_depth
-from densedepth.data.trees import Folder
-from layout_files import encoded, h5, mat_array, mat_file, npy
+from densedepth.data.trees import Folder, Tars
+from densedepth.errors import PipelineError
+from layout_files import encoded, h5, in_tar, mat_array, mat_file, npy
 from PIL import Image
 
 # Of different rows and columns, so that another order of axes is seen.
@@ -88,6 +90,27 @@ def test_a_file_holds_the_array_that_it_was_made_of(name, data, expected, tmp_pa
     assert np.array_equal(load(tmp_path, name, data), expected)
 
 
+class CountedTars(Tars):
+    """Tar files that remember what was read of them."""
+
+    def __init__(self, path):
+        super().__init__(path)
+        self.reads = []
+
+    def read(self, name):
+        self.reads.append(name)
+        return super().read(name)
+
+
+def test_a_file_in_an_archive_is_read_once_for_all_its_arrays(tmp_path):
+    files = {name + ".h5": h5(rgb=WHOLE, depth=DEPTH) for name in "ab"}
+    with CountedTars(in_tar(tmp_path / "x.tar", files)) as tree:
+        for name in ("x/a.h5", "x/b.h5"):
+            assert np.array_equal(array_files.load(tree, name + "::rgb"), WHOLE)
+            assert np.array_equal(array_files.load(tree, name + "::depth"), DEPTH)
+    assert tree.reads == ["x/a.h5", "x/b.h5"]
+
+
 def test_raw_numbers_need_a_size(tmp_path):
     assert np.array_equal(load(tmp_path, "a.raw", DEPTH.tobytes(), raw=(3, 4)), DEPTH)
     with pytest.raises(array_files.Expected, match="give its height and width with data"):
@@ -100,6 +123,15 @@ def test_openexr(tmp_path):
     for channels in ({"Z": DEPTH}, {"R": DEPTH, "G": DEPTH + 1, "B": DEPTH + 2}):
         OpenEXR.File(header, channels).write(str(tmp_path / "b.exr"))
         assert np.array_equal(load(tmp_path, "a.exr", (tmp_path / "b.exr").read_bytes()), DEPTH)
+    assert np.array_equal(load(tmp_path, "a.exr::G", (tmp_path / "b.exr").read_bytes()), DEPTH + 1)
+    with pytest.raises(array_files.Expected, match=r"has the channels B, G, R, none of which is called Z$"):
+        load(tmp_path, "a.exr::Z", (tmp_path / "b.exr").read_bytes())
+
+
+@pytest.mark.skipif(importlib.util.find_spec("OpenEXR") is not None, reason="OpenEXR is installed")
+def test_where_openexr_is_missing_the_command_is_named(tmp_path):
+    with pytest.raises(PipelineError, match=r"reading \.exr needs OpenEXR, which .* lacks: `make formats` installs it"):
+        load(tmp_path, "a.exr", b"")
 
 
 @pytest.mark.parametrize(

@@ -80,6 +80,8 @@ DAMAGES = [
     ("nyu_h5", "nyu", "train/**/00001.h5", lambda data: h5(rgb=np.ones(3), depth=np.ones((2, 2))), "expected uint8"),
     ("kitti_eigen", "kitti_eigen", "**/groundtruth/**/*.png", None, "row 1, .*groundtruth.*: cannot .*No such file"),
     ("kitti_eigen", "kitti_eigen", "**/groundtruth/**/*.png", other_bits, "row 1, .* of 16 bits, got 8"),
+    (*["kitti_eigen_scans"] * 2, "**/*0.bin", lambda data: data[:-3], "row 1, .*bytes, where a scan has 16 for each"),
+    (*["kitti_eigen_scans"] * 2, "**/*0.bin", None, "row 1, .*0.bin::image_02: cannot .*No such file"),
     ("sunrgbd", "sunrgbd", "**/depth_bfx/*.png", other_bits, "row 1, .*expected 16 bits .rotated by three., got uint8"),
     ("tum", "tum", "**/depth/*.png", half, "row 1, .*depth/.*: cannot be read as an image"),
     ("diode", "diode", "**/*_depth.npy", half, "row 1, .*_depth.npy: cannot be read as a NumPy array .cut off"),

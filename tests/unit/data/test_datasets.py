@@ -55,6 +55,7 @@ def test_each_form_of_nyu_holds_the_same_pairs(layout, tmp_path, pairs, capsys):
 # Half a step of the stored depth; Hypersim's has 16 bits of floating point.
 OTHERS = {
     "kitti_eigen": 1 / 512,
+    "kitti_eigen_scans": 1 / 512,
     "sunrgbd": 0.0005,
     "tum": 0.0001,
     "diode": 0,
@@ -65,6 +66,8 @@ OTHERS = {
     "eth3d": 0,
     "ibims1": 25 / 65535,
 }
+# Lines that are said of those that say more than one.
+SAID = {"kitti_eigen": 3, "kitti_eigen_scans": 2, "tum": 3}
 
 
 @pytest.mark.parametrize("name", OTHERS)
@@ -73,7 +76,7 @@ def test_each_data_set_by_name(name, tmp_path, pairs, capsys):
     # TUM has no split of its own: of two sequences one is drawn, the smaller by this share.
     found = listed(tmp_path, name, path, 80, test_share=0.3, seed=0)
     said = capsys.readouterr().out.splitlines()
-    assert ": recognised as " in said[-1] and len(said) == {"kitti_eigen": 3, "tum": 3}.get(name, 1)
+    assert ": recognised as " in said[-1] and len(said) == SAID.get(name, 1)
     splits = ("test",) if name in ("eth3d", "ibims1") else ("train", "test")
     for split in splits:
         read = arrays(found, split)

@@ -2,7 +2,8 @@
 
 .npy .npz, .h5 .hdf5 .mat (`variable` names the array), .png .tif .tiff, .pgm (of 16 bits: read here, since Pillow
 stretches values whose maximum is not 65535), .pfm (bottom row first; the sign of its scale is the byte order), .dpt
-(Sintel), .exr (where the package OpenEXR is), and raw little-endian float32 of a given size.
+(Sintel), .exr (where the package OpenEXR is; `variable` names the channel), and raw little-endian float32 of a given
+size.
 
 What is wrong with a file is a ValueError in plain words, or what Pillow, NumPy and h5py raise (`READING`).
 """
@@ -51,6 +52,8 @@ def load(tree: Tree, name: str, variable: str = "", raw: Optional[Sequence[int]]
         return _raw(tree.read(path), raw)
     if kind in HDF5:
         return _named(tree, path, inner or variable)
+    if kind == ".exr":
+        return _exr(tree.read(path), inner or variable)
     if kind == ".npz":
         return _npz(tree.read(path), inner or variable)
     if kind in RAW:
@@ -118,8 +121,9 @@ def _named(tree, path, inner):
     variable, _, index = inner.partition("::")
     local = tree.local(path)
     mat = path.lower().endswith(".mat")
-    data = None if local else tree.read(path)
-    if mat and not _is_hdf5(local, data):
+    # The arrays of a file are asked for one by one.
+    data = None if local or path in tree.kept else tree.read(path)
+    if mat and path not in tree.kept and not _is_hdf5(local, data):
         from . import matfile
 
         return matfile.read_array(local or path, variable, data)
@@ -127,9 +131,9 @@ def _named(tree, path, inner):
     if not variable:
         found = [name for name in root if getattr(root[name], "ndim", 0) >= 2 and root[name].dtype.kind in "uif"]
         variable = _one_of(found, "")
-    if variable not in root or not hasattr(root[variable], "dtype"):
+    stored = root.get(variable)
+    if not hasattr(stored, "dtype"):
         raise Expected("has no array {}; it has {}".format(variable, ", ".join(sorted(root)[:8]) or "none"))
-    stored = root[variable]
     if index and not int(index) < stored.shape[0]:
         raise Expected("{} has {} entries, none with the number {}".format(variable, stored.shape[0], int(index) + 1))
     size = int(np.prod(stored.shape[1:] if index else stored.shape, dtype=np.float64)) * stored.dtype.itemsize
@@ -242,13 +246,14 @@ def _pixels(data, start, size, dtype):
     return np.frombuffer(data, dtype, height * width, start).reshape(height, width)
 
 
-def _exr(data):
+def _exr(data, variable):
     try:
         import OpenEXR
     except ImportError:
         raise PipelineError(
-            "reading .exr needs the package OpenEXR: install it with pip into the environment that reads the data, or "
-            "convert the files to .npy or .tif"
+            "reading .exr needs OpenEXR, which {} lacks: `make formats` installs it for the current TensorFlow; set "
+            "`runtime: tf2`, and data.custom.variable to the channel of the depth, such as Z. Or convert the files to "
+            ".npy or .tif".format(sys.executable)
         ) from None
     import tempfile
 
@@ -257,13 +262,14 @@ def _exr(data):
         stream.flush()
         with OpenEXR.File(stream.name, separate_channels=True) as file:
             channels: Dict[str, Any] = {name: np.array(one.pixels) for name, one in file.channels().items()}
-    for name in ("Z", "Y", "depth", "R", "V"):
+    for name in (variable,) if variable else ("Z", "Y", "depth", "R", "V"):
         if name in channels:
             return channels[name]
-    if len(channels) == 1:
+    if len(channels) == 1 and not variable:
         values = next(iter(channels.values()))
         return values[..., 0] if values.ndim == 3 else values
-    raise Expected("has the channels {}, none of which is called Z, Y, depth or R".format(", ".join(sorted(channels))))
+    words = "has the channels {}, none of which is called {}"
+    raise Expected(words.format(", ".join(sorted(channels)), variable or "Z, Y, depth or R"))
 
 
 _READERS = {
@@ -273,8 +279,7 @@ _READERS = {
     ".pgm": _pgm,
     ".pfm": _pfm,
     ".dpt": _dpt,
-    ".exr": _exr,
 }
 # Of raw float32, whose size a setting gives.
 RAW = (".raw", ".bin", ".dat")
-SUFFIXES = tuple(_READERS) + (".npz",) + HDF5 + RAW
+SUFFIXES = tuple(_READERS) + (".exr", ".npz") + HDF5 + RAW

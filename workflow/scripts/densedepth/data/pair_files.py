@@ -10,7 +10,7 @@ from .. import file_names
 from ..errors import PipelineError
 from ..imaging.untrusted import open_image
 from ..imaging.upright import upright_rgb
-from . import array_files, stored_depth
+from . import array_files, laser_scan, stored_depth
 from .array_files import READING
 from .train_archive import Row
 from .trees import Folder, open_tree
@@ -84,6 +84,8 @@ class PairFiles:
         if raw == "picture":
             raw = self.picture(row).shape[:2]
         try:
+            if laser_scan.is_scan(name):
+                return laser_scan.depth_map(self.tree, name, self.picture(row).shape[:2])
             return array_files.load(self.tree, name, settings.get("variable", ""), raw)
         except array_files.Expected as error:
             raise self.error(row, name, "{}", error) from None

@@ -12,8 +12,10 @@ from typing import Any, Dict, List, Optional, Tuple
 from .. import file_kinds, file_names, files
 from ..errors import PipelineError
 from ..imaging.untrusted import DAMAGE, LARGEST, open_zip, unpacked
+from .parquet import ParquetFile
 
 _TAR_SUFFIXES = (".tar",)
+_PARQUET = (".parquet",)
 _PACKED_TARS = (".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 
 
@@ -232,6 +234,50 @@ class Tars(Tree):
         return files.state(sorted({self._places[name][0] for name in names if name in self._places}))
 
 
+class Parquets(Tree):
+    """The parquet files `paths` below the folder `path`, or at it, see `parquet`.
+
+    Row 12 of the column `depth_map` of `train-00000-of-00008.parquet` is the file
+    `train-00000-of-00008/depth_map/000012.tif`.
+    """
+
+    words = "parquet files"
+
+    def __init__(self, path: str, paths: List[str]) -> None:
+        super().__init__(path)
+        top = path if os.path.isdir(path) else os.path.dirname(path)
+        self._files: Dict[str, ParquetFile] = {}
+        for one in paths:
+            self._files[os.path.splitext(os.path.relpath(one, top))[0].replace(os.sep, "/")] = ParquetFile(one)
+        self._last: Optional[ParquetFile] = None
+
+    def close(self) -> None:
+        super().close()
+        for file in self._files.values():
+            file.close()
+
+    def _list(self) -> List[str]:
+        return [
+            "{}/{}/{:06d}{}".format(stem, column, row, suffix)
+            for stem, file in self._files.items()
+            for column, suffix in file.columns.items()
+            for row in range(file.rows)
+        ]
+
+    def read(self, name: str) -> bytes:
+        stem, column, last = (["", ""] + name.rsplit("/", 2))[-3:]
+        file, row = self._files.get(stem), os.path.splitext(last)[0]
+        if file is None or column not in file.columns or not row.isdigit() or int(row) >= file.rows:
+            raise PipelineError("{}: has no {}".format(self.path, name))
+        if self._last and self._last is not file:
+            self._last.forget()
+        self._last = file
+        return file.read(column, int(row))
+
+    def state(self, names: List[str]) -> str:
+        return files.state(sorted({self._files[name.rsplit("/", 2)[0]].path for name in names}))
+
+
 def _tars_of(folder):
     return _ending(folder, _TAR_SUFFIXES)
 
@@ -251,7 +297,7 @@ def packed_advice(path: str) -> str:
 
 
 def open_tree(path: str) -> Tree:
-    """The files at `path`: a folder (with tar or zip files), a zip file, a tar file, or arrays and those beside them.
+    """The files at `path`: a folder (with tar, parquet or zip files), one such file, or arrays and those beside them.
 
     Raises PipelineError, with the way out, for a path that is not there and for an archive that is not read here.
     """
@@ -261,6 +307,8 @@ def open_tree(path: str) -> Tree:
     if os.path.isdir(path):
         if _tars_of(path):
             return Tars(path)
+        if _ending(path, _PARQUET):
+            return Parquets(path, _ending(path, _PARQUET))
         return Zips(path) if _ending(path, (".zip",)) else Folder(path)
     if path.lower().endswith(_PACKED_TARS):
         raise PipelineError(
@@ -269,6 +317,8 @@ def open_tree(path: str) -> Tree:
         )
     if path.lower().endswith(_TAR_SUFFIXES):
         return Tars(path)
+    if path.lower().endswith(_PARQUET):
+        return Parquets(path, [path])
     if path.lower().endswith((".mat", ".h5", ".hdf5")):
         return Beside(path)
     return Zip(path)

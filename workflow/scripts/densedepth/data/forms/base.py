@@ -101,15 +101,21 @@ def split_of(word: str) -> Optional[str]:
     return TEST if found == pair_lists.VAL else found
 
 
-def of_lists(tree: Tree, lists: Sequence[Tuple[str, str]], bits: Optional[int] = None) -> List[Pair]:
+def of_lists(
+    tree: Tree,
+    lists: Sequence[Tuple[str, str]],
+    bits: Optional[int] = None,
+    edited: Callable[[str], str] = lambda text: text,
+) -> List[Pair]:
     """The pairs of text lists, [(name in the tree, split)]; numbers are their lines. See `pair_lists`.
 
+    edited: makes of the text of a list the one that is read, line by line.
     Raises PipelineError for a faulty line, and where no file of a list is there.
     """
     found: List[Pair] = []
     for name, split in lists:
         where = "{}: {}".format(tree.path, name)
-        parsed = pair_lists.parse(pair_lists.decoded(tree.read(name), where))
+        parsed = pair_lists.parse(edited(pair_lists.decoded(tree.read(name), where)))
         if parsed.faults:
             number, line, words = parsed.faults[0]
             reason = "is not `rgb depth`" if words == "one" else words
