@@ -67,7 +67,7 @@ lint:
 	$(TOOLS)/ruff check .
 	$(TOOLS)/ruff format --check .
 	$(TOOLS)/mypy
-	$(TOOLS)/oxlint --deny-warnings workflow/scripts/densedepth/report/templates
+	$(TOOLS)/oxlint --deny-warnings workflow/scripts/densedepth/*/templates
 	PATH="$(CURDIR)/$(TOOLS):$$PATH" snakefmt --check Snakefile workflow/rules
 	$(SNAKEMAKE) --lint
 
@@ -134,7 +134,7 @@ help:
 	@echo "make corruptions     install the corruptions of ImageNet-C for robustness.json, in an environment of their own"
 	@echo "make tensorboard     show the training curves and evaluations of results/ at http://127.0.0.1:6006 (PORT=N)"
 	@echo "make test            all checks and tests: lint, unit and graph tests on each runtime, workflow tests"
-	@echo "make lint            ruff, mypy, oxlint (of the report's JavaScript), snakefmt, snakemake --lint"
+	@echo "make lint            ruff, mypy, oxlint (of the pages' JavaScript), snakefmt, snakemake --lint"
 	@echo "make unit            unit and graph tests on each runtime; Ascend tests on tf1"
 	@echo "make workflow-tests  tests that run Snakemake"
 	@echo "make slurm           install Slurm for its test, as root on Debian"

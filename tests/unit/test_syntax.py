@@ -58,7 +58,8 @@ def test_programs_have_one_shape(name):
 
 
 # Folders of the package, from the top down, and what lies beside them.
-FOLDERS = ("report", "evaluation", "training", "inference", "network", "sample", "data", "platforms", "imaging", "")
+FOLDERS = ("report", "demo", "evaluation", "training", "inference", "network", "sample", "data", "platforms", "imaging")
+FOLDERS += ("web", "")
 
 
 def folder_of(dotted):

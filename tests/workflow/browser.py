@@ -5,11 +5,15 @@ import contextlib
 import fcntl
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
 import tempfile
 import threading
+
+_FOLLOW = {"autoAttach": True, "waitForDebuggerOnStart": True, "flatten": True}
+_BEGIN = "Runtime.runIfWaitingForDebugger"
 
 COMMANDS = ("chromium", "chromium-browser", "google-chrome")
 
@@ -31,21 +35,32 @@ class Browser:
 
     def call(self, method, **params):
         """The result of a command of the DevTools protocol."""
-        self._number += 1
-        message = {"id": self._number, "method": method, "params": params}
-        if self._session:
-            message["sessionId"] = self._session
-        os.write(self._to, json.dumps(message).encode() + b"\0")
+        number = self._send(method, params, self._session)
         while True:
             answer = self._read()
-            if answer.get("id") == self._number:
+            if answer.get("id") == number:
                 assert "error" not in answer, answer
                 return answer["result"]
-            self.events.append(answer)
+            self._note(answer)
 
     def wait(self, method):
         while not any(event.get("method") == method for event in self.events):
-            self.events.append(self._read())
+            self._note(self._read())
+
+    def _send(self, method, params, session):
+        self._number += 1
+        message = {"id": self._number, "method": method, "params": params}
+        if session:
+            message["sessionId"] = session
+        os.write(self._to, json.dumps(message).encode() + b"\0")
+        return self._number
+
+    def _note(self, event):
+        self.events.append(event)
+        if event.get("method") == "Target.attachedToTarget" and event["params"]["waitingForDebugger"]:
+            # A worker: it begins when what it asks of the network is reported, too, and so are its own workers.
+            for method, params in (("Network.enable", {}), ("Target.setAutoAttach", _FOLLOW), (_BEGIN, {})):
+                self._send(method, params, event["params"]["sessionId"])
 
     def _read(self):
         while b"\0" not in self._rest:
@@ -55,14 +70,16 @@ class Browser:
         message, _, self._rest = self._rest.partition(b"\0")
         return json.loads(message)
 
-    def open(self, path, width=1200, height=900):
-        """Load a file; whatever it asks of the network is among the events."""
+    def open(self, address, width=1200, height=900):
+        """Load a file, or a page of http; whatever it asks of the network is among the events."""
         target = self.call("Target.createTarget", url="about:blank")["targetId"]
         self._session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         for domain in ("Page", "Runtime", "Network", "Log"):
             self.call(domain + ".enable")
+        self.call("Target.setAutoAttach", **_FOLLOW)
         self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
-        self.call("Page.navigate", url="file://" + str(path))
+        address = str(address)
+        self.call("Page.navigate", url=address if address.startswith("http") else "file://" + address)
         self.wait("Page.loadEventFired")
 
     def evaluate(self, expression):
@@ -91,9 +108,25 @@ class Browser:
         return [event["params"] for event in self.events if event.get("method") in names]
 
 
+def unknown_declarations(chromium, style):
+    """The declarations (name, value) of a style that the browser does not know, and would drop without a word."""
+    style = re.sub(r"/\*.*?\*/", "", style, flags=re.DOTALL)
+    assert style.count("{") == style.count("}")
+    found = re.findall(r"^\s*([-\w]+):\s([^;{}]+);", style, re.MULTILINE)
+    assert len(found) == style.count(";")
+    colours = {name for name, _ in found if name.startswith("--")}
+
+    def known(name, value):
+        # Nothing is known to be wrong of a value that is still to be put in: any colour does.
+        value = re.sub(r"var\(.*?\)", "red", " ".join(value.split()))
+        return chromium.evaluate("CSS.supports({!r}, {!r})".format("color" if name in colours else name, value))
+
+    return [pair for pair in found if not known(*pair)]
+
+
 @contextlib.contextmanager
-def browser():
-    """A `Browser`, ended at the end with all its processes."""
+def browser(*flags):
+    """A `Browser` with these flags, ended at the end with all its processes."""
     # The browser reads from 3 and writes to 4: the ends are first moved out of the way of these numbers.
     pipes = [os.pipe(), os.pipe()]
     (theirs_in, ours_out), (ours_in, theirs_out) = pipes
@@ -106,6 +139,7 @@ def browser():
     with tempfile.TemporaryDirectory() as profile:
         words = [command(), "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
         words += ["--no-first-run", "--hide-scrollbars", "--user-data-dir=" + profile, "--remote-debugging-pipe"]
+        words += flags
         options = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, "start_new_session": True}
         options["env"] = dict(os.environ, TMPDIR=profile)
         process = subprocess.Popen(words, preexec_fn=arrange, pass_fds=(3, 4), **options)

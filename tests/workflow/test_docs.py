@@ -124,6 +124,7 @@ PLANNED_ONLY = (
     "profiles/slurm",
     "profiles/ascend",
     "onnx",
+    "/demo",
     "exports.md",
     "om.json",
 )

@@ -191,6 +191,7 @@ def test_a_cosmetic_edit_can_be_waived_for_a_call(finished):
         "densedepth/report/templates/report.html",
         "densedepth/report/templates/report.js",
         "densedepth/report/templates/report.md",
+        "densedepth/web/templates/clouds.js",
     ],
 )
 def test_an_edit_of_the_report_makes_only_the_report_again(finished, name):

@@ -12,12 +12,13 @@ from urllib.parse import quote
 import jinja2
 from markupsafe import Markup, escape
 
+from ..web.parts import FOLDER as SHARED
 from . import scenes
 from .page import Page
 
 FOLDER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "templates")
 
-_LOADER = jinja2.FileSystemLoader(FOLDER)
+_LOADER = jinja2.FileSystemLoader([FOLDER, SHARED])
 _OPTIONS: Dict[str, Any] = {
     "loader": _LOADER,
     "undefined": jinja2.StrictUndefined,

@@ -24,84 +24,27 @@
     }
     context.putImageData(image, 0, 0);
   }
-  // Point clouds of depth maps side by side, which turn together about the middle of the first.
+  // Point clouds of depth maps side by side.
   function clouds(place, names, maps, picture, data) {
-    var step = Math.ceil(Math.sqrt(data.width * data.height / 20000)), turn = {x: 0, y: 0};
-    var width = 440, height = Math.round(width * data.height / data.width), copy = document.createElement('canvas');
+    var copy = document.createElement('canvas');
     copy.width = data.width;
     copy.height = data.height;
     copy.getContext('2d').drawImage(picture, 0, 0, data.width, data.height);
-    var rgb = copy.getContext('2d').getImageData(0, 0, data.width, data.height).data;
-    var depths = Array.from(maps[0]).filter(Boolean).sort(function (a, b) { return a - b; });
-    var middle = depths[depths.length >> 1];
-    var drawn = maps.map(function (map, n) {
-      var points = [], canvas = document.createElement('canvas'), frame = document.createElement('div');
-      for (var y = 0; y < data.height; y += step) for (var x = 0; x < data.width; x += step) {
-        var z = map[y * data.width + x], at = 4 * (y * data.width + x);
-        if (z) points.push([(x - data.camera[1]) / data.camera[0] * z, (y - data.camera[2]) / data.camera[0] * z,
-          z - middle, rgb[at], rgb[at + 1], rgb[at + 2]]);
-      }
-      canvas.width = width;
-      canvas.height = height;
-      canvas.tabIndex = 0;
-      canvas.setAttribute('aria-label', 'point cloud, ' + names[n]);
+    var canvases = names.map(function (name) {
+      var canvas = document.createElement('canvas'), frame = document.createElement('div');
+      canvas.width = 440;
+      canvas.height = Math.round(440 * data.height / data.width);
+      canvas.setAttribute('aria-label', 'point cloud, ' + name);
       frame.className = 'title';
-      frame.textContent = names[n];
+      frame.textContent = name;
       frame.appendChild(canvas);
       place.appendChild(frame);
-      canvas.dataset.points = points.length;
-      return {canvas: canvas, points: points};
+      return canvas;
     });
-    function draw() {
-      var sx = Math.sin(turn.x), cx = Math.cos(turn.x), sy = Math.sin(turn.y), cy = Math.cos(turn.y);
-      var focal = data.camera[0] * width / data.width, left = data.camera[1] * width / data.width;
-      var top = data.camera[2] * width / data.width, dot = Math.ceil(step * width / data.width);
-      drawn.forEach(function (one) {
-        var context = one.canvas.getContext('2d'), image = context.createImageData(width, height);
-        var nearest = new Float32Array(width * height).fill(Infinity);
-        one.points.forEach(function (p) {
-          var x = cy * p[0] + sy * p[2], z = cy * p[2] - sy * p[0];
-          var y = cx * p[1] - sx * z, away = cx * z + sx * p[1] + middle;
-          if (away < 50) return;
-          var column = Math.round(left + focal * x / away), row = Math.round(top + focal * y / away);
-          for (var i = row; i < row + dot; i++) for (var j = column; j < column + dot; j++) {
-            var at = i * width + j;
-            if (i < 0 || j < 0 || i >= height || j >= width || nearest[at] <= away) continue;
-            nearest[at] = away;
-            for (var c = 0; c < 3; c++) image.data[4 * at + c] = p[3 + c];
-            image.data[4 * at + 3] = 255;
-          }
-        });
-        context.putImageData(image, 0, 0);
-      });
-    }
-    function by(x, y) {
-      turn = {x: Math.max(-1.5, Math.min(1.5, turn.x + x)), y: turn.y + y};
-      draw();
-    }
-    drawn.forEach(function (one) {
-      var canvas = one.canvas, last = null;
-      canvas.addEventListener('pointerdown', function (event) {
-        last = event;
-        canvas.setPointerCapture(event.pointerId);
-      });
-      canvas.addEventListener('pointermove', function (event) {
-        if (!last) return;
-        by((event.clientY - last.clientY) / 200, (last.clientX - event.clientX) / 200);
-        last = event;
-      });
-      ['pointerup', 'pointercancel'].forEach(function (name) {
-        canvas.addEventListener(name, function () { last = null; });
-      });
-      canvas.addEventListener('dblclick', function () { by(-turn.x, -turn.y); });
-      canvas.addEventListener('keydown', function (event) {
-        var way = {ArrowLeft: [0, 1], ArrowRight: [0, -1], ArrowUp: [-1, 0], ArrowDown: [1, 0]}[event.key];
-        if (!way) return;
-        event.preventDefault();
-        by(way[0] / 10, way[1] / 10);
-      });
+    window.pointClouds(canvases).show({
+      width: data.width, height: data.height, depths: maps, camera: data.camera, points: 20000,
+      rgba: copy.getContext('2d').getImageData(0, 0, data.width, data.height).data
     });
-    draw();
   }
   document.querySelectorAll('.scene').forEach(function (scene) {
     var data = JSON.parse(scene.querySelector('script').textContent);
