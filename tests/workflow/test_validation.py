@@ -167,6 +167,25 @@ def test_a_run_that_stopped_early_is_complete(project):
     assert plan(project, train={"patience": 3})[1]["train_model"] == 1
 
 
+def test_all_and_the_report_alone_ask_for_the_same_of_a_run_that_stopped(project):
+    """By Snakemake's own records, which `--touch` writes as a run of the jobs does."""
+    make(project, "1p", {2: 0.5, 4: 0.4}, (2, 4, 6))
+    words = project.configure(configuration.merge(SHARE, {"train": {"patience": 2}}))
+    for line in project.snakemake("--summary", *words).splitlines():
+        name = line.split("\t")[0]
+        path = project.path(name)
+        if name.startswith("results/") and not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.mkdir() if not path.suffix else path.touch()
+    for path in project.path("results").rglob("*.*"):
+        # Of the times that `make` gives, none may be after those of the records.
+        os.utime(path, (0, path.stat().st_mtime - 3 * 3600))
+    project.snakemake("--cores", "1", "--touch", *words)
+    changed = project.configure(configuration.merge(SHARE, {"train": {"patience": 3}}))
+    asked = [project.planned(*changed, "--", target) for target in ("all", "results/report.md")]
+    assert asked[0] == dict(asked[1], all=1, join_history=1, predict_examples=1) and asked[1]["train_model"] == 1
+
+
 def test_runs_that_may_stop_are_trained_side_by_side(project):
     make(project, "1p", {2: 0.5}, (2, 4, 6))
     runs = {"other": {"devices": 1, "seed": 1}}
