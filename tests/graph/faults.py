@@ -119,8 +119,8 @@ def _strike(records, folder, devices, blow, delay, rank):
         assert not damaged or "skipping a snapshot" in output, output
         if damaged:
             os.remove(os.path.join(folder, "damaged"))
-    if late or process.returncode == 0:
-        assert process.returncode == 0, errors
+    if late or process.returncode == 0 or _complete(folder):
+        assert not late or process.returncode == 0, errors
         return None, ""
     _check(blow, process.returncode, errors, rank)
     if blow.name.startswith("power cut"):
@@ -181,6 +181,11 @@ def _fill(path):
 def _states(folder):
     """The data files of the saved states, the newest last."""
     return sorted(glob.glob(os.path.join(folder, "checkpoints", "state", "*", "step*", "model.ckpt.data*")))
+
+
+def _complete(folder):
+    """Whether all is written; what ends the launcher while it leaves is no blow to the training."""
+    return os.path.exists(os.path.join(folder, "checkpoints", "epoch2", "model.json"))
 
 
 def _damage(folder):

@@ -2,7 +2,8 @@
 
 With --frozen first, batch normalization uses its moving averages in training too, so that a sample's loss does not
 depend on which samples share its batch. With --bad-rank K, rank K alone sees losses that are not finite from step 3 on.
-With --forked before these, ranks are forked, which spares each of them the loading of TensorFlow.
+With --quick-scale first, the loss scale doubles after three good steps. With --forked before these, ranks are forked,
+which spares each of them the loading of TensorFlow.
 SIGUSR1 lets it raise an exception wherever it is.
 """
 
@@ -18,7 +19,7 @@ import plain_sessions
 import train
 from densedepth.data import dataset
 from densedepth.network import architecture
-from densedepth.platforms import launcher
+from densedepth.platforms import launcher, loss_scale
 
 
 def freeze():
@@ -51,6 +52,9 @@ def main(words=None):
         words = words[1:]
     if words[0] == "--frozen":
         freeze()
+        words = words[1:]
+    elif words[0] == "--quick-scale":
+        loss_scale.GROWTH_STEPS = 3
         words = words[1:]
     elif words[0] == "--bad-rank":
         if os.environ.get("RANK_ID") == words[1]:

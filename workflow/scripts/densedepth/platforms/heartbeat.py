@@ -143,10 +143,6 @@ class Peers:
         turn = sent = time.monotonic()
         while True:
             now = time.monotonic()
-            if now - turn > self._ranks.timeout / 2.0:
-                # This process itself was stopped; the others may have been with it.
-                seen = dict.fromkeys(seen, now)
-            turn = now
             if self._leaving and not said and (self._ranks.rank != 0 or len(self._ended) == len(self._links)):
                 said = True
                 self._send(_END)
@@ -157,7 +153,14 @@ class Peers:
                 self._finished.set()
                 return
             open_links = {link: rank for rank, link in self._links.items() if rank not in self._ended}
-            for link in select.select(list(open_links), [], [], beat / 2)[0]:
+            readable = select.select(list(open_links), [], [], beat / 2)[0]
+            # Asked here alone: most likely, this thread was waiting when the process was stopped.
+            now = time.monotonic()
+            if now - turn > self._ranks.timeout / 2.0:
+                # This process itself was stopped; the others may have been with it.
+                seen = dict.fromkeys(seen, now)
+            turn = now
+            for link in readable:
                 rank = open_links[link]
                 try:
                     words = link.recv(4096)
@@ -165,11 +168,11 @@ class Peers:
                     words = b""
                 if not words:
                     self._lose(rank, "ended or its connection broke")
-                seen[rank] = time.monotonic()
+                seen[rank] = now
                 if _END in words:
                     self._ended.add(rank)
             for rank in open_links.values():
-                if rank not in self._ended and time.monotonic() - seen[rank] > self._ranks.timeout:
+                if rank not in self._ended and now - seen[rank] > self._ranks.timeout:
                     self._lose(rank, "sent no heartbeat for {:g} s".format(self._ranks.timeout), patience=0)
 
     def _send(self, word):
