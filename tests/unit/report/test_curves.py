@@ -38,3 +38,16 @@ def test_checkpoints_are_seen_on_the_lines_of_the_grid(tmp_path):
             dark.append((numpy.asarray(picture.convert("L")) < 110).sum(axis=0))
     # Five columns of dots from top to bottom, where the grid's lines were.
     assert ((dark[1] - dark[0]) > 200).sum() >= 5
+
+
+@pytest.mark.curves
+def test_the_loss_of_the_validation_is_a_curve_of_its_own(tmp_path):
+    columns = {name: [0.5, 0.4] for name in ("loss", "l1", "gradient", "ssim", "learning_rate")}
+    history = inputs.pandas.DataFrame(dict(columns, global_step=[10, 20], steps=10))
+    dark = []
+    for validated in ({}, {10: 0.7, 20: 0.6}):
+        curves.draw_loss(str(tmp_path / "loss.png"), history, [], validated)
+        with Image.open(str(tmp_path / "loss.png")) as picture:
+            # That of `_DARK`, which is also that of no text.
+            dark.append((numpy.asarray(picture.convert("RGB")) == 0x40).all(axis=2).sum())
+    assert dark[1] > dark[0] + 1000
