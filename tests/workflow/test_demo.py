@@ -169,6 +169,14 @@ def test_depth_is_that_of_predict_py(page, demo, photos, name, given):
     with Image.open(demo / "expected" / (name + "_colour.png")) as image:
         assert (mine == np.asarray(image)).all(axis=2).mean() > 0.99
 
+    # Of many pixels, every n-th of every n-th row is drawn; the cloud turns by the keyboard, too.
+    drawn = "[document.getElementById('cloud').dataset.points, document.getElementById('cloud').toDataURL()]"
+    page.chromium.evaluate("document.getElementById('cloud').focus()")
+    before = page.chromium.evaluate(drawn)
+    page.chromium.call("Input.dispatchKeyEvent", type="keyDown", key="ArrowLeft")
+    after = page.chromium.evaluate(drawn)
+    assert before[0] == after[0] == str({"room": 320 * 240, "narrow": 41 * 75}[name]) and before[1] != after[1]
+
     # Under the pointer, and by the arrow keys.
     column, row = width // 3, height // 4
     box = "document.getElementById('depth').getBoundingClientRect()"

@@ -33,9 +33,9 @@ def fetch(package: Package, path: str) -> None:
     whose sum is another one.
     """
     if not os.path.exists(path):
-        folder = os.path.dirname(os.path.abspath(path))
+        folder, name = os.path.split(os.path.abspath(path))
         os.makedirs(folder, exist_ok=True)
-        with files.lock(path + ".lock", "fetching this package", patience=600):
+        with files.lock(os.path.join(folder, ".{}.lock".format(name)), "fetching this package", patience=600):
             # Whoever had the lock before may have brought it.
             if not os.path.exists(path):
                 _pack(package, path, folder)

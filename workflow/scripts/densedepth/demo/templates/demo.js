@@ -112,9 +112,8 @@ function show(result) {
     part(id).height = height;
   }
   part('photo').getContext('2d').putImageData(new ImageData(rgba, width, height), 0, 0);
-  const canvas = part('cloud');
-  canvas.width = 960;
-  canvas.height = Math.round(Math.min(960, 960 * height / width));
+  // High images stay within the window.
+  for (const map of document.querySelectorAll('.map')) map.style.maxWidth = 'calc(85vh * ' + width / height + ')';
   part('angle').placeholder = degrees(2 * Math.atan(width / 2 / nyu().fx));
   paint();
   turnable();

@@ -17,11 +17,13 @@ window.pointClouds = function (canvases, start) {
     return {places: Float32Array.from(places), shades: Uint32Array.from(shades)};
   }
   function draw() {
-    const {width, camera, middle} = scene;
+    const {width, height, camera, middle} = scene;
     const sx = Math.sin(turn.x), cx = Math.cos(turn.x), sy = Math.sin(turn.y), cy = Math.cos(turn.y);
     canvases.forEach(function (canvas, n) {
-      const wide = canvas.width, high = canvas.height, scale = wide / width;
-      const focal = camera[0] * scale, left = camera[1] * scale, top = camera[2] * scale;
+      // The view fits into the canvas, in its middle.
+      const wide = canvas.width, high = canvas.height, scale = Math.min(wide / width, high / height);
+      const focal = camera[0] * scale;
+      const left = (wide - scale * width) / 2 + camera[1] * scale, top = (high - scale * height) / 2 + camera[2] * scale;
       const dot = Math.ceil(scene.step * scale), {places, shades} = scene.clouds[n];
       const context = canvas.getContext('2d'), image = context.createImageData(wide, high);
       const pixels = new Uint32Array(image.data.buffer), nearest = new Float32Array(wide * high).fill(Infinity);
