@@ -118,6 +118,7 @@ def test_no_modules_import_each_other():
         ("evaluate_baseline.py", "tf network"),
         ("score.py", "tf network"),
         ("report.py", "tf network"),
+        ("export_demo.py", "tf architecture predictors"),
     ],
 )
 def test_programs_rest_on_no_foreign_room(program, foreign):

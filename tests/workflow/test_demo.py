@@ -58,7 +58,7 @@ def photos(walked, tmp_path_factory):
 @pytest.fixture(scope="module")
 def demo(walked, photos, package, tmp_path_factory):
     """The demo of a finished run; beside it what predict.py makes of the photos with the same network."""
-    if subprocess.run([str(PYTHON), "-c", "import tf2onnx"], capture_output=True).returncode:
+    if not PYTHON.exists() or subprocess.run([str(PYTHON), "-c", "import tf2onnx"], capture_output=True).returncode:
         pytest.skip("tf2onnx is not installed; `make onnx` adds it to tf2")
     folder = tmp_path_factory.mktemp("demo")
     network = folder / "model.onnx"
@@ -79,7 +79,7 @@ class Page:
 
     def wait(self, condition):
         """Until a JavaScript expression is true; what the page says tells why it never is."""
-        for _ in range(600):
+        for _ in range(2400):
             if self.chromium.evaluate(condition):
                 return
             time.sleep(0.05)
@@ -103,7 +103,7 @@ class Page:
         path = self._downloads / name
         path.unlink(missing_ok=True)
         self.chromium.evaluate("document.getElementById('{}').click()".format(button))
-        for _ in range(600):
+        for _ in range(2400):
             if path.exists():
                 return path
             time.sleep(0.05)
