@@ -3,7 +3,8 @@
 Needs the figures of the baseline, of every kept checkpoint and frozen graph of every run, and the galleries; makes
 results/report.md, results/report.html and the curves in results/report/, and the same of each sweep's runs alone in
 results/sweeps/<sweep>/. Of a pretrained network the figures of
-its evaluation and its frozen graph, and its gallery, are enough for results/published/<name>/report.md and .html.
+its evaluation and its frozen graph, and its gallery, are enough for results/published/<name>/report.md and .html; of
+what other programs predicted, the scores for results/external/report.md and .html.
 """
 
 
@@ -163,6 +164,41 @@ rule report_published:
             --deployed {input.deployed:q} \
             --gallery {input.gallery:q} \
             --thumbnails {input.thumbnails:q} \
+            --settings - \
+            <<<{params.settings:q} >{log:q} 2>&1
+sed '1,/^$/d' {log:q}
+        """
+
+
+rule report_external:
+    """Write the report of what other programs predicted; no run of this project is needed for it."""
+    input:
+        baseline=rules.evaluate_baseline.output.figures,
+        code=code("report.py"),
+        external=expand(rules.score_predictions.output.figures, external=config["external"]),
+    output:
+        page="results/external/report.html",
+        text="results/external/report.md",
+    log:
+        "results/logs/report_external.log",
+    localrule: True
+    conda:
+        environment()
+    resources:
+        python=plain_python(),
+        mem_mb=1000,
+        runtime=10,
+    params:
+        settings=json.dumps({key: config[key] for key in ("evaluate", "external")}, sort_keys=True),
+    message:
+        "writing {output.text}"
+    shell:
+        """
+        {resources.python:q} {input.code[0]:q} \
+            --out {output.text:q} \
+            --html {output.page:q} \
+            --baseline {input.baseline:q} \
+            --external {input.external:q} \
             --settings - \
             <<<{params.settings:q} >{log:q} 2>&1
 sed '1,/^$/d' {log:q}

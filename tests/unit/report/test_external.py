@@ -24,6 +24,24 @@ def test_without_any_the_page_does_not_speak_of_it(nyu):
     assert "other programs" not in nyu.make()
 
 
+def test_a_page_of_nothing_else(nyu):
+    """No run, no pretrained network: the constant depth, and the tables."""
+    nyu.add_external("theirs", delta1=0.91, silog=9.5)
+    nyu.add_external("relative", "median", delta1=0.97)
+    words = ["--out", nyu.out, "--html", nyu.out + ".html", "--baseline", nyu.baseline]
+    words += ["--external", *nyu.flags["external"], "--settings", nyu.write("settings.json", {"evaluate": {}})]
+    assert program.main(words) == 0
+    with open(nyu.out, encoding="utf-8") as stream:
+        text = stream.read()
+    assert "Depth that other programs predicted, scored on the 654 images" in text
+    rows = rows_of(text, "Predictions of other programs")
+    assert [row[:3] for row in rows if row[1] == "metres"] == [
+        ["`theirs`", "metres", "0.9100"],
+        ["`relative`", "metres", "0.9700"],
+    ]
+    assert "9.5000" in text.partition("## More metrics")[2]
+
+
 def test_predictions_of_another_test_set_are_refused(nyu, capsys):
     nyu.edit(nyu.add_external("theirs"), lambda e: e["test_data"].update(size_bytes=1))
     assert program.main(nyu.command()) == 1

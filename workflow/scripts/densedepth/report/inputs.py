@@ -101,7 +101,7 @@ def gather(
 ) -> Findings:
     """Read all files into `Findings`. Paths, lists of paths, and `settings` as JSON text.
 
-    Without any file of a run, `data` may be None and `imported` is what the report is of. Raises PipelineError, with
+    Without any file of a run, `data` may be None, and the report is of `imported` and `external`. Raises PipelineError, with
     file and key, for a file that is missing, lacks a key or holds a number that is not finite; for evaluations of
     different test sets or protocols; and for files of one run that do not belong together.
     """
@@ -130,8 +130,9 @@ def gather(
         imported=[one for one in found if one.elsewhere],
         external={os.path.basename(os.path.dirname(os.path.abspath(path))): _evaluation(path) for path in external},
     )
-    if not findings.runs and not findings.imported:
-        raise PipelineError("nothing to report: no evaluation of a run, and none of a pretrained network")
+    if not findings.runs and not findings.imported and not findings.external:
+        words = "nothing to report: no evaluation of a run, none of a pretrained network, and no scored predictions"
+        raise PipelineError(words)
     for one in found:
         _check_run(one)
     _check_protocols(findings)

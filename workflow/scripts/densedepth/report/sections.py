@@ -130,10 +130,12 @@ def _introduction(page, findings):
         all_last = all(run.exported_epoch() == max(run.evaluations) for run in findings.runs)
         which = "last" if all_last else "exported"
         page.add("Gallery, verdicts, examples and exported graphs are those of the {} checkpoint of each run.", which)
-    else:
+    elif findings.imported:
         page.add("Pretrained monocular depth networks, evaluated on the {} images of {}.", *tested)
         for name, one in wording.elsewhere(findings):
             page.add(_HEADLINE, name + ":", *_against(one, baseline))
+    else:
+        page.add("Depth that other programs predicted, scored on the {} images of {}.", *tested)
     if kind == SAMPLE:
         page.add(
             "> The figures of the embedded sample are **not comparable** with the published figures for NYU Depth v2: "
