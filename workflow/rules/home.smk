@@ -123,10 +123,10 @@ def other_runs():
     known = {*config["runs"], *NAMED_BY, *entries("results")}
     folders = "checkpoints|evaluation|export|gallery|inference|validation"
     run = r"(?!(?:{})/)[A-Za-z0-9][A-Za-z0-9_.-]*/(?:{})".format(one_of(sorted(known)), folders)
-    # Runs have one report together.
-    run += "|[A-Za-z0-9][A-Za-z0-9_.-]*(?=/report[.](?:md|html)$)"
+    # Runs have one report together, and what other programs predicted has one.
+    run += "|(?!external/)[A-Za-z0-9][A-Za-z0-9_.-]*(?=/report[.](?:md|html)$)"
     for folder, key in NAMED_BY.items():
-        names = sorted({*config[key], *entries(os.path.join("results", folder))})
+        names = sorted({*config[key], *entries(os.path.join("results", folder)), "report.md", "report.html"})
         run += r"|{}/(?!(?:{})(?:/|$))[A-Za-z0-9_.-]+".format(folder, one_of(names) or "(?!)")
     return run
 

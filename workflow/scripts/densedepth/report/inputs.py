@@ -101,8 +101,8 @@ def gather(
 ) -> Findings:
     """Read all files into `Findings`. Paths, lists of paths, and `settings` as JSON text.
 
-    Without any file of a run, `data` may be None, and the report is of `imported` and `external`. Raises PipelineError, with
-    file and key, for a file that is missing, lacks a key or holds a number that is not finite; for evaluations of
+    Without any file of a run, `data` may be None, and the report is of `imported` and `external`. Raises PipelineError,
+    with file and key, for a file that is missing, lacks a key or holds a number that is not finite; for evaluations of
     different test sets or protocols; and for files of one run that do not belong together.
     """
     runs = _by_name([*evaluations, *imported], checkpoints, histories, frozen, galleries, speeds, deployed)
