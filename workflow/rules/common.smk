@@ -341,8 +341,12 @@ def external(key, default=None):
 
 def external_predictions(wildcards):
     """Input function: the network, or the depth maps, of a folder each file, so that a new or changed one counts."""
-    path = external_source(wildcards)[1]
-    return sorted(file_names.files_below(path)) if os.path.isdir(path) else path
+    return stored(external_source(wildcards)[1])
+
+
+def stored(path):
+    """What is stored at a path, of a folder each file; nothing of an empty path."""
+    return sorted(file_names.files_below(path)) if os.path.isdir(path) else [path] if path else []
 
 
 def external_source(wildcards):

@@ -13,6 +13,7 @@ rule evaluate_checkpoint:
         index="results/{run}/checkpoints/epoch{epoch}/model.ckpt.index",
         data="results/{run}/checkpoints/epoch{epoch}/model.ckpt.data-00000-of-00001",
         side="results/{run}/checkpoints/epoch{epoch}/model.json",
+        planes=lambda wildcards: stored(of_run("evaluate/planes")(wildcards)),
         test=test_archive(),
     output:
         figures="results/{run}/evaluation/epoch{epoch}.json",
@@ -35,6 +36,7 @@ rule evaluate_checkpoint:
         folder=subpath(input.side, parent=True),
         batch_size=of_run("evaluate/batch_size"),
         metrics=of_run("evaluate/metrics"),
+        planes=of_run("evaluate/planes"),
         protocols=of_run("evaluate/protocols"),
     message:
         "evaluating {params.folder}"
@@ -47,6 +49,7 @@ rule evaluate_checkpoint:
             --bs {params.batch_size} \
             --protocol {params.protocols:q} \
             --metrics {params.metrics:q} \
+            --planes {params.planes:q} \
             --json {output.figures:q} \
             --csv {output.images:q} \
             --name {wildcards.run} \
@@ -91,6 +94,7 @@ rule score_predictions:
     """Score what another program predicted, or its network predicts, for the test archive."""
     input:
         code=code("score.py"),
+        planes=stored(config["evaluate"]["planes"]),
         predictions=external_predictions,
         test=test_archive(),
     output:
@@ -113,6 +117,7 @@ rule score_predictions:
         alignment=external("alignment", "none"),
         flags=external_flags,
         metrics=lookup(dpath="evaluate/metrics", within=config),
+        planes=lookup(dpath="evaluate/planes", within=config),
         protocols=lookup(dpath="evaluate/protocols", within=config),
         trust_unit=external("trust_unit", False),
         unit=external("unit"),
@@ -128,6 +133,7 @@ rule score_predictions:
             --test_data {input.test:q} \
             --protocol {params.protocols:q} \
             --metrics {params.metrics:q} \
+            --planes {params.planes:q} \
             --json {output.figures:q} \
             --csv {output.images:q} \
             --name {wildcards.external:q} \

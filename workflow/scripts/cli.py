@@ -86,6 +86,9 @@ def add_scoring(arguments, protocols):
     add("--protocol", nargs="+", default=["port"], choices=protocols, help="ways to score (docs/metrics.md)")
     words = "metrics besides the usual ones, or all (docs/metrics.md)"
     add("--metrics", nargs="*", default=[], metavar="NAME", help=words)
+    words = "numbers of the planes in each image, for plane_*: a folder, .zip, .npy or .npz of integers"
+    # The workflow's `:q` makes nothing of an empty text.
+    add("--planes", nargs="?", const="", default="", help=words)
 
 
 def fields(kind, args, **others):

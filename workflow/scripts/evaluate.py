@@ -14,7 +14,7 @@ import sys
 import cli
 from densedepth import files
 from densedepth.data.test_archive import open_test_set
-from densedepth.evaluation import documents, events, metrics, protocols, scoring
+from densedepth.evaluation import documents, events, metrics, protocols, scoring, stored_arrays
 from densedepth.inference import predictors
 from densedepth.progress import Progress
 
@@ -38,9 +38,10 @@ def work(args):
         source = predictor.describe()
         print("evaluating {} (epoch {}) on {} images".format(source["path"], source["epoch"], test_set.count))
         report = Progress(test_set.count, "images")
-        document = scoring.evaluate(
-            predictor, test_set, args.bs, progress=report, names=args.protocol, more=args.metrics
-        )
+        with stored_arrays.opened_planes(args.planes, test_set) as planes:
+            document = scoring.evaluate(
+                predictor, test_set, args.bs, None, report, args.protocol, more=args.metrics, planes=planes
+            )
         if args.tensorboard:
             events.write(args.tensorboard, document, events.pictures(predictor, test_set))
     if args.json:

@@ -33,7 +33,9 @@ def build_parser():
         choices=[*corruptions.CORRUPTIONS, *corruption_library.NAMES],
         help="some of them; default: all",
     )
-    arguments.add_argument("--library", default="", help="the interpreter of the environment with imagecorruptions")
+    words = "the interpreter of the environment with imagecorruptions"
+    # The workflow's `:q` makes nothing of an empty text.
+    arguments.add_argument("--library", nargs="?", const="", default="", help=words)
     return arguments
 
 

@@ -12,7 +12,6 @@ each image, at its own size, that numbers the planes from 1. A unit that the gro
 --trust_unit scores it nevertheless.
 """
 
-import contextlib
 import sys
 
 import cli
@@ -27,6 +26,7 @@ from densedepth.evaluation import (
     predicted,
     protocols,
     scoring,
+    stored_arrays,
     stored_maps,
 )
 from densedepth.progress import Progress
@@ -47,7 +47,6 @@ def build_parser():
     arguments.add_argument("--csv", help="file for the scores of each image")
     arguments.add_argument("--name", default="", help="name of the predictions, for messages")
     cli.add_scoring(arguments, protocols.NAMES)
-    arguments.add_argument("--planes", help="numbers of the planes in each image, for plane_*: as --predictions")
     cli.add_boolean(arguments, "--trust_unit", False, "score values whose unit the ground truth contradicts")
     return arguments
 
@@ -81,7 +80,7 @@ def work(args):
             words = "{}: {}; correct that (--unit, the files), or give --trust_unit if it is right"
             raise PipelineError(words.format(maps.path, doubt))
         report = Progress(test_set.count, "images")
-        with stored_maps.Planes(args.planes, test_set) if args.planes else contextlib.nullcontext() as planes:
+        with stored_arrays.opened_planes(args.planes, test_set) as planes:
             document = scoring.evaluate_maps(maps, test_set, report, args.protocol, args.metrics, planes)
     if args.json:
         files.write_json(args.json, document)

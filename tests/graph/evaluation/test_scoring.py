@@ -13,7 +13,7 @@ import tiny
 from densedepth.data import test_archive_writer
 from densedepth.data.test_archive import open_test_set
 from densedepth.errors import PipelineError
-from densedepth.evaluation import baseline, documents, metrics, scoring, stored_maps, thumbnails
+from densedepth.evaluation import baseline, documents, metrics, scoring, stored_arrays, stored_maps, thumbnails
 from densedepth.imaging import depth
 from densedepth.inference import forward
 from densedepth.tf import tf
@@ -293,6 +293,23 @@ def test_errors_by_distance_add_up_to_the_figures(small):
     assert pixels @ means["bias_m"] / pixels.sum() == pytest.approx(bias)
     assert [value is None for value in found["rms"]] == (pixels == 0).tolist()
     assert document["protocols"]["paper"]["by_distance"] == found
+
+
+def test_planes_of_the_images(small, tmp_path):
+    """Those of each image, whatever the batch: the same figures as of the depth maps that are scored alone."""
+    path, _ = small
+    planes = np.zeros((3, 16, 24), np.uint8)
+    planes[0, :, :12], planes[2, 4:, 10:] = 1, 2
+    np.save(str(tmp_path / "planes.npy"), planes)
+    more, flat = ("plane_flatness", "plane_orientation"), {}
+    with open_test_set(path) as test_set, stored_arrays.opened_planes(str(tmp_path / "planes.npy"), test_set) as found:
+        for bs in (1, 2):
+            document = scoring.evaluate(FakePredictor((16, 24)), test_set, bs, more=more, planes=found)
+            flat[bs] = [image["plane_flatness"] for image in document["per_image"]]
+        without = scoring.evaluate(FakePredictor((16, 24)), test_set, 2, more=more)
+    assert flat[1] == pytest.approx(flat[2]) and flat[1][1] is None and flat[1][0] > 0 and flat[1][2] > 0
+    assert document["metrics"]["plane_flatness"] == pytest.approx((flat[1][0] + flat[1][2]) / 2)
+    assert without["metrics"]["plane_flatness"] is None
 
 
 def test_thumbnails_show_each_image_and_to_which_side_it_errs(small, tmp_path):

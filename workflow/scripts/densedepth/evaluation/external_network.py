@@ -14,7 +14,8 @@ from ..errors import PipelineError
 from ..imaging import depth
 from ..inference import onnx_predictor
 from . import alignment
-from .predicted import Predicted, flat
+from .predicted import Predicted
+from .stored_arrays import flat
 
 LAYOUTS = ("nchw", "nhwc")
 COLOURS = ("rgb", "bgr")

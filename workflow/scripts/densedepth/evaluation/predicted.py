@@ -77,14 +77,6 @@ class Predicted:
             raise PipelineError(words.format(self.name(index), *tuple(shape) + tuple(size)))
 
 
-def flat(values: Any) -> np.ndarray:
-    """`values` without axes of length 1 beside height and width."""
-    values = np.asarray(values)
-    while values.ndim > 2 and 1 in (values.shape[0], values.shape[-1]):
-        values = values[0] if values.shape[0] == 1 else values[..., 0]
-    return values
-
-
 def fitted(values: np.ndarray, size: Tuple[int, int], crop: Tuple[int, int, int, int]) -> np.ndarray:
     """`values` at `size`, of which only `crop` is wanted; float64 where they are enlarged."""
     if values.shape[0] > size[0] or values.shape[1] > size[1]:

@@ -53,13 +53,15 @@ def evaluate(
     alone: bool = False,
     thumbnails: Optional[Thumbnails] = None,
     more: Collection[str] = (),
+    planes: Optional[Callable[[int, Tuple[int, int]], np.ndarray]] = None,
 ) -> Dict[str, Any]:
     """Evaluate `predictor` (see `predictors.Predictor`) on `test_set` (see `test_archive.TestSet`).
 
     `limits` are the nearest and farthest predicted depth in metres (None: those of the test set); `progress(images)` is
     called after each batch with the number so far; `names` are those of the protocols. Reading and scoring go on beside
     the network unless it shall run `alone`: slower by what they take, and then `speed` is the network's own.
-    `thumbnails` are given what `port` compares; `more` names further metrics (see `more_metrics.chosen`).
+    `thumbnails` are given what `port` compares; `more` names further metrics (see `more_metrics.chosen`). `planes`
+    gives the numbers of the planes of an image by its index and size, (height, width), 0 where there is none.
 
     Returns the evaluation as JSON-like values: `format`, `source` (what was evaluated), `protocol`, `metrics` (see
     `metrics`), `per_image`, `by_distance` (see `distances`), `speed` (see `forward.Speed`), `test_data` and `runtime`.
@@ -85,7 +87,8 @@ def evaluate(
             depth_in = _checked(speed.run(images), speed.run(images[:, :, ::-1]), numbers, test_set.framing)
             yield thumbnails.watching(depth_in, numbers) if thumbnails else depth_in, truth, numbers
 
-    found = scored(outputs(), chosen, limits, progress, 0 if alone else _PENDING, more_metrics.chosen(more))
+    pending = 0 if alone else _PENDING
+    found = scored(outputs(), chosen, limits, progress, pending, more_metrics.chosen(more), planes)
     return document_of(predictor.describe(), test_set, found, speed.as_dict())
 
 
@@ -122,8 +125,7 @@ def evaluate_maps(
 ) -> Dict[str, Any]:
     """As `evaluate`, of depth that another program predicted; `speed` is None, and each `protocol` has `alignment`.
 
-    Nothing is mirrored and averaged: what is predicted is scored. `planes` gives the numbers of the planes of an image
-    by its index and size, (height, width), 0 where there is none.
+    Nothing is mirrored and averaged: what is predicted is scored.
     """
     limits = test_set.limits
     chosen = [protocols.fitted(protocol, test_set) for protocol in protocols.named(names)]
@@ -162,7 +164,7 @@ def scored(
 
     depth_in(crop, limits, size, truth) gives the predicted depth (n, h, w) inside `crop` of images of `size`, in metres
     within `limits`; truth (n, h, w) is that of the crop, 0 where a pixel does not count. more: keys of further metrics;
-    planes: see `evaluate_maps`.
+    planes: see `evaluate`.
     """
     # Protocols that differ in nothing but the averaging share the sums.
     views = list({_view(protocol, limits): protocol for protocol in reversed(chosen)}.items())
