@@ -1,14 +1,18 @@
 """calibrate.py on a network: what it writes has the scale, in every form that is made of it."""
 
+import importlib.util
 import json
 import os
 
 import calibrate
 import ckpt2pb
+import export_onnx
+import export_torch
+import import_model
 import numpy as np
 import pytest
 from densedepth.data import test_archive_writer
-from densedepth.inference import forward, predictors
+from densedepth.inference import forward, networks, predictors
 from PIL import Image
 
 pytestmark = pytest.mark.usefixtures("shallow")
@@ -60,6 +64,27 @@ def test_the_scale_is_in_what_is_written_and_in_what_is_exported(tmp_path, check
     for exported in (out, str(tmp_path / "model.pb")):
         with predictors.load(exported) as predictor:
             assert predictor.describe()["calibration"] == facts
+            found = forward.predict_depth(predictor, rgb[np.newaxis], 1, whole, (1e-3, 1e4))[0]
+        np.testing.assert_allclose(found, depth, rtol=2e-3)
+
+
+def test_every_export_has_the_scale_and_tells_it(tmp_path, checkpoint, scenes):
+    """OM files are compiled from the frozen graph; others are converted from it, or from its checkpoint."""
+    out, torch = str(tmp_path / "calibrated"), str(tmp_path / "model.safetensors")
+    path = archive(tmp_path / "a.zip", scenes)
+    assert calibrate.main(["--ckptdir", checkpoint.folder, "--test_data", path, "--out", out]) == 0
+    assert export_torch.main(["--ckptdir", out, "--out", torch]) == 0
+    assert import_model.main(["--input", torch, "--out", str(tmp_path / "back")]) == 0
+    networks_of = [str(tmp_path / "back")]
+    assert ckpt2pb.main(["--ckptdir", out, "--pbdir", str(tmp_path), "--pb_name", "model"]) == 0
+    if importlib.util.find_spec("tf2onnx"):
+        networks_of.append(str(tmp_path / "model.onnx"))
+        assert export_onnx.main(["--model_path", str(tmp_path / "model.pb"), "--out", networks_of[-1]]) == 0
+    rgb, depth = scenes[0]
+    whole = (0, depth.shape[0] - 1, 0, depth.shape[1] - 1)
+    for exported in networks_of:
+        with networks.load(exported) as predictor:
+            assert predictor.describe()["calibration"]["scale"] == pytest.approx(FACTOR, rel=1e-3)
             found = forward.predict_depth(predictor, rgb[np.newaxis], 1, whole, (1e-3, 1e4))[0]
         np.testing.assert_allclose(found, depth, rtol=2e-3)
 

@@ -15,6 +15,7 @@ SIDE = {
         "global_step": Null(COUNT),
         "model": Null(model.SCHEMA),
         "depth_range?": Null(DEPTH_RANGE),
+        "calibration?": {},
     },
 }
 
@@ -30,4 +31,5 @@ def source(kind: str, path: str) -> Dict[str, Any]:
             found.update({key: side["source"][key] for key in ("epoch", "global_step", "model")})
             # Files of earlier versions do not tell it.
             found["depth_range"] = side["source"].get("depth_range")
+            found.update({key: side["source"][key] for key in ("calibration",) if key in side["source"]})
     return found

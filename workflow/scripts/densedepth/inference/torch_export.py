@@ -28,6 +28,7 @@ def export(checkpoint_path: str, path: str) -> Dict[str, Any]:
         "depth_range": side.get("training", {}).get("depth_range"),
         "epoch": side["epoch"],
         "global_step": side["global_step"],
+        **{key: side[key] for key in ("calibration",) if key in side},
     }
     tensors = torch_names.to_torch(weights.trained(checkpoint))
     # `format` is what libraries ask for, to know whose tensors these are.

@@ -18,6 +18,7 @@ TOLD = {
     "depth_range": metadata.Null(metadata.DEPTH_RANGE),
     "epoch": metadata.COUNT,
     "global_step": metadata.COUNT,
+    "calibration?": {},
 }
 
 
