@@ -275,8 +275,9 @@ def bench_scoring(full):
     found = benchmark("agree", "scoring.py", "--images", 100 if full else 12, out=raw("scoring", "agree"))
     figures = []
     for other in ("euler-eval", "Ultralytics"):
-        ratios = [theirs / own for theirs, own in zip(found["ms"][other], found["ms"]["standard"])]
-        figures.append(figure("scoring 480x640, usual metrics: speed by that of {}".format(other), "agree", ratios, 5))
+        for side, words in (("usual", "usual metrics"), ("same", "all that both others measure")):
+            ratios = [theirs / own for theirs, own in zip(found["ms"][other], found["ms"][side])]
+            figures.append(figure("scoring 480x640, {}: speed by that of {}".format(words, other), "agree", ratios, 5))
     what = "scoring 480x640, all metrics: milliseconds of one thread an image"
     return [*figures, figure(what, "agree", found["ms"]["all"], 500, "ms", least=False)], []
 

@@ -114,6 +114,7 @@ def test_depths_too_far_apart_for_products_of_ratios():
     truth, prediction = np.full((2, 40), 1e-20), np.full((2, 40), 1e20)
     sums = metrics.measure(truth=truth, prediction=prediction)
     assert sums.log10 == pytest.approx(80 * 40, rel=1e-12)
+    assert metrics.sum_of_logarithms((truth / prediction)[0]) == pytest.approx(-40 * 40 * math.log(10), rel=1e-12)
 
 
 def test_truth_and_prediction_must_be_named():

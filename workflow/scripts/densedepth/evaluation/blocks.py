@@ -10,13 +10,13 @@ from typing import Iterator, NamedTuple, Optional
 import numpy as np
 
 # Of a block, about: a few arrays of it stay in a processor's own cache, and calls of NumPy cost little beside them.
-PIXELS = 25600
+PIXELS = 38400
 
 
 class Block(NamedTuple):
     """float64 (n,) of the pixels that count, overwritten by the next block: `truth` and `prediction` in metres, the
-    distance `off` between both, the larger of both by the smaller (`ratio`), and `off` by `truth` (`share`). `spare`
-    and `other` are there to be written to."""
+    distance `off` between both, the larger of both by the smaller (`ratio`), and `off` by `truth` (`share`). `spare` is
+    there to be written to."""
 
     truth: np.ndarray
     prediction: np.ndarray
@@ -24,7 +24,6 @@ class Block(NamedTuple):
     ratio: np.ndarray
     share: np.ndarray
     spare: np.ndarray
-    other: np.ndarray
 
 
 class Sums:
@@ -63,7 +62,7 @@ def of_image(truth: np.ndarray, prediction: np.ndarray, mask: Optional[np.ndarra
         raise ValueError("no pixel to measure")
 
 
-def _block(truth, prediction, g, p, off, ratio, share, spare, other):
+def _block(truth, prediction, g, p, off, ratio, share, spare):
     np.copyto(g.reshape(truth.shape), truth)
     np.copyto(p.reshape(prediction.shape), prediction)
     nearer, farther = np.minimum(g, p, out=spare), np.maximum(g, p, out=ratio)
@@ -74,4 +73,4 @@ def _block(truth, prediction, g, p, off, ratio, share, spare, other):
     np.subtract(farther, nearer, out=off)
     np.divide(farther, nearer, out=ratio)
     np.divide(off, g, out=share)
-    return Block(g, p, off, ratio, share, spare, other)
+    return Block(g, p, off, ratio, share, spare)

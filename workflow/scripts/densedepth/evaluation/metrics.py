@@ -22,6 +22,8 @@ IMAGE_NAMES = tuple(dict.fromkeys(metric.image_key for metric in METRICS))
 
 # Ratios that are multiplied before their logarithm is taken: even of 1e18 each, the product is a float64.
 _FACTORS = 16
+# Below it a float64 loses digits.
+_TINY = float(np.finfo(np.float64).tiny)
 
 
 class Sums(NamedTuple):
@@ -64,22 +66,23 @@ def _of_block(block):
         delta1=int(np.count_nonzero(ratio < 1.25)),
         delta2=int(np.count_nonzero(ratio < 1.25**2)),
         delta3=int(np.count_nonzero(ratio < 1.25**3)),
-        rel_truth=float(np.sum(block.share)),
-        rel_prediction=float(np.sum(np.divide(block.off, block.prediction, out=block.spare))),
+        rel_truth=float(block.share.sum()),
+        rel_prediction=float(np.divide(block.off, block.prediction, out=block.spare).sum()),
         squares=float(np.dot(block.off, block.off)),
         # |log10 g - log10 p| is the logarithm of the larger of the two ratios.
-        log10=_sum_of_log10(ratio),
+        log10=sum_of_logarithms(ratio) / math.log(10),
     )
 
 
-def _sum_of_log10(values):
-    """The sum of the logarithms of `values`, at least 1: those of products of some, which are fewer."""
+def sum_of_logarithms(values: np.ndarray) -> float:
+    """The sum of the natural logarithms of `values` (n,), above zero: those of products of some, which are fewer."""
     whole = len(values) - len(values) % _FACTORS
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", under="ignore"):
         products = np.multiply.reduce(values[:whole].reshape(_FACTORS, -1), axis=0)
     # So far apart depths are only where something is wrong.
-    parts = (products, values[whole:]) if np.all(products < math.inf) else (values,)
-    return float(sum(np.sum(np.log10(part)) for part in parts))
+    within = np.all((products > _TINY) & (products < math.inf))
+    parts = (products, values[whole:]) if within else (values,)
+    return float(sum(np.log(part).sum() for part in parts))
 
 
 def image_scores(sums: Sums) -> Dict[str, float]:

@@ -14,7 +14,7 @@ import numpy as np
 
 from ..errors import PipelineError
 from ..imaging.camera import Intrinsics, nyu_intrinsics
-from . import blocks, edges, geometry
+from . import blocks, edges, geometry, metrics
 from .metric_table import MORE
 
 ALL = "all"
@@ -63,7 +63,7 @@ def measure(names: Sequence[str], maps: Maps) -> _Figures:
 
 def summed(names: Sequence[str], farthest: float) -> List["Summed"]:
     """What those of the figures `names` are made of that are sums over pixels, for the blocks of one image."""
-    return [kind(farthest) for kind in (_Pixels, _Ranges) if not kind.keys.isdisjoint(names)]
+    return [kind(names, farthest) for kind in (_Pixels, _Logarithms, _Ranges) if not kind.keys.isdisjoint(names)]
 
 
 def figures(names: Sequence[str], sums: Sequence["Summed"], maps: Callable[[], Maps]) -> _Figures:
@@ -87,7 +87,7 @@ class Summed(blocks.Sums):
 
     keys: FrozenSet[str]
 
-    def __init__(self, farthest: float) -> None:
+    def __init__(self, names: Sequence[str], farthest: float) -> None:
         raise NotImplementedError
 
     def figures(self) -> _Figures:
@@ -96,40 +96,52 @@ class Summed(blocks.Sums):
 
 
 class _Pixels(Summed):
-    """SqRel, MAE, RMSE of the natural logarithm, SILog, shares with a ratio below 1.05 and 1.10."""
+    """SqRel, MAE, shares with a ratio below 1.05 and 1.10."""
 
-    keys = frozenset(["sq_rel", "mae", "rms_log", "silog", "delta_105", "delta_110"])
+    keys = frozenset(["sq_rel", "mae", "delta_105", "delta_110"])
 
-    def __init__(self, farthest: float) -> None:
+    def __init__(self, names: Sequence[str], farthest: float) -> None:
         self._pixels = 0
-        self._sums = np.zeros(6)
+        self._sums = dict.fromkeys(self.keys.intersection(names), 0.0)
+
+    def add(self, block: blocks.Block) -> None:
+        """Add the pixels of a block."""
+        self._pixels += len(block.ratio)
+        for name in self._sums:
+            self._sums[name] += float(_SUM_OF[name](block))
+
+    def figures(self) -> _Figures:
+        """Those of all blocks."""
+        return {name: total / self._pixels for name, total in self._sums.items()}
+
+
+_SUM_OF: Dict[str, Callable[[blocks.Block], float]] = {
+    "sq_rel": lambda block: np.dot(block.off, block.share),
+    "mae": lambda block: block.off.sum(),
+    "delta_105": lambda block: int(np.count_nonzero(block.ratio < 1.05)),
+    "delta_110": lambda block: int(np.count_nonzero(block.ratio < 1.1)),
+}
+
+
+class _Logarithms(Summed):
+    """RMSE of the natural logarithm, SILog."""
+
+    keys = frozenset(["rms_log", "silog"])
+
+    def __init__(self, names: Sequence[str], farthest: float) -> None:
+        self._pixels, self._total, self._squares = 0, 0.0, 0.0
 
     def add(self, block: blocks.Block) -> None:
         """Add the pixels of a block."""
         self._pixels += len(block.ratio)
         logarithms = np.log(block.ratio, out=block.spare)
-        # That of p / g is negative where the prediction is nearer.
-        np.copysign(logarithms, np.subtract(block.prediction, block.truth, out=block.other), out=logarithms)
-        self._sums += (
-            np.dot(block.off, block.share),
-            np.sum(block.off),
-            np.dot(logarithms, logarithms),
-            np.sum(logarithms),
-            np.count_nonzero(block.ratio < 1.05),
-            np.count_nonzero(block.ratio < 1.1),
-        )
+        self._squares += float(np.dot(logarithms, logarithms))
+        self._total += metrics.sum_of_logarithms(np.divide(block.prediction, block.truth, out=block.spare))
 
     def figures(self) -> _Figures:
         """Those of all blocks."""
-        sq_rel, mae, squares, mean, below_105, below_110 = map(float, self._sums / self._pixels)
-        return {
-            "sq_rel": sq_rel,
-            "mae": mae,
-            "rms_log": squares**0.5,
-            "silog": 100 * max(0.0, squares - mean * mean) ** 0.5,
-            "delta_105": below_105,
-            "delta_110": below_110,
-        }
+        mean, squares = self._total / self._pixels, self._squares / self._pixels
+        return {"rms_log": squares**0.5, "silog": 100 * max(0.0, squares - mean * mean) ** 0.5}
 
 
 class _Ranges(Summed):
@@ -137,7 +149,7 @@ class _Ranges(Summed):
 
     keys = frozenset(["rel_near", "rel_mid", "rel_far", "rms_near", "rms_mid", "rms_far"])
 
-    def __init__(self, farthest: float) -> None:
+    def __init__(self, names: Sequence[str], farthest: float) -> None:
         self._limits = farthest / 9, farthest * 4 / 9
         # Pixels, and the sums of the shares and of the squares, in each range.
         self._sums = np.zeros((3, 3))
