@@ -169,7 +169,7 @@ def _opened(tree, path, local, data):
 
 
 def picture(data: bytes) -> Image.Image:
-    """The picture in `data`, its pixels decoded."""
+    """The image in `data`, its pixels decoded."""
     image = open_image(io.BytesIO(data))
     # Here, since NumPy keeps the error to itself.
     image.load()

@@ -31,7 +31,7 @@ def check(source_path: str, test_path: Optional[str] = None, workers: int = 1) -
     """Read all pairs of the source (see `sources.open_source`) and all images of the test archive `test_path`.
 
     Returns {format, source, pairs, faults: [{row, rgb, problem, split, skippable}], sizes: {size: pairs}, test_images,
-    empty: [pair whose depth is 0 throughout, in words], copies: [test picture that has the bytes of a training picture,
+    empty: [pair whose depth is 0 throughout, in words], copies: [test image that has the bytes of a training image,
     in words]} and what `_depth_figures` tells. `row` counts the lines of the csv; it is 0 for a fault of the whole test
     archive. `skippable` is whether `data.skip_bad` can leave the row out: it cannot where the row names no pair, nor
     where a pair is of another size than most.
@@ -171,7 +171,7 @@ def _count(found, depth, beyond, farthest):
 
 
 def _sizes(found):
-    """{size: [(row, picture)]} of all pairs."""
+    """{size: [(row, image)]} of all pairs."""
     sizes: Dict[str, List[Any]] = {}
     for part in found:
         for size, rows in part["sizes"].items():
@@ -193,7 +193,7 @@ def _odd_sizes(source_path, sizes):
 
 
 def _copies(found):
-    """[`row 4, b.jpg is row 1, a.jpg`] of the test pictures whose files are copies of training pictures."""
+    """[`row 4, b.jpg is row 1, a.jpg`] of the test images whose files are copies of training images."""
     trained = dict(pair for part in found if part["split"] == TRAIN for pair in part["digests"])
     tested = (pair for part in found if part["split"] == TEST for pair in part["digests"])
     return ["{} is {}".format(name, trained[digest]) for digest, name in tested if digest in trained]

@@ -51,12 +51,12 @@ def listed(
 ) -> Dict[str, Any]:
     """The content of a list: of the csv `table`, or of the folders `rgb` and `depth`.
 
-    size: (height, width) that the pictures are brought to. metres_per_unit: metres per unit of stored depth.
+    size: (height, width) that the images are brought to. metres_per_unit: metres per unit of stored depth.
     max_depth: metres; this depth and greater ones are invalid. hole: stored value that means none was measured; values
     that are not finite or not above zero always do. test_metres_per_unit: of the test pairs, 0 for the same. stored:
     what else the stored depth means, as `stored_depth.SCHEMA`. test_size: of `custom_pairs.TEST_SIZES`.
 
-    The split is given by the third column of the csv, or by folders `train` and `test` in which all pictures of the two
+    The split is given by the third column of the csv, or by folders `train` and `test` in which all images of the two
     folders lie; else `test_share` of the pairs, at least one, is drawn by `seed`. What `validation` chooses is taken
     out of the pairs to train on. Raises PipelineError with file and row for what is not there or not unique, for a file
     that is for two splits, and for folders that only look like a split; and for a number that cannot be.

@@ -45,7 +45,7 @@ _ONE = {
     "tree?": metadata.Text(),
     "form?": metadata.Text(),
     "crop?": metadata.Null(dict),
-    # Of KITTI: whether pictures are cut, not resized.
+    # Of KITTI: whether images are cut, not resized.
     "window?": bool,
     "test_size?": metadata.OneOf(*TEST_SIZES),
     "depth?": stored_depth.SCHEMA,
@@ -55,7 +55,7 @@ _ONE = {
 # Under `mixture` the further sets of the training, see there.
 SCHEMA = dict(_ONE, **{"mixture?": metadata.Map(dict(_ONE, weight=metadata.Number(0, 1000)))})
 
-# Pixels of the depth that may be too many or too few where it is laid over its picture: what rounding causes.
+# Pixels of the depth that may be too many or too few where it is laid over its image: what rounding causes.
 _MOST_OVER = 0.6
 
 # Of the cameras' filters that make one pixel of depth of several: the factors, and what lengths are padded to.
@@ -67,7 +67,7 @@ _QUALITY = 95
 _PNG_LEVEL = 1
 _SIXTEEN_BITS = 65535
 
-# The orientations of EXIF by which Pillow turns or mirrors a picture.
+# The orientations of EXIF by which Pillow turns or mirrors an image.
 _TURNED = range(2, 9)
 
 
@@ -90,7 +90,7 @@ class Pictures:
         self.size = (height, width)
         self.max_depth = content["max_depth_m"]
         self.crop: Optional[Dict[str, Any]] = content.get("crop")
-        # Whether the test is at the size of the ground truth, and for which size of a network pictures are cut then.
+        # Whether the test is at the size of the ground truth, and for which size of a network images are cut then.
         self.own_size = content.get("test_size") == "own"
         self.window = self.size if content.get("window") else None
         # Metres a value of the 16-bit depth that `pair` gives.
@@ -123,7 +123,7 @@ class Pictures:
         return files.state([self.path]) + self._files.tree.state(names)
 
     def digest(self, row: Row) -> str:
-        """What tells the picture of `row` from others: the SHA-256 of its file, or of the pixels within one."""
+        """What tells the image of `row` from others: the SHA-256 of its file, or of the pixels within one."""
         if "::" in row.rgb:
             return hashlib.sha256(self._files.picture(row).tobytes()).hexdigest()
         return hashlib.sha256(self._files.read(row, row.rgb)).hexdigest()
@@ -131,7 +131,7 @@ class Pictures:
     def pair(self, row: Row, check: bool = True) -> Tuple[bytes, bytes, Tuple[int, int]]:
         """(JPEG or PNG bytes, PNG bytes, (height, width)) of `row`, of the size of the list.
 
-        The depth has 16 bits, metres = value * `unit`, 0 is invalid. A picture that is of the right size and form keeps
+        The depth has 16 bits, metres = value * `unit`, 0 is invalid. An image that is of the right size and form keeps
         its bytes, others become JPEG. Every pixel is read, whatever `check`. Raises PipelineError with row and file.
         """
         rgb, _, depth = self._read(row)
@@ -149,7 +149,7 @@ class Pictures:
         return fit_image(rgb, self.size), depth
 
     def whole(self, row: Row) -> Tuple[np.ndarray, np.ndarray]:
-        """As `arrays`, all of the picture at the size of its depth, of which no value is left out or moved."""
+        """As `arrays`, all of the image at the size of its depth, of which no value is left out or moved."""
         rgb, measured = self._view(row)
         return fit_image(rgb, measured.shape), self._near(row, measured)
 
@@ -169,7 +169,7 @@ class Pictures:
         )
 
     def _read(self, row):
-        """The picture; its depth of the list's size, in metres, 0 for what was not measured, and as `_near` has it."""
+        """The image; its depth of the list's size, in metres, 0 for what was not measured, and as `_near` has it."""
         rgb, measured = self._view(row)
         if self._split == TEST and self.own_size:
             self._near(row, measured)
@@ -179,7 +179,7 @@ class Pictures:
         return rgb, fitted, self._near(row, fitted, not (self._split == TEST and self.own_size))
 
     def _view(self, row):
-        """The picture and its depth, both whole: metres, however great, 0 for what was not measured."""
+        """The image and its depth, both whole: metres, however great, 0 for what was not measured."""
         rgb, measured = _same_view(self._files.picture(row), self._files.measured(row))
         over = _over(rgb.shape, measured.shape)
         if over > _MOST_OVER:
@@ -226,13 +226,13 @@ def sets_of(path: str, content: Dict[str, Any]) -> List[Tuple[str, float, str]]:
 
 
 def _window(array, size):
-    """The part of `size` at the bottom in the middle of a picture or a map, where it is that large."""
+    """The part of `size` at the bottom in the middle of an image or a map, where it is that large."""
     top, left = array.shape[0] - size[0], (array.shape[1] - size[1]) // 2
     return array[top : top + size[0], left : left + size[1]] if min(top, left) >= 0 else array
 
 
 def fit_image(rgb: np.ndarray, size: Tuple[int, int]) -> np.ndarray:
-    """The middle of the picture `rgb` (H, W, 3) as uint8 of `size` (height, width), resized as predictions do it."""
+    """The middle of the image `rgb` (H, W, 3) as uint8 of `size` (height, width), resized as predictions do it."""
     if rgb.shape[:2] == tuple(size):
         return rgb
     return np.rint(resize.resized(rgb, size, _middle(rgb.shape[:2], size))).astype(np.uint8)
@@ -241,7 +241,7 @@ def fit_image(rgb: np.ndarray, size: Tuple[int, int]) -> np.ndarray:
 def fit_depth(depth: np.ndarray, size: Tuple[int, int], view: Any) -> np.ndarray:
     """The map `depth` (H, W) in `size` (height, width), each value that of the nearest pixel.
 
-    view: (height, width) of the picture that shows the same; of both the same part is taken.
+    view: (height, width) of the image that shows the same; of both the same part is taken.
     """
     if tuple(size) == tuple(view) == depth.shape:
         return depth
@@ -254,7 +254,7 @@ def fit_depth(depth: np.ndarray, size: Tuple[int, int], view: Any) -> np.ndarray
 
 
 def _over(view, shape):
-    """Pixels that a depth of `shape` has too many or too few for a picture of `view`, along the axis with fewer."""
+    """Pixels that a depth of `shape` has too many or too few for an image of `view`, along the axis with fewer."""
     height, width = (new / old for new, old in zip(shape, view))
     return min(abs(view[1] * height - shape[1]), abs(view[0] * width - shape[0]))
 
@@ -262,7 +262,7 @@ def _over(view, shape):
 def _same_view(rgb, depth):
     """Both without what only one of them shows, where `depth` has the form of a camera's decimation filter.
 
-    Such a filter makes one pixel of several from the top left on, leaves out what remains of the picture at the right
+    Such a filter makes one pixel of several from the top left on, leaves out what remains of the image at the right
     and at the bottom, and pads both sides with unknown depth (librealsense).
     """
     for factor in _DECIMATIONS:

@@ -77,7 +77,7 @@ def write_rows(
 
 
 def _crop(given, height, width):
-    """(top, bottom, left, right), inclusive: what a data set's test looks at, or all of the picture."""
+    """(top, bottom, left, right), inclusive: what a data set's test looks at, or all of the image."""
     if not given:
         return (0, height - 1, 0, width - 1)
     ends = []

@@ -29,7 +29,7 @@ HALVINGS = ("pick", "mean")
 # Target of a pixel of which the depth is not known.
 HOLE = 0.0
 
-# More than the processors would only push each other's pictures out of the caches.
+# More than the processors would only push each other's images out of the caches.
 _THREADS = min(4, len(os.sched_getaffinity(0)))
 # Batches that are read while the training is busy with the ones before.
 _AHEAD = 2
@@ -38,12 +38,12 @@ _AHEAD = 2
 _ALIGNMENT = 64
 
 # Parameters of mallopt by the C library of Linux (malloc.h): memory that is freed stays with the process, and is not
-# cleared by the system for every picture anew. The values are the largest that the library sets by itself.
+# cleared by the system for every image anew. The values are the largest that the library sets by itself.
 _MALLOC = {-3: 32 << 20, -1: 64 << 20, -2: 64 << 20}  # M_MMAP_THRESHOLD, M_TRIM_THRESHOLD, M_TOP_PAD
 
 _SCALE = np.float32(1 / 255.0)
 
-# What Pillow raises for bytes that are no whole picture.
+# What Pillow raises for bytes that are no whole image.
 _DAMAGE = (OSError, SyntaxError, ValueError, EOFError, struct.error, Image.DecompressionBombError)
 # Pillow's modes of depth without a unit, and with one.
 _DEPTH_MODES = (("L",), ("L", "I", "I;16"))
@@ -153,7 +153,7 @@ def _features(index, record):
 
 
 def _picture(features, key, name, formats=None):
-    """The picture in the feature `key`, decoded here, since NumPy keeps errors of decoding to itself."""
+    """The image in the feature `key`, decoded here, since NumPy keeps errors of decoding to itself."""
     stored = features[key].bytes_list.value
     if not stored or not stored[0]:
         raise PipelineError("{}: no feature {} with an image in it; {}".format(name, key, _AGAIN))

@@ -1,4 +1,4 @@
-"""The files of the pairs of a list: pictures and depth in metres, read from wherever they lie."""
+"""The files of the pairs of a list: images and depth in metres, read from wherever they lie."""
 
 import io
 import os
@@ -34,7 +34,7 @@ class PairFiles:
         self._last: Tuple[str, Any] = ("", None)
 
     def picture(self, row: Row) -> np.ndarray:
-        """The picture, upright, uint8 (H, W, 3)."""
+        """The image, upright, uint8 (H, W, 3)."""
         if array_files.suffix(row.rgb) in (".npy",) + array_files.HDF5:
             array = self._array(row, row.rgb)
             if array.ndim == 3 and array.shape[0] == 3 != array.shape[2]:

@@ -1,7 +1,7 @@
 """Lists of pairs as text: `rgb depth [focal] [split]` a line, as csv or separated by tabs or spaces.
 
 Blank lines, comments (`#`), a header, an index before the names and trailing separators are skipped. A depth of `None`
-means that the picture has none: such a line is left out. A number after the depth is a focal length in pixels, which
+means that the image has none: such a line is left out. A number after the depth is a focal length in pixels, which
 the training does not use. A split is train, val or test, in any case. A word after it, or after an
 empty third field, is the scene. A header may name the columns `mask` (the file of a pair's mask) and `metres_per_unit`
 (of its depth), anywhere behind the depth.

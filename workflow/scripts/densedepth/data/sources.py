@@ -15,7 +15,7 @@ Source = Union[Archive, Pictures]
 
 
 def open_source(path: str, split: str = TRAIN) -> Source:
-    """The source at `path`: a list of pictures, which ends in .json or `.json::set of its mixture`, else an archive."""
+    """The source at `path`: a list of images, which ends in .json or `.json::set of its mixture`, else an archive."""
     if path.partition("::")[0].endswith(".json"):
         return Pictures(path, split)
     return Archive(path)

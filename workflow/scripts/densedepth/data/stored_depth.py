@@ -5,7 +5,7 @@ A list of pairs says it under `depth`, whose keys are those of `SCHEMA`; a key t
 encoding      `plain`; `rotated`: 16 bits whose three lowest are the highest of the value (SUN RGB-D); `rgb24`: colours,
               red + 256 green + 65536 blue (CARLA)
 variable      name of the array in .npz, .h5 and .mat
-raw_size      (height, width) of raw float32 without a header; `picture`: as large as the picture
+raw_size      (height, width) of raw float32 without a header; `picture`: as large as the image
 invalid       stored values that mean no depth, beside those that are not finite or not above zero; `sky` is one of them
 farthest      whether the greatest depth itself is a measurement, as 255 of the 8 bits of NYU is 10 m
 distance      `axis`: depth along the optical axis; `ray`: distance from the camera's centre, with `intrinsics`

@@ -4,7 +4,7 @@ eigen_test_rgb.npy     (654,480,640,3)  uint8, or floats of 0..255
 eigen_test_depth.npy   (654,480,640)    floats, metres, above zero
 eigen_test_crop.npy    (4,)             integers: first row, last row, first column, last column, all inclusive
 pictures.json          only in archives made of custom data: the greatest depth, whether 0 means invalid depth, the
-                       files of the pictures, and the faulty pairs that were left out. Of pictures at their own sizes
+                       files of the images, and the faulty pairs that were left out. Of images at their own sizes
                        also these, in whose upper left corner of the arrays they lie, and what networks see of them
 """
 
@@ -48,8 +48,8 @@ class TestSet:
     image that evaluation looks at. `limits` are the nearest and farthest depth, in metres, that a prediction takes;
     with `holes` a depth of 0 means that it is not known. `names`: what the images are called, None where the archive
     does not say. `skipped`: the faulty pairs that are not in the archive, as [{row, rgb, problem}]. `sizes`: those of
-    pictures at their own sizes, else None; `image_size` is then the largest of each length, and `crop` ends with the
-    picture. `framing`: how the pictures get into a network's input.
+    images at their own sizes, else None; `image_size` is then the largest of each length, and `crop` ends with the
+    image. `framing`: how the images get into a network's input.
     """
 
     __test__ = False  # not a test, whatever pytest thinks of the name
@@ -126,11 +126,11 @@ class TestSet:
         self.framing = Framing(True, tuple(facts["window"]) if facts.get("window") else None)
 
     def size_of(self, index: int) -> Tuple[int, int]:
-        """(height, width) of the picture."""
+        """(height, width) of the image."""
         return self.sizes[index] if self.sizes else (self.image_size[0], self.image_size[1])
 
     def groups(self, batch_size: int) -> List[List[int]]:
-        """The indices of each of the `batches`: at most so many pictures, of one size."""
+        """The indices of each of the `batches`: at most so many images, of one size."""
         found: List[List[int]] = []
         for index in range(self.count):
             if found and len(found[-1]) < batch_size and self.size_of(index) == self.size_of(found[-1][0]):
@@ -237,7 +237,7 @@ class _Array:
         try:
             stream = self._zip.open(self._info)
             version = numpy.lib.format.read_magic(stream)
-            # The others are for headers beyond 64 KB, which no array of pictures has.
+            # The others are for headers beyond 64 KB, which no array of images has.
             if version != (1, 0):
                 raise ValueError("format {}.{}".format(*version))
             self.shape, fortran_order, self.dtype = numpy.lib.format.read_array_header_1_0(stream)

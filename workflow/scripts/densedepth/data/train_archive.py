@@ -217,7 +217,7 @@ def _is_header(line):
 
 
 def size_text(size: Sequence[int]) -> str:
-    """(height, width) as `640x480`, the way pictures are described."""
+    """(height, width) as `640x480`, the way images are described."""
     return "{1}x{0}".format(*size)
 
 

@@ -1,4 +1,4 @@
-"""Small pictures of all test images with what a network makes of them, on one sheet each, for the report."""
+"""Thumbnails of all test images with what a network makes of them, on one sheet each, for the report."""
 
 import io
 import math
@@ -17,7 +17,7 @@ WIDTH = 96
 MOST = 1000
 # Sheets have rows of so many.
 ACROSS = 16
-# What is kept of an image: the picture, and depths.
+# What is kept of each test image: itself, and depths.
 SHEETS = ("input", "truth", "prediction", "error")
 # The error's colours end here, as a share of the true depth.
 _WORST = 0.5
@@ -116,7 +116,7 @@ def _signed(shares):
 
 
 def _jpeg(tiles):
-    """One picture of all tiles, row by row."""
+    """One image of all tiles, row by row."""
     count, height, width = tiles.shape[:3]
     down = math.ceil(count / ACROSS)
     sheet = np.full((down * height, ACROSS * width, 3), 255, np.uint8)

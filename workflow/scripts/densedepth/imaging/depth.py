@@ -1,7 +1,7 @@
 """Conversion between images and depth in metres and the network's input and output. NumPy only.
 
 The network reads RGB in 0..1 at its own size and writes 1000 / depth in centimetres at half that size. Sizes are
-(height, width). All resizing places pixel i of n at (i + 0.5) / n of the picture (half-pixel centres).
+(height, width). All resizing places pixel i of n at (i + 0.5) / n of the image (half-pixel centres).
 """
 
 from typing import Any, NamedTuple, Optional, Tuple
@@ -12,7 +12,7 @@ from . import resize
 
 
 class Place(NamedTuple):
-    """Where a picture lies in the network's input: `height` x `width` pixels from row `top` and column `left`."""
+    """Where an image lies in the network's input: `height` x `width` pixels from row `top` and column `left`."""
 
     height: int
     width: int
@@ -21,9 +21,9 @@ class Place(NamedTuple):
 
 
 class Framing(NamedTuple):
-    """How whole pictures get into a network's input: stretched to all of it, or `placed` as predictions do it.
+    """How whole images get into a network's input: stretched to all of it, or `placed` as predictions do it.
 
-    window: the input size (height, width) for which a picture that is larger is cut, at the bottom in the middle.
+    window: the input size (height, width) for which an image that is larger is cut, at the bottom in the middle.
     """
 
     placed: bool = False
@@ -49,10 +49,10 @@ def metres(output: Any, limits: Tuple[float, float] = LIMITS_M) -> np.ndarray:
 
 
 def fit(images: Any, size: Optional[Tuple[int, int]], framing: Framing = STRETCHED) -> np.ndarray:
-    """Pictures at the network's size: (n, H, W, 3) uint8 0..255 to (n, height, width, 3) float32 0..1.
+    """Images at the network's size: (n, H, W, 3) uint8 0..255 to (n, height, width, 3) float32 0..1.
 
     Along each axis a reduction is the mean over the area that a new pixel covers, an enlargement is bilinear; a
-    picture that has the size already is only scaled to 0..1. `size` None keeps the pictures' size.
+    image that has the size already is only scaled to 0..1. `size` None keeps the images' size.
     """
     images = np.asarray(images)
     if framing.placed and size is not None:
@@ -68,9 +68,9 @@ def fit(images: Any, size: Optional[Tuple[int, int]], framing: Framing = STRETCH
 
 
 def place(picture_size: Tuple[int, int], size: Tuple[int, int], window: Optional[Tuple[int, int]] = None) -> Place:
-    """The `Place` of a picture in a network input of `size`: as large as its aspect ratio allows, in the middle.
+    """The `Place` of an image in a network input of `size`: as large as its aspect ratio allows, in the middle.
 
-    Where `size` is the `window` (see `Framing`) and the picture no smaller, it is not resized and what lies beyond is
+    Where `size` is the `window` (see `Framing`) and the image no smaller, it is not resized and what lies beyond is
     cut: row and column of the place are 0 or negative.
     """
     if window and tuple(size) == tuple(window) and all(old >= new for old, new in zip(picture_size, size)):
@@ -83,7 +83,7 @@ def place(picture_size: Tuple[int, int], size: Tuple[int, int], window: Optional
 def put(rgb: np.ndarray, where: Place, size: Tuple[int, int]) -> np.ndarray:
     """The network's input, float32 (height, width, 3) 0..1, with uint8 `rgb` (H, W, 3) at the `Place` `where`.
 
-    The rest repeats the picture's border pixels.
+    The rest repeats the image's border pixels.
     """
     if where.top < 0 or where.left < 0:
         rgb = rgb[-where.top : size[0] - where.top, -where.left : size[1] - where.left]
@@ -96,7 +96,7 @@ def put(rgb: np.ndarray, where: Place, size: Tuple[int, int]) -> np.ndarray:
 
 def taken_out(metres: np.ndarray, where: Place, size: Tuple[int, int], picture_size: Tuple[int, int]) -> np.ndarray:
     """The part of the depth map `metres` (h, w) of a network input of `size` that `where` names, bilinear, at the
-    picture's size: float32 (H, W). What the network did not see of the picture continues the border."""
+    image's size: float32 (H, W). What the network did not see of the image continues the border."""
     result = metres
     for axis, start, length in ((1, where.left, where.width), (0, where.top, where.height)):
         count, cells = picture_size[axis], metres.shape[axis]

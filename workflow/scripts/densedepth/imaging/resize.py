@@ -1,6 +1,6 @@
-"""Resizing of pictures and maps along each axis. NumPy only.
+"""Resizing of images and maps along each axis. NumPy only.
 
-Pixel i of n lies at (i + 0.5) / n of the picture (half-pixel centres). Along each axis a reduction is the mean over the
+Pixel i of n lies at (i + 0.5) / n of the image (half-pixel centres). Along each axis a reduction is the mean over the
 area that a new pixel covers, an enlargement is bilinear. Sizes are (height, width).
 """
 

@@ -1,4 +1,4 @@
-"""Opening pictures, zip archives and arrays of unknown origin, within limits of their size."""
+"""Opening images, zip archives and arrays of unknown origin, within limits of their size."""
 
 import errno
 import os
@@ -138,7 +138,7 @@ def unpacked(path: str, archive: zipfile.ZipFile, member: str, largest: int = LA
 
 
 def open_image(source: Union[str, BinaryIO]) -> Image.Image:
-    """`Image.open(source)`, without its warning of large pictures, and in plain words of those that it refuses."""
+    """`Image.open(source)`, without its warning of large images, and in plain words of those that it refuses."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
         try:

@@ -1,6 +1,6 @@
-"""Pictures of any colour mode, bit depth and orientation as upright RGB.
+"""Images of any colour mode, bit depth and orientation as upright RGB.
 
-Pillow is imported when a picture is read, so that the workflow can look for files without it.
+Pillow is imported when an image is read, so that the workflow can look for files without it.
 """
 
 from typing import TYPE_CHECKING, List, Tuple
@@ -14,7 +14,7 @@ _ORIENTATION = 0x0112
 
 
 def upright_rgb(picture: "Image.Image") -> Tuple[np.ndarray, List[str]]:
-    """(uint8 (H, W, 3), what was done to it in words) of an open picture of any mode and orientation.
+    """(uint8 (H, W, 3), what was done to it in words) of an open image of any mode and orientation.
 
     Grey of 16 bits becomes 8, transparent pixels are laid over white, and it is turned as its EXIF data say. Raises
     ValueError for values that no grey has, and whatever Pillow raises on damage.
@@ -36,7 +36,7 @@ def upright_rgb(picture: "Image.Image") -> Tuple[np.ndarray, List[str]]:
 
 
 def _upright(picture):
-    """(the picture turned as its EXIF data say, what was done to it in words)."""
+    """(the image turned as its EXIF data say, what was done to it in words)."""
     from PIL import ImageOps
 
     try:

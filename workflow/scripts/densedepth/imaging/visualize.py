@@ -1,6 +1,6 @@
 """Images of depth: a panel of predictions, and test scenes beside their ground truth. PNG files, reproducible bytes.
 
-Matplotlib is imported when a picture is drawn, so that a missing or slow one affects nothing else.
+Matplotlib is imported when an image is drawn, so that a missing or slow one affects nothing else.
 """
 
 import contextlib
@@ -24,15 +24,15 @@ _ERROR_COLOURS = "Reds"
 # Of depth that is not known; 0 to 1.
 _UNKNOWN = 0.85
 
-# Longest side, in pixels, at which the panel keeps a picture: large ones need not stay in memory whole.
+# Longest side, in pixels, at which the panel keeps an image: large ones need not stay in memory whole.
 TILE_PIXELS = 640
 
-# Name, picture uint8 (H, W, 3), depth in metres (H, W).
+# Name, image uint8 (H, W, 3), depth in metres (H, W).
 Tile = Tuple[str, np.ndarray, np.ndarray]
 
 
 def tile(name: str, rgb: np.ndarray, metres: np.ndarray) -> Tile:
-    """A picture as `draw_panel` wants it: reduced to display size, with its depth (h, w) enlarged to the same shape."""
+    """An image as `draw_panel` wants it: reduced to display size, with its depth (h, w) enlarged to the same shape."""
     height, width = rgb.shape[:2]
     scale = min(1.0, TILE_PIXELS / max(height, width))
     size = (max(1, round(height * scale)), max(1, round(width * scale)))
@@ -42,8 +42,8 @@ def tile(name: str, rgb: np.ndarray, metres: np.ndarray) -> Tile:
 def draw_panel(path: str, tiles: Sequence[Tile], scale: Optional[Tuple[float, float]] = None) -> None:
     """Draw the `tiles` (see `tile`), any number, as pairs of input and depth over one colour scale, to the PNG `path`.
 
-    All pictures share the scale, from `scale[0]` to `scale[1]` metres. Without, it holds 99 in 100 pixels at either end
-    of the picture that needs most, to the next half metre. What lies beyond takes the end's colour, and the scale then
+    All images share the scale, from `scale[0]` to `scale[1]` metres. Without, it holds 99 in 100 pixels at either end
+    of the image that needs most, to the next half metre. What lies beyond takes the end's colour, and the scale then
     ends in an arrow. The panel's width and height are even numbers of pixels, which encoders of videos want.
     """
     near, far = scale or half_metres(
@@ -56,7 +56,7 @@ def draw_panel(path: str, tiles: Sequence[Tile], scale: Optional[Tuple[float, fl
     across = max(1, math.ceil(math.sqrt(len(tiles) / 3)))
     down = math.ceil(len(tiles) / across)
     side, gap, heading, foot = 3.2, 0.08, 0.34, 0.85  # inches
-    # A row is as high as its highest picture, a cell as wide as `side`.
+    # A row is as high as its highest image, a cell as wide as `side`.
     rows = [tiles[row * across : (row + 1) * across] for row in range(down)]
     heights = [max(_tile_height(rgb, side) for _, rgb, _ in row) for row in rows]
     width = _even(across * (2 * side + 3 * gap))
@@ -219,7 +219,7 @@ def arrows(below: bool, above: bool) -> str:
 
 
 def _tile_height(rgb, width):
-    # Upright pictures are kept within a square.
+    # Upright images are kept within a square.
     return min(width, width * rgb.shape[0] / rgb.shape[1])
 
 
@@ -266,5 +266,5 @@ def shortened(name: str, length: int = 40) -> str:
 
 def _save(figure, path):
     with files.atomic_path(path) as temporary:
-        # The name of the drawing program and its release would be the only bytes that differ between equal pictures.
+        # The name of the drawing program and its release would be the only bytes that differ between equal images.
         figure.savefig(temporary, format="png", metadata={"Software": None})

@@ -1,6 +1,6 @@
 """Reader of photos: files, folders and patterns; any colour mode, bit depth and orientation; animations.
 
-Pillow is imported when a picture is read, so that the workflow can look for files without it.
+Pillow is imported when an image is read, so that the workflow can look for files without it.
 """
 
 import dataclasses
@@ -17,15 +17,15 @@ from ..imaging import upright
 # What a folder is searched for. A file that is named is tried whatever its name.
 SUFFIXES = (".apng", ".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp")
 
-# Containers whose further pictures are frames. Others, such as the MPO of phones, keep previews and second views there.
+# Containers whose further images are frames. Others, such as the MPO of phones, keep previews and second views there.
 _ANIMATED = ("GIF", "PNG", "TIFF", "WEBP")
 
 
 @dataclasses.dataclass(frozen=True)
 class Frame:
-    """One picture of a file."""
+    """One image of a file."""
 
-    # From 1 in an animation, None for a single picture.
+    # From 1 in an animation, None for a single image.
     number: Optional[int]
     # uint8 (H, W, 3), upright.
     rgb: np.ndarray
@@ -62,13 +62,13 @@ def find(words: Iterable[str], broken_links: bool = False) -> List[str]:
         if not paths:
             raise PipelineError("--input {}: {}".format(word, reason))
         for path in paths:
-            # Links to one file are pictures with names of their own.
+            # Links to one file are images with names of their own.
             found.setdefault((os.path.realpath(os.path.dirname(path)), os.path.basename(path)), path)
     return list(found.values())
 
 
 def left_out(words: Iterable[str]) -> List[str]:
-    """Lines on the files in the folders among `words` that are not taken for pictures by their suffix."""
+    """Lines on the files in the folders among `words` that are not taken for images by their suffix."""
     lines = [file_names.left_out(word, SUFFIXES, deep=False) for word in words if os.path.isdir(word)]
     return [files.printable(line) for line in lines if line]
 
@@ -84,14 +84,14 @@ def _matches(word):
 
 
 def read(path: str) -> Frame:
-    """The first picture in the file as a `Frame`. Raises PipelineError when it is not a whole picture."""
+    """The first image in the file as a `Frame`. Raises PipelineError when it is not a whole image."""
     return next(frames(path))
 
 
 def frames(path: str) -> Iterator[Frame]:
     """Yield the `Frame`s of the file: one, or all of an animated GIF, PNG, WebP or a TIFF of several pages.
 
-    Only one is in memory. Raises PipelineError, with what was wrong, when the file is not a whole picture.
+    Only one is in memory. Raises PipelineError, with what was wrong, when the file is not a whole image.
     """
     from ..imaging.untrusted import open_image
 

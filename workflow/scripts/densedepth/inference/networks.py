@@ -1,4 +1,4 @@
-"""The public interface: a trained network in a file of any kind, RGB pictures in, depth in metres out.
+"""The public interface: a trained network in a file of any kind, RGB images in, depth in metres out.
 
     import densedepth
 
@@ -59,7 +59,7 @@ class Network:
     """A trained network of any kind of file; a context manager that frees it, as `close` does.
 
     size: (height, width) of its input, or None when any will do (multiples of 32). batch: its one batch size, or None
-    when any will do. Both only concern `run`: `predict` takes pictures of any size and number.
+    when any will do. Both only concern `run`: `predict` takes images of any size and number.
     """
 
     def __init__(self, predictor: Any) -> None:
@@ -85,15 +85,15 @@ class Network:
         batch_size: int = 4,
         size: Optional[Sequence[int]] = None,
     ) -> np.ndarray:
-        """Depth in metres for RGB pictures of any size.
+        """Depth in metres for RGB images of any size.
 
-        rgb: one picture (H, W, 3) or a batch (n, H, W, 3), red first; uint8 in 0..255 or floating point in 0..1.
-        Returns float32 (H, W) or (n, H, W): the distance along the viewing axis in metres, at the size of the pictures.
+        rgb: one image (H, W, 3) or a batch (n, H, W, 3), red first; uint8 in 0..255 or floating point in 0..1.
+        Returns float32 (H, W) or (n, H, W): the distance along the viewing axis in metres, at the size of the images.
 
-        A picture is scaled to the network's input with its aspect ratio kept and centred there, the rest being its
+        An image is scaled to the network's input with its aspect ratio kept and centred there, the rest being its
         repeated border pixels; the depth of that part is enlarged bilinearly, as predict.py does. `flip_average`: mean
-        with the depth of the mirrored picture, as in evaluations; twice the time. `limits`: nearest and farthest depth
-        in metres, to which the result is clipped; by default `depth_range()`. `batch_size`: pictures in one pass of a
+        with the depth of the mirrored image, as in evaluations; twice the time. `limits`: nearest and farthest depth
+        in metres, to which the result is clipped; by default `depth_range()`. `batch_size`: images in one pass of a
         network that takes any number. `size`: (height, width) of the input of a network that takes any.
 
         Raises PipelineError for arrays of another shape, type or range, a network that takes any size without `size`,
@@ -136,7 +136,7 @@ class Network:
 
 
 def _pictures(rgb):
-    """`rgb` as a batch of whole pictures: (n, H, W, 3), uint8 or floating point."""
+    """`rgb` as a batch of whole images: (n, H, W, 3), uint8 or floating point."""
     pictures = np.asarray(rgb)
     if pictures.ndim not in (3, 4) or pictures.shape[-1] != 3 or 0 in pictures.shape[-3:]:
         raise PipelineError(
@@ -155,7 +155,7 @@ def _pictures(rgb):
 
 
 def _levels(picture):
-    """A picture in 0..255, as `depth.put` takes it."""
+    """An image in 0..255, as `depth.put` takes it."""
     return picture if picture.dtype == np.uint8 else picture.astype(np.float32) * np.float32(255)
 
 

@@ -1,7 +1,7 @@
 """Networks in OM files on Ascend, run by CANN's `msame` or `ais_bench`. Needs no TensorFlow.
 
 `ais_bench` keeps the model loaded. With `msame` each call of `run` starts the program, which loads it again: pass many
-pictures at once, or use the workflow's rules `write_batches`, `run_om` and `score_om` for a whole test set.
+images at once, or use the workflow's rules `write_batches`, `run_om` and `score_om` for a whole test set.
 """
 
 import os

@@ -35,7 +35,7 @@ def session(path: str) -> Any:
 
 
 def load(path: str) -> "OnnxPredictor":
-    """The `OnnxPredictor` of the file. Raises PipelineError when it is none, or no network from picture to depth."""
+    """The `OnnxPredictor` of the file. Raises PipelineError when it is none, or no network from image to depth."""
     loaded = session(path)
     inputs, outputs = loaded.get_inputs(), loaded.get_outputs()
     if len(inputs) != 1 or len(outputs) != 1 or len(inputs[0].shape) != 4 or inputs[0].shape[3] != 3:

@@ -11,7 +11,7 @@ _VERTEX = np.dtype([("x", "<f4"), ("y", "<f4"), ("z", "<f4"), ("red", "u1"), ("g
 
 
 def points(rgb: np.ndarray, metres: np.ndarray, intrinsics: Intrinsics, most: int) -> np.ndarray:
-    """The pixels of a picture (H, W) in space: x to the right, y down, z away from the camera, metres, and colours.
+    """The pixels of an image (H, W) in space: x to the right, y down, z away from the camera, metres, and colours.
 
     Every pixel, or every n-th of every n-th row so that there are not more than `most`.
     """

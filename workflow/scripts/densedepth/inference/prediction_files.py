@@ -13,7 +13,7 @@ from .. import files, runtime
 
 FORMAT = 1
 
-# What can be written of a picture, by the end of the file's name.
+# What can be written of an image, by the end of the file's name.
 KINDS = collections.OrderedDict(
     [
         ("npy", "_depth.npy"),
@@ -48,7 +48,7 @@ _MOST = 20
 
 
 def made_by(network: Dict[str, Any], options: Any, size: Sequence[int]) -> Dict[str, Any]:
-    """What decides results beside the picture, as a metadata file has it; `options` as of `predictions`."""
+    """What decides results beside the image, as a metadata file has it; `options` as of `predictions`."""
     asked = dict(vars(options), size=size)
     # A batch is only a matter of speed.
     del asked["batch_size"]

@@ -1,7 +1,7 @@
 """Depth of photos and videos, any number of any size, in files that other programs read.
 
-Pictures are read and results written beside the network, a batch ahead and a batch behind: memory is that of a few
-batches, however many pictures there are. A picture that cannot be read, predicted or written is listed and left out,
+Images are read and results written beside the network, a batch ahead and a batch behind: memory is that of a few
+batches, however many images there are. An image that cannot be read, predicted or written is listed and left out,
 and no file of it remains. Results of an earlier run with the same options are kept, so that an interrupted one resumes.
 """
 
@@ -36,18 +36,18 @@ _WRITERS = 4
 
 _FRAME = re.compile(r"\d{6,}\.json$")
 
-# What stands in the way of all pictures, not of one: no room, no permission.
+# What stands in the way of all images, not of one: no room, no permission.
 _ENDS_ALL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
 
 
 @dataclasses.dataclass(frozen=True)
 class Options:
-    """How pictures are predicted, and what is written of each."""
+    """How images are predicted, and what is written of each."""
 
     batch_size: int
     # Of `prediction_files.KINDS`.
     kinds: Sequence[str]
-    # Whether depth is the mean with that of the mirrored picture.
+    # Whether depth is the mean with that of the mirrored image.
     flip_average: bool
     # (height, width) of the network's input where it takes any, else None.
     size: Optional[Sequence[int]]
@@ -66,23 +66,23 @@ class Options:
 
 
 class _Job(NamedTuple):
-    """A picture on its way through the network."""
+    """An image on its way through the network."""
 
     path: str
     # Of the file `path`.
     sha256: str
     name: str
     frame: image_files.Frame
-    # Where the picture lies in the network's input, and that input: float32 (height, width, 3), 0..1.
+    # Where the image lies in the network's input, and that input: float32 (height, width, 3), 0..1.
     where: depth.Place
     image: np.ndarray
 
 
 def predict(predictor: Any, paths: Sequence[str], out: str, options: Options) -> Dict[str, Any]:
-    """Predict the pictures and videos in the files `paths` and write the results below the folder `out`; returns the
+    """Predict the images and videos in the files `paths` and write the results below the folder `out`; returns the
     summary.
 
-    Results are called after the pictures (see `names`). The summary, also in `out`/predictions.json, names what was
+    Results are called after the images (see `names`). The summary, also in `out`/predictions.json, names what was
     made, the number of them `taken_over` from an earlier run and, under `failed`, the files that could not be used and
     why. Raises PipelineError when that is all of them, and for what is wrong with network or options.
     """
@@ -153,7 +153,7 @@ def _batches(jobs, batch_size):
 
 
 class _Run:
-    """One prediction of many pictures: what is the same for all, and what became of each."""
+    """One prediction of many images: what is the same for all, and what became of each."""
 
     def __init__(self, predictor, out, options, size):
         self._predictor = predictor
@@ -170,7 +170,7 @@ class _Run:
         self._lock = threading.Lock()
 
     def jobs(self, paths, named, report):
-        """The pictures that can be read and were not made before, placed in the network's input."""
+        """The images that can be read and were not made before, placed in the network's input."""
         for done, path in enumerate(paths, 1):
             try:
                 yield from self._jobs_of(path, named[path])
@@ -216,7 +216,7 @@ class _Run:
         self._clear(path, name)
 
     def _take_over(self, path, name, number, sha256=None, ends=None):
-        """Whether an earlier run has made the same of the same picture; then its results count as this run's."""
+        """Whether an earlier run has made the same of the same image; then its results count as this run's."""
         stem = self._stem(name)
         side = None if name in self._names else _side_file(stem)
         known = self._made_by["network"].get("sha256")
@@ -255,7 +255,7 @@ class _Run:
         return forward.metres(self._predictor, images, batch_size, self._options.limits, self._options.flip_average)
 
     def write(self, job, low):
-        """The files of a picture, from its depth at the network's output size; several threads call it at once."""
+        """The files of an image, from its depth at the network's output size; several threads call it at once."""
         stem = self._stem(job.name)
         if np.isnan(low).any():
             if _side_file(stem):
@@ -270,7 +270,7 @@ class _Run:
         except Exception as error:
             if isinstance(error, ImportError) or getattr(error, "errno", None) in _ENDS_ALL:
                 raise
-            # That of one picture, such as a name that is too long.
+            # That of one image, such as a name that is too long.
             _remove_results(stem)
             self._fail(job.path, "{}: its results cannot be written ({})".format(job.path, _words(error)))
 
@@ -299,7 +299,7 @@ class _Run:
         files.write_json(stem + ".json", self._side(job, metres, paths, intrinsics))
 
     def _warn_of(self, intrinsics, size):
-        """Once for all pictures of this size."""
+        """Once for all images of this size."""
         doubt = camera.doubt(intrinsics, size)
         with self._lock:
             new = size not in self._warned
@@ -345,7 +345,7 @@ class _Run:
         self._failed[path, reason] = True
 
     def made_of(self, position):
-        """The pictures that have results, as {"name", "source", "side_file"}, in the order of the paths' `position`."""
+        """The images that have results, as {"name", "source", "side_file"}, in the order of the paths' `position`."""
         return [entry for path, entry in sorted(self.made, key=lambda made: (position[made[0]], made[1]["name"]))]
 
     def failed_of(self, position):

@@ -14,7 +14,7 @@ METRICS = [BY_KEY[key] for key in ("delta1", "rel_truth", "rms_pooled", "log10")
 
 
 def add(page: Page, findings: Findings, figures: str) -> None:
-    """Add the section on several runs, with the pictures of `draw` in the folder `figures`; nothing for one run."""
+    """Add the section on several runs, with the images of `draw` in the folder `figures`; nothing for one run."""
     if len(findings.runs) < 2:
         return
     page.add("## Runs side by side")
@@ -33,7 +33,7 @@ def add(page: Page, findings: Findings, figures: str) -> None:
 
 
 def draw(findings: Findings, figures: str) -> None:
-    """Draw the pictures of several runs to runs.png and settings.png in the folder `figures`."""
+    """Draw the images of several runs to runs.png and settings.png in the folder `figures`."""
     if len(findings.runs) < 2:
         return
     found = groups.of(findings)

@@ -48,7 +48,7 @@ class Document:
 class Run:
     """The files of one run. checkpoints, evaluations, validations: {epoch: Document}; history: DataFrame, maybe empty;
     frozen, robustness, speed (as measured by itself): Document or None; deployed: {kind in DEPLOYED: Document}; scenes:
-    [(path of the picture, path of the data, scene as in gallery.json)]; thumbnails: path of those of the frozen graph.
+    [(path of the image, path of the data, scene as in gallery.json)]; thumbnails: path of those of the frozen graph.
 
     A pretrained network is one too, without checkpoints, history and speed, and with a single evaluation.
     """

@@ -11,14 +11,14 @@ from . import overlays, wording
 from .findings import Document, Findings, Run
 from .page import BLANK, Images, Page, Sheet, Table, Thumbnail
 
-# More networks would hide each other in a picture, and make a table too wide.
+# More networks would hide each other in an image, and make a table too wide.
 _MOST = 4
 # Bytes of all sheets of thumbnails on the page.
 _MOST_BYTES = 6000000
 
 
 def add(page: Page, findings: Findings, figures: Optional[str]) -> None:
-    """Add the section, with the picture of `draw` in the folder `figures`; nothing without figures by distance."""
+    """Add the section, with the image of `draw` in the folder `figures`; nothing without figures by distance."""
     found = _measured(findings)
     if not found:
         return

@@ -1,4 +1,4 @@
-"""Pictures of several runs in one: curves over each other, figures by settings, errors by distance.
+"""Images of several runs in one: curves over each other, figures by settings, errors by distance.
 
 As in `curves`, equal data give equal bytes.
 """
@@ -21,7 +21,7 @@ _DASHES = ("-", "--", ":", "-.")
 # More settings than this are drawn as parallel axes.
 MOST_PANELS = 2
 
-# More names than this would fill a picture.
+# More names than this would fill an image.
 _MOST_NAMES = 12
 
 # A run by its name, its history (maybe empty) and its scores by epoch.
@@ -170,7 +170,7 @@ def _line(place):
 
 
 def _names(figure, axes):
-    """The names of the lines below the picture, where there is room for them."""
+    """The names of the lines below the image, where there is room for them."""
     handles, labels = axes.get_legend_handles_labels()
     if len(labels) <= _MOST_NAMES:
         columns = 3 if max(map(len, labels)) < 30 else 1

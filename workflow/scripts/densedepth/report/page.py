@@ -151,7 +151,7 @@ class Page:
         self._folded = False
 
     def add_picture(self, path: str, caption: str) -> None:
-        """A picture with its caption below. Raises PipelineError when there is no such file."""
+        """An image with its caption below. Raises PipelineError when there is no such file."""
         self._check(path)
         self.blocks.append(Picture(path, caption))
 

@@ -1,6 +1,6 @@
 """From a `page.Page` to Markdown and to HTML, by the templates in `templates`.
 
-Both walk the same blocks. The Markdown links to pictures; the HTML has everything inside and needs no other file. All
+Both walk the same blocks. The Markdown links to images; the HTML has everything inside and needs no other file. All
 that comes from Python is escaped in HTML but for what `inline` makes of the report's little Markdown.
 """
 
@@ -39,7 +39,7 @@ def markdown(page: Page, folder: str) -> str:
 
 
 def html(page: Page, title: str) -> str:
-    """The page as HTML with its style, scripts and pictures inside, below `title` in the browser's bar."""
+    """The page as HTML with its style, scripts and images inside, below `title` in the browser's bar."""
     environment = jinja2.Environment(autoescape=True, keep_trailing_newline=True, **_OPTIONS)
     environment.filters.update(block=block, inline=inline, anchor=anchor, file=scenes.file_as_text, scene=scenes.read)
     environment.filters.update(text=scenes.content_as_text)

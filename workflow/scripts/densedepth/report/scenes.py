@@ -1,4 +1,4 @@
-"""The scenes of a gallery for a page of HTML: picture, depth maps and colours as text that a script reads."""
+"""The scenes of a gallery for a page of HTML: image, depth maps and colours as text that a script reads."""
 
 import base64
 import io

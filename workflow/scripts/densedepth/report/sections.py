@@ -1,4 +1,4 @@
-"""The report: all results of the pipeline on one page, as Markdown with links to pictures and as HTML with them inside.
+"""The report: all results of the pipeline on one page, as Markdown with links to images and as HTML with them inside.
 
 Nothing in it depends on the time or the machine it is written on. Its parts are modules of their own: `experiments`,
 `precision`, `comparison`, `certainty`, `images`, `external`, `more_metrics`, `robust`, `speeds`, `galleries`,

@@ -35,9 +35,9 @@ class Form(NamedTuple):
     """A form of a data set.
 
     words: completes "recognised as". layout: the files that make it, for messages and pages. units: metres per unit of
-    stored depth, by split. depth: as `stored_depth.SCHEMA`. crop: what its test looks at, of pictures of a size:
+    stored depth, by split. depth: as `stored_depth.SCHEMA`. crop: what its test looks at, of images of a size:
     {"size": [height, width], "rows": [first, last], "columns": [first, last]}. window: the size (height, width) for
-    which pictures are cut at the bottom in the middle, not resized, as peers do. source: of what is said here.
+    which images are cut at the bottom in the middle, not resized, as peers do. source: of what is said here.
     """
 
     dataset: str
@@ -71,10 +71,10 @@ def by_pattern(
     group: str = "",
     mask: str = "",
 ) -> Optional[List[Pair]]:
-    """The pairs whose pictures' names match `pictures`; None where there are none, or none with its depth.
+    """The pairs whose images' names match `pictures`; None where there are none, or none with its depth.
 
     depth, mask, group: templates of the names of the pattern's groups, such as `{root}depth/{stem}.png`. split: of a
-    match; a picture for which it is `skip` is left out.
+    match; an image for which it is `skip` is left out.
     """
     names, found = set(tree.names()), []
     for name in tree.names():

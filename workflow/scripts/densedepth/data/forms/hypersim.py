@@ -1,7 +1,7 @@
 """Hypersim: tone-mapped JPEG and HDF5 of the distance to the camera's centre, which becomes depth along the axis.
 
-`metadata_images_split_scene_v1.csv` says which pictures are for train, val and test, and which are not published;
-without it scenes are drawn. The focal length is that of the published pictures (github.com/apple/ml-hypersim issue 9).
+`metadata_images_split_scene_v1.csv` says which images are for train, val and test, and which are not published;
+without it scenes are drawn. The focal length is that of the published images (github.com/apple/ml-hypersim issue 9).
 """
 
 import csv

@@ -1,4 +1,4 @@
-"""iBims-1 (`ibims1_core_raw`): PNG pictures, 16-bit PNG depth of at most 50 m, and masks. It is a test set alone."""
+"""iBims-1 (`ibims1_core_raw`): PNG images, 16-bit PNG depth of at most 50 m, and masks. It is a test set alone."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""KITTI with Eigen's split: raw pictures, projected laser depth, and the lists of BTS (`rgb depth focal`, `None`)."""
+"""KITTI with Eigen's split: raw images, projected laser depth, and the lists of BTS (`rgb depth focal`, `None`)."""
 
 from typing import List, Tuple
 

@@ -30,7 +30,7 @@ def _camera(tree, pair):
 
 
 def _with_scans(text):
-    """The list with the scan of each picture as its depth, also where it names none."""
+    """The list with the scan of each image as its depth, also where it names none."""
     lines = []
     for line in text.splitlines():
         fields = line.split()

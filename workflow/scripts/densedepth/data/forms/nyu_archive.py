@@ -1,7 +1,7 @@
 """NYU Depth v2 as DenseDepth's `nyu_data.zip` has it: zipped in any way, unpacked, or as Kaggle gives it.
 
 The csvs name members from the folder above theirs. Depth to train on has 8 bits and 255 is 10 m, a measurement; that of
-the test pictures has 16 bits and is in millimetres.
+the test images has 16 bits and is in millimetres.
 """
 
 from ...errors import PipelineError

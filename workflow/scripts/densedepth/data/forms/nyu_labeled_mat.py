@@ -1,6 +1,6 @@
-"""NYU Depth v2 as its authors publish the labelled pictures: `nyu_depth_v2_labeled.mat` and `splits.mat`.
+"""NYU Depth v2 as its authors publish the labelled images: `nyu_depth_v2_labeled.mat` and `splits.mat`.
 
-See `nyu_labeled`; 795 pictures to train on, 654 to test, with filled depth in metres.
+See `nyu_labeled`; 795 images to train on, 654 to test, with filled depth in metres.
 """
 
 import posixpath

@@ -1,4 +1,4 @@
-"""NYU Depth v2 as Ultralytics publishes it (`nyu-depth-png.zip`): the labelled pictures as JPEG and 16-bit PNG."""
+"""NYU Depth v2 as Ultralytics publishes it (`nyu-depth-png.zip`): the labelled images as JPEG and 16-bit PNG."""
 
 import re
 
