@@ -46,6 +46,7 @@ def test_faulty_pairs_are_counted_in_each_split_by_itself(camera, tmp_path):
     result = check.check(camera)
     assert check.verdict(result, 1) is None
     words = "2 of 6 pairs are faulty (train: 1, test: 1; allowed in each: 0)"
+    words += "; get their files again, or leave such pairs out by data.skip_bad"
     assert check.verdict(result, 0) == words
     flags = ["--input_dir", camera, "--sheet", str(tmp_path / "s.png"), "--faults", str(tmp_path / "f.csv")]
     assert check_data.main(flags + ["--skip_bad=1", "--json", str(tmp_path / "check.json")]) == 0

@@ -74,7 +74,13 @@ DAMAGES = [
     ("nyu_folder", "nyu", "**/1.png", lambda data: sixteen_bits(np.ones(layouts.SIZE)), "row 1, .* of 8 bits, got 16"),
     ("nyu_folder", "nyu", "**/00000_depth.png", other_bits, "row 1, .* of 16 bits, got 8; it would be of another unit"),
     ("nyu_sync", "nyu", "**/sync_depth_00000.png", None, "row 1, .*sync_depth_00000.png: cannot .*No such file"),
-    ("nyu_sync", "nyu", "**/rgb_00000.jpg", no_file, "row 1, .*rgb_00000.jpg: cannot be read as an image"),
+    (
+        "nyu_sync",
+        "nyu",
+        "**/rgb_00000.jpg",
+        no_file,
+        "row 1, .*rgb_00000.jpg: .*cannot identify its format: it is a web page",
+    ),
     ("nyu_h5", "nyu", "train/**/00001.h5", half, "row 1, .*00001.h5::.*: cannot be read as HDF5"),
     ("nyu_h5", "nyu", "train/**/00001.h5", lambda data: h5(rgb=np.zeros((3, 4, 4), "u1")), "row 1, .*no array depth"),
     ("nyu_h5", "nyu", "train/**/00001.h5", lambda data: h5(rgb=np.ones(3), depth=np.ones((2, 2))), "expected uint8"),
@@ -140,8 +146,18 @@ INCOMPLETE = [
     ),
     ("kitti_eigen", "kitti_eigen", "eigen_test*.txt", None, "but no eigen_test_files_with_gt.txt; get it from"),
     ("kitti_eigen", "kitti_eigen", "eigen_test*.txt", lambda data: b"a.png None 1", "names no pairs"),
+    ("kitti_eigen", "kitti_eigen", "eigen_test*.txt", no_file, "is a web page, expected a list as text; get it again"),
+    (
+        "kitti_eigen",
+        "kitti_eigen",
+        "eigen_test*.txt",
+        lambda data: data[:-200],
+        "is not `rgb depth`: .*; is the list cut",
+    ),
+    ("sunrgbd", "sunrgbd", "**/allsplit.mat", no_file, "is a web page, not a MATLAB 5 file .21 bytes.; get it again"),
     ("sunrgbd", "sunrgbd", "**/allsplit.mat", half, "allsplit.mat: damaged, or of another kind"),
     ("tum", "tum", "**/depth.txt", None, "has .*rgb.txt, but no .*depth.txt beside it"),
+    ("tum", "tum", "**/rgb.txt", None, "has .*depth.txt, but no .*rgb.txt beside it; get the sequence again"),
     ("tum", "tum", "**/depth.txt", lambda data: b"now depth/1.png", "line 1 is not `timestamp file`"),
     (
         "tum",
@@ -161,6 +177,14 @@ def test_an_incomplete_set_is_told_at_once(layout, dataset, pattern, data, words
     change(path, pattern, data)
     message = refusal(listed, path, dataset)
     assert re.search(words, message) and message.startswith(str(path)), message
+
+
+def test_depth_without_an_image_is_told(tmp_path, pairs, capsys):
+    path = layouts.sunrgbd(tmp_path, pairs)
+    change(path, "**/image/0.jpg", None)
+    listed(path, "sunrgbd")
+    words = "1 depth files have no image, such as SUNRGBD/kv1/NYUdata/NYU00000/depth_bfx/0.png; is a part of the data"
+    assert words in capsys.readouterr().out
 
 
 def test_archives_that_cannot_be_read(tmp_path, pairs):

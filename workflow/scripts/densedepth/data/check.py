@@ -258,6 +258,8 @@ def verdict(result: Dict[str, Any], skip: int) -> Optional[str]:
         words.append(
             "{} of {} pairs are faulty ({}; allowed in each: {})".format(len(rows), result["pairs"], each, skip)
         )
+    if max(counts.values()) > skip:
+        words.append("get their files again, or leave such pairs out by data.skip_bad")
     if fixed:
         words.append("{} of them cannot be left out".format(fixed))
     if len(rows) < len(result["faults"]):

@@ -11,6 +11,7 @@ from typing import List, Optional
 
 import numpy as np
 
+from .. import file_kinds
 from ..errors import PipelineError
 from ..imaging.untrusted import LARGEST
 
@@ -55,7 +56,9 @@ def _read(path, name, convert, data=None):
         raise PipelineError("{}: expected a MATLAB 5 file, got MATLAB 7.3".format(path))
     order = {b"IM": "<", b"MI": ">"}.get(data[126:128])
     if order is None:
-        raise PipelineError("{}: not a MATLAB 5 file ({} bytes)".format(path, len(data)))
+        kind = file_kinds.of(data[:1024])
+        what = "is {}, not a MATLAB 5 file".format(kind) if kind else "not a MATLAB 5 file"
+        raise PipelineError("{}: {} ({} bytes); get it again".format(path, what, len(data)))
     names = []
     try:
         for kind, content in _elements(data[_HEADER_BYTES:], order):
@@ -70,7 +73,9 @@ def _read(path, name, convert, data=None):
     except _Unfit as error:
         raise PipelineError("{}: {} {}".format(path, names[-1], error)) from None
     except (struct.error, zlib.error, IndexError, KeyError, StopIteration, ValueError) as error:
-        raise PipelineError("{}: damaged, or of another kind ({!r}); get it again".format(path, error)) from None
+        raise PipelineError(
+            "{}: damaged, or of another kind ({}); get it again".format(path, str(error) or "cut off")
+        ) from None
     raise PipelineError("{}: has no variable {}; it has {}".format(path, name, ", ".join(names) or "none"))
 
 

@@ -12,6 +12,7 @@ import math
 import re
 from typing import Dict, Iterable, List, NamedTuple, Optional, Tuple
 
+from .. import file_kinds
 from ..errors import PipelineError
 
 TRAIN, VAL, TEST = "train", "val", "test"
@@ -77,7 +78,10 @@ def parse(text: str) -> Parsed:
 
 
 def decoded(data: bytes, where: str) -> str:
-    """The text of a list. Raises PipelineError for what is not UTF-8."""
+    """The text of a list. Raises PipelineError for another kind of file, and for what is not UTF-8."""
+    kind = file_kinds.of(data[:1024])
+    if kind:
+        raise PipelineError("{}: is {}, expected a list as text; get it again".format(where, kind))
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -192,5 +196,5 @@ def stamped(text: str, where: str) -> List[Tuple[float, str]]:
             raise PipelineError("{}: line {} is not `timestamp file`: {!r}".format(where, number, line[:80]))
         found.append((time, fields[1]))
     if not found:
-        raise PipelineError("{}: names no files".format(where))
+        raise PipelineError("{}: names no files; get it again".format(where))
     return found

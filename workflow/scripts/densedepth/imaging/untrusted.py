@@ -1,5 +1,6 @@
 """Opening images, zip archives and arrays of unknown origin, within limits of their size."""
 
+import contextlib
 import errno
 import os
 import shlex
@@ -9,7 +10,7 @@ import zipfile
 import zlib
 from typing import BinaryIO, List, Union
 
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from .. import file_kinds, file_names
 from ..errors import PipelineError
@@ -146,6 +147,17 @@ def open_image(source: Union[str, BinaryIO]) -> Image.Image:
         except Image.DecompressionBombError:
             limit = round(2 * (Image.MAX_IMAGE_PIXELS or 0) / 1e6)
             raise Image.DecompressionBombError("more than {} megapixels".format(limit)) from None
+        except UnidentifiedImageError:
+            raise UnidentifiedImageError("cannot identify its format" + _what_else(source)) from None
+
+
+def _what_else(source):
+    """What a file that is no image is, for messages."""
+    with open(source, "rb") if isinstance(source, str) else contextlib.nullcontext(source) as stream:
+        stream.seek(0)
+        head = stream.read(1024)
+    kind = file_kinds.of(head) if head else "empty"
+    return ": it is {}".format(kind) if kind else ""
 
 
 def visible(archive: zipfile.ZipFile) -> List[str]:

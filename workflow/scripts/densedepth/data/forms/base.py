@@ -76,12 +76,13 @@ def by_pattern(
     depth, mask, group: templates of the names of the pattern's groups, such as `{root}depth/{stem}.png`. split: of a
     match; an image for which it is `skip` is left out.
     """
-    names, found = set(tree.names()), []
+    names, found, used = set(tree.names()), [], set()
     for name in tree.names():
         match = pictures.match(name)
         if not match:
             continue
         parts = {key: value or "" for key, value in match.groupdict().items()}
+        used.add(depth.format(**parts))
         which = split(match)
         if which != SKIP:
             found.append(
@@ -89,6 +90,11 @@ def by_pattern(
             )
     if not any(pair.depth in names for pair in found):
         return None
+    shape = re.compile(".*".join(map(re.escape, re.split(r"\{\w+\}", depth))))
+    alone = [name for name in tree.names() if name not in used and shape.fullmatch(name)]
+    if alone:
+        words = "{}: {} depth files have no image, such as {}; is a part of the data set missing?"
+        print(words.format(tree.path, len(alone), alone[0]), flush=True)
     return numbered(found)
 
 
@@ -119,9 +125,10 @@ def of_lists(
         if parsed.faults:
             number, line, words = parsed.faults[0]
             reason = "is not `rgb depth`" if words == "one" else words
-            raise PipelineError("{}: row {} {}: {!r}".format(where, number, reason, line[:80]))
+            cut = "; is the list cut off? Get it again"
+            raise PipelineError("{}: row {} {}: {!r}{}".format(where, number, reason, line[:80], cut))
         if not parsed.lines:
-            raise PipelineError("{}: names no pairs".format(where))
+            raise PipelineError("{}: names no pairs; get it again".format(where))
         if parsed.without_depth:
             words = "{}: {} rows have no depth (None) and are left out, the first is row {}"
             print(words.format(where, len(parsed.without_depth), parsed.without_depth[0]), flush=True)

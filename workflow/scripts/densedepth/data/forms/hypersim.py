@@ -36,6 +36,9 @@ def _find(tree, tolerance):
         split,
         group="{scene}",
     )
+    if found and not lists:
+        words = "{}: no metadata_images_split_scene_v1.csv, so scenes are drawn for the test"
+        print(words.format(tree.path), flush=True)
     return found and numbered(pair._replace(depth=pair.depth + "::dataset") for pair in found)
 
 

@@ -19,7 +19,9 @@ def _find(tree, tolerance):
             continue
         other = posixpath.join(folder, "depth.txt")
         if other not in tree.names():
-            raise PipelineError("{}: has {}, but no {} beside it".format(tree.path, name, other))
+            raise PipelineError(
+                "{}: has {}, but no {} beside it; get the sequence again".format(tree.path, name, other)
+            )
         rgb, depth = (pair_lists.stamped(_text(tree, one), _where(tree, one)) for one in (name, other))
         matched = pair_lists.nearest_in_time(rgb, depth, tolerance)
         if not matched:
@@ -32,6 +34,11 @@ def _find(tree, tolerance):
             words = "{}: {} of {} images have no depth within {} s"
             print(words.format(_where(tree, name), len(rgb) - len(matched), len(rgb), tolerance), flush=True)
         pairs += [_pair(folder, *names) for names in matched]
+    for name in ending(tree, r"depth\.txt"):
+        other = posixpath.join(posixpath.dirname(name), "rgb.txt")
+        if posixpath.dirname(name) not in associated and other not in tree.names():
+            words = "{}: has {}, but no {} beside it; get the sequence again"
+            raise PipelineError(words.format(tree.path, name, other))
     for folder, name in sorted(associated.items()):
         for number, line in enumerate(_text(tree, name).splitlines(), 1):
             fields = line.split()
