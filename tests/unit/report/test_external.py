@@ -40,6 +40,8 @@ def test_a_page_of_nothing_else(nyu):
         ["`relative`", "metres", "0.9700"],
     ]
     assert "9.5000" in text.partition("## More metrics")[2]
+    # No table is empty.
+    assert "Verdicts" not in text and not re.search(r"^\| -[-: |]*\n(?!\|)", text, re.M)
 
 
 def test_predictions_of_another_test_set_are_refused(nyu, capsys):

@@ -69,7 +69,12 @@ def _scores_by(evaluation, protocol):
 
 
 def add_verdicts(page: Page, findings: Findings) -> None:
-    """Add the checks: against the constant depth, published figures, and the frozen graph's checkpoint."""
+    """Add the checks: against the constant depth, published figures, and the frozen graph's checkpoint.
+
+    There is nothing to check where other programs alone predicted.
+    """
+    if not findings.runs and not findings.imported:
+        return
     page.add("## Verdicts")
     if data_kind(findings) == NYU:
         _reproductions(page, findings)

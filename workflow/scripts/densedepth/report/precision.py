@@ -90,4 +90,5 @@ def _extremes(page, findings):
         for word, chosen in (("smallest", ranked[:3]), ("largest", ranked[::-1][:3])):
             listed = ", ".join("{} ({:.3f} m)".format(wording.called(image, "{}"), image["rms"]) for image in chosen)
             rows.append((checkpoint, word, listed or BLANK))
-    page.add_table(rows, ("checkpoint", "RMSE", "test images"))
+    if rows:
+        page.add_table(rows, ("checkpoint", "RMSE", "test images"))
