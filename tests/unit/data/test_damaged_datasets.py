@@ -73,6 +73,7 @@ DAMAGES = [
     ("nyu_folder", "nyu", "**/1.png", half, "row 1, .*1.png: cannot be read as an image"),
     ("nyu_folder", "nyu", "**/1.png", lambda data: sixteen_bits(np.ones(layouts.SIZE)), "row 1, .* of 8 bits, got 16"),
     ("nyu_folder", "nyu", "**/00000_depth.png", other_bits, "row 1, .* of 16 bits, got 8; it would be of another unit"),
+    ("nyu_folder", "nyu", "**/1.png", None, "row 1, data/nyu2_train/living_room_0001_out/1.png: cannot .*No such file"),
     ("nyu_sync", "nyu", "**/sync_depth_00000.png", None, "row 1, .*sync_depth_00000.png: cannot .*No such file"),
     (
         "nyu_sync",
@@ -84,7 +85,13 @@ DAMAGES = [
     ("nyu_h5", "nyu", "train/**/00001.h5", half, "row 1, .*00001.h5::.*: cannot be read as HDF5"),
     ("nyu_h5", "nyu", "train/**/00001.h5", lambda data: h5(rgb=np.zeros((3, 4, 4), "u1")), "row 1, .*no array depth"),
     ("nyu_h5", "nyu", "train/**/00001.h5", lambda data: h5(rgb=np.ones(3), depth=np.ones((2, 2))), "expected uint8"),
-    ("kitti_eigen", "kitti_eigen", "**/groundtruth/**/*.png", None, "row 1, .*groundtruth.*: cannot .*No such file"),
+    (
+        "kitti_eigen",
+        "kitti_eigen",
+        "**/groundtruth/**/*.png",
+        None,
+        "row 1, data_depth_annotated/train.*: .*No such file",
+    ),
     ("kitti_eigen", "kitti_eigen", "**/groundtruth/**/*.png", other_bits, "row 1, .* of 16 bits, got 8"),
     (*["kitti_eigen_scans"] * 2, "**/*0.bin", lambda data: data[:-3], "row 1, .*bytes, where a scan has 16 for each"),
     (*["kitti_eigen_scans"] * 2, "**/*0.bin", None, "row 1, .*0.bin::image_02: cannot .*No such file"),

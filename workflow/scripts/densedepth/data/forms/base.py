@@ -145,8 +145,9 @@ def resolved(tree: Tree, listed: Sequence[str], list_name: str) -> List[str]:
     """The names in the tree of the files that the list `list_name` calls `listed`.
 
     A list may start from any folder: a name stands for the file whose path ends in it. Where no name of a list is
-    found, the first folder of all is taken off. A file that is not there keeps its name beside the list, so that the
-    reading of its pair tells. Raises PipelineError where none is there, and where a name stands for two files.
+    found, the first folder of all is taken off. A file that is not there is named as if it lay where the first one
+    lies, so that the reading of its pair tells. Raises PipelineError where none is there, and where a name stands for
+    two files.
     """
     clean = [_clean(name) for name in listed]
     index: Dict[str, List[str]] = {}
@@ -157,7 +158,8 @@ def resolved(tree: Tree, listed: Sequence[str], list_name: str) -> List[str]:
         short = [name.split("/", taken)[-1] if name.count("/") > taken else name for name in clean]
         found = [_match(tree, index, name, folder) for name in short]
         if any(found):
-            return [one or posixpath.join(folder, name) for one, name in zip(found, short)]
+            before = next(one[: -len(name)] for one, name in zip(found, short) if one)
+            return [one or before + name for one, name in zip(found, short)]
     words = "{}: none of the files that {} names is there, such as {}; put the list and the images into one folder"
     raise PipelineError(words.format(tree.path, list_name, listed[0]))
 
