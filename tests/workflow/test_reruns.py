@@ -83,7 +83,7 @@ ROWS = {
     "the module of another kind of device": (edited("densedepth/platforms/ascend.py"), {}),
     "how a training reports": (edited("densedepth/training/history.py"), {}),
     "a comment in a module": (
-        replaced("# Written so that", "# Made so that", "workflow/scripts/densedepth/evaluation/metrics.py"),
+        replaced("# Written so that", "# Made so that", "workflow/scripts/densedepth/evaluation/blocks.py"),
         {"evaluate_checkpoint": 2, "evaluate_baseline": 1, "infer_frozen_graph": 1, "draw_gallery": 1, **REPORT},
     ),
     "a protocol of the evaluation": (
