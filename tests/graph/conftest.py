@@ -8,6 +8,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import plain_sessions
 import pytest
 import tiny
+import two_layers
 from densedepth.network import architecture
 
 plain_sessions.use()
@@ -32,6 +33,13 @@ def shallow():
 def one_layer():
     """Such networks in one test."""
     with one_layer_a_block():
+        yield
+
+
+@pytest.fixture
+def small_network():
+    """That of `two_layers` in one test."""
+    with two_layers.used():
         yield
 
 

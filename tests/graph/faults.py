@@ -28,7 +28,7 @@ import numpy as np
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(HERE, "..", "unit"), os.path.join(HERE, "..", "..", "workflow", "scripts")]
 
-OPTIONS = "--epochs 2 --steps 12 --bs 2 --accumulate 2 --ema_decay 0.9 --size 64 96"
+OPTIONS = "--epochs 2 --steps 24 --bs 2 --accumulate 2 --ema_decay 0.9 --size 64 96"
 OPTIONS += " --encoder densenet121 --lr 1e-3 --seed 3 --log-every 1"
 # Seconds after which a rank without a heartbeat counts as lost, and within which all must be gone after a blow.
 TIMEOUT, BOUND = 5, 120
@@ -58,8 +58,8 @@ FULL = Blow("the disk is full", "disk", None, r"No space left on device|RESOURCE
 def survive(records, folder, devices, blows, seed, lifetime, say=print):
     """Strike a training in `folder` `blows` times, then let it end; returns the folders of all trainings.
 
-    lifetime: seconds that a training takes that nobody strikes. One that ends before a blow falls counts, too, and the
-    next begins in a folder of its own.
+    lifetime: seconds that the ranks of a training live that nobody strikes. One that ends before a blow falls counts,
+    too, and the next begins in a folder of its own.
     """
     drawn = random.Random(seed)
     kinds = BLOWS + ([FULL] if os.path.ismount(folder) else [])
@@ -87,7 +87,7 @@ def survive(records, folder, devices, blows, seed, lifetime, say=print):
 def command(records, folder, devices):
     """The command line of the training."""
     program = os.path.join(HERE, "shallow_train.py")
-    words = [sys.executable, program, "--forked", *OPTIONS.split(), "--devices", str(devices)]
+    words = [sys.executable, program, "--forked", "--two-layers", *OPTIONS.split(), "--devices", str(devices)]
     words += ["--state_minutes", "0", "--rank_timeout", str(TIMEOUT), "--train_tfrecords", records]
     return [*words, "--ckptdir", os.path.join(folder, "checkpoints")]
 
@@ -96,10 +96,7 @@ def _strike(records, folder, devices, blow, delay, rank):
     """One start and one blow; (seconds until all were gone, last line of the errors), (None, "") when it came late."""
     states = _states(folder)
     damaged = os.path.exists(os.path.join(folder, "damaged"))
-    process = _start(command(records, folder, devices))
-    while process.poll() is None and len(children(process.pid)) < devices:
-        time.sleep(0.02)
-    ranks = children(process.pid)
+    process, ranks = _training(records, folder, devices)
     time.sleep(delay)
     begun = time.monotonic()
     late = process.poll() is not None
@@ -144,6 +141,14 @@ def _strike_start(records, folder, devices, blow):
         _, errors = process.communicate(timeout=BOUND)
     _check(blow, process.returncode, errors, 0)
     return _all_gone(folder, begun), errors.strip().splitlines()[-1]
+
+
+def _training(records, folder, devices):
+    """Start the training; the launcher and its ranks, once they are there."""
+    process = _start(command(records, folder, devices))
+    while process.poll() is None and len(children(process.pid)) < devices:
+        time.sleep(0.02)
+    return process, children(process.pid)
 
 
 def _start(words, **options):
@@ -219,9 +224,11 @@ def difference(folder, other):
 
 
 def undisturbed(records, folder, devices):
-    """A training that nobody strikes; the seconds that it takes."""
+    """A training that nobody strikes; the seconds that its ranks live."""
+    process, _ = _training(records, folder, devices)
     begun = time.monotonic()
-    subprocess.run(command(records, folder, devices), check=True, stdout=subprocess.DEVNULL)
+    _, errors = process.communicate()
+    assert process.returncode == 0, errors
     return time.monotonic() - begun
 
 

@@ -1,4 +1,4 @@
-"""In place of the module `subprocess` in the launcher: ranks that are forked, as TensorFlow is loaded already.
+"""In place of the launcher's processes: ranks that are forked, as TensorFlow is loaded already.
 
 What tests of training together need of it. That the launcher starts ranks as processes by their command is seen where
 a test ends such a training.
@@ -13,19 +13,9 @@ import sys
 import warm
 
 
-class Subprocess:
+class Rank:
     """main: the program, called with the words of a rank; the result is its exit status."""
 
-    DEVNULL, PIPE = subprocess.DEVNULL, subprocess.PIPE
-
-    def __init__(self, main):
-        self._main = main
-
-    def Popen(self, command, **options):
-        return _Rank(self._main, command, **options)
-
-
-class _Rank:
     def __init__(self, main, command, env, stdin, pass_fds, start_new_session, stdout=None, stderr=None):
         assert (stdin, start_new_session) == (subprocess.DEVNULL, True)
         reading, writing = os.pipe() if stderr == subprocess.PIPE else (None, None)

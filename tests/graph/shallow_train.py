@@ -1,12 +1,13 @@
 """train.py with DenseNet-121 of one layer in its last block: the same code, quick to start. A program for the tests.
 
-With --frozen first, batch normalization uses its moving averages in training too, so that a sample's loss does not
-depend on which samples share its batch. With --bad-rank K, rank K alone sees losses that are not finite from step 3 on.
-With --quick-scale first, the loss scale doubles after three good steps. With --forked before these, ranks are forked,
-which spares each of them the loading of TensorFlow.
+With --forked first, ranks are forked, which spares each of them the loading of TensorFlow. With --two-layers next, the
+network is that of `two_layers`. With --frozen after these, batch normalization uses its moving averages in training
+too, so that a sample's loss does not depend on which samples share its batch. With --bad-rank K, rank K alone sees
+losses that are not finite from step 3 on. With --quick-scale, the loss scale doubles after three good steps.
 SIGUSR1 lets it raise an exception wherever it is.
 """
 
+import functools
 import os
 import signal
 import sys
@@ -17,6 +18,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 import forked
 import plain_sessions
 import train
+import two_layers
 from densedepth.data import dataset
 from densedepth.network import architecture
 from densedepth.platforms import launcher, loss_scale
@@ -48,7 +50,10 @@ def main(words=None):
     plain_sessions.use()
     architecture.BLOCKS["densenet121"] = (0, 0, 0, 1)
     if words[0] == "--forked":
-        launcher.subprocess = forked.Subprocess(main)
+        launcher._Rank = functools.partial(forked.Rank, main)
+        words = words[1:]
+    if words[0] == "--two-layers":
+        two_layers.use()
         words = words[1:]
     if words[0] == "--frozen":
         freeze()

@@ -98,8 +98,7 @@ def test_operations_of_the_frozen_graph(tmp_path, monkeypatch):
     assert enlarging == 4
 
 
-def test_a_training_step_is_one_session_run(tmp_path, monkeypatch, sessions):
-    monkeypatch.setitem(architecture.BLOCKS, "densenet121", (1, 1, 1, 1))
+def test_a_training_step_is_one_session_run(tmp_path, small_network, sessions):
     path = tmp_path / "x.tfrecords"
     write_records(path, 8)
     found = []

@@ -8,7 +8,6 @@ import train
 import trainings
 from densedepth.data import dataset, order, records
 from densedepth.errors import PipelineError
-from densedepth.network import architecture
 from densedepth.tf import tf
 from scenes import write_records
 
@@ -37,16 +36,15 @@ def changed(data, **features):
 
 
 @pytest.fixture
-def errors(monkeypatch, capfd, tmp_path, good):
+def errors(small_network, monkeypatch, capfd, tmp_path, good):
     """A function for records of which the one at `place` is bad: the program's status, and what it says on stderr.
 
     Run here, since each start of TensorFlow takes longer than all that follows.
     """
-    monkeypatch.setitem(architecture.BLOCKS, "densenet121", (1, 1, 1, 1))
     monkeypatch.setattr(sys, "argv", ["train.py"])
 
     def run(bad, place):
-        status = train.main(command(tmp_path, good, bad, place)[2:])
+        status = train.main(command(tmp_path, good, bad, place)[3:])
         return status, capfd.readouterr().err
 
     return run
@@ -55,7 +53,7 @@ def errors(monkeypatch, capfd, tmp_path, good):
 def command(tmp_path, good, bad, place, *flags):
     path = tmp_path / "x.tfrecords"
     path.write_bytes(b"".join(records.framed(data) for data in good[:place] + [bad] + good[place:]))
-    words = [sys.executable, TRAIN] + OPTIONS.split() + list(flags)
+    words = [sys.executable, TRAIN, "--two-layers"] + OPTIONS.split() + list(flags)
     return words + ["--train_tfrecords", str(path), "--ckptdir", str(tmp_path / "checkpoints")]
 
 

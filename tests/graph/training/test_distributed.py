@@ -1,4 +1,4 @@
-"""Several ranks as one training, with real processes of a shallow network."""
+"""Several ranks as one training, with real processes, of a network of two layers where the network is not the point."""
 
 import json
 import os
@@ -18,11 +18,15 @@ from trainings import assert_same, history, side
 OPTIONS = "--epochs 2 --batch_norm_momentum 0.9"
 
 
-def command(records, folder, devices, *extra, first=()):
+# What the network is, as the first word for `shallow_train.py`.
+SMALL_NETWORK = ("--two-layers",)
+
+
+def command(records, folder, devices, *extra, first=SMALL_NETWORK):
     return trainings.command(records, folder, OPTIONS, "--devices", str(devices), *extra, first=first)
 
 
-def run(records, folder, devices, *extra, first=()):
+def run(records, folder, devices, *extra, first=SMALL_NETWORK):
     """Exit status and output."""
     return trainings.run(command(records, folder, devices, *extra, first=first), folder.parent)
 
@@ -49,17 +53,20 @@ def test_pieces_go_from_the_last_tensor_to_the_first():
 PARTS = {2: 2, 4: 2}
 
 
-def test_a_global_batch_gives_the_same_losses_on_1_2_4_and_8_devices(records, tmp_path):
+@pytest.mark.parametrize(
+    "network, counts", [((), (1, 2)), (SMALL_NETWORK, (1, 4, 8))], ids=["densenet-1-2", "two-layers-1-4-8"]
+)
+def test_a_global_batch_gives_the_same_losses_on_1_2_4_and_8_devices(records, tmp_path, network, counts):
     """With batch statistics out of play, which are those of each device."""
-    for devices in (1, 2, 4, 8):
+    for devices in counts:
         # The last --epochs counts.
         batch = ["--steps", "3", "--steps_per_device", "true", "--bs", str(8 // devices), "--epochs", "1"]
         # What looks at all gradients does so after their exchange, of all parts of a batch.
         batch += ["--clip_norm", "2", "--weight_decay", "0.1", "--accumulate", str(PARTS.get(devices, 1))]
-        checked(records, tmp_path / str(devices), devices, *batch, first=["--frozen"])
+        checked(records, tmp_path / str(devices), devices, *batch, first=[*network, "--frozen"])
     expected = history(ended(tmp_path / "1", epoch=1))
     assert [entry["global_step"] for entry in expected] == [1, 2, 3]
-    for devices in (2, 4, 8):
+    for devices in counts[1:]:
         found = history(ended(tmp_path / str(devices), epoch=1))
         for name in ("loss", "l1", "gradient", "ssim", "gradient_norm"):
             np.testing.assert_allclose([e[name] for e in found], [e[name] for e in expected], rtol=2e-3, err_msg=name)
@@ -67,7 +74,8 @@ def test_a_global_batch_gives_the_same_losses_on_1_2_4_and_8_devices(records, tm
         assert (performance["world_size"], performance["batch_size"]) == (devices, 8 // devices)
 
 
-SMALL = ("--steps", "4", "--bs", "1", "--ema_decay", "0.9")
+# As many steps as a signal needs to come before the last one, each of a few milliseconds.
+SMALL = ("--steps", "80", "--bs", "1", "--ema_decay", "0.9")
 
 
 @pytest.fixture(scope="module")
@@ -79,11 +87,11 @@ def undisturbed(records, tmp_path_factory):
 
 def test_devices_share_the_steps(undisturbed):
     folder, log = undisturbed
-    assert "4 steps per epoch on one device are 2 on 2 devices: the same number of samples" in log
-    assert side(ended(folder))["global_step"] == 4
-    assert side(ended(folder))["training"]["steps"] == 2
+    assert "80 steps per epoch on one device are 40 on 2 devices: the same number of samples" in log
+    assert side(ended(folder))["global_step"] == 80
+    assert side(ended(folder))["training"]["steps"] == 40
     performance = side(ended(folder))["performance"]
-    assert performance["timed_steps"] == 1
+    assert performance["timed_steps"] == 77
     np.testing.assert_allclose(performance["images_per_second"], 2000 / performance["step_ms"])
 
 
@@ -99,11 +107,11 @@ def test_rank_0_alone_writes(undisturbed):
     assert sorted(os.listdir(str(folder))) == ["checkpoints", "ranks", "tensorboard"]
     assert len(os.listdir(str(folder / "tensorboard"))) == 1
     assert os.listdir(str(folder / "checkpoints" / "state")) == ["lock"]
-    assert log.count("epoch 2/2 step 2/2") == 1
+    assert log.count("epoch 2/2 step 40/40") == 1
     assert not re.search(r"^\[1\]", log, re.MULTILINE)
 
 
-def disturb(records, folder, act, *extra, first=("--forked",)):
+def disturb(records, folder, act, *extra, first=("--forked", *SMALL_NETWORK)):
     """Start two devices, call `act(process, {rank: pid})` after the first step; returns status, output and errors."""
     words = command(records, folder, 2, *(SMALL + ("--state_minutes", "0") + extra), first=first)
     with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
@@ -126,15 +134,21 @@ def gone(pid):
     return not os.path.exists("/proc/{}".format(pid))
 
 
+def forked(pid):
+    """Whether the process runs what its parent does; PF_FORKNOEXEC of the kernel."""
+    with open("/proc/{}/stat".format(pid)) as stream:
+        return bool(int(stream.read().rpartition(")")[2].split()[6]) & 0x40)
+
+
 def test_a_terminated_training_goes_on_and_equals_an_undisturbed_one(records, tmp_path, undisturbed):
     # Here with ranks that are processes by their command.
-    status, _, errors = disturb(records, tmp_path, lambda process, ranks: process.terminate(), "--steps", "4", first=())
+    status, _, errors = disturb(records, tmp_path, lambda process, ranks: process.terminate(), first=SMALL_NETWORK)
     assert status == 143, errors
     assert errors == "densedepth: interrupted by SIGTERM; the state is saved\n"
     log = checked(records, tmp_path, 2, *SMALL)
     assert "resuming from step" in log
     assert_same(ended(undisturbed[0]), ended(tmp_path), 1e-4)
-    assert sum(entry["steps"] for entry in history(ended(tmp_path))) == 4
+    assert sum(entry["steps"] for entry in history(ended(tmp_path))) == 80
 
 
 def test_a_signal_to_one_rank_ends_all_at_the_same_step(records, tmp_path):
@@ -146,10 +160,11 @@ def test_a_signal_to_one_rank_ends_all_at_the_same_step(records, tmp_path):
 
 
 def test_a_killed_rank_is_named_and_ends_all(records, tmp_path):
-    pids = {}
+    pids, kinds = {}, []
 
     def kill(process, ranks):
         pids.update(ranks)
+        kinds.append(forked(ranks[1]))
         os.kill(ranks[1], signal.SIGKILL)
 
     status, _, errors = disturb(records, tmp_path, kill, "--steps", "1000")
@@ -157,6 +172,8 @@ def test_a_killed_rank_is_named_and_ends_all(records, tmp_path):
     assert errors.splitlines()[-1].startswith(
         "shallow_train.py: error: rank 1 was ended by SIGKILL; all ranks have ended"
     )
+    # Or these tests would take several times as long, and nothing would tell.
+    assert kinds == [True]
     assert all(gone(pid) for pid in pids.values())
 
 
@@ -181,7 +198,7 @@ def test_a_stopped_rank_ends_all(records, tmp_path):
 
 
 def test_what_is_not_finite_on_one_rank_stops_all_with_all_samples(records, tmp_path):
-    status, output = run(records, tmp_path, 2, "--steps", "8", "--bs", "2", first=["--bad-rank", "1"])
+    status, output = run(records, tmp_path, 2, "--steps", "8", "--bs", "2", first=[*SMALL_NETWORK, "--bad-rank", "1"])
     assert status == 1
     # oneDNN's pooling takes the largest of NaN and a number to be the number: then the gradient tells first.
     found = r"epoch 1 step 3: (loss|gradient_norm) is (nan|inf); samples (data/scene_\d.jpg [^,]*(, |\. )){4}"

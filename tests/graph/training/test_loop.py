@@ -7,6 +7,7 @@ import subprocess
 import numpy as np
 import pytest
 import trainings
+import two_layers
 from densedepth.data.records import RecordIndex
 from densedepth.errors import PipelineError
 from densedepth.network import checkpoints
@@ -22,6 +23,15 @@ def whole(records, tmp_path_factory, shallow):
     """Three epochs in one call, keeping the first and the last."""
     folder = tmp_path_factory.mktemp("whole") / "checkpoints"
     train(records, folder, 0, 3, kept=(1,))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def small_whole(records, tmp_path_factory):
+    """The same of a network of two layers, for what does not depend on the network."""
+    folder = tmp_path_factory.mktemp("small_whole") / "checkpoints"
+    with two_layers.used():
+        train(records, folder, 0, 3, kept=(1,))
     return folder
 
 
@@ -113,7 +123,9 @@ def interrupt(monkeypatch, after):
     monkeypatch.setattr(training._Loop, "_step", dying_step)
 
 
-def test_an_interrupted_segment_goes_on_from_its_snapshot(records, tmp_path, whole, monkeypatch, capsys):
+def test_an_interrupted_segment_goes_on_from_its_snapshot(
+    records, tmp_path, small_network, small_whole, monkeypatch, capsys
+):
     folder = tmp_path / "cut" / "checkpoints"
     with monkeypatch.context() as patch:
         interrupt(patch, after=5)
@@ -121,11 +133,13 @@ def test_an_interrupted_segment_goes_on_from_its_snapshot(records, tmp_path, who
             train(records, folder, 0, 3, state_seconds=0)
     train(records, folder, 0, 3)
     assert "resuming from step 5" in capsys.readouterr().out
-    assert_same(whole / "epoch3", folder / "epoch3")
+    assert_same(small_whole / "epoch3", folder / "epoch3")
     assert sum(entry["steps"] for entry in history(folder / "epoch3")) == 9
 
 
-def test_a_damaged_snapshot_falls_back_to_the_one_before(records, tmp_path, whole, monkeypatch, capsys):
+def test_a_damaged_snapshot_falls_back_to_the_one_before(
+    records, tmp_path, small_network, small_whole, monkeypatch, capsys
+):
     folder = tmp_path / "cut" / "checkpoints"
     with monkeypatch.context() as patch:
         interrupt(patch, after=5)
@@ -139,10 +153,10 @@ def test_a_damaged_snapshot_falls_back_to_the_one_before(records, tmp_path, whol
     out = capsys.readouterr().out
     assert "skipping a snapshot" in out and "step000000005/model.ckpt.data-00000-of-00001: damaged" in out
     assert "resuming from step 4" in out
-    assert_same(whole / "epoch3", folder / "epoch3")
+    assert_same(small_whole / "epoch3", folder / "epoch3")
 
 
-def test_a_snapshot_of_other_settings_is_not_resumed(records, tmp_path, shallow, monkeypatch, capsys):
+def test_a_snapshot_of_other_settings_is_not_resumed(records, tmp_path, small_network, monkeypatch, capsys):
     with monkeypatch.context() as patch:
         interrupt(patch, after=2)
         with pytest.raises(PowerCut):
@@ -152,7 +166,7 @@ def test_a_snapshot_of_other_settings_is_not_resumed(records, tmp_path, shallow,
 
 
 @pytest.mark.parametrize("module", [loss, step_graph], ids=["loss", "step_graph"])
-def test_a_snapshot_of_other_code_is_not_resumed(records, tmp_path, shallow, monkeypatch, capsys, module):
+def test_a_snapshot_of_other_code_is_not_resumed(records, tmp_path, small_network, monkeypatch, capsys, module):
     with monkeypatch.context() as patch:
         interrupt(patch, after=2)
         with pytest.raises(PowerCut):
@@ -164,7 +178,7 @@ def test_a_snapshot_of_other_code_is_not_resumed(records, tmp_path, shallow, mon
     assert "resuming" not in capsys.readouterr().out
 
 
-def test_what_another_training_has_left_is_moved_aside(records, tmp_path, shallow, capsys):
+def test_what_another_training_has_left_is_moved_aside(records, tmp_path, small_network, capsys):
     folder = tmp_path / "run" / "checkpoints"
     train(records, folder, 0, 2, kept=(1,))
     # As Snakemake does before a job: the outputs of the first segment go, the rest stays.
@@ -183,7 +197,9 @@ def test_what_another_training_has_left_is_moved_aside(records, tmp_path, shallo
     assert "replaced" not in capsys.readouterr().out
 
 
-def test_a_repeated_call_goes_on_after_the_kept_checkpoint(records, tmp_path, whole, monkeypatch, capsys):
+def test_a_repeated_call_goes_on_after_the_kept_checkpoint(
+    records, tmp_path, small_network, small_whole, monkeypatch, capsys
+):
     folder = tmp_path / "cut" / "checkpoints"
     with monkeypatch.context() as patch:
         interrupt(patch, after=4)
@@ -191,10 +207,10 @@ def test_a_repeated_call_goes_on_after_the_kept_checkpoint(records, tmp_path, wh
             train(records, folder, 0, 3, kept=(1,))
     train(records, folder, 0, 3, kept=(1,))
     assert "epoch1, kept by an earlier call" in capsys.readouterr().out
-    assert_same(whole / "epoch3", folder / "epoch3")
+    assert_same(small_whole / "epoch3", folder / "epoch3")
 
 
-def test_a_damaged_kept_checkpoint_is_trained_again(records, tmp_path, whole, capsys):
+def test_a_damaged_kept_checkpoint_is_trained_again(records, tmp_path, small_network, small_whole, capsys):
     folder = tmp_path / "cut" / "checkpoints"
     train(records, folder, 0, 3, kept=(1, 2))
     (folder / "epoch3" / "model.json").unlink()
@@ -204,7 +220,7 @@ def test_a_damaged_kept_checkpoint_is_trained_again(records, tmp_path, whole, ca
     out = capsys.readouterr().out
     assert "skipping a checkpoint: {}: damaged".format(data) in out
     assert "epoch1, kept by an earlier call" in out
-    assert_same(whole / "epoch3", folder / "epoch3")
+    assert_same(small_whole / "epoch3", folder / "epoch3")
 
 
 def test_an_overflow_at_a_scale_of_1_stops_whatever_the_norm_is(records):
@@ -219,7 +235,7 @@ def test_an_overflow_at_a_scale_of_1_stops_whatever_the_norm_is(records):
             looking.examine(2, values)
 
 
-def test_a_loss_that_is_not_finite_stops_with_step_and_samples(records, tmp_path, shallow):
+def test_a_loss_that_is_not_finite_stops_with_step_and_samples(records, tmp_path, small_network):
     folder = tmp_path / "checkpoints"
     with pytest.raises(PipelineError, match=r"epoch 1 step \d+: \w+ is (nan|inf); samples data/scene_\d.jpg .*, data/"):
         train(records, folder, 0, 1, learning_rate=1e30, steps=8)
@@ -235,7 +251,7 @@ def between(known=()):
     return depths
 
 
-def test_steps_without_a_known_target_stop(tmp_path, shallow, capsys):
+def test_steps_without_a_known_target_stop(tmp_path, small_network, capsys):
     write_holed_records(tmp_path / "x.tfrecords", between())
     folder = tmp_path / "checkpoints"
     message = "epoch 1 step 20: no valid target depth in 20 steps in a row; every .*data.target_downsampling: area"
@@ -249,14 +265,14 @@ def test_steps_without_a_known_target_stop(tmp_path, shallow, capsys):
     assert sum(entry["batches_without_depth"] for entry in history(folder / "epoch1")) == 0
 
 
-def test_batches_without_a_known_target_are_counted(tmp_path, shallow, capsys):
+def test_batches_without_a_known_target_are_counted(tmp_path, small_network, capsys):
     write_holed_records(tmp_path / "x.tfrecords", between(known=(0, 1, 2, 3)))
     train(str(tmp_path / "x.tfrecords"), tmp_path / "checkpoints", 0, 1, batch_size=1, steps=8, halving="pick")
     assert sum(entry["batches_without_depth"] for entry in history(tmp_path / "checkpoints" / "epoch1")) == 4
     assert "batches without valid depth" in capsys.readouterr().out
 
 
-def test_the_run_of_steps_without_a_known_target_outlives_an_interruption(tmp_path, shallow, monkeypatch):
+def test_the_run_of_steps_without_a_known_target_outlives_an_interruption(tmp_path, small_network, monkeypatch):
     write_holed_records(tmp_path / "x.tfrecords", between())
     arguments = (str(tmp_path / "x.tfrecords"), tmp_path / "checkpoints", 0, 1)
     with monkeypatch.context() as patch:
@@ -280,16 +296,16 @@ def test_impossible_segments_are_refused(records, tmp_path, changes, message):
         train(records, tmp_path / "checkpoints", **changes)
 
 
-def test_a_checkpoint_of_another_epoch_is_refused(records, tmp_path, whole):
+def test_a_checkpoint_of_another_epoch_is_refused(records, tmp_path, small_network, small_whole):
     with pytest.raises(PipelineError, match="epoch1: is of epoch 1, not 2"):
-        train(records, tmp_path / "checkpoints", 2, 3, start=str(whole / "epoch1"))
+        train(records, tmp_path / "checkpoints", 2, 3, start=str(small_whole / "epoch1"))
 
 
 OPTIONS = "--epochs 2 --steps 40 --bs 1"
 
 
 def command(records, folder, *extra):
-    return trainings.command(records, folder, OPTIONS, *extra)
+    return trainings.command(records, folder, OPTIONS, *extra, first=("--two-layers",))
 
 
 def run(records, folder):

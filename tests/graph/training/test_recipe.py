@@ -145,7 +145,7 @@ VIEWS = Augmentation(max_zoom=1.5, max_rotation=10.0, brightness=0.2, contrast=0
 
 
 @pytest.mark.parametrize("name", sorted(RECIPES))
-def test_a_chain_of_segments_equals_one_call(records, tmp_path, shallow, name):
+def test_a_chain_of_segments_equals_one_call(records, tmp_path, small_network, name):
     changes = {"recipe": Recipe(**RECIPES[name]), "augmentation": VIEWS if name == "schedule" else NONE}
     whole, chain = tmp_path / "whole" / "checkpoints", tmp_path / "chain" / "checkpoints"
     train(records, whole, 0, 2, kept=(1,), **changes)
@@ -172,7 +172,7 @@ class PowerCut(Exception):
 
 
 def test_a_step_that_is_cut_between_its_parts_or_before_its_average_is_taken_again(
-    records, tmp_path, shallow, monkeypatch, capsys
+    records, tmp_path, small_network, monkeypatch, capsys
 ):
     recipe = Recipe(ema_decay=0.9, accumulate=2)
     whole, cut = tmp_path / "whole" / "checkpoints", tmp_path / "cut" / "checkpoints"
