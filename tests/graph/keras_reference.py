@@ -1,9 +1,10 @@
 """Keras' side of the parity test: run by test_keras_parity.py as a process of its own.
 
-    python keras_reference.py FOLDER ENCODER=WIDTH ...
+    python keras_reference.py FOLDER ENCODER=WIDTH ENCODER=WIDTH=LAYERS,LAYERS,LAYERS,LAYERS ...
 
 For each encoder writes FOLDER/ENCODER.h5 (the encoder's random weights as the published files are laid out),
-ENCODER-decoder.npz (the decoder's weights by variable name) and ENCODER.npz (images, features, network output).
+ENCODER-decoder.npz (the decoder's weights by variable name) and ENCODER.npz (images, features, network output, and
+how many layers Keras gives each block). With LAYERS, its blocks have as many instead.
 Uses nothing of this project. Kept apart because our side switches TensorFlow's version 2 behaviour off.
 """
 
@@ -13,6 +14,11 @@ import sys
 import h5py
 import numpy as np
 import tensorflow as tf
+
+try:
+    from keras.src.applications import densenet
+except ImportError:
+    from keras_applications import densenet
 
 # Without eager execution TensorFlow 1.15 takes minutes to read the variables back one by one.
 tf.compat.v1.enable_eager_execution()
@@ -73,9 +79,24 @@ def save_encoder(path, model):
         legacy_h5_format.save_weights_to_hdf5_group(root, model)
 
 
-def reference(folder, encoder, width):
+def build(encoder, layers):
+    """Keras' network without top, with `layers` in its blocks where they are given; what Keras itself gives them."""
+    make, own = densenet.DenseNet, []
+
+    def made(blocks, *words, **named):
+        own.extend(blocks)
+        return make(layers or blocks, *words, **named)
+
+    densenet.DenseNet = made
+    try:
+        return APPLICATIONS[encoder](include_top=False, weights=None, input_shape=(64, 96, 3)), own
+    finally:
+        densenet.DenseNet = make
+
+
+def reference(folder, encoder, width, layers=""):
     stream = np.random.RandomState(7)
-    model = APPLICATIONS[encoder](include_top=False, weights=None, input_shape=(64, 96, 3))
+    model, blocks = build(encoder, [int(n) for n in layers.split(",") if n])
     layers = {layer.name.replace("/", "_"): layer for layer in model.layers}
     features = [layers[n].output for n in ("conv1_relu", "pool1", "pool2_pool", "pool3_pool", "relu")]
     whole = keras.Model(model.input, features + [decode(features, width)])
@@ -90,6 +111,7 @@ def reference(folder, encoder, width):
     np.savez(
         os.path.join(folder, encoder + ".npz"),
         images=images,
+        blocks=blocks,
         **{name: np.asarray(results[i]) for i, name in enumerate(names)},
     )
     keras.backend.clear_session()

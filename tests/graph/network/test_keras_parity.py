@@ -16,6 +16,8 @@ from densedepth.tf import tf
 
 # Both widths; the encoder does not depend on it.
 WIDTHS = {"densenet121": "full", "densenet169": "half", "densenet201": "half"}
+# What tells the encoders apart is how many layers their blocks have, which is compared as such; one has them all.
+LAYERS = {"densenet169": (2, 3, 4, 2), "densenet201": (3, 2, 1, 3)}
 # Keras' layers and our operations; in a transition ours averages before the convolution.
 FEATURES = {
     "conv1_relu": "conv1/relu",
@@ -32,6 +34,7 @@ def folder(tmp_path_factory):
     path = tmp_path_factory.mktemp("keras")
     program = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "keras_reference.py")
     jobs = ["{}={}".format(encoder, width) for encoder, width in sorted(WIDTHS.items())]
+    jobs = [job + "=" + ",".join(str(n) for n in LAYERS.get(job.partition("=")[0], ())) for job in jobs]
     done = subprocess.run(
         [sys.executable, program, str(path)] + jobs, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=600
     )
@@ -46,8 +49,10 @@ def relative_error(ours, theirs):
 
 
 @pytest.mark.parametrize("encoder", sorted(WIDTHS))
-def test_features_and_output_agree(folder, encoder):
+def test_features_and_output_agree(folder, monkeypatch, encoder):
     theirs = np.load(str(folder / (encoder + ".npz")))
+    assert architecture.BLOCKS[encoder] == tuple(theirs["blocks"])
+    monkeypatch.setitem(architecture.BLOCKS, encoder, LAYERS.get(encoder, architecture.BLOCKS[encoder]))
     values = weights.encoder_of(str(folder / (encoder + ".h5")), encoder)
     decoder = np.load(str(folder / (encoder + "-decoder.npz")))
     model = Model(encoder=encoder, width=WIDTHS[encoder])
@@ -68,5 +73,5 @@ def test_features_and_output_agree(folder, encoder):
 
 
 def test_file_of_another_depth_is_refused(folder):
-    with pytest.raises(PipelineError, match=r"expected the weights of densenet121 .* found densenet169"):
-        weights.encoder_of(str(folder / "densenet169.h5"), "densenet121")
+    with pytest.raises(PipelineError, match=r"expected the weights of densenet169 .* found densenet121"):
+        weights.encoder_of(str(folder / "densenet121.h5"), "densenet169")
