@@ -128,7 +128,7 @@ help:
 	@echo "make all             set up what is missing, run the pipeline to results/report.md"
 	@echo "make setup           only set up"
 	@echo "make onnx            add to tf2 what the ONNX stages need"
-	@echo "make exports         add to tf2 what results/<run>/exports.md needs: ONNX and OpenVINO"
+	@echo "make exports         add to tf2 what results/<run>/exports.md needs: ONNX, OpenVINO, coremltools"
 	@echo "make formats         add to tf2 what reads depth in parquet and OpenEXR files"
 	@echo "make mlflow          install MLflow for tracking.mlflow, in an environment of its own"
 	@echo "make corruptions     install the corruptions of ImageNet-C for robustness.json, in an environment of their own"

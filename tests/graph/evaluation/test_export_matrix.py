@@ -32,8 +32,8 @@ def make(shallow_frozen, test_archive, tmp_path_factory):
 
 
 def test_exports_are_written_proved_and_run(make, shallow_frozen):
-    found, out = make(["onnx", "onnx_int8", "litert"], Limits(1e-3, 1.0))
-    exact = [found["exports"][kind] for kind in ("onnx", "litert")]
+    found, out = make(["onnx", "onnx_int8", "litert", "saved_model"], Limits(1e-3, 1.0))
+    exact = [found["exports"][kind] for kind in ("onnx", "litert", "saved_model")]
     assert all(row["difference_m"]["largest"] < 1e-3 and row["images_per_second"] > 0 for row in exact)
     for row in exact:
         assert row["metrics"]["port"] == pytest.approx(found["frozen"]["metrics"]["port"], abs=1e-4)
@@ -48,7 +48,7 @@ def test_exports_are_written_proved_and_run(make, shallow_frozen):
     with open(os.path.join(out, "onnx", "trtexec.sh")) as stream:
         assert "--optShapes=\\'input_1:0\\':1x32x64x3" in stream.read()
     text = export_matrix.table(found)
-    assert text.count("the same network |") == 3 and "| onnx_int8 | int8 |" in text and "## Protocol port" in text
+    assert text.count("the same network |") == 4 and "| onnx_int8 | int8 |" in text and "## Protocol port" in text
 
 
 def test_another_network_is_refused_and_nothing_of_it_stays(make):
@@ -67,11 +67,27 @@ def test_too_few_images_to_calibrate_by_are_one_line(make, count):
 
 
 def test_what_cannot_be_converted_is_one_line(make, monkeypatch, shallow_frozen, tmp_path):
-    with pytest.raises(PipelineError, match=r"exports: 'coreml' is unknown, known are onnx, "):
-        make(["coreml"], Limits(1e-3, 1.0))
+    with pytest.raises(PipelineError, match=r"exports: 'caffe' is unknown, known are onnx, "):
+        make(["caffe"], Limits(1e-3, 1.0))
     source = exporters.Source(shallow_frozen, 99, images(1))
     with pytest.raises(PipelineError, match=r"onnx: cannot be converted|tf2onnx cannot write it as opset 99"):
         exporters.write("onnx", source, str(tmp_path / "model.onnx"))
-    monkeypatch.setitem(__import__("sys").modules, "openvino", None)
-    with pytest.raises(PipelineError, match="OpenVINO is not installed here; `make exports` installs it"):
-        exporters.write("openvino", source, str(tmp_path / "model.xml"))
+    source = exporters.Source(shallow_frozen, 13, images(8))
+    for kind, name in (
+        ("openvino", "OpenVINO"),
+        ("openvino_int8", "OpenVINO"),
+        ("coreml", "coremltools"),
+    ):
+        monkeypatch.setitem(__import__("sys").modules, name.lower(), None)
+        with pytest.raises(PipelineError, match=name + " is not installed here; `make exports` installs it"):
+            exporters.write(kind, source, str(tmp_path / "model"))
+
+
+def test_what_openvino_and_core_ml_take(make):
+    for name in ("nncf", "coremltools"):
+        pytest.importorskip(name, reason="not installed; `make exports` adds it to tf2")
+    found, out = make(["openvino_int8", "coreml"], Limits(1e-3, 1.0))
+    small, apple = found["exports"]["openvino_int8"], found["exports"]["coreml"]
+    assert small["images_per_second"] > 0 and small["difference_m"]["mean"] > 0
+    assert os.path.isdir(os.path.join(out, apple["file"])) and "images_per_second" not in apple
+    assert "| converted, not run here |" in export_matrix.table(found)

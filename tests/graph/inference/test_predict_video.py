@@ -47,6 +47,7 @@ def clips(tmp_path_factory):
     (folder / "cut.mp4").write_bytes(whole[:-300])
     middle = whole.index(b"mdat") + 1500
     (folder / "damaged.mp4").write_bytes(whole[:middle] + bytes(200) + whole[middle + 200 :])
+    ffmpeg("-f", "lavfi", "-i", "testsrc=s=64x48:d=0", "-c:v", "ffv1", folder / "frameless.avi")
     (folder / "empty.mp4").touch()
     (folder / "text.mp4").write_text("no video")
     return folder
@@ -118,6 +119,7 @@ def test_a_folder_takes_images_and_videos_and_resumes(frozen, clips, tmp_path, c
     [
         ("sound.m4v", "sound.m4v: has no video in it"),
         ("empty.mp4", "empty.mp4: not a video that can be read (Invalid data"),
+        ("frameless.avi", "frameless.avi: a video without a frame that can be read ("),
         ("text.mp4", "text.mp4: not a video that can be read (Invalid data"),
         ("cut.mp4", "cut.mp4: not a video that can be read (Invalid data"),
         ("damaged.mp4", "damaged.mp4: damaged after "),

@@ -100,25 +100,34 @@ def _made(kind, source, reference, limits, out):
         with files.atomic_folder(folder) as temporary:
             path = os.path.join(temporary, made.file)
             exporters.write(kind, source, path)
-            size = sum(os.path.getsize(os.path.join(temporary, name)) for name in os.listdir(temporary))
-            row.update(bytes=size, sha256=files.sha256(path))
-            with networks.load(path) as candidate:
-                off = np.abs(depth.metres(_outputs(candidate, reference.pictures)) - reference.expected)
-                row["difference_m"] = {"largest": float(off.max()), "mean": float(off.mean())}
-                row["metrics"] = _scored(candidate, reference.test_set, list(reference.metrics))
-            _judge(row, made.exact, reference.metrics, limits)
-            side = {"format": FORMAT, "sha256": row["sha256"], "bytes": size, "source": reference.network.describe()}
-            files.write_json(path + ".json", side)
+            row["bytes"] = exporters.size_of(temporary)
+            if made.runs:
+                row["sha256"] = files.sha256(path)
+                # What is loaded stays so when its folder gets its name, and is measured later.
+                network = networks.load(path)
+                _compare(row, network, reference)
+                _judge(row, made.exact, reference.metrics, limits)
+            side = exporters.facts(reference.network.describe(), row.get("sha256"))
+            files.write_json(path + ".json", dict(side, format=FORMAT, bytes=row["bytes"]))
             if kind == "onnx" and reference.network.size:
                 command = exporters.tensorrt_command(made.file, reference.network.size)
                 files.write_text(os.path.join(temporary, "trtexec.sh"), command)
         row["file"] = os.path.join(kind, made.file)
-        network = networks.load(os.path.join(folder, made.file))
     except PipelineError as error:
         row["refused"] = str(error)
+        if network:
+            network.close()
+            network = None
         # Of an earlier run: it is not the network that this one exports.
         shutil.rmtree(folder, ignore_errors=True)
     return row, network
+
+
+def _compare(row, network, reference):
+    """Put into the row how far the export's depth is off, and its figures."""
+    off = np.abs(depth.metres(_outputs(network, reference.pictures)) - reference.expected)
+    row["difference_m"] = {"largest": float(off.max()), "mean": float(off.mean())}
+    row["metrics"] = _scored(network, reference.test_set, list(reference.metrics))
 
 
 def _judge(row, exact, before, limits):
@@ -174,6 +183,8 @@ def _rates(found: Dict[str, Any], pictures: Sequence[np.ndarray]) -> Dict[str, f
 def _verdict(row):
     if "refused" in row:
         return "refused: " + row["refused"]
+    if "difference_m" not in row:
+        return "converted, not run here"
     return "the same network: depth at most {largest:.1e} m off, {mean:.1e} m in the mean".format(**row["difference_m"])
 
 
@@ -214,7 +225,7 @@ def _row(kind, row, frozen):
         _megabytes(row["bytes"]) if "bytes" in row else "",
         "{:.1f} ({:.2f} x)".format(rate, rate / frozen["images_per_second"]) if rate else "",
         ", ".join("{} {}".format(*one) for one in sorted(row["versions"].items())),
-        "**refused**: " + row["refused"] if "refused" in row else "the same network",
+        "**refused**: " + row["refused"] if "refused" in row else _verdict(row).partition(":")[0],
     )
 
 

@@ -1,7 +1,9 @@
 """What is known of a network in a file for another runtime: from the metadata file beside it, if it is of this file."""
 
 import os
-from typing import Any, Dict
+from typing import Any, Dict, Optional, Sequence
+
+import numpy as np
 
 from .. import files, metadata
 from ..metadata import COUNT, DEPTH_RANGE, SHA256, Null
@@ -18,6 +20,35 @@ SIDE = {
         "calibration?": {},
     },
 }
+
+
+class Predictor:
+    """As `predictors.Predictor`, of a file for another runtime: a context manager with `size`, `batch`, `run` and
+    `describe`."""
+
+    def __init__(
+        self, network: Any, source: Dict[str, Any], batch: Optional[int], size: Sequence[Optional[int]]
+    ) -> None:
+        """network: what the runtime has loaded, freed at the end. batch, size: None for what may be any."""
+        self._network = network
+        self.batch = batch
+        height, width = size
+        self.size = (height, width) if height and width else None
+        self._source = dict(source, size=list(self.size) if self.size else None)
+
+    def __enter__(self) -> "Predictor":
+        return self
+
+    def __exit__(self, *exception: Any) -> None:
+        self._network = None
+
+    def run(self, images: np.ndarray) -> np.ndarray:
+        """The output for float32 `images` (n, height, width, 3), RGB in 0..1: (n, height / 2, width / 2, 1)."""
+        raise NotImplementedError
+
+    def describe(self) -> Dict[str, Any]:
+        """As `predictors.Predictor.describe`, with a kind of its own."""
+        return dict(self._source)
 
 
 def source(kind: str, path: str) -> Dict[str, Any]:

@@ -7,16 +7,26 @@ and with it the layers that a measurement chooses.
 
 import functools
 import os
+import tempfile
 import warnings
 from collections import OrderedDict
-from typing import Any, Callable, Dict, NamedTuple, Sequence
+from typing import Any, Callable, Dict, NamedTuple, Optional, Sequence
 
 import numpy as np
 
 from ..errors import PipelineError
 from ..imaging import depth
 from ..tf import tf
-from . import onnx_export, onnx_predictor, openvino_predictor, predictors
+from . import (
+    coreml_export,
+    freeze,
+    networks,
+    onnx_export,
+    onnx_predictor,
+    openvino_int8,
+    openvino_predictor,
+    predictors,
+)
 
 # Fewer images say nothing about the range of features.
 FEWEST_IMAGES = 8
@@ -32,6 +42,7 @@ _KEPT_IN_FLOAT = (
     ("conv3/", "conv1/", "up4_", "up3_"),
 )
 _SMALLER = 3.5
+_TENSORS = (predictors.INPUT_TENSOR, predictors.OUTPUT_TENSOR)
 
 
 class Source(NamedTuple):
@@ -54,6 +65,8 @@ class Kind(NamedTuple):
     exact: bool
     write: Callable[[Source, str], None]
     versions: Sequence[str]
+    # Whether it can be run here, and so be compared.
+    runs: bool = True
 
 
 def check_images(images: Sequence[Any]) -> None:
@@ -109,15 +122,11 @@ def _onnx_int8(source, path):
     from onnxruntime import quantization
 
     check_images(source.images)
-    plain = path + ".float.onnx"
-    _onnx(source, plain)
     prepared = path + ".prepared.onnx"
-    quantization.quant_pre_process(plain, prepared, skip_symbolic_shape=True)
-    largest = os.path.getsize(plain) / _SMALLER
-    expected = _outputs(plain, source.images)
-    best = None
-    for kept in _KEPT_IN_FLOAT:
-        trial = path + ".trial.onnx"
+    _onnx(source, path)
+    quantization.quant_pre_process(path, prepared, skip_symbolic_shape=True)
+
+    def quantized(plain, kept, trial):
         quantization.quantize_static(
             prepared,
             trial,
@@ -129,18 +138,50 @@ def _onnx_int8(source, path):
             op_types_to_quantize=["Conv", "Concat", "MaxPool", "AveragePool", "Resize", "Relu", "LeakyRelu"],
             nodes_to_exclude=_nodes_of(prepared, kept),
         )
-        off = float(np.abs(_outputs(trial, source.images) - expected).mean())
-        if best is None or (off < best and os.path.getsize(trial) <= largest):
-            best = off
-            os.replace(trial, path)
-    for left in (plain, prepared, path + ".trial.onnx"):
-        if os.path.exists(left):
-            os.remove(left)
+
+    _nearest(source, quantized, path)
+    os.remove(prepared)
 
 
-def _outputs(path, images):
-    """Depth of the images, by an ONNX file."""
-    with onnx_predictor.load(path) as network:
+def _openvino_int8(source, path):
+    check_images(source.images)
+    _nearest(source, lambda plain, kept, trial: openvino_int8.write(plain, source.images, kept, trial), path)
+
+
+def _nearest(source, quantized, path):
+    """Write to `path`, with what lies beside it, what `quantized(ONNX file, kept in float, path)` writes by that choice
+    of `_KEPT_IN_FLOAT` which is nearest to the float network, among those that are small enough."""
+    folder, name = os.path.split(path)
+    with tempfile.TemporaryDirectory(dir=folder) as work:
+        plain = os.path.join(work, "plain.onnx")
+        _onnx(source, plain)
+        expected = _depth(plain, source.images)
+        best = None
+        for number, kept in enumerate(_KEPT_IN_FLOAT):
+            trial = os.path.join(work, str(number))
+            os.makedirs(trial)
+            quantized(plain, kept, os.path.join(trial, name))
+            off = float(np.abs(_depth(os.path.join(trial, name), source.images) - expected).mean())
+            if best is None or (off < best and size_of(trial) <= os.path.getsize(plain) / _SMALLER):
+                best = off
+                for file in os.listdir(trial):
+                    os.replace(os.path.join(trial, file), os.path.join(folder, file))
+
+
+def facts(described: Dict[str, Any], sha256: Optional[str] = None) -> Dict[str, Any]:
+    """What the metadata file of an export says of the graph that `described` tells of; `sha256` is the file's."""
+    known = {"model": described["model"], "depth_range": described["depth_range"], "source": described}
+    return dict(known, sha256=sha256)
+
+
+def size_of(folder: str) -> int:
+    """Bytes of all files in and below a folder."""
+    return sum(os.path.getsize(os.path.join(place, name)) for place, _, names in os.walk(folder) for name in names)
+
+
+def _depth(path, images):
+    """Depth of the images, by a network in a file."""
+    with networks.load(path) as network:
         return np.concatenate([depth.metres(network.run(image[np.newaxis])) for image in images])
 
 
@@ -163,16 +204,35 @@ def _openvino(compress):
     return write
 
 
+def _definition(source):
+    definition = tf.GraphDef()
+    with open(source.graph, "rb") as stream:
+        definition.ParseFromString(stream.read())
+    return definition
+
+
+def _saved_model(source, path):
+    with networks.load(source.graph) as network:
+        known = facts(network.describe())
+    freeze.write_saved_model(_definition(source), *_TENSORS, os.path.dirname(path), known)
+
+
+def _coreml(source, path):
+    with networks.load(source.graph) as network:
+        size = network.size
+    if not size:
+        raise PipelineError("Core ML: the network takes images of any size; freeze it for one")
+    coreml_export.write(_definition(source), size, _TENSORS, path)
+
+
 def _litert(numbers):
     def write(source, path):
         if tf.__version__.startswith("1."):
             raise PipelineError("LiteRT: the converter of TensorFlow 1.15 moves pixels; use .venv/tf2/bin/python")
-        definition = tf.GraphDef()
-        with open(source.graph, "rb") as stream:
-            definition.ParseFromString(stream.read())
+        definition = _definition(source)
         with tf.Graph().as_default() as graph, tf.Session(graph=graph) as session:
             tf.import_graph_def(definition, name="")
-            ends = [graph.get_tensor_by_name(n) for n in (predictors.INPUT_TENSOR, predictors.OUTPUT_TENSOR)]
+            ends = [graph.get_tensor_by_name(name) for name in _TENSORS]
             converter = tf.lite.TFLiteConverter.from_session(session, ends[:1], ends[1:])
             if numbers != "float32":
                 converter.optimizations = [tf.lite.Optimize.DEFAULT]
@@ -195,10 +255,13 @@ KINDS: "OrderedDict[str, Kind]" = OrderedDict(
         ("onnx_int8", Kind("model.onnx", "int8", False, _onnx_int8, ("tf2onnx", "onnxruntime"))),
         ("openvino", Kind("model.xml", "float32", True, _openvino(False), ("tf2onnx", "openvino"))),
         ("openvino_fp16", Kind("model.xml", "float16 weights", False, _openvino(True), ("tf2onnx", "openvino"))),
+        ("openvino_int8", Kind("model.xml", "int8", False, _openvino_int8, ("tf2onnx", "openvino", "nncf"))),
         ("litert", Kind("model.tflite", "float32", True, _litert("float32"), ("tensorflow",))),
         ("litert_fp16", Kind("model.tflite", "float16 weights", False, _litert("float16"), ("tensorflow",))),
         ("litert_int8_weights", Kind("model.tflite", "int8 weights", False, _litert("weights"), ("tensorflow",))),
         ("litert_int8", Kind("model.tflite", "int8", False, _litert("int8"), ("tensorflow",))),
+        ("saved_model", Kind("model/saved_model.pb", "float32", True, _saved_model, ("tensorflow",))),
+        ("coreml", Kind("model.mlpackage", "float32", True, _coreml, ("coremltools",), False)),
     ]
 )
 

@@ -66,7 +66,7 @@ def freeze(
     known = _known(checkpoint, images, output, output is prediction, fold)
     side = dict(
         known,
-        saved_model=saved_model and _write_saved_model(definition, images.name, output.name, saved_model, known),
+        saved_model=saved_model and write_saved_model(definition, images.name, output.name, saved_model, known),
         sha256=files.sha256(path),
         nodes=len(definition.node),
         bytes=os.path.getsize(path),
@@ -119,7 +119,9 @@ def _values(checkpoint):
         return session.run({variable.op.name: variable for variable in tf.global_variables()})
 
 
-def _write_saved_model(definition, input_name, output_name, folder, known):
+def write_saved_model(
+    definition: Any, input_name: str, output_name: str, folder: str, known: Dict[str, Any]
+) -> Dict[str, Any]:
     """The graph of constants as a SavedModel: tag `serve`, signature `serving_default`; complete or not there.
 
     What is `known` of the network goes into `saved_model.pb.json` in it, so that the folder can be used by itself.

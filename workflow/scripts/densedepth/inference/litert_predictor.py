@@ -29,36 +29,23 @@ def load(path: str) -> "LitertPredictor":
     return LitertPredictor(interpreter, exported.source("litert", path))
 
 
-class LitertPredictor:
-    """As `predictors.Predictor`: a context manager with `size`, `batch`, `run` and `describe`."""
+class LitertPredictor(exported.Predictor):
+    """As `predictors.Predictor`, by LiteRT's interpreter."""
 
     def __init__(self, interpreter: Any, source: Dict[str, Any]) -> None:
-        self._interpreter = interpreter
         (self._input,), (self._output,) = interpreter.get_input_details(), interpreter.get_output_details()
         # What may vary is -1 there.
-        shape = [int(side) for side in self._input["shape_signature"]]
-        self.batch = shape[0] if shape[0] > 0 else None
-        self.size = (shape[1], shape[2]) if min(shape[1:3]) > 0 else None
+        batch, height, width = (int(side) if side > 0 else None for side in self._input["shape_signature"][:3])
+        super().__init__(interpreter, source, batch, (height, width))
         self._shape: Tuple[int, ...] = ()
-        self._source = dict(source, size=list(self.size) if self.size else None)
-
-    def __enter__(self) -> "LitertPredictor":
-        return self
-
-    def __exit__(self, *exception: Any) -> None:
-        self._interpreter = None
 
     def run(self, images: np.ndarray) -> np.ndarray:
-        """The output for float32 `images` (n, height, width, 3), RGB in 0..1: (n, height / 2, width / 2, 1)."""
+        """As `exported.Predictor.run`."""
         images = np.ascontiguousarray(images, np.float32)
         if images.shape != self._shape:
-            self._interpreter.resize_tensor_input(self._input["index"], images.shape)
-            self._interpreter.allocate_tensors()
+            self._network.resize_tensor_input(self._input["index"], images.shape)
+            self._network.allocate_tensors()
             self._shape = images.shape
-        self._interpreter.set_tensor(self._input["index"], images)
-        self._interpreter.invoke()
-        return self._interpreter.get_tensor(self._output["index"])
-
-    def describe(self) -> Dict[str, Any]:
-        """As `predictors.Predictor.describe`, with the kind "litert"."""
-        return dict(self._source)
+        self._network.set_tensor(self._input["index"], images)
+        self._network.invoke()
+        return self._network.get_tensor(self._output["index"])

@@ -130,8 +130,8 @@ class Network:
         return self._predictor.run(images)
 
     def describe(self) -> Dict[str, Any]:
-        """What this is: kind ("checkpoint", "frozen", "saved_model", "onnx", "openvino", "litert" or "om"), path,
-        epoch, global_step, model, size, depth_range (centimetres) and sha256; None for what the files do not tell."""
+        """What this is: kind ("checkpoint", "frozen", "saved_model", "onnx", "openvino", "litert" or "om"),
+        path, epoch, global_step, model, size, depth_range (centimetres) and sha256; None for what files do not tell."""
         return self._predictor.describe()
 
 

@@ -47,27 +47,17 @@ def load(path: str) -> "OnnxPredictor":
     return OnnxPredictor(loaded, exported.source("onnx", path))
 
 
-class OnnxPredictor:
-    """As `predictors.Predictor`: a context manager with `size`, `batch`, `run` and `describe`."""
+class OnnxPredictor(exported.Predictor):
+    """As `predictors.Predictor`, by ONNX Runtime."""
 
     def __init__(self, session: Any, source: Dict[str, Any]) -> None:
-        self._session = session
         self._input = session.get_inputs()[0]
         self._output = session.get_outputs()[0].name
-        self._source = source
         batch, height, width = (side if isinstance(side, int) else None for side in self._input.shape[:3])
-        self.batch = batch
-        self.size = (height, width) if height and width else None
-        source["size"] = list(self.size) if self.size else None
-
-    def __enter__(self) -> "OnnxPredictor":
-        return self
-
-    def __exit__(self, *exception: Any) -> None:
-        self._session = None
+        super().__init__(session, source, batch, (height, width))
 
     def run(self, images: np.ndarray) -> np.ndarray:
-        """The output for float32 `images` (n, height, width, 3), RGB in 0..1: (n, height / 2, width / 2, 1)."""
+        """As `exported.Predictor.run`."""
         images = np.ascontiguousarray(images, np.float32)
         expected = (self.batch or len(images),) + tuple(self.size or images.shape[1:3]) + (3,)
         if images.shape != expected:
@@ -76,8 +66,4 @@ class OnnxPredictor:
                     self._source["path"], images.shape, tuple(self._input.shape)
                 )
             )
-        return self._session.run([self._output], {self._input.name: images})[0]
-
-    def describe(self) -> Dict[str, Any]:
-        """As `predictors.Predictor.describe`, with the kind "onnx"."""
-        return dict(self._source)
+        return self._network.run([self._output], {self._input.name: images})[0]

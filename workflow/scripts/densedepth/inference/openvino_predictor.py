@@ -37,26 +37,13 @@ def load(path: str) -> "OpenvinoPredictor":
     return OpenvinoPredictor(compiled, exported.source("openvino", path))
 
 
-class OpenvinoPredictor:
-    """As `predictors.Predictor`: a context manager with `size`, `batch`, `run` and `describe`."""
+class OpenvinoPredictor(exported.Predictor):
+    """As `predictors.Predictor`, by OpenVINO."""
 
     def __init__(self, compiled: Any, source: Dict[str, Any]) -> None:
-        self._compiled = compiled
         shape = [dim.get_length() if dim.is_static else None for dim in compiled.inputs[0].partial_shape]
-        self.batch = shape[0]
-        self.size = tuple(shape[1:3]) if None not in shape[1:3] else None
-        self._source = dict(source, size=list(self.size) if self.size else None)
-
-    def __enter__(self) -> "OpenvinoPredictor":
-        return self
-
-    def __exit__(self, *exception: Any) -> None:
-        self._compiled = None
+        super().__init__(compiled, source, shape[0], shape[1:3])
 
     def run(self, images: np.ndarray) -> np.ndarray:
-        """The output for float32 `images` (n, height, width, 3), RGB in 0..1: (n, height / 2, width / 2, 1)."""
-        return np.array(self._compiled(np.ascontiguousarray(images, np.float32))[0])
-
-    def describe(self) -> Dict[str, Any]:
-        """As `predictors.Predictor.describe`, with the kind "openvino"."""
-        return dict(self._source)
+        """As `exported.Predictor.run`."""
+        return np.array(self._network(np.ascontiguousarray(images, np.float32))[0])

@@ -204,8 +204,8 @@ def _ratio(words):
 def _no_video(log, status):
     if "matches no streams" in log:
         return "has no video in it"
-    if "Output #0" in log and status == 0:
-        return "a video without frames"
+    if re.search(r"Stream #0:\d.*: Video:", log):
+        return "a video without a frame that can be read ({})".format(_reason(log, status))
     return "not a video that can be read ({})".format(_reason(log, status))
 
 
