@@ -25,6 +25,8 @@ TINY = {
     "report": {"gallery": 2},
 }
 
+# The same with few scenes, for runs that render them anew, which takes longer than the stages that follow.
+FEW = dict(TINY, sample={"train_scenes": 3, "test_scenes": 3})
 
 SETTINGS = ("--configfile", "mine.yaml")
 

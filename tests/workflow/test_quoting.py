@@ -7,7 +7,7 @@ import shutil
 import numpy as np
 import pytest
 import yaml
-from conftest import REPOSITORY, TINY, copy
+from conftest import FEW, REPOSITORY, TINY, copy
 from PIL import Image
 
 SCHEMA = yaml.safe_load((REPOSITORY / "workflow/schemas/config.schema.yaml").read_text())
@@ -64,7 +64,7 @@ def test_hostile_names_pass_through_every_rule(tmp_path, quick_python):
     python = project.path("bin {}".format(HOSTILE))
     python.write_text('#!/bin/sh\nexec "{}" "$@"\n'.format(quick_python))
     python.chmod(0o755)
-    project.snakemake("results/sample/nyu_data.zip", *project.configure(TINY))
+    project.snakemake("results/sample/nyu_data.zip", *project.configure(FEW))
     project.path("dataset").mkdir()
     names = {}
     for made in ("nyu_data.zip", "nyu_test.zip", "examples/1.png"):

@@ -5,7 +5,7 @@ import re
 import shutil
 
 import pytest
-from conftest import PARTS, REPOSITORY, SETTINGS, TINY, edit, overlay
+from conftest import FEW, PARTS, REPOSITORY, SETTINGS, edit, overlay
 
 GALLERY_AND_PANEL = {"predict_examples": 1, "draw_gallery": 1}
 FROM_GRAPH = {"infer_frozen_graph": 1, **GALLERY_AND_PANEL}
@@ -153,7 +153,7 @@ def test_a_change_makes_again_what_uses_it_and_says_why(finished, name):
 
 
 def test_an_environment_file_counts_where_conda_makes_the_environments(project, conda):
-    arguments = ("results/baseline.json", *project.configure(TINY), "--sdm", "conda")
+    arguments = ("results/baseline.json", *project.configure(FEW), "--sdm", "conda")
     project.snakemake(*arguments)
     assert project.planned(*arguments) == {}
     with open(project.path("envs/tf2.yaml"), "a") as stream:

@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 import yaml
-from conftest import REPOSITORY, TINY, Project, copy
+from conftest import FEW, REPOSITORY, Project, copy
 
 # What `snakedeploy deploy-workflow` 0.17.1 writes as workflow/Snakefile, but for the version that it asks for.
 DEPLOYED = """
@@ -35,7 +35,7 @@ def settled(folder, quick_python, **more):
     """A working directory with settings of its own, but for those that the workflow comes with."""
     folder.mkdir()
     project = Project(folder)
-    return project, project.configure(dict(TINY, python=quick_python, **more))
+    return project, project.configure(dict(FEW, python=quick_python, **more))
 
 
 def deployed(folder, snakefile, quick_python):
@@ -44,7 +44,7 @@ def deployed(folder, snakefile, quick_python):
     (folder / "workflow").mkdir()
     (folder / "workflow/Snakefile").write_text(DEPLOYED.format(snakefile))
     settings = yaml.safe_load((REPOSITORY / "config/config.yaml").read_text())
-    for key, value in dict(TINY, python=quick_python).items():
+    for key, value in dict(FEW, python=quick_python).items():
         settings[key] = dict(settings[key], **value) if isinstance(value, dict) else value
     (folder / "config/config.yaml").write_text(yaml.safe_dump(settings))
     return Project(folder)
@@ -99,7 +99,7 @@ def test_a_module_is_stopped_before_it_replaces_what_is_made_from_another_source
 
 
 def test_cores_are_all_of_this_machine_where_no_number_is_named(project):
-    output = project.snakemake("results/sample/nyu_data.zip", *project.configure(TINY))
+    output = project.snakemake("results/sample/nyu_data.zip", *project.configure(FEW))
     assert "Provided cores: {}".format(len(os.sched_getaffinity(0))) in output
 
 
@@ -119,5 +119,5 @@ def test_threads_of_a_cluster_are_not_cut_to_the_cores_of_this_machine(project, 
     (profile / "config.yaml").write_text(yaml.safe_dump(settings))
     arguments = ["--profile", str(profile)] if how == "--profile" else []
     monkeypatch.setenv("SNAKEMAKE_PROFILE", str(profile) if not arguments else "none")
-    project.snakemake("results/sample/nyu_data.zip", *arguments, *project.configure(TINY))
+    project.snakemake("results/sample/nyu_data.zip", *arguments, *project.configure(FEW))
     assert (tmp_path / "submitted").read_text() == "threads=64\n"
