@@ -239,7 +239,9 @@ def test_a_cluster_job_gets_interpreter_and_settings(scheduler, finished):
     _, calls = scheduler
     profile = ("--workflow-profile", "profiles/sge", "--latency-wait", "5")
     targets = ("results/1p/gallery/gallery.json", "results/1p/inference/examples.png")
-    finished.snakemake(*targets, "--forcerun", "freeze_graph", *SETTINGS, *profile)
+    # Without the inner quotes, Snakemake would take it for Python, where `all` is a function.
+    queue = ("--set-resources", "draw_gallery:sge_queue='all.q'")
+    finished.snakemake(*targets, "--forcerun", "freeze_graph", *SETTINGS, *profile, *queue)
     assert finished.path("results/1p/export/model.pb").stat().st_size > 100000
     submitted = [call for call in calls() if call[0] == "qsub"]
     # Freezing and the panel of examples are one job.
@@ -247,3 +249,4 @@ def test_a_cluster_job_gets_interpreter_and_settings(scheduler, finished):
         ["qsub", "-terse", "-cwd", "-V", "-notify", "-S", "/bin/bash", "-N", name]
         for name in ("GROUP", "infer_frozen_graph", "draw_gallery")
     ]
+    assert [call[call.index("-q") + 1] for call in submitted if "-q" in call] == ["all.q"]
