@@ -36,7 +36,7 @@ NEWER = ((3, 11), (3, 12), (3, 13))
 NAMES = ("workflow", "tf2", "bench", "agree", "mlflow", "corruptions")
 PYTHONS = {"tf1": ((3, 7),), **dict.fromkeys(NAMES, NEWER)}
 # Megabytes to download where pip holds nothing, and on the disk: measured on Linux on x86-64, but those of bench and
-# agree, which are estimated.
+# what agree downloads, which are estimated; agree holds PyTorch as its index has it, with NVIDIA's libraries.
 SIZES = {
     "workflow": (81, 400),
     "dev": (112, 345),
@@ -46,7 +46,7 @@ SIZES = {
     "exports": (140, 500),
     "formats": (57, 176),
     "bench": (300, 1500),
-    "agree": (450, 2000),
+    "agree": (3000, 6600),
     "mlflow": (25, 95),
     "corruptions": (200, 690),
 }
