@@ -10,7 +10,7 @@ ROOT = os.path.normpath(os.path.join(os.path.dirname(os.path.abspath(__file__)),
 SCRIPTS = os.path.join(ROOT, "workflow", "scripts")
 PROGRAMS = sorted(name for name in os.listdir(SCRIPTS) if name.endswith(".py") and name != "cli.py")
 # These need the standard library alone, or tell of their one package themselves once they look for it.
-PLAIN = ("ascend_check.py", "download.py", "make_rank_table.py", "log_mlflow.py")
+PLAIN = ("ascend_check.py", "download.py", "make_rank_table.py", "log_mlflow.py", "join_history.py")
 
 
 @pytest.mark.parametrize("name", [name for name in PROGRAMS if name not in PLAIN])

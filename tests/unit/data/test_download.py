@@ -213,7 +213,11 @@ def missing_downloads(paths):
     with open(os.path.join(REPOSITORY, "workflow", "rules", "common.smk")) as stream:
         tree = ast.parse(stream.read())
     tree.body = [node for node in tree.body if getattr(node, "name", "") == "missing_downloads"]
-    names = {"os": os, "WorkflowError": PipelineError, "config": {"downloads": {path: {} for path in paths}}}
+
+    def refuse(words):
+        raise PipelineError(words)
+
+    names = {"os": os, "refuse": refuse, "config": {"downloads": {path: {} for path in paths}}}
     exec(compile(tree, "common.smk", "exec"), names)
     return names["missing_downloads"]()
 
