@@ -146,6 +146,20 @@ def test_outputs_that_cannot_be(frozen, clips, tmp_path, capsys):
     assert "would replace the video that is read" in capsys.readouterr().err
 
 
+def test_a_refused_video_leaves_the_old_files(frozen, clips, tmp_path, capsys):
+    out, side = tmp_path / "x.mp4", tmp_path / "x.json"
+    assert call(frozen, [clips / "a.mkv"], "--out", out) == 0
+    ours = out.read_bytes(), side.read_bytes()
+    for name in ("text.mp4", "damaged.mp4"):
+        assert call(frozen, [clips / name], "--out", out) == 1
+        assert (out.read_bytes(), side.read_bytes()) == ours
+    side.write_text('{"mine": 1}')
+    capsys.readouterr()
+    assert call(frozen, [clips / "a.mkv"], "--out", out) == 1
+    assert "{}: is not of predict.py; give another --out".format(side) in capsys.readouterr().err
+    assert side.read_text() == '{"mine": 1}' and out.read_bytes() == ours[0]
+
+
 def test_ffmpeg_is_missing(clips, monkeypatch):
     monkeypatch.setenv("PATH", "")
     monkeypatch.setitem(__import__("sys").modules, "imageio_ffmpeg", None)

@@ -9,9 +9,17 @@ from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 
-from .. import files, runtime
+from .. import files, metadata, runtime
+from ..errors import PipelineError
+from ..metadata import COUNT, Null
 
 FORMAT = 1
+SIDE = {
+    "source": {"path": str, "frame": Null(COUNT), "sha256": str},
+    "network": {},
+    "depth": {},
+    "files": {},
+}
 
 # What can be written of an image, by the end of the file's name.
 KINDS = collections.OrderedDict(
@@ -54,6 +62,14 @@ def made_by(network: Dict[str, Any], options: Any, size: Sequence[int]) -> Dict[
     del asked["batch_size"]
     found = {"format": FORMAT, "network": network, "asked": asked, "runtime": runtime.describe()}
     return json.loads(json.dumps(found))
+
+
+def side_file(path: str) -> Any:
+    """What the metadata file `path` says, None where there is none of this program."""
+    try:
+        return metadata.read(path, SIDE)
+    except PipelineError:
+        return None
 
 
 def space(paths: Sequence[str], kinds: Sequence[str], points: int) -> Optional[int]:

@@ -16,18 +16,11 @@ from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 
-from .. import files, metadata, progress, runtime
+from .. import files, progress, runtime
 from ..errors import PipelineError
 from ..imaging import camera, depth, panels
-from ..metadata import COUNT, Null
 from . import forward, image_files, meshes, point_clouds, prediction_files, video_files, video_predictions
 
-SIDE = {
-    "source": {"path": str, "frame": Null(COUNT), "sha256": str},
-    "network": {},
-    "depth": {},
-    "files": {},
-}
 SUMMARY = "predictions.json"
 _SUMMARY_NAME = os.path.splitext(SUMMARY)[0]
 
@@ -218,7 +211,7 @@ class _Run:
     def _take_over(self, path, name, number, sha256=None, ends=None):
         """Whether an earlier run has made the same of the same image; then its results count as this run's."""
         stem = self._stem(name)
-        side = None if name in self._names else _side_file(stem)
+        side = None if name in self._names else prediction_files.side_file(stem + ".json")
         known = self._made_by["network"].get("sha256")
         if not side or not known or {key: side.get(key) for key in self._made_by} != self._made_by:
             return False
@@ -239,7 +232,7 @@ class _Run:
         found = os.listdir(stem) if os.path.isdir(stem) else []
         frames = ["{}/{}".format(name, entry[: -len(".json")]) for entry in found if _FRAME.match(entry)]
         for one in [name] + frames:
-            side = None if one in self._names else _side_file(self._stem(one))
+            side = None if one in self._names else prediction_files.side_file(self._stem(one) + ".json")
             if side and os.path.abspath(side["source"]["path"]) == files.printable(os.path.abspath(path)):
                 _remove_results(self._stem(one))
 
@@ -258,7 +251,7 @@ class _Run:
         """The files of an image, from its depth at the network's output size; several threads call it at once."""
         stem = self._stem(job.name)
         if np.isnan(low).any():
-            if _side_file(stem):
+            if prediction_files.side_file(stem + ".json"):
                 _remove_results(stem)
             self._fail(job.path, "{}: the network's output for it is not a number".format(job.path))
             return
@@ -352,14 +345,6 @@ class _Run:
         """What could not be used, as {"path", "reason"}, in the order of the paths' `position`."""
         failed = sorted(self._failed, key=lambda failure: position[failure[0]])
         return [{"path": files.printable(path), "reason": files.printable(reason)} for path, reason in failed]
-
-
-def _side_file(stem):
-    """The metadata file of results that are called so, None where there is none of this program."""
-    try:
-        return metadata.read(stem + ".json", SIDE)
-    except PipelineError:
-        return None
 
 
 def _remove_results(stem):
