@@ -247,7 +247,23 @@ def test_pictures_and_depths_in_one_folder(tmp_path):
 def test_a_file_without_partner_is_named(tmp_path):
     options = folders(tmp_path, ["1", "2"])
     (tmp_path / "depth" / "2.npy").unlink()
-    assert "2.jpg has no partner of the same name in" in refusal(custom_list.listed, SIZE, **options)
+    message = refusal(custom_list.listed, SIZE, **options)
+    assert "2.jpg has no partner of the same name in" in message
+    assert message.endswith("; 1 of 2 files have none; add what is missing, or list the pairs in a csv (data.custom.csv)")
+
+
+def test_every_file_without_partner_is_named(tmp_path, capsys, monkeypatch):
+    options = folders(tmp_path, ["1", "2", "3", "4"])
+    for name in ("2.npy", "3.npy", "4.npy"):
+        (tmp_path / "depth" / name).unlink()
+    message = refusal(custom_list.listed, SIZE, **options)
+    assert "2.jpg has no partner" in message and "; 3 of 4 files have none, named above; add " in message
+    lines = capsys.readouterr().out.splitlines()
+    assert [os.path.basename(line.split(" has no partner")[0]) for line in lines] == ["2.jpg", "3.jpg", "4.jpg"]
+    monkeypatch.setattr(custom_list, "_NAMED", 2)
+    message = refusal(custom_list.listed, SIZE, **options)
+    assert "; 3 of 4 files have none, the first 2 named above; add " in message
+    assert len(capsys.readouterr().out.splitlines()) == 2
 
 
 @pytest.mark.parametrize("name", [b"caf\xe9.jpg", b"caf\xe9/1.jpg"])

@@ -30,7 +30,7 @@ _SPLIT_FOLDERS = {TRAIN, TEST, "training", "testing", "val", "valid", "validatio
 RGB_SUFFIXES = (".jpg", ".jpeg", ".png", ".npy")
 DEPTH_SUFFIXES = array_files.SUFFIXES
 
-# Faulty rows of a csv that are named one by one.
+# Faulty rows of a csv, or files without a partner, that are named one by one.
 _NAMED = 100
 
 
@@ -266,20 +266,29 @@ def _folder_rows(rgb, depth):
         raise PipelineError("{}: rgb and depth lie in one folder; give two folders, or a csv".format(rgb))
     pictures, depths = _by_name(rgb, RGB_SUFFIXES), _by_name(depth, DEPTH_SUFFIXES)
     for here, there, folder, other in ((pictures, depths, rgb, depth), (depths, pictures, depth, rgb)):
-        alone = sorted(set(here) - set(there))
-        if alone:
-            near = file_names.nearest(alone[0], there)
-            hint = "; did you mean {}?{}".format(there[near], file_names.form_hint(alone[0], near)) if near else ""
-            raise PipelineError(
-                "{}: {} has no partner of the same name in {} ({} of {} files have none){}".format(
-                    folder, here[alone[0]], other, len(alone), len(here), hint
-                )
-            )
+        _refuse_alone(here, there, folder, other)
     given = _given_by_folders(rgb, pictures)
     return [
         Pair(number, pictures[name], depths[name], name.partition("/")[0] if given else None)
         for number, name in enumerate(sorted(pictures), 1)
     ]
+
+
+def _refuse_alone(here, there, folder, other):
+    """Raise PipelineError for the files `here` ({name: path}) of `folder` without one `there`, in `other`."""
+    alone, lines = sorted(set(here) - set(there)), []
+    for name in alone[:_NAMED]:
+        near = file_names.nearest(name, there)
+        hint = "; did you mean {}?{}".format(there[near], file_names.form_hint(name, near)) if near else ""
+        lines.append("{}: {} has no partner of the same name in {}{}".format(folder, here[name], other, hint))
+    if not alone:
+        return
+    named = ""
+    if len(alone) > 1:
+        print("\n".join(lines), flush=True)
+        named = ", {}named above".format("" if len(alone) <= _NAMED else "the first {} ".format(_NAMED))
+    words_ = "{}; {} of {} files have none{}; add what is missing, or list the pairs in a csv (data.custom.csv)"
+    raise PipelineError(words_.format(lines[0], len(alone), len(here), named))
 
 
 def _given_by_folders(folder, pictures):
