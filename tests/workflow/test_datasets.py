@@ -73,12 +73,15 @@ def small(project, python, name, path):
 def test_a_recipe_reads_its_data_set(name, drawn, project, quick_python):
     path = drawn / {"kitti_eigen": "kitti"}.get(name, name)
     settings = small(project, quick_python, name, path)
-    project.snakemake("check_data", "results/data/nyu_train.json", "results/data/test.zip", *settings)
+    output = project.snakemake("check_data", "results/data/nyu_train.json", "results/data/test.zip", *settings)
     check = json.loads(project.path("results/data/check.json").read_text())
     assert (check["pairs"], check["faults"]) == (6, [])
     assert 0 < check["holes"] < 0.05
     assert json.loads(project.path("results/data/nyu_train.json").read_text())["records"] == 4
-    assert "recognised as" in project.path("results/logs/list_pictures.log").read_text()
+    for shown in (output, project.path("results/logs/list_pictures.log").read_text()):
+        assert "recognised as" in shown
+    # What it was called with stays in the log.
+    assert "\n  --test_share" not in output
 
 
 def test_a_data_set_that_is_not_there_is_told_with_the_way_to_get_it(project, drawn):
