@@ -17,12 +17,24 @@ REFUSED = {
     "empty grid": ({"sweeps": {"lr": {"grid": {}}}}, NOTHING, ["config: sweeps.lr.grid = {}: must have at least 1"]),
     "unknown epoch": ({}, ["results/1p/evaluation/epoch3.json"], ["1p has no epoch 3, only 2, 4;"]),
     "unknown run": ({}, ["results/2p/export/model.pb"], ["runs has no 2p, only 1p;"]),
+    "unknown run's demo": ({}, ["results/2p/demo"], ["runs has no 2p, only 1p;"]),
+    "unknown run's card": ({}, ["results/2p/MODEL_CARD.md"], ["runs has no 2p, only 1p;"]),
     "unknown sweep": ({}, ["results/sweeps/lr/report.md"], ["results/sweeps/lr: sweeps has no entry;"]),
     "unknown photos": ({}, ["results/predictions/mine"], ["results/predictions/mine: predictions has no entry;"]),
     "unknown scores": ({}, ["results/external/a/evaluation.json"], ["results/external/a: external has no entry;"]),
     "unknown network": ({}, ["results/published/a/report.md"], ["results/published/a: pretrained has no entry;"]),
     "other source": ({}, ["all"], ["made from dataset/mine.zip, but the settings name results/sample/nyu_data.zip"]),
     "no photos": ({"predictions": {"a": {"input": ["x*"]}}}, ["results/predictions/a"], ["config: predictions.a"]),
+    "no such photo": (
+        {"predictions": {"a": {"input": ["x.mp4"]}}},
+        ["results/predictions/a"],
+        ["config: predictions.a.input = x.mp4: no such file or folder"],
+    ),
+    "no such maps": (
+        {"external": {"a": {"predictions": "maps/absent", "unit": "metres"}}},
+        ["results/external/a/evaluation.json"],
+        ["config: external.a.predictions = maps/absent: no such file or folder"],
+    ),
     "no MLflow": ({"tracking": {"mlflow": "runs"}}, NOTHING, ["there is no MLflow in .venv/mlflow"]),
 }
 

@@ -303,6 +303,14 @@ def predicting_run(wildcards):
     return predicted("run", next(iter(config["runs"])))(wildcards)
 
 
+def existing(path, key):
+    """The path, which setting `key` names; without it the call ends, unless it is one that a rule makes."""
+    made = os.path.normpath(path).startswith("results" + os.sep) or path in config["downloads"]
+    if path and not made and not os.path.exists(path):
+        refuse("config: {} = {}: no such file or folder".format(key, path))
+    return path
+
+
 def prediction_inputs(wildcards):
     """Input function: the images themselves, so that a new or changed one counts."""
     words = config["predictions"][wildcards.pictures]["input"]
@@ -315,7 +323,7 @@ def prediction_inputs(wildcards):
     if braces:
         words = "config: predictions.{}.input {}: Snakemake takes braces in a name for its own; rename it"
         refuse(words.format(wildcards.pictures, braces[0]))
-    return paths
+    return [existing(path, "predictions.{}.input".format(wildcards.pictures)) for path in paths]
 
 
 def om_batch():
@@ -341,7 +349,8 @@ def external(key, default=None):
 
 def external_predictions(wildcards):
     """Input function: the network, or the depth maps, of a folder each file, so that a new or changed one counts."""
-    return stored(external_source(wildcards)[1])
+    key, path = external_source(wildcards)
+    return stored(existing(path, "external.{}.{}".format(wildcards.external, key)))
 
 
 def stored(path):

@@ -121,8 +121,9 @@ def other_runs():
     What is there is left out: it is no target.
     """
     known = {*config["runs"], *NAMED_BY, *entries("results")}
-    folders = "checkpoints|evaluation|export|gallery|inference|validation"
-    run = r"(?!(?:{})/)[A-Za-z0-9][A-Za-z0-9_.-]*/(?:{})".format(one_of(sorted(known)), folders)
+    parts = "checkpoints|demo|evaluation|export|exports|gallery|inference|om|validation"
+    parts += "|robustness[.]json|exports[.]md|exports[.]json|MODEL_CARD[.]md|history[.]jsonl|performance[.]json"
+    run = r"(?!(?:{})/)[A-Za-z0-9][A-Za-z0-9_.-]*/(?:{})".format(one_of(sorted(known)), parts)
     # Runs have one report together, and what other programs predicted has one.
     run += "|(?!external/)[A-Za-z0-9][A-Za-z0-9_.-]*(?=/report[.](?:md|html)$)"
     for folder, key in NAMED_BY.items():

@@ -15,7 +15,7 @@ import sys
 import cli
 from densedepth.evaluation import calibration, measured_depth
 from densedepth.inference import forward, predictors
-from densedepth.network import importer
+from densedepth.network import checkpoints, importer
 
 
 def build_parser():
@@ -41,7 +41,7 @@ def work(args):
         print("not clearly better: nothing is written")
         return
     found["measured_by"] = os.path.basename(args.distances or args.test_data)
-    importer.import_model(args.ckptdir, args.out, calibration=found)
+    importer.import_model(checkpoints.find(args.ckptdir).folder, args.out, calibration=found)
     print("{}: checkpoint with the scale in its last layer".format(args.out))
 
 

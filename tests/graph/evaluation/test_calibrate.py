@@ -52,7 +52,10 @@ def distances(folder, scenes):
 def test_the_scale_is_in_what_is_written_and_in_what_is_exported(tmp_path, checkpoint, scenes, capsys, kind):
     path = archive(tmp_path / "a.zip", scenes) if kind == "--test_data" else distances(tmp_path, scenes)
     out = str(tmp_path / "calibrated")
-    assert calibrate.main(["--ckptdir", checkpoint.folder, kind, path, "--out", out]) == 0
+    # The folder of all checkpoints of a run stands for its last.
+    (tmp_path / "checkpoints").mkdir()
+    (tmp_path / "checkpoints" / "epoch2").symlink_to(checkpoint.folder)
+    assert calibrate.main(["--ckptdir", str(tmp_path / "checkpoints"), kind, path, "--out", out]) == 0
     assert "4 images: scale 1.25" in capsys.readouterr().out
     with open(os.path.join(out, "model.json")) as stream:
         facts = json.load(stream)["calibration"]
