@@ -12,7 +12,7 @@ NOTHING = ("results/nothing",)
 REFUSED = {
     "unknown keys": ({"bogus": 1, "tran": {}}, NOTHING, ["config: bogus: unknown key", "config: tran: unknown key"]),
     "missing source": ({"data": {"train_archive": "a.zip"}}, NOTHING, ["data.train_archive = a.zip: no such file"]),
-    "two equal runs": ({"runs": {"again": {"devices": 1}}}, NOTHING, ["config: runs.1p: equal to again"]),
+    "two equal runs": ({"runs": {"again": {"devices": 1}}}, NOTHING, ["config: runs.again: equal to 1p"]),
     "no split list": ({"data": {"validation": {"csv": "v.csv"}}}, NOTHING, ["validation.csv = v.csv: no such file"]),
     "empty grid": ({"sweeps": {"lr": {"grid": {}}}}, NOTHING, ["config: sweeps.lr.grid = {}: must have at least 1"]),
     "unknown epoch": ({}, ["results/1p/evaluation/epoch3.json"], ["1p has no epoch 3, only 2, 4;"]),

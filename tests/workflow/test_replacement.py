@@ -159,7 +159,10 @@ def test_a_line_tells_of_other_validation_pairs(settings):
     assert replacement.changes(settings, JOBS) == []
     settings["data"]["validation"]["share"] = 0.25
     (line,) = replacement.changes(settings, JOBS)
-    assert line.startswith("data.validation.share 0 -> 0.25: trains 1p again from the first epoch")
+    assert line == (
+        "data.validation.share 0 -> 0.25: trains 1p again from the first epoch; to keep both, work in another folder "
+        "(--directory), since all runs share the pairs"
+    )
 
 
 def test_a_line_tells_of_another_test_archive_and_another_sample(settings):

@@ -6,6 +6,7 @@ import pytest
 import yaml
 from conftest import REPOSITORY, SETTINGS, overlay
 from densedepth import configuration, replacement
+from PIL import Image
 
 SCHEMA = configuration.schema(str(REPOSITORY / "workflow/schemas/config.schema.yaml"))
 CONFIG = yaml.safe_load((REPOSITORY / "config/config.yaml").read_text())
@@ -26,6 +27,13 @@ def with_runs(**runs):
 
 def problems(**runs):
     return configuration.problems(with_runs(**runs), SCHEMA)
+
+
+def test_a_run_that_is_added_comes_behind_those_that_were_there(project):
+    Image.new("RGB", (64, 48)).save(str(project.path("photo.png")))
+    settings = {"runs": {"fast": FAST}, "predictions": {"mine": {"input": ["photo.png"]}}}
+    output = project.snakemake("-n", "-p", "results/predictions/mine", *project.configure(settings))
+    assert "results/1p/export/model.pb" in output and "results/fast" not in output
 
 
 def test_each_run_is_planned_with_its_own_settings(project):
@@ -144,8 +152,7 @@ def test_settings_of_a_run_that_are_accepted():
 
 def test_equal_runs_stop_snakemake(project):
     output = project.snakemake("-n", *project.configure({"runs": {"again": {"devices": 1}}}), fails=True)
-    # Snakemake has those of an overlay first.
-    assert "config: runs.1p: equal to again in all settings" in output
+    assert "config: runs.again: equal to 1p in all settings" in output
 
 
 def test_own_settings_on_the_command_line_have_the_types_of_the_schema():

@@ -42,6 +42,9 @@ from densedepth import code_digests, configuration, old_names, provenance, repla
 from densedepth.data import train_archive
 from densedepth.errors import PipelineError
 
+# Runs of --configfile. Snakemake has them here already, and lays the default settings under them.
+OVERLAID = list(config["runs"]) if isinstance(config.get("runs"), dict) else []
+
 
 def refuse(words):
     """End the call with these words, a line for each fault, and nothing else.
@@ -98,12 +101,20 @@ def check_config():
             check_file(path)
         update_config(config, configuration.typed(old_names.renamed(workflow.config_settings.config)[0], schema))
     config.update(configuration.completed(config, schema))
+    put_default_runs_first()
     problems = configuration.problems(config, schema)
     if not problems:
         config.update(sweeps.expanded(config))
         problems = provenance.missing(config) if workflow.is_main_process else []
     if problems:
         refuse("\n".join(["invalid configuration:", *problems]))
+
+
+def put_default_runs_first():
+    """Give the runs their places: a run that an overlay adds comes behind those that were there."""
+    if isinstance(config["runs"], dict):
+        first = {name: run for name, run in config["runs"].items() if name not in OVERLAID}
+        config["runs"] = {**first, **config["runs"]}
 
 
 # Folders of results/ whose entries have their names from a key of the settings.

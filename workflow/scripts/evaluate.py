@@ -53,7 +53,8 @@ def work(args):
         print(line)
     # The last line of all, which the workflow shows on the terminal.
     for block in list(documents.blocks(document).values())[:1]:
-        print("run {} epoch {}: {}".format(args.name, source["epoch"], metrics.line(block["metrics"])))
+        run = "run {} ".format(args.name) if args.name else ""
+        print("{}epoch {}: {}".format(run, source["epoch"], metrics.line(block["metrics"])))
 
 
 def main(argv=None):

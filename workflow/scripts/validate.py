@@ -37,7 +37,8 @@ def work(args):
     if args.json:
         files.write_json(args.json, document)
     # The last line of all, which the workflow shows on the terminal.
-    print("run {} epoch {} validation: {}".format(args.name, document["source"]["epoch"], validation.line(document)))
+    run = "run {} ".format(args.name) if args.name else ""
+    print("{}epoch {} validation: {}".format(run, document["source"]["epoch"], validation.line(document)))
 
 
 def main(argv=None):

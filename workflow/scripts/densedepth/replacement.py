@@ -69,8 +69,10 @@ def changes(config: Settings, jobs: Jobs) -> List[str]:
             if held and held != _test_archive(config):
                 words = "results/{}/evaluation/ is of {}; it is made again of {}"
                 found.append(words.format(run, held, _test_archive(config)))
-    words = "{}: trains {} again from the first epoch; to keep both, set this for a new run, {}"
-    place = "runs.<name>, or a new sweep"
+    words = "{}: trains {} again from the first epoch; to keep both, {}"
+    place = "set this for a new run, runs.<name>, or a new sweep"
+    if split:
+        place = "work in another folder (--directory), since all runs share the pairs"
     found = [words.format(text, some(runs), place) for text, runs in trained.items()] + found
     held = _read(_RECORD).get("sample")
     if ("make_sample", None) in jobs and isinstance(held, dict):

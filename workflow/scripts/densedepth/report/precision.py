@@ -43,8 +43,8 @@ def add(page: Page, findings: Findings) -> None:
 
 
 _BEST = (
-    "The highest {} is that of {}, epoch {}. It was chosen on the test images, so it is optimistic as an estimate "
-    "for other images."
+    "The highest {} of this table is that of {}, epoch {}. Looked up by the test images, it is optimistic as an "
+    "estimate for other images."
 )
 
 
