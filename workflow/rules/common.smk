@@ -316,7 +316,8 @@ def prediction_inputs(wildcards):
     words = config["predictions"][wildcards.pictures]["input"]
     try:
         # A file that is named may be one that a rule makes.
-        paths = [path for word in words for path in ([word] if _is_file_name(word) else image_files.find([word]))]
+        found = [[word] if _is_file_name(word) else image_files.find([word], videos=True) for word in words]
+        paths = [path for one in found for path in one]
     except PipelineError as error:
         refuse("config: predictions.{}.{}".format(wildcards.pictures, str(error).lstrip("-")))
     braces = [path for path in paths if "{" in path or "}" in path]

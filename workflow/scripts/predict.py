@@ -108,8 +108,8 @@ def work(args):
     intrinsics = given_camera(args.intrinsics)
     if args.scale and not args.scale[0] < args.scale[1]:
         raise PipelineError("--scale {:g} {:g}: must be metres, 0 <= NEAR < FAR".format(*args.scale))
-    paths = image_files.find(args.input, broken_links=True)
-    for line in image_files.left_out(args.input):
+    paths = image_files.find(args.input, broken_links=True, videos=True)
+    for line in image_files.left_out(args.input, videos=True):
         print(line, flush=True)
     to_video = one_video(args.out, paths)
     with networks.load(args.model_path) as network:

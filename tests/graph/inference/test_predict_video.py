@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 
 import numpy as np
@@ -144,6 +145,13 @@ def test_outputs_that_cannot_be(frozen, clips, tmp_path, capsys):
     assert "--out x.mp4: a video is made of one video" in capsys.readouterr().err
     assert call(frozen, [clip], "--out", clip) == 1
     assert "would replace the video that is read" in capsys.readouterr().err
+
+
+def test_a_folder_of_videos_alone(frozen, clips, tmp_path):
+    (tmp_path / "in").mkdir()
+    shutil.copy(str(clips / "odd.mkv"), str(tmp_path / "in"))
+    assert call(frozen, [tmp_path / "in"], "--out", tmp_path / "out") == 0
+    assert sorted(os.listdir(str(tmp_path / "out"))) == ["odd.json", "odd_depth.mp4", "predictions.json"]
 
 
 def test_a_refused_video_leaves_the_old_files(frozen, clips, tmp_path, capsys):

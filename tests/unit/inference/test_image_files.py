@@ -35,6 +35,19 @@ def test_words_find_each_picture_once_in_order(tmp_path, monkeypatch):
         image_files.find(["empty"])
 
 
+def test_a_folder_gives_its_videos_where_they_are_asked_for(tmp_path, monkeypatch):
+    for name in ("f/a.MP4", "f/b.png", "f/c.txt", "v/a.mkv", "n/c.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"")
+    monkeypatch.chdir(tmp_path)
+    assert image_files.find(["f", "v"], videos=True) == ["f/a.MP4", "f/b.png", "v/a.mkv"]
+    assert image_files.find(["f"]) == ["f/b.png"]
+    (line,) = image_files.left_out(["f", "v"], videos=True)
+    assert line.startswith("f: left out are 1 .txt, since only .apng") and ".webm" in line
+    with pytest.raises(PipelineError, match="n: is a folder without images or videos"):
+        image_files.find(["n"], videos=True)
+
+
 def test_hidden_pictures_are_taken_only_where_they_are_named(tmp_path, monkeypatch, capsys):
     for name in ("a.png", "._a.png", "@eaDir/a.png", "@eaDir/b/a.png", "b.HEIC"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)

@@ -33,25 +33,27 @@ class Frame:
     read_as: List[str]
 
 
-def find(words: Iterable[str], broken_links: bool = False) -> List[str]:
+def find(words: Iterable[str], broken_links: bool = False, videos: bool = False) -> List[str]:
     """The files that `words` (files, folders, glob patterns; `**` reaches subfolders) stand for, each once.
 
-    Of a folder, those right in it that have one of `SUFFIXES`; nothing hidden (see `names`) that is not named. Within a
-    word the order is that of the numbers in the names: frame2 before frame10. A file that several words spell
-    differently is spelled as by the first. Links to nothing are among them with `broken_links`, for who tells that they
-    cannot be read. Raises PipelineError for a word that stands for no file.
+    Of a folder, those right in it that have one of `SUFFIXES`, with `videos` also those called like a video; nothing
+    hidden (see `names`) that is not named. Within a word the order is that of the numbers in the names: frame2 before
+    frame10. A file that several words spell differently is spelled as by the first. Links to nothing are among them
+    with `broken_links`, for who tells that they cannot be read. Raises PipelineError for a word that is no file.
     """
 
     def taken(path):
         # What is neither, such as a pipe, might never be read to its end.
         return os.path.isfile(path) or (broken_links and os.path.islink(path) and not os.path.exists(path))
 
+    suffixes = _suffixes(videos)
     found: Dict[Tuple[str, str], str] = {}
     for word in words:
         if os.path.isdir(word):
-            paths = [path for path in file_names.files_below(word, deep=False) if path.lower().endswith(SUFFIXES)]
-            reason = "is a folder without images ({})".format(" ".join(SUFFIXES))
-            others = file_names.left_out(word, SUFFIXES, deep=False)
+            paths = [path for path in file_names.files_below(word, deep=False) if path.lower().endswith(suffixes)]
+            kinds = "images or videos" if videos else "images"
+            reason = "is a folder without {} ({})".format(kinds, " ".join(suffixes))
+            others = file_names.left_out(word, suffixes, deep=False)
             reason += "; {}".format(others) if others else ""
         else:
             # A name that exists is taken as it is, even with brackets in it.
@@ -67,9 +69,13 @@ def find(words: Iterable[str], broken_links: bool = False) -> List[str]:
     return list(found.values())
 
 
-def left_out(words: Iterable[str]) -> List[str]:
-    """Lines on the files in the folders among `words` that are not taken for images by their suffix."""
-    lines = [file_names.left_out(word, SUFFIXES, deep=False) for word in words if os.path.isdir(word)]
+def _suffixes(videos):
+    return SUFFIXES + file_names.VIDEOS if videos else SUFFIXES
+
+
+def left_out(words: Iterable[str], videos: bool = False) -> List[str]:
+    """Lines on the files in the folders among `words` that `find` does not take, by their suffix."""
+    lines = [file_names.left_out(word, _suffixes(videos), deep=False) for word in words if os.path.isdir(word)]
     return [files.printable(line) for line in lines if line]
 
 
