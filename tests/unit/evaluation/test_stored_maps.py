@@ -115,6 +115,16 @@ def test_names_are_matched_before_the_order(tmp_path):
         scored(place, path)
 
 
+def test_a_number_that_is_doubled_or_lacking_is_named(tmp_path, archive):
+    place = folder(tmp_path / "maps", "npy", "{}")
+    (tmp_path / "maps" / "5.npy").rename(tmp_path / "maps" / "04.npy")
+    with pytest.raises(PipelineError, match=r"(0?4\.npy) and (0?4\.npy) are both number 4; keep one"):
+        scored(place, archive)
+    (tmp_path / "maps" / "04.npy").unlink()
+    with pytest.raises(PipelineError, match=r"has 10 depth maps, .* predict each image once \(there is no number 5\)"):
+        scored(place, archive)
+
+
 @pytest.mark.parametrize("size, close", [((24, 32), 2e-3), ((96, 128), 2e-3), ((49, 65), 2e-2)])
 def test_other_sizes_of_the_same_view(tmp_path, archive, size, close):
     rows, columns = ((np.arange(new) + 0.5) / new * old - 0.5 for new, old in zip(size, SIZE))

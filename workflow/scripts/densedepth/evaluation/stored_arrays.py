@@ -153,10 +153,25 @@ def _matched(path, named, test_set):
         if len(set(wanted)) == len(wanted):
             found = {_stem(one[0]): one for one in named}
             return [found[stem] for stem in wanted], "name"
+    lacking = _numbers_between(path, [name for name, _ in named])
     if len(named) != test_set.count:
         words = "{}: has {} depth maps, {} has {} images; predict each image once"
-        raise PipelineError(words.format(path, len(named), test_set.path, test_set.count))
+        words = words.format(path, len(named), test_set.path, test_set.count)
+        raise PipelineError(words + (" (there is no number {})".format(lacking[0]) if lacking else ""))
     return named, "order"
+
+
+def _numbers_between(path, names):
+    """Of files that are named by whole numbers, those between the first and the last that none has."""
+    stems = [_stem(name) for name in names]
+    if not all(stem.isdigit() for stem in stems):
+        return []
+    by_number = {}
+    for name, stem in zip(names, stems):
+        if by_number.setdefault(int(stem), name) != name:
+            words = "{}: {} and {} are both number {}; keep one"
+            raise PipelineError(words.format(path, by_number[int(stem)], name, int(stem)))
+    return [number for number in range(min(by_number), max(by_number)) if number not in by_number]
 
 
 def _stem(name):
