@@ -17,6 +17,7 @@ import os
 import sys
 
 import cli
+from densedepth import file_names
 from densedepth.errors import PipelineError
 from densedepth.imaging import camera, panels
 from densedepth.inference import (
@@ -95,6 +96,9 @@ def one_video(out, paths):
     if os.path.isdir(out) or not (video_files.is_video(out) or (alone and os.path.splitext(out)[1])):
         return False
     video_files.container(out)
+    if len(paths) == 1 and not alone:
+        words = "{}: its name is not that of a video ({}); convert it, or give a folder as --out"
+        raise PipelineError(words.format(paths[0], " ".join(file_names.VIDEOS)))
     if not alone:
         raise PipelineError(
             "--out {}: a video is made of one video; give one --input, or a folder as --out".format(out)

@@ -8,6 +8,7 @@ import subprocess
 import numpy as np
 import predict
 import pytest
+from densedepth import file_names
 from densedepth.errors import PipelineError
 from densedepth.imaging import depth, panels
 from densedepth.inference import forward, predictors, video_files
@@ -137,6 +138,13 @@ def test_what_cannot_be_read_is_told_in_a_line(clips, tmp_path, name, told):
     assert os.listdir(str(tmp_path)) == []
 
 
+@pytest.mark.parametrize("end", file_names.VIDEOS)
+def test_every_end_of_a_video_is_read(tmp_path, end):
+    path = tmp_path / ("a" + end)
+    ffmpeg("-f", "lavfi", "-i", "testsrc=s=176x144:r=25:d=0.2", path)
+    assert len(read(path)[1]) == 5
+
+
 def test_outputs_that_cannot_be(frozen, clips, tmp_path, capsys):
     clip = clips / "a.mkv"
     assert call(frozen, [clip], "--out", "x.wmv") == 1
@@ -145,6 +153,10 @@ def test_outputs_that_cannot_be(frozen, clips, tmp_path, capsys):
     assert "--out x.mp4: a video is made of one video" in capsys.readouterr().err
     assert call(frozen, [clip], "--out", clip) == 1
     assert "would replace the video that is read" in capsys.readouterr().err
+    (tmp_path / "photo.jpg").touch()
+    assert call(frozen, [tmp_path / "photo.jpg"], "--out", tmp_path / "x.mp4") == 1
+    told = capsys.readouterr().err
+    assert "photo.jpg: its name is not that of a video (.3gp .avi" in told and "give a folder as --out" in told
 
 
 def test_a_folder_of_videos_alone(frozen, clips, tmp_path):

@@ -232,5 +232,8 @@ def test_what_is_no_picture_is_named_with_the_reason(tmp_path):
             image_files.read(str(tmp_path / name))
     with pytest.raises(PipelineError, match=r"ffmpeg -i clip\.mp4"):
         image_files.read(str(tmp_path / "clip.mp4"))
+    (tmp_path / "c60.xyz").write_bytes(b"a film")
+    with pytest.raises(PipelineError, match=r"knows; videos end in \.3gp .*\.mpeg .*: rename or convert it"):
+        image_files.read(str(tmp_path / "c60.xyz"))
     with pytest.raises(PipelineError, match="save it with 8 or 16 bits"):
         image_files.read(save(tmp_path / "float.tif", RGB[:, :, 0].astype(np.float32)))

@@ -60,8 +60,8 @@ def left_out(folder: str, suffixes: Collection[str], deep: bool = True) -> Optio
     return words.format(folder, ", ".join(listed[:8]), more, " ".join(suffixes), advice)
 
 
-# What is taken for a video.
-VIDEOS = (".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpg", ".webm")
+# What is taken for a video; not .ts and .mts, on which the ffmpeg of the package imageio-ffmpeg may crash.
+VIDEOS = (".3gp", ".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".ogv", ".webm", ".wmv")
 
 # Formats of pictures that some programs or all do not look for, and that ImageMagick converts.
 CONVERTED = (

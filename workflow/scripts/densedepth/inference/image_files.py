@@ -123,5 +123,8 @@ def _reason(path, error):
     if isinstance(error, FileNotFoundError) and os.path.islink(path):
         return "a link to {}, which is not there".format(os.readlink(path))
     if "cannot identify" in str(error):
-        return "no format that Pillow knows"
+        if path.lower().endswith(SUFFIXES):
+            return "no format that Pillow knows"
+        words = "no format that Pillow knows; videos end in {}: rename or convert it"
+        return words.format(" ".join(file_names.VIDEOS))
     return getattr(error, "strerror", None) or str(error) or type(error).__name__
