@@ -4,12 +4,12 @@
         --test_data dataset/nyu_test.zip --json scores.json
 
 --predictions is a folder, .zip or .tar of one file an image (.npy, .npz, .png of 8 or 16 bit, .tif, .exr or .pfm), one
-.npy of (images, height, width), or one .npz. Files are matched by name, or by the order of the numbers in their names. --unit says what
-is stored: metres, millimetres, inverse (1 / metres) or disparity (inverse depth of no unit). --alignment fits what the
-predictions leave open to the ground truth of each image (docs/metrics.md); results with different alignments do not
-compare. --metrics adds edges, normals, point clouds and more; --planes gives those of plane_* an array of integers for
-each image, at its own size, that numbers the planes from 1. A unit that the ground truth contradicts is refused;
---trust_unit scores it nevertheless.
+.npy of (images, height, width), or one .npz. Files are matched by name, or by the order of the numbers in their names.
+--unit says what is stored: metres, millimetres, inverse (1 / metres) or disparity (inverse depth of no unit).
+--alignment fits what the predictions leave open to the ground truth of each image (docs/metrics.md); results with
+different alignments do not compare. --metrics adds edges, normals, point clouds and more; --planes gives those of
+plane_* an array of integers for each image, at its own size, that numbers the planes from 1. A unit that the ground
+truth contradicts is refused; --trust_unit scores it nevertheless.
 """
 
 import sys

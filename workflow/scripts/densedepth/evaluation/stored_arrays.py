@@ -9,7 +9,7 @@ their names: frame2 before frame10.
 import collections
 import contextlib
 import os
-from typing import TYPE_CHECKING, Any, Callable, Iterator, List, Optional, Tuple, TypeVar
+from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator, List, Optional, Tuple, TypeVar
 
 import numpy as np
 
@@ -166,7 +166,7 @@ def _numbers_between(path, names):
     stems = [_stem(name) for name in names]
     if not all(stem.isdigit() for stem in stems):
         return []
-    by_number = {}
+    by_number: Dict[int, str] = {}
     for name, stem in zip(names, stems):
         if by_number.setdefault(int(stem), name) != name:
             words = "{}: {} and {} are both number {}; keep one"
