@@ -110,7 +110,7 @@ def test_a_folder_takes_images_and_videos_and_resumes(frozen, clips, tmp_path, c
     assert len(read(tmp_path / "out" / "odd_depth.mp4")[1]) == 7
     summary = json.loads((tmp_path / "out" / "predictions.json").read_text())
     assert [one["name"] for one in summary["pictures"]] == ["turned", "odd"]
-    assert "empty.mp4: not a video that can be read" in summary["failed"][0]["reason"]
+    assert "empty.mp4: is empty" in summary["failed"][0]["reason"]
     capsys.readouterr()
     assert call(frozen, words, *flags) == 0
     assert "2 of them are from an earlier run" in capsys.readouterr().out
@@ -120,10 +120,11 @@ def test_a_folder_takes_images_and_videos_and_resumes(frozen, clips, tmp_path, c
     ("name", "told"),
     [
         ("sound.m4v", "sound.m4v: has no video in it"),
-        ("empty.mp4", "empty.mp4: not a video that can be read (Invalid data"),
+        ("empty.mp4", "empty.mp4: is empty"),
+        ("gone.mp4", "gone.mp4: not a video that can be read (No such file or directory)"),
         ("frameless.avi", "frameless.avi: a video without a frame that can be read ("),
-        ("text.mp4", "text.mp4: not a video that can be read (Invalid data"),
-        ("cut.mp4", "cut.mp4: not a video that can be read (Invalid data"),
+        ("text.mp4", "text.mp4: not a video that can be read (Invalid data found when processing input); play it, or"),
+        ("cut.mp4", "processing input); play it, or convert it: ffmpeg -i cut.mp4 out.mp4"),
         ("damaged.mp4", "damaged.mp4: damaged after "),
         ("sizes.mp4", "sizes.mp4: its frames change from 64x32 to 32x32; make them one size: ffmpeg -i sizes.mp4"),
     ],

@@ -55,13 +55,15 @@ def container(path: str) -> str:
 
 def describe(path: str) -> Clip:
     """The `Clip` in the file. Raises PipelineError when no frame of it can be read."""
+    if os.path.isfile(path) and not os.path.getsize(path):
+        raise PipelineError("{}: is empty; copy or record it again".format(path))
     # Of the formats without compression, this one tells size, rate and aspect, and these are of the turned frame.
     command = _reading(path) + ["-frames:v", "1", "-pix_fmt", "gray", "-f", "yuv4mpegpipe", "pipe:1"]
     answer = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True)
     log = answer.stderr.decode(errors="replace")
     head = {word[:1]: word[1:] for word in answer.stdout[:200].split(b"\n")[0].decode("latin-1").split()[1:]}
     if not {"W", "H", "F"} <= set(head):
-        raise PipelineError("{}: {}".format(path, _no_video(log, answer.returncode)))
+        raise PipelineError("{}: {}".format(path, _no_video(path, log, answer.returncode)))
     rate, aspect = (_ratio(head.get(letter, "1:1")) for letter in "FA")
     found = re.search(r"Duration: (\d+):(\d\d):(\d\d\.\d+)", log)
     seconds = sum(float(part) * unit for part, unit in zip(found.groups(), (3600, 60, 1))) if found else 0
@@ -201,12 +203,15 @@ def _ratio(words):
     return fractions.Fraction(over, under) if over and under else fractions.Fraction(1)
 
 
-def _no_video(log, status):
+def _no_video(path, log, status):
     if "matches no streams" in log:
         return "has no video in it"
-    if re.search(r"Stream #0:\d.*: Video:", log):
-        return "a video without a frame that can be read ({})".format(_reason(log, status))
-    return "not a video that can be read ({})".format(_reason(log, status))
+    without_frame = re.search(r"Stream #0:\d.*: Video:", log)
+    words = "a video without a frame that can be read ({})" if without_frame else "not a video that can be read ({})"
+    # What is not there or must not be read, ffmpeg cannot convert either.
+    if os.access(path, os.R_OK):
+        words += "; play it, or convert it: ffmpeg -i {} out.mp4"
+    return words.format(_reason(log, status), os.path.basename(path))
 
 
 def _reason(log, status):
