@@ -44,7 +44,7 @@ def build_parser():
     batch = cli.number("inference.batch_size")
     add("--bs", type=batch, default=4, help="images in a batch, if the network takes any number")
     kinds = prediction_files.KINDS
-    add("--write", nargs="+", default=["npy"], choices=kinds, help="what to write; default: npy")
+    add("--write", nargs="+", choices=kinds, help="what to write of each image; default: npy")
     cli.add_boolean(arguments, "--flip_average", True, "average with the mirrored image's depth, as evaluations do")
     add(
         "--size",
@@ -108,12 +108,22 @@ def one_video(out, paths):
     return True
 
 
+def not_of_videos(kinds, paths):
+    """One line on the files, of those that `kinds` ask for, that are not written of the videos among `paths`."""
+    dropped = [kind for kind in kinds if kind not in ("panel", "colour")]
+    if not dropped or not any(map(video_files.is_video, paths)):
+        return []
+    words = "--write {}: of a video not written, only the colours of its depth (docs/inference.md, Videos)"
+    return [words.format(" ".join(dropped))]
+
+
 def work(args):
     intrinsics = given_camera(args.intrinsics)
     if args.scale and not args.scale[0] < args.scale[1]:
         raise PipelineError("--scale {:g} {:g}: must be metres, 0 <= NEAR < FAR".format(*args.scale))
     paths = image_files.find(args.input, broken_links=True, videos=True)
-    for line in image_files.left_out(args.input, videos=True):
+    kinds = list(dict.fromkeys(args.write or ["npy"]))
+    for line in image_files.left_out(args.input, videos=True) + not_of_videos(args.write or [], paths):
         print(line, flush=True)
     to_video = one_video(args.out, paths)
     with networks.load(args.model_path) as network:
@@ -121,7 +131,7 @@ def work(args):
         print("depth is limited to {:g} to {:g} m: {}".format(*limits, reason), flush=True)
         options = predictions.Options(
             batch_size=args.bs,
-            kinds=list(dict.fromkeys(args.write)),
+            kinds=kinds,
             flip_average=args.flip_average,
             size=args.size,
             intrinsics=intrinsics,
@@ -147,7 +157,7 @@ def work(args):
                 summary["taken_over"], args.out
             )
         )
-    if {"ply", "glb"} & set(args.write) and not intrinsics:
+    if {"ply", "glb"} & set(kinds) and not intrinsics:
         print("point clouds and meshes assume NYU Depth v2's camera; give yours by --intrinsics")
     if summary["failed"]:
         print("{} files could not be used:".format(len(summary["failed"])))

@@ -50,6 +50,10 @@ def clips(tmp_path_factory):
     middle = whole.index(b"mdat") + 1500
     (folder / "damaged.mp4").write_bytes(whole[:middle] + bytes(200) + whole[middle + 200 :])
     ffmpeg("-f", "lavfi", "-i", "testsrc=s=64x48:d=0", "-c:v", "ffv1", folder / "frameless.avi")
+    ffmpeg("-i", folder / "plain.mp4", "-frames:v", 1, "-c:v", "libx264", folder / "one.mp4")
+    ffmpeg("-f", "lavfi", "-i", "testsrc=s=64x32:r=25:d=2", "-c:v", "ffv1", folder / "long.mkv")
+    whole = (folder / "long.mkv").read_bytes()
+    (folder / "short.mkv").write_bytes(whole[: len(whole) // 2])
     (folder / "empty.mp4").touch()
     (folder / "text.mp4").write_text("no video")
     return folder
@@ -165,6 +169,29 @@ def test_a_folder_of_videos_alone(frozen, clips, tmp_path):
     shutil.copy(str(clips / "odd.mkv"), str(tmp_path / "in"))
     assert call(frozen, [tmp_path / "in"], "--out", tmp_path / "out") == 0
     assert sorted(os.listdir(str(tmp_path / "out"))) == ["odd.json", "odd_depth.mp4", "predictions.json"]
+
+
+def test_a_video_that_ends_early_is_told_and_noted(frozen, clips, tmp_path, capsys):
+    assert call(frozen, [clips / "short.mkv"], "--out", tmp_path / "x.mp4") == 0
+    source = json.loads((tmp_path / "x.json").read_text())["source"]
+    assert source["ended_early"] is True and source["frames"] < 40 and source["frames_by_duration"] == 50
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("warning:")]
+    assert "short.mkv: ended after {} frames, by its duration it has 50".format(source["frames"]) in line
+
+
+def test_a_single_frame_has_no_flicker_and_no_array(frozen, clips, tmp_path, capsys):
+    assert call(frozen, [clips / "one.mp4"], "--out", tmp_path / "x.mp4", "--write", "npy", "png", "panel") == 0
+    told = capsys.readouterr().out
+    assert "no flicker, as it has a single frame" in told and "warning:" not in told
+    assert "--write npy png: of a video not written, only the colours" in told
+    assert json.loads((tmp_path / "x.json").read_text())["source"]["ended_early"] is False
+    assert call(frozen, [clips / "one.mp4"], "--out", tmp_path / "x.mp4") == 0
+    assert "--write npy" not in capsys.readouterr().out
+
+
+def test_the_default_is_told_once():
+    assert " ".join(predict.build_parser().format_help().split()).count("default: npy") == 1
+    assert "['npy']" not in predict.build_parser().format_help()
 
 
 def test_a_refused_video_leaves_the_old_files(frozen, clips, tmp_path, capsys):

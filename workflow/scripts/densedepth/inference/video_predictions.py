@@ -60,6 +60,9 @@ def write(predictor: Any, path: str, out: str, side_file: str, options: Any, siz
         with contextlib.suppress(FileNotFoundError):
             os.remove(side_file)
     progress.line(_said(out, done, clip, time.monotonic() - started, maps))
+    if _ended_early(done, clip):
+        words = "warning: {}: ended after {} frames, by its duration it has {}; is the file cut off?"
+        progress.line(words.format(path, done, clip.frames))
     side = prediction_files.made_by(predictor.describe(), options, size)
     files.write_json(side_file, dict(side, **_described(path, out, done, clip, options, maps)))
 
@@ -131,8 +134,8 @@ def _said(out, done, clip, seconds, maps):
     words = "{}: {} frames of {}x{} at {:.2f} a second, predicted at {:.2f} frames/s".format(
         out, done, clip.size[1], clip.size[0], float(clip.rate), done / max(seconds, 1e-9)
     )
-    if clip.frames and done < 0.9 * clip.frames:
-        words += " (by its duration it has {}: is the file cut off?)".format(clip.frames)
+    if done == 1:
+        return words + "; no flicker, as it has a single frame"
     after, before = maps.smoothed.mean(), maps.plain.mean()
     if after is None or before is None:
         return words + "; no flicker, as no pixel of successive frames is alike"
@@ -143,6 +146,10 @@ def _said(out, done, clip, seconds, maps):
     )
 
 
+def _ended_early(done, clip):
+    return bool(clip.frames and done < 0.9 * clip.frames)
+
+
 def _described(path, out, done, clip, options, maps):
     return {
         "source": {
@@ -151,6 +158,8 @@ def _described(path, out, done, clip, options, maps):
             "frame": None,
             "size": list(clip.size),
             "frames": done,
+            "frames_by_duration": clip.frames,
+            "ended_early": _ended_early(done, clip),
             "frames_per_second": str(clip.rate),
         },
         "depth": {"unit": "metres along the viewing axis", "limits": list(options.limits)},
