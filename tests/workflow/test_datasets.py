@@ -80,6 +80,7 @@ def test_a_recipe_reads_its_data_set(name, drawn, project, quick_python):
     assert json.loads(project.path("results/data/nyu_train.json").read_text())["records"] == 4
     for shown in (output, project.path("results/logs/list_pictures.log").read_text()):
         assert "recognised as" in shown
+    assert ("rows have no depth (None) and are left out" in output) == (name == "kitti_eigen")
     # What it was called with stays in the log.
     assert "\n  --test_share" not in output
 

@@ -27,8 +27,9 @@ def work(args):
     with open_test_set(args.test_data) as test_set:
         if test_set.count < args.min_test:
             raise PipelineError(
-                "{}: has {} images, but report.gallery needs at least {}".format(
-                    args.test_data, test_set.count, args.min_test
+                "{}: has {} {}, but report.gallery needs at least {}; lower report.gallery, or give more test "
+                "pairs (data.custom.test_share)".format(
+                    args.test_data, test_set.count, "image" if test_set.count == 1 else "images", args.min_test
                 )
             )
         document = baseline.evaluate(test_set, progress=Progress(test_set.count, "images"))

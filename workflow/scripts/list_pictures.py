@@ -151,8 +151,13 @@ def work(args):
     counts = {split: sum(row["split"] == split for row in found["rows"]) for split in splits}
     if counts[custom_pairs.TEST] < args.min_test:
         raise PipelineError(
-            "{}: {} pairs for test, but report.gallery needs at least {}".format(
-                args.path or args.csv or args.rgb, counts[custom_pairs.TEST], args.min_test
+            "{}: {} {} for test, but report.gallery needs at least {}; lower report.gallery, or give more test "
+            "pairs{}".format(
+                args.path or args.csv or args.rgb,
+                counts[custom_pairs.TEST],
+                "pair" if counts[custom_pairs.TEST] == 1 else "pairs",
+                args.min_test,
+                " (data.custom.test_share)" if found["split"] == "drawn" else "",
             )
         )
     files.write_json(args.out, found)

@@ -156,6 +156,19 @@ def test_a_great_negative_hole_comes_through_the_command_line(tmp_path):
     assert read(str(tmp_path / "list.json"))["hole"] == -3.4e38
 
 
+@pytest.mark.parametrize(
+    "given, way", [("", "give more test pairs (data.custom.test_share)\n"), (",train", "give more test pairs\n")]
+)
+def test_too_few_test_pairs_are_told_with_the_way_out(tmp_path, capsys, given, way):
+    rows = ["b.PNG,b.png" + given, "c.PNG,c.png" + given.replace("train", "test")]
+    (tmp_path / "b.PNG").touch()
+    (tmp_path / "p.csv").write_text("\n".join(rows) + "\n")
+    flags = ["--csv", str(tmp_path / "p.csv"), "--metres_per_unit", "1", "--max_depth", "10", "--min_test", "6"]
+    assert list_pictures.main(flags + ["--out", str(tmp_path / "list.json")]) == 1
+    said = capsys.readouterr().err
+    assert "1 pair for test, but report.gallery needs at least 6; lower report.gallery, or " + way in said
+
+
 def folders(tmp_path, names):
     for name in names:
         save(tmp_path / "rgb" / (name + ".jpg"), rgb())

@@ -56,9 +56,8 @@ def write_rows(
         more["sizes"] = sizes
     if len(usable) < least:
         raise PipelineError(
-            "{}: {} of {} test pairs can be used, but report.gallery needs at least {}".format(
-                source.path, len(usable), len(rows), least
-            )
+            "{}: {} of {} test pairs can be used, but report.gallery needs at least {}; lower report.gallery, or give "
+            "more test pairs (data.custom.test_share)".format(source.path, len(usable), len(rows), least)
         )
     progress = Progress(len(usable), "pairs")
 
