@@ -193,6 +193,21 @@ def test_the_sheet_shows_as_many_test_as_training_pairs(tmp_path, monkeypatch):
     assert [sum(split in name for name in names) for split in ("(train)", "(test)")] == [6, 6]
 
 
+def test_a_long_path_on_the_sheet_keeps_row_and_split(tmp_path, monkeypatch):
+    folder = "a $ long folder/" * 6
+    for name in ("1", "2"):
+        save(tmp_path / folder / (name + ".png"), rgb())
+        save(tmp_path / folder / (name + ".npy"), metres())
+    rows = ["{0}{1}.png,{0}{1}.npy,{2}".format(folder, *pair) for pair in (("1", "train"), ("2", "test"))]
+    path = listed(tmp_path, rows, metres_per_unit=1)
+    drawn = []
+    monkeypatch.setattr(check.visualize, "draw_sheet", lambda path, title, samples, *rest: drawn.extend(samples))
+    check.draw(str(tmp_path / "sheet.png"), path, check.check(path))
+    for (name, _, _), head, end in zip(drawn, ("row 1 (train): ...", "row 2 (test): ..."), ("/1.png", "/2.png")):
+        label = check.visualize.shortened(name, 80)
+        assert label.startswith(head) and label.endswith(end)
+
+
 @pytest.mark.parametrize("whole, tested", [(True, [0, 1, 3, 4, 5, 6, 8, 9]), (False, [])])
 def test_the_sheet_of_archives_shows_as_many_test_as_training_pairs(tmp_path, monkeypatch, whole, tested):
     train = archive(tmp_path / "a.zip", [row(number) for number in range(9)], (SIZE,) * 9)

@@ -315,11 +315,20 @@ def draw(path: str, source_path: str, result: Dict[str, Any], test_path: Optiona
             source: Any = stack.enter_context(open_source(source_path, split))
             rows = [row for row in _rows(source, []) if (split, row.number) not in faulty]
             chosen = [rows[i] for i in _spread(most, len(rows))]
-            samples += [("row {} ({}): {}".format(row.number, split, row.rgb), *source.arrays(row)) for row in chosen]
+            heads = ["row {} ({}):".format(row.number, split) for row in chosen]
+            samples += [(_caption(head, row.rgb), *source.arrays(row)) for head, row in zip(heads, chosen)]
         if test_path:
             samples += _test_samples(test_path, most)
         title = "{} pairs, {} faulty; {}".format(result["pairs"], len(result["faults"]), depth_text(result))
         visualize.draw_sheet(path, title, samples, result["histogram"], result["farthest_m"])
+
+
+def _caption(head, path):
+    """`head` and `path`, of which the beginning is left out where both are too long for the sheet."""
+    path = files.printable(path)
+    # As drawn, a dollar sign takes two letters.
+    most = max(10, visualize.CAPTION - len(head) - 1 - path.count("$"))
+    return "{} {}".format(head, path if len(path) <= most else "..." + path[3 - most :])
 
 
 def _spread(most, count):
@@ -337,7 +346,7 @@ def _test_samples(path, most):
             if indices[0] in chosen:
                 name = test_set.names[indices[0]] if test_set.names else ""
                 known = np.where(np.isfinite(depth[0]), np.maximum(depth[0], 0), 0)
-                samples.append(("image {} (test) {}".format(indices[0], name).rstrip(), rgb[0], known))
+                samples.append((_caption("image {} (test)".format(indices[0]), name).rstrip(), rgb[0], known))
     return samples
 
 

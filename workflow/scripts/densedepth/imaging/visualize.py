@@ -27,6 +27,9 @@ _UNKNOWN = 0.85
 # Longest side, in pixels, at which the panel keeps an image: large ones need not stay in memory whole.
 TILE_PIXELS = 640
 
+# Letters over a pair of a sheet; a longer name loses its beginning.
+CAPTION = 80
+
 # Name, image uint8 (H, W, 3), depth in metres (H, W).
 Tile = Tuple[str, np.ndarray, np.ndarray]
 
@@ -172,7 +175,7 @@ def draw_sheet(path: str, title: str, samples: Sequence[Tile], histogram: np.nda
             left = column * wide + gap
             step = _step(rgb)
             values = depth_map[::step, ::step]
-            label = shortened(name, 80)
+            label = shortened(name, CAPTION)
             figure.text(left / width, (bottom + high + 0.06) / height, label, fontsize=12, va="bottom")
             _place(figure, (left, bottom, side, high), "").imshow(rgb[::step, ::step])
             axes = _place(figure, (left + side + gap, bottom, side, high), "")
