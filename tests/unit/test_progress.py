@@ -67,6 +67,14 @@ def test_a_terminal_has_a_bar_that_renews_itself_and_ends_as_a_line(clock, monke
     )
 
 
+def test_a_line_is_written_at_once_as_other_processes_write_beside_it(monkeypatch):
+    written = []
+    monkeypatch.setattr(sys.stdout, "write", written.append)
+    progress.line("row 2: cannot be read")
+    monkeypatch.undo()
+    assert written == ["row 2: cannot be read\n"]
+
+
 def test_an_error_does_not_stand_behind_a_bar(monkeypatch, capsys):
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
 

@@ -24,7 +24,8 @@ def line(text: str) -> None:
     if _muted:
         return
     clear()
-    print(text)
+    # In one call: with `print`, those of other processes could come between the text and its end.
+    sys.stdout.write(text + "\n")
     sys.stdout.flush()
 
 
