@@ -123,6 +123,16 @@ def test_a_damaged_file_is_told_by_its_row(layout, dataset, pattern, data, words
     assert found[0].startswith(str(path))
 
 
+def test_a_damaged_file_is_told_by_its_list(tmp_path, pairs):
+    path = layouts.kitti_eigen(tmp_path, pairs)
+    for depth in glob.glob(os.path.join(str(path), "**/groundtruth/**/*.png"), recursive=True):
+        with open(depth, "wb") as stream:
+            stream.write(b"no depth")
+    found = faults(tmp_path, path, "kitti_eigen")
+    heads = ["{}: {} row ".format(path, split) for split in ("train", "test")]
+    assert [sum(fault.startswith(head) for fault in found) for head in heads] == [4, 2]
+
+
 def test_a_test_archive_of_a_damaged_set_is_not_written(tmp_path, pairs):
     path = layouts.nyu_sync(tmp_path, pairs)
     change(path, "official_splits/**/sync_depth_00000.png", half)

@@ -25,7 +25,7 @@ class PairFiles:
     """Reads the files of the pairs of one split of a list, whose `content` is as `custom_pairs.SCHEMA` says."""
 
     def __init__(self, content: Dict[str, Any], split: str) -> None:
-        self._content = content
+        self._content, self._split = content, split
         self._entries = {entry["row"]: entry for entry in content["rows"] if entry["split"] == split}
         # What is custom has paths that start from the working folder.
         self.tree = open_tree(content["tree"]) if content.get("tree") else Folder("")
@@ -94,18 +94,23 @@ class PairFiles:
             raise self.error(row, name, "cannot be read as {} ({})", kind, words(error)) from None
         except PipelineError as error:
             # Of an archive, which knows nothing of rows.
-            raise PipelineError("{}: row {}: {}".format(self._content["source"][0], row.number, error)) from None
+            raise PipelineError("{}: {}".format(self._where(row), error)) from None
 
     def read(self, row: Row, name: str) -> bytes:
         """The bytes of one of the files of `row`."""
         try:
             return self.tree.read(name)
         except PipelineError as error:
-            raise PipelineError("{}: row {}: {}".format(self._content["source"][0], row.number, error)) from None
+            raise PipelineError("{}: {}".format(self._where(row), error)) from None
+
+    def _where(self, row):
+        """The source and the row; of a data set, whose splits are counted apart, with the split."""
+        split = "{} ".format("test" if self._split == "test" else "train") if self._content.get("tree") else ""
+        return "{}: {}row {}".format(self._content["source"][0], split, row.number)
 
     def error(self, row: Row, path: str, text: str, *values: Any) -> PipelineError:
         """What to raise for the file `path` of `row`: source, row and file before the formatted `text`."""
-        where = "{}: row {}, {}: ".format(self._content["source"][0], row.number, path)
+        where = "{}, {}: ".format(self._where(row), path)
         return PipelineError(
             where + text.format(*values) + file_names.hint(path, os.path.dirname(self._content["source"][0]))
         )
