@@ -8,8 +8,8 @@
 --unit says what is stored: metres, millimetres, inverse (1 / metres) or disparity (inverse depth of no unit).
 --alignment fits what the predictions leave open to the ground truth of each image (docs/metrics.md); results with
 different alignments do not compare. --metrics adds edges, normals, point clouds and more; --planes gives those of
-plane_* an array of integers for each image, at its own size, that numbers the planes from 1. A unit that the ground
-truth contradicts is refused; --trust_unit scores it nevertheless.
+plane_* an array of integers for each image, at its own size, that numbers the planes from 1. --trust_unit scores a unit
+that the ground truth contradicts, which is refused otherwise.
 """
 
 import sys
