@@ -14,7 +14,7 @@ from densedepth.data import custom_pairs, records, transfer
 from densedepth.data import test_archive as testset
 from densedepth.errors import PipelineError
 from densedepth.evaluation import gallery
-from densedepth.inference import ascend_om, exported, predictions, predictors
+from densedepth.inference import ascend_om, exported, prediction_files, predictors
 from densedepth.network import checkpoints, importer, model, weights
 
 pytestmark = pytest.mark.usefixtures("shallow")
@@ -65,7 +65,7 @@ KINDS = {
     ),
     "prediction": (
         {"source": {"path": "a.png", "frame": 3, "sha256": SUM}, "network": {}, "depth": {}, "files": {}},
-        predictions.SIDE,
+        prediction_files.SIDE,
     ),
     "pictures of a test archive": (
         {
