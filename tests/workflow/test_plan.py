@@ -162,7 +162,8 @@ def test_pictures_of_ones_own_are_a_matter_of_settings(project):
     assert "--flip_average False --write npy" in words
     assert "predict_pictures" not in project.planned(*arguments)
     arguments = project.configure({"predictions": {"none": {"input": ["photos/*.gif"]}, "gone": {"input": ["a.png"]}}})
-    assert "MissingInput" in project.snakemake("-n", "results/predictions/gone", *arguments, fails=True)
+    output = project.snakemake("-n", "results/predictions/gone", *arguments, fails=True)
+    assert "config: predictions.gone.input = a.png: no such file or folder" in output
     output = project.snakemake("-n", "results/predictions/none", *arguments, fails=True)
     assert "config: predictions.none.input photos/*.gif: matches no file" in output
 

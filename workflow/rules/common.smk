@@ -305,7 +305,7 @@ def predicting_run(wildcards):
 
 def existing(path, key):
     """The path, which setting `key` names; without it the call ends, unless it is one that a rule makes."""
-    made = os.path.normpath(path).startswith("results" + os.sep) or path in config["downloads"]
+    made = os.path.normpath(path).startswith(os.path.join("results", "")) or path in config["downloads"]
     if path and not made and not os.path.exists(path):
         refuse("config: {} = {}: no such file or folder".format(key, path))
     return path

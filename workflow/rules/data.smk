@@ -163,7 +163,7 @@ rule list_pictures:
             --min_test {resources.gallery:q} \
             --out {output.list:q} \
             >{log:q} 2>&1
-        sed '/^  --/d' {log:q}
+        grep -v '^  --' {log:q} || true
         """
 
 
