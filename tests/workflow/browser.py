@@ -1,4 +1,4 @@
-"""A real Chromium without a window, driven through its debugging pipe; nothing but the standard library."""
+"""A real Chromium without a window, driven through its debugging pipe; nothing but the standard library and pytest."""
 
 import base64
 import contextlib
@@ -12,6 +12,8 @@ import subprocess
 import tempfile
 import threading
 
+import pytest
+
 _FOLLOW = {"autoAttach": True, "waitForDebuggerOnStart": True, "flatten": True}
 _BEGIN = "Runtime.runIfWaitingForDebugger"
 
@@ -21,6 +23,9 @@ COMMANDS = ("chromium", "chromium-browser", "google-chrome")
 def command():
     """The path of a Chromium, or None."""
     return next((path for path in map(shutil.which, COMMANDS) if path), None)
+
+
+needs_browser = pytest.mark.skipif(command() is None, reason="no Chromium on PATH; on Debian: apt-get install chromium")
 
 
 class Browser:

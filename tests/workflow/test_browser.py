@@ -10,10 +10,6 @@ from densedepth.report import render
 from densedepth.report.page import Images, Page, Sheet, Table, Thumbnail, View
 from PIL import Image
 
-needs_browser = pytest.mark.skipif(
-    browser.command() is None, reason="no Chromium on PATH; on Debian: apt-get install chromium"
-)
-
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory):
@@ -77,7 +73,7 @@ def test_the_ends_of_a_scale_tell_what_is_cut_off(tmp_path):
         assert tuple(found) == ends
 
 
-@needs_browser
+@browser.needs_browser
 def test_the_page_needs_nothing_else_and_complains_of_nothing(page):
     with browser.browser() as chromium:
         chromium.open(page[0])
@@ -110,7 +106,7 @@ PIXEL = """Array.from(document.querySelectorAll('.scene')[0].querySelectorAll('c
   .getContext('2d').getImageData(%d, %d, 1, 1).data)"""
 
 
-@needs_browser
+@browser.needs_browser
 def test_depth_shows_under_the_pointer(page):
     path, truth, prediction = page
     with browser.browser() as chromium:
@@ -142,7 +138,7 @@ CLOUD = """(function (turned) {
 })(%s)"""
 
 
-@needs_browser
+@browser.needs_browser
 @pytest.mark.parametrize("width", [1280, 400])
 def test_point_clouds_turn_under_the_pointer_and_the_finger(page, width):
     with browser.browser() as chromium:
@@ -166,7 +162,7 @@ def test_point_clouds_turn_under_the_pointer_and_the_finger(page, width):
         assert chromium.complaints() == []
 
 
-@needs_browser
+@browser.needs_browser
 def test_all_images_have_their_own_thumbnails(page):
     with browser.browser() as chromium:
         chromium.open(page[0], width=400)
@@ -196,7 +192,7 @@ def shadows(chromium, path, where, row):
     return tuple(inside - line[x] > 20 for x in (int(left) + 1, int(right) - 2))
 
 
-@needs_browser
+@browser.needs_browser
 @pytest.mark.parametrize("columns, wide", [(2, False), (12, True)])
 def test_a_table_that_can_be_scrolled_tells_so(tmp_path, columns, wide):
     made = Page()
@@ -215,7 +211,7 @@ def test_a_table_that_can_be_scrolled_tells_so(tmp_path, columns, wide):
 COLUMN = "Array.from(document.querySelectorAll('tbody td:nth-child(%d)')).map(cell => cell.textContent)"
 
 
-@needs_browser
+@browser.needs_browser
 def test_a_click_on_a_head_orders_the_rows(tmp_path):
     """Numbers as numbers, the greatest first; words from the first; a second click turns it, and blanks stay last."""
     made = Page()
@@ -238,7 +234,7 @@ def test_a_click_on_a_head_orders_the_rows(tmp_path):
         assert chromium.evaluate("document.querySelector('th').ariaSort") == "descending"
 
 
-@needs_browser
+@browser.needs_browser
 def test_the_browser_knows_every_declaration_of_the_style(page):
     """A misspelt property or value would be dropped without a word."""
     texts = []

@@ -14,9 +14,6 @@ from densedepth.demo import npm_package, pages
 from densedepth.errors import PipelineError
 from PIL import Image
 
-needs_browser = pytest.mark.skipif(
-    browser.command() is None, reason="no Chromium on PATH; on Debian: apt-get install chromium"
-)
 PYTHON = REPOSITORY / ".venv/tf2/bin/python"
 VERTEX = [(axis, "<f4") for axis in "xyz"] + [(colour, "u1") for colour in ("red", "green", "blue")]
 
@@ -134,7 +131,7 @@ def cloud(path):
     return [line for line in lines if line.startswith("comment")], np.frombuffer(content, VERTEX)
 
 
-@needs_browser
+@browser.needs_browser
 def test_the_network_runs_and_the_page_says_what_it_is(page):
     # Several threads need the headers of its server.
     assert page.chromium.evaluate("crossOriginIsolated")
@@ -143,7 +140,7 @@ def test_the_network_runs_and_the_page_says_what_it_is(page):
     assert "0.1 to 10 m" in text and "96 × 64 pixels" in text and "1p, epoch 2" in text
 
 
-@needs_browser
+@browser.needs_browser
 @pytest.mark.parametrize("name, given", [("room", "dropped"), ("narrow", "chosen")])
 def test_depth_is_that_of_predict_py(page, demo, photos, name, given):
     expected = np.load(demo / "expected" / (name + "_depth.npy"))
@@ -191,7 +188,7 @@ def test_depth_is_that_of_predict_py(page, demo, photos, name, given):
     assert page.text("read").endswith("column {}, row {}".format(column, row + 1))
 
 
-@needs_browser
+@browser.needs_browser
 def test_the_camera_s_angle_counts(page, photos):
     # Tests of this file may be shared out among processes: what it measures, it brings.
     page.chosen(photos / "narrow.png")
@@ -209,7 +206,7 @@ TYPE = """(function (field) {{
 }})(document.getElementById('{0}'))"""
 
 
-@needs_browser
+@browser.needs_browser
 @pytest.mark.parametrize("end", [".png", ".jpg"])
 def test_a_damaged_or_foreign_file_is_one_line(page, photos, tmp_path, end):
     with Image.open(photos / "room.png") as image:
@@ -222,7 +219,7 @@ def test_a_damaged_or_foreign_file_is_one_line(page, photos, tmp_path, end):
         page.wait("document.getElementById('message').textContent === '{}'".format(said))
 
 
-@needs_browser
+@browser.needs_browser
 def test_a_webcam_is_shown_until_it_is_stopped(page):
     press = "document.getElementById('webcam').click()"
     page.chromium.evaluate(press)
@@ -231,26 +228,26 @@ def test_a_webcam_is_shown_until_it_is_stopped(page):
     assert page.text("webcam") == "Use the webcam"
 
 
-@needs_browser
+@browser.needs_browser
 @pytest.mark.parametrize("width", [1280, 400])
 def test_the_page_fits_its_window(page, width):
     page.chromium.call("Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=False)
     assert page.chromium.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
-@needs_browser
+@browser.needs_browser
 def test_the_browser_knows_the_style(page, demo):
     assert browser.unknown_declarations(page.chromium, (demo / "demo/demo.css").read_text()) == []
 
 
-@needs_browser
+@browser.needs_browser
 def test_a_page_without_a_server_says_so(demo):
     with browser.browser() as chromium:
         chromium.open(demo / "demo/index.html")
         assert "run python3 serve.py in its folder" in chromium.evaluate("document.body.innerText")
 
 
-@needs_browser
+@browser.needs_browser
 def test_nothing_was_asked_of_another_host(page):
     asked = page.chromium.requests()
     assert [url for url in asked if not url.startswith(page.address)] == []

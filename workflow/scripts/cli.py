@@ -53,6 +53,12 @@ def add_boolean(arguments, flag, default, help):
     arguments.add_argument(flag, type=boolean, nargs="?", const=True, default=default, metavar="BOOL", help=help)
 
 
+def add_size(arguments, help, default=None):
+    """The flag --size: height and width of a network's input, in pixels."""
+    pixels = number("data.height")
+    arguments.add_argument("--size", type=pixels, nargs=2, default=default, metavar=("HEIGHT", "WIDTH"), help=help)
+
+
 def number(name):
     """The type of a flag: a number in the range `name` of `ranges`; NaN and infinity are none."""
 

@@ -22,13 +22,7 @@ def build_parser():
     add("--name", default="", help="what the page calls the network; default: its path")
     package = os.path.join("dataset", pages.RUNTIME.archive)
     add("--package", default=package, help="archive of ONNX Runtime Web, fetched by npm where it is not there")
-    add(
-        "--size",
-        type=cli.number("data.height"),
-        nargs=2,
-        metavar=("HEIGHT", "WIDTH"),
-        help="input size of a network that takes any",
-    )
+    cli.add_size(arguments, "input size of a network that takes any")
     return arguments
 
 

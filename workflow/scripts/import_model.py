@@ -28,13 +28,7 @@ def build_parser():
     help_of_input = ".h5, .pth or .safetensors file, or checkpoint"
     arguments.add_argument("--input", required=True, metavar="PATH", help=help_of_input)
     arguments.add_argument("--out", required=True, metavar="FOLDER", help="checkpoint folder to write")
-    arguments.add_argument(
-        "--size",
-        type=cli.number("data.height"),
-        nargs=2,
-        metavar=("HEIGHT", "WIDTH"),
-        help="size of the input images in pixels; default: 480 640, or that of the checkpoint",
-    )
+    cli.add_size(arguments, "size of the input images in pixels; default: 480 640, or that of the checkpoint")
     arguments.add_argument("--upsampling", choices=model.UPSAMPLINGS, help="if the file does not say")
     cli.add_boolean(arguments, "--mid_activation", None, "if the file does not say")
     arguments.add_argument(

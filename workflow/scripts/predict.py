@@ -46,13 +46,7 @@ def build_parser():
     kinds = prediction_files.KINDS
     add("--write", nargs="+", choices=kinds, help="what to write of each image; default: npy")
     cli.add_boolean(arguments, "--flip_average", True, "average with the mirrored image's depth, as evaluations do")
-    add(
-        "--size",
-        type=cli.number("data.height"),
-        nargs=2,
-        metavar=("HEIGHT", "WIDTH"),
-        help="input size of a network that takes any",
-    )
+    cli.add_size(arguments, "input size of a network that takes any")
     add(
         "--intrinsics",
         type=cli.number("predictions.*.intrinsics"),

@@ -19,14 +19,7 @@ def build_parser():
     arguments.add_argument("--test_data", default="./dataset/nyu_test.zip", help="the archive nyu_test.zip")
     arguments.add_argument("--out", required=True, help="folder of the batches, replaced when it is there")
     size = arguments.add_mutually_exclusive_group()
-    size.add_argument(
-        "--size",
-        type=cli.number("data.height"),
-        nargs=2,
-        default=(480, 640),
-        metavar=("HEIGHT", "WIDTH"),
-        help="of the input",
-    )
+    cli.add_size(size, "of the input", (480, 640))
     size.add_argument("--size_of", metavar="FILE", help="metadata file of a frozen graph or OM file with that size")
     arguments.add_argument("--bs", type=cli.number("om.batch_size"), default=1, help="images in a batch")
     cli.add_boolean(arguments, "--uint8", False, "write uint8, for an OM file that takes it")

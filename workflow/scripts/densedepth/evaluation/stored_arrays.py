@@ -162,7 +162,10 @@ def _matched(path, named, test_set):
 
 
 def _numbers_between(path, names):
-    """Of files that are named by whole numbers, those between the first and the last that none has."""
+    """Of files that are named by whole numbers, those between the first and the last that none has.
+
+    Raises PipelineError for two files of one number.
+    """
     stems = [_stem(name) for name in names]
     if not all(stem.isdigit() for stem in stems):
         return []
