@@ -43,7 +43,8 @@ def _operation(graph, name):
 def assert_supported(graph, fetched):
     """Every operation between variables, input and what is fetched is one that the device takes, of a known shape."""
     seen = reached(_operation(graph, name) for name in fetched)
-    for operation in seen:
+    # In the order they were built, so that the first one at fault is named, the same in every process.
+    for operation in [operation for operation in graph.get_operations() if operation in seen]:
         if operation.type in _HOST:
             continue
         assert operation.type in _TAKEN.split(), "{} {}".format(operation.type, operation.name)
