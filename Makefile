@@ -120,6 +120,7 @@ docs:
 	@$(SETUP) workflow
 	$(TOOLS)/python docs/rule_graph.py
 	$(TOOLS)/python docs/config_tables.py
+	$(TOOLS)/python docs/module_list.py
 
 clean:
 	rm -rf results .snakemake

@@ -3,6 +3,7 @@
 import ast
 import os
 import pathlib
+import re
 
 import pytest
 from densedepth.imports import sources
@@ -78,12 +79,19 @@ def test_a_folder_uses_those_below_it(name):
             assert FOLDERS.index(folder_of(word[len(above) :])) >= own, "{} imports {}".format(name, word)
 
 
-def test_the_pages_name_every_folder_and_module():
+def test_the_page_names_every_folder_and_modules_that_are_there():
     with open(os.path.join(SCRIPTS, "..", "..", "docs", "architecture.md")) as stream:
-        table = stream.read().split("### Modules")[1].split("###")[0]
-    for name in PACKAGE:
-        module = os.path.basename(name)[:-3]
-        assert module == "__init__" or "`{}`".format(module) in table, name
+        table = stream.read().split("### Modules")[1].split("\n| --- | --- | --- |\n")[1].split("\n\n")[0]
+    rows = {row.split("|")[1].strip(" `/"): re.findall(r"`(\w+)`", row.split("|")[3]) for row in table.split("\n")}
+    assert set(rows) == {folder or "beside them" for folder in FOLDERS}
+    for folder, modules in rows.items():
+        there = {os.path.basename(name)[:-3] for name in PACKAGE if folder_of_file(name) == folder}
+        assert modules and set(modules) <= there, folder
+
+
+def folder_of_file(name):
+    parts = name.split(os.sep)[1:-1]
+    return parts[0] if parts else "beside them"
 
 
 def modules_used(name):

@@ -6,6 +6,7 @@ import runpy
 import shlex
 import shutil
 import subprocess
+import sys
 import textwrap
 
 import pytest
@@ -270,6 +271,12 @@ def test_sources_that_the_pages_name_are_there(page):
 def test_the_rule_graph_of_the_page_is_that_of_the_rules():
     python = str(REPOSITORY / ".venv/workflow/bin/python")
     run = subprocess.run([python, "docs/rule_graph.py", "--check"], cwd=REPOSITORY, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+
+
+def test_the_list_of_modules_is_that_of_their_docstrings():
+    words = [sys.executable, "docs/module_list.py", "--check"]
+    run = subprocess.run(words, cwd=REPOSITORY, capture_output=True, text=True)
     assert run.returncode == 0, run.stderr
 
 

@@ -1,5 +1,8 @@
-"""Whole pretrained networks as checkpoints of ours: Keras' full-model files, files of PyTorch, object-based checkpoints
-of tf.keras, checkpoints of ours. Neither Keras nor PyTorch is needed."""
+"""Whole pretrained networks as checkpoints of ours.
+
+They are read from Keras' full-model files, files of PyTorch, object-based checkpoints of tf.keras and checkpoints of
+ours. Neither Keras nor PyTorch is needed.
+"""
 
 import os
 import re

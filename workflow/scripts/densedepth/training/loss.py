@@ -1,4 +1,4 @@
-"""The training losses, of which a setting names one. That of arXiv 1812.11941, `densedepth`, is the default:
+"""The training losses, of which a setting names one; that of arXiv 1812.11941, `densedepth`, is the default.
 
     total = 0.1 * l1 + gradient + ssim        absolute error, error of the gradients, structural similarity
 
