@@ -13,6 +13,7 @@ import contextlib
 import json
 import os
 import shutil
+import statistics
 import sys
 import tempfile
 import time
@@ -165,12 +166,14 @@ def bench_peers(full):
             what = "{}: images/s by those of DenseDepth, both in ONNX Runtime".format(name)
             figures.append(figure(what, "tf2", ratios, None))
         size = "{}x{}".format(*one["size"])
-        rows.append([name, size, "{:.1f}".format(one["parameters"] / 1e6), "{:.1f}".format(gflop), delta1, convention])
+        counts = ["{:.1f}".format(one["parameters"] / 1e6), "{:.1f}".format(gflop)]
+        rows.append([name, size, *counts, "{:.1f}".format(1 / statistics.median(seconds[name])), delta1, convention])
     head = (
         "network",
         "image",
         "parameters, M",
         "GFLOP an image",
+        "images/s",
         "published delta1, NYU Depth v2",
         "how it was measured",
     )

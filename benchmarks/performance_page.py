@@ -2,7 +2,8 @@
 
     .venv/workflow/bin/python benchmarks/performance_page.py
 
-The same JSON files give the same bytes. Only what lies between the two markers of the page is written.
+The same JSON files give the same bytes. Only what lies between the two markers of the page is written; a benchmark
+of which there is no JSON file keeps its section.
 """
 
 import glob
@@ -13,6 +14,7 @@ FOLDER = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(FOLDER)
 PICTURES = os.path.join("images", "performance")
 BEGIN, END = "<!-- figures: made by `make bench` -->", "<!-- end of the figures -->"
+HEADING = "### "
 ORDER = (
     "training_step",
     "inference",
@@ -43,12 +45,22 @@ def write(results, page):
             found[os.path.splitext(os.path.basename(path))[0]] = json.load(stream)
     pictures = os.path.join(os.path.dirname(page), PICTURES)
     os.makedirs(pictures, exist_ok=True)
-    blocks = [section(name, found[name], pictures) for name in sorted(found, key=place)]
     with open(page, encoding="utf-8") as stream:
         before, rest = stream.read().split(BEGIN)
-        after = rest.split(END)[1]
+        inside, after = rest.split(END)
+    blocks = sections(inside)
+    blocks.update((name, section(name, one, pictures)) for name, one in found.items())
+    ordered = [blocks[name] for name in sorted(blocks, key=place)]
     with open(page, "w", encoding="utf-8") as stream:
-        stream.write(before + "\n\n".join([BEGIN, *blocks, END]) + after)
+        stream.write(before + "\n\n".join([BEGIN, *ordered, END]) + after)
+
+
+def sections(text):
+    """The sections of a page by the names of their benchmarks."""
+    blocks = {}
+    for block in text.split("\n" + HEADING)[1:]:
+        blocks[block.split("\n")[0].lower().replace(" ", "_")] = HEADING + block.strip()
+    return blocks
 
 
 def place(name):
@@ -57,7 +69,7 @@ def place(name):
 
 def section(name, found, pictures):
     """One benchmark: its table, its curves, and what it was measured on."""
-    lines = ["### {}".format(name.replace("_", " ").capitalize()), ""]
+    lines = [HEADING + name.replace("_", " ").capitalize(), ""]
     lines += ["| what | runtime | median (lowest to highest) | target | met |", "| --- | --- | --- | --- | --- |"]
     lines += [row_of(cells(row)) for row in found["figures"]]
     drawings = 0

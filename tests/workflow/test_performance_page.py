@@ -64,6 +64,19 @@ def test_the_same_figures_give_the_same_bytes(page, tmp_path):
     assert text.index("### Inference") < text.index("### Dry run")
 
 
+def test_a_benchmark_that_was_not_run_keeps_its_section(page, tmp_path):
+    results(tmp_path / "first")
+    results(tmp_path / "first", "dry_run")
+    performance_page.write(str(tmp_path / "first"), str(page))
+    results(tmp_path / "second", "dry_run", values=(3.0,))
+    performance_page.write(str(tmp_path / "second"), str(page))
+    text = page.read_text()
+    kept, again = text.split("### Dry run")
+    assert kept.count("1.25 (0.9 to 1.5)") == 1 and "images/performance/inference.png" in kept
+    assert "| images/s by those of X | tf2 | 3 | ≥ 1 | yes |" in again and "1.25" not in again
+    assert text.endswith("{}\n\nafter\n".format(performance_page.END))
+
+
 def test_tables_and_scattered_points_stand_below_the_figures(page, tmp_path):
     results(tmp_path / "results", "peers")
     path = tmp_path / "results" / "peers.json"
