@@ -147,15 +147,19 @@ def draw_scatter(one, path):
     import matplotlib
 
     matplotlib.use("Agg")
-    from matplotlib import pyplot
+    from matplotlib import pyplot, ticker
 
     figure, axes = pyplot.subplots(figsize=(9, 4.2))
-    for group, points in one["points"].items():
+    for number, (group, points) in enumerate(one["points"].items()):
         names, across, up = zip(*points)
         axes.scatter(across, up, label=group)
+        # Groups in turn above and below their points, centred: neighbours are mostly of different groups.
+        style = {"ha": "center", "fontsize": "small", "va": "top" if number % 2 else "bottom"}
         for name, x, y in zip(names, across, up):
-            axes.annotate(name, (x, y), textcoords="offset points", xytext=(6, 4), fontsize="small")
+            axes.annotate(name, (x, y), textcoords="offset points", xytext=(0, -6 if number % 2 else 6), **style)
     axes.set(xscale="log", xlabel=one["x"], ylabel=one["y"])
+    for axis in (axes.xaxis.set_major_formatter, axes.xaxis.set_minor_formatter):
+        axis(ticker.FormatStrFormatter("%g"))
     axes.margins(0.15)
     axes.grid(True, which="major", color="0.9")
     axes.legend(fontsize="small", loc="lower right")

@@ -13,14 +13,14 @@ CONFIG = configuration.read(str(REPOSITORY / "config/config.yaml"))
     [
         ("train.schedule", "step", 'train.schedule = "step": must be one of exponential, cosine'),
         ("train.loss", "l2", 'train.loss = "l2": must be one of densedepth, silog, berhu'),
-        ("train.warmup_steps", 400, "train.warmup_steps = 400: must be less than the 400 steps of the run"),
+        ("train.warmup_steps", 440, "train.warmup_steps = 440: must be less than the 440 steps of the run"),
         ("train.max_zoom", 0.5, "config: train.max_zoom = 0.5: must be at least 1"),
         ("train.brightness", 1, "config: train.brightness = 1: must be less than 1"),
         ("train.frozen_encoder_epochs", 1, "train.frozen_encoder_epochs = 1: an encoder of random weights cannot be"),
         (
             "runs.1p",
-            {"devices": 2, "train": {"warmup_steps": 200}},
-            "runs.1p.train.warmup_steps = 200: must be less than the 200 steps of the run",
+            {"devices": 2, "train": {"warmup_steps": 220}},
+            "runs.1p.train.warmup_steps = 220: must be less than the 220 steps of the run",
         ),
     ],
 )

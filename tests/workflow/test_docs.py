@@ -299,7 +299,7 @@ def test_another_text_in_the_schema_is_noticed_and_written(project):
     stale = call("--check")
     assert stale.returncode == 1 and "config/config.yaml, config/README.md: not what" in stale.stderr
     assert call().returncode == 0 and call("--check").returncode == 0
-    assert "  # Rows of pixels; the prediction has half of it (multiple of 32, from 32 to 4096).\n  height: 96\n" in (
+    assert "  # Rows of pixels; the prediction has half of it (multiple of 32, from 32 to 4096).\n  height: 64\n" in (
         project.path("config/config.yaml").read_text()
     )
     assert "| `data.height` | Rows of pixels; the" in project.path("config/README.md").read_text()

@@ -220,7 +220,7 @@ def test_a_finished_training_is_not_replaced_by_that_of_another_archive(finished
 def test_a_training_with_other_settings_moves_what_is_left_of_the_first(finished):
     target = "results/1p/checkpoints/epoch1/model.json"
     output = finished.snakemake("--cores", "1", target, *overlay(finished, train={"learning_rate": 0.001}))
-    assert "train.learning_rate 0.0005 -> 0.001: trains 1p again from the first epoch" in output
+    assert "train.learning_rate 0.0008 -> 0.001: trains 1p again from the first epoch" in output
     assert "results/1p/replaced/1: the run held this of another training: checkpoints/epoch2, evaluation" in output
     run = finished.path("results/1p")
     assert sorted(path.name for path in run.iterdir()) == ["checkpoints", "replaced", "tensorboard"]

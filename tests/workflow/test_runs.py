@@ -44,9 +44,9 @@ def test_each_run_is_planned_with_its_own_settings(project):
     flags = ("--name", "--epochs", "--lr", "--encoder", "--seed", "--halving", "--size")
     trained = set(re.findall("train.py " + ".*?".join(flag + r" (\S+(?: \d+)?) " for flag in flags), words))
     assert trained == {
-        *(("1p", epoch, "0.0005", "densenet121", "0", "mean", "96 128") for epoch in "24"),
-        *(("fast", epoch, "0.001", "densenet121", "0", "mean", "96 128") for epoch in "13"),
-        *(("large", epoch, "0.0005", "densenet169", "7", "pick", "128 160") for epoch in "24"),
+        *(("1p", epoch, "0.0008", "densenet121", "0", "mean", "64 96") for epoch in "24"),
+        *(("fast", epoch, "0.001", "densenet121", "0", "mean", "64 96") for epoch in "13"),
+        *(("large", epoch, "0.0008", "densenet169", "7", "pick", "128 160") for epoch in "24"),
     }
     scored = set(re.findall(r"--logdir results/(\w+)/evaluation --bs (\d) --protocol ([a-z ]+?) --", words))
     assert scored == {("1p", "2", "port paper bts"), ("fast", "2", "port paper bts"), ("large", "1", "port")}
@@ -136,7 +136,7 @@ def test_the_same_settings_in_another_place_make_nothing_again(finished):
         ),
         ({"weights": "", "train": {"weights": "a.h5"}, "seed": 1}, "give this or train.weights of the run, not both"),
         ({}, "config: runs.new: equal to 1p in all settings; change one, or leave the run out"),
-        ({"train": {"learning_rate": 0.0005}}, "config: runs.new: equal to 1p in all settings"),
+        ({"train": {"learning_rate": 0.0008}}, "config: runs.new: equal to 1p in all settings"),
     ],
 )
 def test_bad_settings_of_a_run_are_refused_in_one_line(run, expected):
