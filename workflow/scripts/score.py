@@ -73,6 +73,7 @@ def _maps(args, test_set):
 
 
 def work(args):
+    documents.check_replaceable(args.json, args.csv)
     with open_test_set(args.test_data) as test_set, _maps(args, test_set) as maps:
         print("{}: {} depth maps, matched by {}".format(maps.path, test_set.count, maps.matched_by), flush=True)
         doubt = predicted.doubts(maps, test_set)

@@ -204,8 +204,12 @@ def test_a_refused_video_leaves_the_old_files(frozen, clips, tmp_path, capsys):
     side.write_text('{"mine": 1}')
     capsys.readouterr()
     assert call(frozen, [clips / "a.mkv"], "--out", out) == 1
-    assert "{}: is not of predict.py; give another --out".format(side) in capsys.readouterr().err
+    assert "{}: is not of predict.py; rename it, or give another --out".format(side) in capsys.readouterr().err
     assert side.read_text() == '{"mine": 1}' and out.read_bytes() == ours[0]
+    side.unlink()
+    assert call(frozen, [clips / "a.mkv"], "--out", out) == 1
+    assert "{}: is not of predict.py; rename it, or give another --out".format(out) in capsys.readouterr().err
+    assert out.read_bytes() == ours[0] and sorted(os.listdir(str(tmp_path))) == ["x.mp4"]
 
 
 def test_ffmpeg_is_missing(clips, monkeypatch):

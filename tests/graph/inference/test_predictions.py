@@ -111,8 +111,9 @@ def test_an_interrupted_prediction_goes_on(tmp_path, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         again(tmp_path, names)
     assert not (tmp_path / "out" / "predictions.json").exists()
-    # Half of the frame is there and nothing that vouches for it.
+    # Half of the frame is there, nothing that vouches for it, and what tells whose it is.
     assert sorted(os.listdir(str(tmp_path / "out" / "b"))) == [
+        ".000002.unfinished",
         "000001.json",
         "000001_depth.npy",
         "000001_depth_mm.png",
@@ -202,6 +203,59 @@ def test_nothing_stays_of_a_picture_that_fails(tmp_path, monkeypatch):
     with pytest.raises(PipelineError, match="none of 1 files"):
         again(tmp_path, ["b.gif"], Broken("3" * 64))
     assert left() == ["d.json", "d_depth.npy"]
+
+
+@pytest.mark.parametrize("name", ["a.json", "a_depth.npy", "b/000002_depth_mm.png"])
+def test_what_predict_py_has_not_made_is_not_replaced(tmp_path, name):
+    """Neither what lies there before the first run, nor what the user puts beside its results."""
+    shades(tmp_path / "a.png", [1])
+    shades(tmp_path / "b.gif", [10, 100])
+    out = tmp_path / "out"
+    (out / "b").mkdir(parents=True)
+    mine, stem = out / name, name.rsplit("_depth")[0].replace(".json", "")
+    mine.write_text('{"mine": 1}')
+    for _ in range(2):
+        _, summary = again(tmp_path, ["a.png", "b.gif"])
+        (failed,) = summary["failed"]
+        told = "{}: is not of predict.py; rename it, or give another --out".format(mine)
+        assert failed["reason"] == told and mine.read_text() == '{"mine": 1}'
+        assert stem not in [entry["name"] for entry in summary["pictures"]]
+        assert not list(out.glob("**/.*"))
+
+
+def test_what_is_put_beside_results_stays_and_earlier_kinds_are_known(tmp_path):
+    shades(tmp_path / "a.png", [1])
+    out = tmp_path / "out"
+    again(tmp_path, ["a.png"], kinds=["npy"])
+    (out / "a_panel.png").write_text("mine")
+    with pytest.raises(PipelineError, match=r"none of 1 files could be used, first .*a_panel.png: is not of predict"):
+        again(tmp_path, ["a.png"], kinds=["npy", "panel"])
+    assert (out / "a_panel.png").read_text() == "mine" and (out / "a_depth.npy").exists()
+    # Of two runs that write one kind each, both are known to be ours.
+    for kind in ("png", "npy", "png", "npy"):
+        assert again(tmp_path, ["a.png"], kinds=[kind])[1]["failed"] == []
+    assert json.loads((out / "a.json").read_text())["earlier_files"] == ["a_depth_mm.png"]
+    (tmp_path / "a.png").write_bytes(b"no picture")
+    with pytest.raises(PipelineError, match="no format that Pillow knows"):
+        again(tmp_path, ["a.png"])
+    assert os.listdir(str(out)) == ["a_panel.png"]
+
+
+def test_results_of_another_file_and_another_s_summary_are_not_replaced(tmp_path):
+    for place, value in (("one", 1), ("two", 2)):
+        (tmp_path / place).mkdir()
+        shades(tmp_path / place / "a.png", [value])
+    again(tmp_path, ["one/a.png"])
+    side = (tmp_path / "out" / "a.json").read_text()
+    with pytest.raises(PipelineError, match=r"a.json: is of .*one/a.png; remove the results of that"):
+        again(tmp_path, ["two/a.png"])
+    assert (tmp_path / "out" / "a.json").read_text() == side
+    os.replace(str(tmp_path / "one" / "a.png"), str(tmp_path / "two" / "a.png"))
+    assert again(tmp_path, ["two/a.png"])[0] == 1
+    (tmp_path / "out" / "predictions.json").write_text("[]")
+    with pytest.raises(PipelineError, match=r"predictions.json: is not of predict.py; rename it"):
+        again(tmp_path, ["two/a.png"])
+    assert (tmp_path / "out" / "predictions.json").read_text() == "[]"
 
 
 def test_what_cannot_be_drawn_stops_nothing_and_a_full_disk_does(tmp_path, monkeypatch):

@@ -234,8 +234,20 @@ def test_a_contradiction_is_refused(keras_networks, tmp_path, capsys):
 
 def test_other_folders_are_not_overwritten(keras_networks, tmp_path):
     (tmp_path / "mine.txt").write_text("mine")
-    with pytest.raises(PipelineError, match="exists and is not an imported network"):
+    with pytest.raises(PipelineError, match=r"exists and was not imported from .*paper.h5; choose another folder"):
         importer.import_model(str(keras_networks / "paper.h5"), str(tmp_path), (64, 96))
+
+
+def test_a_trained_checkpoint_and_another_import_are_not_overwritten(checkpoint, tmp_path):
+    trained, imported = str(tmp_path / "epoch3"), str(tmp_path / "imported")
+    shutil.copytree(checkpoint.folder, trained)
+    before = files.read_json(os.path.join(trained, "model.json"))
+    for _ in range(2):
+        importer.import_model(checkpoint.folder, imported)
+    for source, folder in ((trained, trained), (checkpoint.folder, trained), (imported, imported), (trained, imported)):
+        with pytest.raises(PipelineError, match="exists and was not imported from"):
+            importer.import_model(source, folder)
+    assert files.read_json(os.path.join(trained, "model.json")) == before
 
 
 def test_a_checkpoint_of_ours_is_one_too(checkpoint, tmp_path, capsys):

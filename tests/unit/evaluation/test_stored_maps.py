@@ -158,6 +158,15 @@ def test_program(tmp_path, archive, capsys):
     assert out.splitlines()[-1].startswith("theirs (alignment median): delta1 1.000, AbsRel 0.000")
     assert document["source"] == {"kind": "stored", "path": place, "unit": "millimetres", "matched_by": "order"}
     assert len(csv_path.read_text().splitlines()) == 1 + COUNT
+    # Its own files are made again, what else bears their names is not.
+    assert run(capsys, archive, place, *flags)[0] == 0
+    for path, mine in ((json_path, '{"mine": 1}'), (csv_path, "image,x,y,metres\n")):
+        held = path.read_text()
+        path.write_text(mine)
+        status, _, told = run(capsys, archive, place, *flags)
+        assert status == 1 and "{}: is there and is no evaluation; rename it".format(path) in told
+        assert path.read_text() == mine
+        path.write_text(held)
 
 
 @pytest.mark.skipif(importlib.util.find_spec("scipy") is None, reason="no SciPy; make setup")

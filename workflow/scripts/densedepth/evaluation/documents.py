@@ -5,15 +5,18 @@ Documents are made by `scoring`; no TensorFlow is loaded to read one.
 
 import csv
 import os
-from typing import Any, Dict, List
+from typing import Any, Dict, List, Optional
 
-from .. import files
+from .. import files, metadata
+from ..errors import PipelineError
 from ..file_names import of_image
 from . import metrics
 from .metric_table import BY_KEY, MORE
 
 # What an evaluation says of each protocol.
 _OF_PROTOCOL = ("protocol", "metrics", "per_image", "by_distance")
+# The first of a .csv file.
+_COLUMNS = ("protocol", "index", "pixels")
 
 
 def blocks(document: Dict[str, Any]) -> Dict[str, Dict[str, Any]]:
@@ -66,7 +69,7 @@ def write_csv(path: str, document: Dict[str, Any]) -> None:
     Then those of `metric_table.MORE` that were measured; the images' names are the last column, where they have some.
     """
     there = {key for block in blocks(document).values() for image in block["per_image"] for key in image}
-    columns = ["protocol", "index", "pixels"] + list(metrics.IMAGE_NAMES) + ["bias"]
+    columns = [*_COLUMNS, *metrics.IMAGE_NAMES, "bias"]
     columns += [key for key in [metric.key for metric in MORE] + ["name"] if key in there]
     with files.atomic_path(path) as temporary, open(temporary, "w", encoding="utf-8", newline="") as stream:
         writer = csv.DictWriter(stream, columns, lineterminator="\n")
@@ -75,6 +78,21 @@ def write_csv(path: str, document: Dict[str, Any]) -> None:
             pixels = block["protocol"]["pixels_per_image"]
             for image in block["per_image"]:
                 writer.writerow(dict({"protocol": name, "pixels": pixels}, **image))
+
+
+def check_replaceable(json_path: Optional[str], csv_path: Optional[str]) -> None:
+    """Raise PipelineError where one of the files to write is there and is no evaluation: it would be lost."""
+    for path in filter(os.path.lexists, filter(None, (json_path, csv_path))):
+        try:
+            if path == json_path:
+                metadata.read(path, {"source": {}, "test_data": {}})
+                continue
+            with open(path, encoding="utf-8") as stream:
+                if stream.readline().startswith(",".join(_COLUMNS)):
+                    continue
+        except (PipelineError, OSError, ValueError):
+            pass
+        raise PipelineError("{}: is there and is no evaluation; rename it, or give another name".format(path))
 
 
 def extremes(document: Dict[str, Any], count: int = 3) -> List[str]:

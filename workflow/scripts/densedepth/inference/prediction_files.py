@@ -1,25 +1,34 @@
-"""The files of a prediction: their names, what they hold, how large they are, and how arrays are written."""
+"""The files of a prediction: their names, what they hold, whose and how large they are, how arrays are written."""
 
 import collections
+import contextlib
+import errno
 import io
 import json
 import os
 import shutil
-from typing import Any, Dict, List, Optional, Sequence, Tuple
+from typing import Any, Dict, List, Optional, Sequence, Set, Tuple
 
 import numpy as np
 
 from .. import files, metadata, runtime
 from ..errors import PipelineError
-from ..metadata import COUNT, Null
+from ..metadata import COUNT, Map, Null
 
 FORMAT = 1
 SIDE = {
     "source": {"path": str, "frame": Null(COUNT), "sha256": str},
     "network": {},
     "depth": {},
-    "files": {},
+    "files": Map({"name": str}),
+    # Results of other kinds that lay beside these when they were made.
+    "earlier_files?": [str],
 }
+# As far as it tells that it is one.
+SUMMARY: Dict[str, Any] = {"network": {}, "pictures": [{}], "failed": [{}]}
+
+# What stands in the way of all images, not of one: no room, no permission.
+ENDS_ALL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
 
 # What can be written of an image, by the end of the file's name.
 KINDS = collections.OrderedDict(
@@ -34,6 +43,7 @@ KINDS = collections.OrderedDict(
 )
 # And of a video.
 VIDEO = "_depth.mp4"
+_ENDS = (*KINDS.values(), VIDEO)
 _FARTHEST_MM = 65535
 
 HOLDS = {
@@ -70,6 +80,91 @@ def side_file(path: str) -> Any:
         return metadata.read(path, SIDE)
     except PipelineError:
         return None
+
+
+def check_own(stem: str, ends: Sequence[str], path: str, sha256: Optional[str] = None) -> None:
+    """Raise PipelineError where one of the results `stem` + `ends`, or the metadata file, is there and may not be
+    replaced: predict.py has not made it, or has made it of a file other than `path`, whose SHA-256 may be given."""
+    own = _own_names(stem)
+    for end in (".json", *ends):
+        if os.path.lexists(stem + end) and _name(stem + end) not in own:
+            raise PipelineError("{}: is not of predict.py; rename it, or give another --out".format(stem + end))
+    side: Any = side_file(stem + ".json")
+    source: Any = side["source"] if side else None
+    moved = source and os.path.abspath(source["path"]) != files.printable(os.path.abspath(path))
+    if moved and source["sha256"] != (sha256 or files.sha256(path)):
+        words = "{}.json: is of {}; remove the results of that, or give another --out"
+        raise PipelineError(words.format(stem, source["path"]))
+
+
+def check_summary(path: str) -> None:
+    """Raise PipelineError where the file `path` is there and is no summary of predict.py."""
+    try:
+        if os.path.lexists(path):
+            metadata.read(path, SUMMARY)
+    except PipelineError:
+        raise PipelineError("{}: is not of predict.py; rename it, or give another --out".format(path)) from None
+
+
+def begin(stem: str, ends: Sequence[str]) -> List[str]:
+    """Begin to make the results `stem` + `ends`, which `end` ends; returns the names of earlier ones that stay.
+
+    No metadata file vouches for half of them, and where `end` is not reached, a hidden file tells a later run that they
+    are of predict.py.
+    """
+    folder = os.path.dirname(stem) or "."
+    new = [_name(stem + end) for end in (".json", *ends)]
+    earlier = [name for name in sorted(_own_names(stem)) if os.path.lexists(os.path.join(folder, name))]
+    earlier = [name for name in earlier if name not in new]
+    os.makedirs(folder, exist_ok=True)
+    with open(_mark(stem), "w", encoding="utf-8") as stream:
+        json.dump(new + earlier, stream)
+    remove_file(stem + ".json")
+    return earlier
+
+
+def end(stem: str, side: Dict[str, Any], earlier: Sequence[str]) -> None:
+    """Write the metadata `side` of results that are there, whole, since `begin`, which has returned `earlier`."""
+    files.write_json(stem + ".json", dict(side, earlier_files=earlier) if earlier else side)
+    remove_file(_mark(stem))
+
+
+def remove(stem: str) -> None:
+    """Remove what predict.py has made of the results `stem`, the metadata file first: it vouches for the others."""
+    own = _own_names(stem)
+    for end in (".json", *_ENDS):
+        if _name(stem + end) in own:
+            remove_file(stem + end)
+    remove_file(_mark(stem))
+
+
+def remove_file(path: str) -> None:
+    """Remove a file. Raises OSError only for what stands in the way of all (`ENDS_ALL`)."""
+    try:
+        os.remove(path)
+    except OSError as error:
+        # Else it is not there, or its name is too long to be.
+        if error.errno in ENDS_ALL:
+            raise
+
+
+def _own_names(stem) -> Set[str]:
+    """The names of the files at `stem` that predict.py has made, or was making when it was interrupted."""
+    side = side_file(stem + ".json")
+    found = {_name(stem + ".json"), *side.get("earlier_files", ())} if side else set()
+    found |= {one["name"] for one in side["files"].values()} if side else set()
+    with contextlib.suppress(PipelineError):
+        found |= set(metadata.read(_mark(stem), [str]))
+    return found
+
+
+def _mark(stem):
+    folder, name = os.path.split(stem)
+    return os.path.join(folder, ".{}.unfinished".format(name))
+
+
+def _name(path):
+    return files.printable(os.path.basename(path))
 
 
 def space(paths: Sequence[str], kinds: Sequence[str], points: int) -> Optional[int]:

@@ -8,7 +8,6 @@ and no file of it remains. Results of an earlier run with the same options are k
 import collections
 import concurrent.futures
 import dataclasses
-import errno
 import os
 import re
 import threading
@@ -28,9 +27,6 @@ _SUMMARY_NAME = os.path.splitext(SUMMARY)[0]
 _WRITERS = 4
 
 _FRAME = re.compile(r"\d{6,}\.json$")
-
-# What stands in the way of all images, not of one: no room, no permission.
-_ENDS_ALL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,7 +73,8 @@ def predict(predictor: Any, paths: Sequence[str], out: str, options: Options) ->
 
     Results are called after the images (see `names`). The summary, also in `out`/predictions.json, names what was
     made, the number of them `taken_over` from an earlier run and, under `failed`, the files that could not be used and
-    why. Raises PipelineError when that is all of them, and for what is wrong with network or options.
+    why. What is there and was not made by an earlier run of the same images is left alone, and its image has failed.
+    Raises PipelineError when that is all of them, and for what is wrong with network or options.
     """
     size = forward.input_size(predictor, options.size)
     batch_size = predictor.batch or options.batch_size
@@ -86,8 +83,9 @@ def predict(predictor: Any, paths: Sequence[str], out: str, options: Options) ->
     report = progress.Progress(len(paths), "files")
     clips = [path for path in paths if video_files.is_video(path)]
     pictures = [path for path in paths if not video_files.is_video(path)]
+    prediction_files.check_summary(os.path.join(out, SUMMARY))
     # It would tell of an earlier run until this one has ended.
-    _remove(os.path.join(out, SUMMARY))
+    prediction_files.remove_file(os.path.join(out, SUMMARY))
     with concurrent.futures.ThreadPoolExecutor(_WRITERS) as writer:
         written: List[Any] = []
         for batch in forward.ahead(_batches(run.jobs(pictures, named, report), batch_size)):
@@ -153,6 +151,7 @@ class _Run:
         self._out = out
         self._options = options
         self._size = size
+        self._ends = [prediction_files.KINDS[kind] for kind in options.kinds]
         self._made_by = prediction_files.made_by(predictor.describe(), options, size)
         self._names = {_SUMMARY_NAME}
         self.taken_over = 0
@@ -188,6 +187,7 @@ class _Run:
             if name in self._names:
                 raise PipelineError("{}: other results are called {}; rename it".format(path, name))
             self._names.add(name)
+            prediction_files.check_own(self._stem(name), self._ends, path, sha256)
             yield job
 
     def clip(self, path, name):
@@ -203,7 +203,7 @@ class _Run:
         except PipelineError as error:
             self._fail(path, str(error))
         except (OSError, MemoryError) as error:
-            if getattr(error, "errno", None) in _ENDS_ALL:
+            if getattr(error, "errno", None) in prediction_files.ENDS_ALL:
                 raise
             self._fail(path, "{}: cannot be predicted ({})".format(path, _words(error)))
         self._clear(path, name)
@@ -215,8 +215,7 @@ class _Run:
         known = self._made_by["network"].get("sha256")
         if not side or not known or {key: side.get(key) for key in self._made_by} != self._made_by:
             return False
-        ends = ends or [prediction_files.KINDS[kind] for kind in self._options.kinds]
-        if not all(os.path.isfile(stem + end) for end in ends):
+        if not all(os.path.isfile(stem + end) for end in ends or self._ends):
             return False
         source = side["source"]["path"], side["source"]["frame"], side["source"]["sha256"]
         if source != (files.printable(path), number, sha256 or files.sha256(path)):
@@ -234,7 +233,7 @@ class _Run:
         for one in [name] + frames:
             side = None if one in self._names else prediction_files.side_file(self._stem(one) + ".json")
             if side and os.path.abspath(side["source"]["path"]) == files.printable(os.path.abspath(path)):
-                _remove_results(self._stem(one))
+                prediction_files.remove(self._stem(one))
 
     def _stem(self, name):
         return os.path.join(self._out, *name.split("/"))
@@ -251,26 +250,24 @@ class _Run:
         """The files of an image, from its depth at the network's output size; several threads call it at once."""
         stem = self._stem(job.name)
         if np.isnan(low).any():
-            if prediction_files.side_file(stem + ".json"):
-                _remove_results(stem)
+            prediction_files.remove(stem)
             self._fail(job.path, "{}: the network's output for it is not a number".format(job.path))
             return
         os.makedirs(self._out, exist_ok=True)
         try:
             metres = depth.taken_out(low, job.where, self._size, job.frame.rgb.shape[:2])
-            self._write_one(job, metres, stem)
+            earlier = prediction_files.begin(stem, self._ends)
+            prediction_files.end(stem, self._written(job, metres, stem), earlier)
             self._note(job.path, job.name)
         except Exception as error:
-            if isinstance(error, ImportError) or getattr(error, "errno", None) in _ENDS_ALL:
+            if isinstance(error, ImportError) or getattr(error, "errno", None) in prediction_files.ENDS_ALL:
                 raise
             # That of one image, such as a name that is too long.
-            _remove_results(stem)
+            prediction_files.remove(stem)
             self._fail(job.path, "{}: its results cannot be written ({})".format(job.path, _words(error)))
 
-    def _write_one(self, job, metres, stem):
-        os.makedirs(os.path.dirname(stem), exist_ok=True)
-        # An earlier run's would vouch for the new files before all of them are there.
-        _remove(stem + ".json")
+    def _written(self, job, metres, stem):
+        """What the metadata file says of the files of an image, which it writes."""
         paths = {kind: stem + prediction_files.KINDS[kind] for kind in self._options.kinds}
         intrinsics = self._options.intrinsics or camera.nyu_intrinsics(metres.shape)
         if "npy" in paths:
@@ -289,7 +286,7 @@ class _Run:
         if "ply" in paths:
             cloud = point_clouds.points(job.frame.rgb, metres, intrinsics, self._options.points)
             point_clouds.write_ply(paths["ply"], cloud, point_clouds.ply_comments(intrinsics))
-        files.write_json(stem + ".json", self._side(job, metres, paths, intrinsics))
+        return self._side(job, metres, paths, intrinsics)
 
     def _warn_of(self, intrinsics, size):
         """Once for all images of this size."""
@@ -345,21 +342,6 @@ class _Run:
         """What could not be used, as {"path", "reason"}, in the order of the paths' `position`."""
         failed = sorted(self._failed, key=lambda failure: position[failure[0]])
         return [{"path": files.printable(path), "reason": files.printable(reason)} for path, reason in failed]
-
-
-def _remove_results(stem):
-    """The metadata file first: it vouches for the others."""
-    for end in [".json", prediction_files.VIDEO] + list(prediction_files.KINDS.values()):
-        _remove(stem + end)
-
-
-def _remove(path):
-    try:
-        os.remove(path)
-    except OSError as error:
-        # Else it is not there, or its name is too long to be.
-        if error.errno in _ENDS_ALL:
-            raise
 
 
 def _words(error):

@@ -4,7 +4,6 @@ Frames are read a batch ahead of the network and drawn a batch behind it; memory
 """
 
 import concurrent.futures
-import contextlib
 import itertools
 import os
 import time
@@ -24,12 +23,13 @@ def write(predictor: Any, path: str, out: str, side_file: str, options: Any, siz
     options: as of `predictions`. `scale`, or else its `limits`, are the ends of the colours; with "panel" among its
     `kinds` each frame stands beside its depth; `smooth` is the weight of `temporal.Smoother`. size: (height, width) of
     the network's input. Says frames a second, and at the end the flicker. Raises PipelineError for a video that cannot
-    be read to its end, and then leaves both files as they were; so it does where `side_file` is of another program.
+    be read to its end, and then leaves both files as they were; so it does where `prediction_files.check_own` refuses.
     """
     video_files.container(out)
     clip = video_files.describe(path)
-    if os.path.lexists(side_file) and not prediction_files.side_file(side_file):
-        raise PipelineError("{}: is not of predict.py; give another --out".format(side_file))
+    stem = os.path.splitext(side_file)[0]
+    ends = [out[len(stem) :]]
+    prediction_files.check_own(stem, ends, path)
     draw = _drawing(os.path.basename(path), options)
     shown = draw(np.zeros(clip.size + (3,), np.uint8), np.full(clip.size, options.limits[0], np.float32)).shape[:2]
     maps = _Maps(predictor, depth.place(clip.size, size), options)
@@ -56,15 +56,14 @@ def write(predictor: Any, path: str, out: str, side_file: str, options: Any, siz
             one.result()
         if not done:
             raise PipelineError("{}: a video without frames".format(path))
-        # An earlier run's would vouch for the new video, which is there when the block ends.
-        with contextlib.suppress(FileNotFoundError):
-            os.remove(side_file)
+        # The new video is there when the block ends.
+        earlier = prediction_files.begin(stem, ends)
     progress.line(_said(out, done, clip, time.monotonic() - started, maps))
     if _ended_early(done, clip):
         words = "warning: {}: ended after {} frames, by its duration it has {}; is the file cut off?"
         progress.line(words.format(path, done, clip.frames))
     side = prediction_files.made_by(predictor.describe(), options, size)
-    files.write_json(side_file, dict(side, **_described(path, out, done, clip, options, maps)))
+    prediction_files.end(stem, dict(side, **_described(path, out, done, clip, options, maps)), earlier)
 
 
 class _Frames:

@@ -10,7 +10,7 @@ from typing import Any, Dict, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 
-from .. import files, runtime
+from .. import files, metadata, runtime
 from ..errors import PipelineError
 from ..imaging import depth
 from ..tf import tf
@@ -63,10 +63,10 @@ def import_model(
     range of depth, `loop.depth_range` in the metadata file, ends at `max_depth`. `calibration`: its `scale` is what the
     depth is to be multiplied by, which the last convolution takes up; all of it is kept in the metadata file. Returns
     (checkpoint, foreign), with the values and decisions that were written. Raises PipelineError as `read` does, when
-    `folder` holds anything but an imported network, and for a `max_depth` that makes no sense.
+    `folder` holds anything but what was imported from the same `path`, and for a `max_depth` that makes no sense.
     """
-    if os.path.exists(folder) and not (os.path.isdir(folder) and set(os.listdir(folder)) <= _FILES):
-        raise PipelineError("{}: exists and is not an imported network; choose another folder".format(folder))
+    if not _is_free(folder, path):
+        raise PipelineError("{}: exists and was not imported from {}; choose another folder".format(folder, path))
     foreign = read(path, upsampling, mid_activation)
     depth_range, reason = _depth_range(path, foreign, max_depth)
     if max_depth is not None:
@@ -93,6 +93,20 @@ def import_model(
         with tf.Session() as session:
             weights.assign(session, foreign.values)
             return checkpoints.write(folder, session, side), foreign
+
+
+def _is_free(folder, path):
+    """Whether nothing is lost in `folder`: it is not there or empty, or was imported from the same `path`."""
+    if not os.path.lexists(folder):
+        return True
+    names = set(os.listdir(folder)) if os.path.isdir(folder) else {folder}
+    if not names or not names <= _FILES:
+        return not names
+    try:
+        held = metadata.read(os.path.join(folder, checkpoints.SIDE_FILE), {"weights": {"path": str, "kind": str}})
+    except PipelineError:
+        return False
+    return os.path.abspath(held["weights"]["path"]) == os.path.abspath(_source(path)["path"])
 
 
 def _depth_range(path, foreign, max_depth):
