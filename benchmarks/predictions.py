@@ -3,7 +3,8 @@
     .venv/workflow/bin/python benchmarks/predictions.py --model_path model.pb --write npy panel
 
 Both run in one process, round by round, after a round that does not count: the whole prediction of the images into an
-empty folder, and the network alone on batches that are in memory. The figures are images a second, and their ratio.
+empty folder, and the network alone on batches that are in memory. The figures are images a second, and their ratio, in
+wall time and in processor time of all threads.
 """
 
 import argparse
@@ -65,7 +66,8 @@ def work(args):
     from densedepth.inference import forward, networks, predictions
     from PIL import Image
 
-    seconds = {"predictions": [], "network": []}
+    clocks = {"wall": time.perf_counter, "processor": time.process_time}
+    seconds = {clock: {"predictions": [], "network": []} for clock in clocks}
     with tempfile.TemporaryDirectory() as folder, networks.load(args.model_path) as network:
         paths = write_images(folder, args)
         limits = network.depth_range()
@@ -78,22 +80,30 @@ def work(args):
             for name in ("predictions", "network") if number % 2 else ("network", "predictions"):
                 out = os.path.join(folder, "out")
                 shutil.rmtree(out, ignore_errors=True)
-                before = time.perf_counter()
+                before = {clock: now() for clock, now in clocks.items()}
                 if name == "network":
                     for _ in range(-(-args.images // batch_size)):
                         forward.metres(network, batch, batch_size, limits)
                 else:
                     predictions.predict(network, paths, out, options)
-                taken = time.perf_counter() - before
-                if number:
-                    seconds[name].append(taken)
-    rates = {name: [args.images / taken for taken in found] for name, found in seconds.items()}
-    ratios = [ours / alone for ours, alone in zip(rates["predictions"], rates["network"])]
+                for clock, now in clocks.items():
+                    if number:
+                        seconds[clock][name].append(now() - before[clock])
+    report(args, seconds)
+
+
+def report(args, seconds):
+    rates, ratios = {}, {}
+    for clock, found in seconds.items():
+        rates[clock] = {name: [args.images / taken for taken in times] for name, times in found.items()}
+        ratios[clock] = [ours / alone for ours, alone in zip(*rates[clock].values())]
+        for name, rate in rates[clock].items():
+            told = " ".join("{:.2f}".format(one) for one in rate)
+            print("{}: {} images per second of {} time".format(name, told, clock))
+        told = " ".join("{:.3f}".format(ratio) for ratio in ratios[clock])
+        words = "predict.py has {:.3f} of the network's own rate in {} time ({})"
+        print(words.format(statistics.median(ratios[clock]), clock, told), flush=True)
     facts = {"images_per_second": rates, "ratio": ratios, "write": args.write, "images": args.images}
-    for name, found in rates.items():
-        print("{}: {} images/s".format(name, " ".join("{:.2f}".format(rate) for rate in found)))
-    told = " ".join("{:.3f}".format(ratio) for ratio in ratios)
-    print("predict.py has {:.3f} of the network's own rate ({})".format(statistics.median(ratios), told))
     if args.json:
         with open(args.json, "w") as stream:
             json.dump(facts, stream, indent=2)

@@ -48,6 +48,7 @@ rule write_model_card:
         graph="results/{run}/export/model.pb.json",
         data=lambda wildcards: [] if wildcards.run in published() else "results/data/nyu_train.json",
         exports=exports_beside,
+        proved=lambda wildcards: there([f"results/{wildcards.run}/exports.json"]),
     output:
         card="results/{run}/MODEL_CARD.md",
     log:
@@ -64,6 +65,7 @@ rule write_model_card:
         data_license=lookup(dpath="model_card/data_license", within=config),
         data_name=lookup(dpath="model_card/data_name", within=config),
         data=lambda wildcards, input: ["--data", input.data] if input.data else [],
+        proved=lambda wildcards, input: ["--exports", *input.proved] if input.proved else [],
     message:
         "writing {output.card}"
     shell:
@@ -76,6 +78,7 @@ rule write_model_card:
             --checkpoint {input.side:q} \
             {params.data:q} \
             --export {input.graph:q} {input.exports:q} \
+            {params.proved:q} \
             --license={params.license:q} \
             --data_license={params.data_license:q} \
             --data_name={params.data_name:q} \

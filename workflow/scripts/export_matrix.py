@@ -14,7 +14,7 @@ import sys
 import cli
 from densedepth import files
 from densedepth.data import calibration, test_archive
-from densedepth.evaluation import export_matrix, protocols
+from densedepth.evaluation import export_matrix, export_table, protocols
 from densedepth.inference import exporters, networks
 
 
@@ -44,7 +44,7 @@ def work(args):
     with test_archive.open_test_set(args.test_data) as test_set:
         found = export_matrix.make(args.model_path, test_set, args.kinds, source, limits, args.out, args.protocols)
     files.write_json(os.path.splitext(args.table)[0] + ".json", found)
-    files.write_text(args.table, export_matrix.table(found))
+    files.write_text(args.table, export_table.table(found))
     refused = [kind for kind, row in found["exports"].items() if "refused" in row]
     print("{}: {} exports, {} refused".format(args.table, len(found["exports"]), len(refused)))
 

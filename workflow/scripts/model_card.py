@@ -24,6 +24,7 @@ def build_parser():
     add("--checkpoint", required=True, help="model.json of the checkpoint that was frozen")
     add("--data", help="metadata file of the training records; none for a pretrained network")
     add("--export", nargs="*", default=[], help="metadata files of exported files")
+    add("--exports", help="exports.json of export_matrix.py; without it nothing is said of other runtimes")
     add("--license", default="", help="licence of the network, as the hub names it; empty: unknown")
     add("--data_license", default="", help="licence of the training data; empty: unknown")
     add("--data_name", default="", help="name of the data; empty: by what the results know")
@@ -32,7 +33,8 @@ def build_parser():
 
 def work(args):
     settings = {key: getattr(args, key) for key in ("license", "data_license", "data_name")}
-    sources = model_card.read(args.frozen, args.baseline, args.checkpoint, args.data, args.export, settings)
+    measured = args.frozen, args.baseline, args.checkpoint
+    sources = model_card.read(*measured, args.data, args.export, settings, args.exports)
     model_card.write(sources, args.name, args.out)
     print("{}: {} exported file(s)".format(args.out, len(sources.exports)))
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from densedepth.data import test_archive as archives
 from densedepth.errors import PipelineError
-from densedepth.evaluation import export_matrix
+from densedepth.evaluation import export_matrix, export_table
 from densedepth.evaluation.export_matrix import Limits
 from densedepth.inference import exporters, networks
 
@@ -47,7 +47,7 @@ def test_exports_are_written_proved_and_run(make, shallow_frozen):
             assert network.run(images(2)).shape == (2, 16, 32, 1)
     with open(os.path.join(out, "onnx", "trtexec.sh")) as stream:
         assert "--optShapes=\\'input_1:0\\':1x32x64x3" in stream.read()
-    text = export_matrix.table(found)
+    text = export_table.table(found)
     assert text.count("the same network |") == 4 and "| onnx_int8 | int8 |" in text and "## Protocol port" in text
 
 
@@ -56,7 +56,7 @@ def test_another_network_is_refused_and_nothing_of_it_stays(make):
     assert os.path.exists(os.path.join(out, "onnx", "model.onnx.json"))
     found, out = make(["onnx"], Limits(1e-12, 1.0))
     assert "more than 1e-12 m" in found["exports"]["onnx"]["refused"]
-    assert not os.path.exists(os.path.join(out, "onnx")) and "**refused**: its depth is" in export_matrix.table(found)
+    assert not os.path.exists(os.path.join(out, "onnx")) and "**refused**: its depth is" in export_table.table(found)
 
 
 @pytest.mark.parametrize("count", [0, 1])
@@ -90,4 +90,4 @@ def test_what_openvino_and_core_ml_take(make):
     small, apple = found["exports"]["openvino_int8"], found["exports"]["coreml"]
     assert small["images_per_second"] > 0 and small["difference_m"]["mean"] > 0
     assert os.path.isdir(os.path.join(out, apple["file"])) and "images_per_second" not in apple
-    assert "| converted, not run here |" in export_matrix.table(found)
+    assert "| converted, not run here |" in export_table.table(found)

@@ -53,6 +53,23 @@ def test_the_text_says_what_the_results_know(write):
     assert card == write()
 
 
+def test_exports_for_other_runtimes_are_named_with_their_verdicts(write, tmp_path):
+    assert "exports.md" not in write()
+    row = {"numbers": "int8", "versions": {"openvino": "1"}, "bytes": 9_000_000, "metrics": {"port": {"delta1": 0.797}}}
+    row.update(images_per_second=30, difference_m={"largest": 0.5, "mean": 0.01})
+    found = {
+        "source": {"path": "model.pb"},
+        "frozen": {"metrics": {"port": {"delta1": 0.798}}, "images_per_second": 20, "bytes": 42_000_000},
+        "exports": {"openvino_int8": row, "coreml": dict(numbers="float32", versions={}, refused="not installed")},
+        "limits": {"metres": 0.001, "delta1": 0.005},
+        "images": {"compared": 8, "scored": 48, "calibration": 64},
+    }
+    (tmp_path / "exports.json").write_text(json.dumps(found))
+    card = write(None, "--exports", "exports.json")
+    line = "| openvino_int8 | int8 | 5.0e-01, 1.0e-02 | 0.0010 | 9.0 | 30.0 (1.50 x) | openvino 1 | the same network |"
+    assert line in card and "| coreml | float32 |  |  |  |  |  | **refused**: not installed |" in card
+
+
 def test_names_change_nothing_in_the_card(write):
     card = write(None, "--data_name", 'mine: "x" | <b>', "--license", "a: b")
     assert '      name: "mine: \\"x\\" | <b>"\n' in card

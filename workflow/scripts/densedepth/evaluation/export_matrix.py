@@ -7,17 +7,16 @@ import os
 import shutil
 import statistics
 import time
-from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence
 
 import numpy as np
 
-from .. import files, markdown, runtime
+from .. import files, runtime
 from ..data.test_archive import TestSet
 from ..errors import PipelineError
 from ..imaging import depth
 from ..inference import exporters, networks
-from . import documents, scoring
-from .metric_table import METRICS
+from . import documents, export_table, scoring
 
 FORMAT = 1
 
@@ -71,7 +70,7 @@ def make(
             rows[kind], network = _made(kind, source, reference, limits, out)
             if network:
                 passed[kind] = network
-            print("{}: {}".format(kind, _verdict(rows[kind])), flush=True)
+            print("{}: {}".format(kind, export_table.verdict(rows[kind])), flush=True)
         rates = _rates(passed, pictures)
         for kind, network in passed.items():
             if kind != "frozen":
@@ -178,56 +177,3 @@ def _rates(found: Dict[str, Any], pictures: Sequence[np.ndarray]) -> Dict[str, f
             if number:
                 times[name].append((time.perf_counter() - before) / (_BATCHES * len(batch)))
     return {name: 1 / statistics.median(found_times) for name, found_times in times.items()}
-
-
-def _verdict(row):
-    if "refused" in row:
-        return "refused: " + row["refused"]
-    if "difference_m" not in row:
-        return "converted, not run here"
-    return "the same network: depth at most {largest:.1e} m off, {mean:.1e} m in the mean".format(**row["difference_m"])
-
-
-def table(found: Dict[str, Any]) -> str:
-    """The page `exports.md` of what `make` has found."""
-    frozen = found["frozen"]
-    lines = [
-        "# Exports of {}".format(found["source"]["path"]),
-        "Depth on {compared} test images, metrics on {scored}; calibration by {calibration} training images. Speeds "
-        "are of one image at a time, measured in turns on this machine.".format(**found["images"]),
-        "An export is written where it is the same network: float32 within {metres:g} m of the frozen graph's depth, "
-        "the others with delta1 at most {delta1:g} lower.".format(**found["limits"]),
-    ]
-    head = ("export", "numbers", "largest, mean difference (m)", "size (MB)", "images/s", "made by", "verdict")
-    rows: List[Tuple[Any, ...]] = [
-        ("frozen graph", "float32", "", _megabytes(frozen["bytes"]), "{images_per_second:.1f}".format(**frozen), "", "")
-    ]
-    rows += [_row(kind, row, frozen) for kind, row in found["exports"].items()]
-    blocks = ["\n\n".join(lines), markdown.table(head, rows)]
-    for protocol, before in frozen["metrics"].items():
-        keys = [metric for metric in METRICS if before.get(metric.key) is not None]
-        figures = [("frozen graph", before)] + [
-            (kind, row["metrics"][protocol]) for kind, row in found["exports"].items() if "metrics" in row
-        ]
-        cells = [(name, *("{:.4f}".format(one[metric.key]) for metric in keys)) for name, one in figures]
-        blocks.append("## Protocol {}".format(protocol))
-        blocks.append(markdown.table(("export", *(metric.heading for metric in keys)), cells))
-    return "\n\n".join(blocks) + "\n"
-
-
-def _row(kind, row, frozen):
-    off = row.get("difference_m")
-    rate = row.get("images_per_second")
-    return (
-        kind,
-        row["numbers"],
-        "{largest:.1e}, {mean:.1e}".format(**off) if off else "",
-        _megabytes(row["bytes"]) if "bytes" in row else "",
-        "{:.1f} ({:.2f} x)".format(rate, rate / frozen["images_per_second"]) if rate else "",
-        ", ".join("{} {}".format(*one) for one in sorted(row["versions"].items())),
-        "**refused**: " + row["refused"] if "refused" in row else _verdict(row).partition(":")[0],
-    )
-
-
-def _megabytes(count):
-    return "{:.1f}".format(count / 1e6)

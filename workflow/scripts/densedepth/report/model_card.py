@@ -9,7 +9,7 @@ import os
 from typing import Dict, NamedTuple, Optional, Sequence
 
 from .. import files, markdown, metadata
-from ..evaluation import documents, statistics
+from ..evaluation import documents, export_table, statistics
 from ..evaluation.metric_table import METRICS
 from . import wording
 from .findings import Document
@@ -29,7 +29,8 @@ class Sources(NamedTuple):
 
     frozen: evaluation of the frozen graph; baseline: that of the constant depth; checkpoint: `model.json` of what was
     frozen; data: of the training records, None for a pretrained network; exports: the metadata files of the exported
-    files; settings: `license`, `data_license` and `data_name`, each of which may be empty.
+    files; settings: `license`, `data_license` and `data_name`, each of which may be empty; proved: exports.json, what
+    was found of the exports for other runtimes, None where they have not been made.
     """
 
     frozen: Document
@@ -38,16 +39,24 @@ class Sources(NamedTuple):
     data: Optional[Document]
     exports: Sequence[Document]
     settings: Dict[str, str]
+    proved: Optional[Document]
 
 
 def read(
-    frozen: str, baseline: str, checkpoint: str, data: Optional[str], exports: Sequence[str], settings: Dict[str, str]
+    frozen: str,
+    baseline: str,
+    checkpoint: str,
+    data: Optional[str],
+    exports: Sequence[str],
+    settings: Dict[str, str],
+    proved: Optional[str],
 ) -> Sources:
     """The `Sources` in these JSON files. Raises PipelineError for one that is missing or damaged."""
     measured, constant, trained = (Document(path, files.read_json(path)) for path in (frozen, baseline, checkpoint))
     records = Document(data, files.read_json(data)) if data else None
     found = [Document(path, metadata.read(path, _SIDE)) for path in exports]
-    return Sources(measured, constant, trained, records, found, settings)
+    others = Document(proved, metadata.read(proved, export_table.SCHEMA)) if proved else None
+    return Sources(measured, constant, trained, records, found, settings, others)
 
 
 def write(sources: Sources, name: str, out: str) -> None:
@@ -230,4 +239,11 @@ def _files(sources, folder):
         parity = one.get("parity", default={})
         off = "{:.1e} m".format(parity["metres"]) if "metres" in parity else BLANK
         rows.append((code(name), "{:.1f} MB".format(one.get("bytes") / 1e6), off, code(one.get("sha256"))))
-    return [markdown.table(("file", "size", "largest difference from the frozen graph", "SHA-256"), rows)]
+    texts = [markdown.table(("file", "size", "largest difference from the frozen graph", "SHA-256"), rows)]
+    if sources.proved:
+        words = (
+            "In `exports/`, for other runtimes, each compared with the frozen graph on {} test images; `exports.md` "
+            "has all metrics of each. Speeds are of one image at a time, measured in turns in one run."
+        )
+        texts += [words.format(sources.proved.get("images", "scored")), export_table.overview(sources.proved.content)]
+    return texts
