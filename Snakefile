@@ -6,6 +6,7 @@ min_version("9.0")
 
 
 include: "workflow/rules/home.smk"
+include: "workflow/rules/programs.smk"
 include: "workflow/rules/common.smk"
 include: "workflow/rules/runs.smk"
 include: "workflow/rules/devices.smk"

@@ -10,6 +10,7 @@ from snakemake.exceptions import WorkflowError
 from densedepth import run_settings, sweeps
 from densedepth.errors import PipelineError
 from densedepth.evaluation import selection
+from densedepth.platforms import ascend_options
 
 
 @functools.lru_cache(maxsize=None)

@@ -4,6 +4,8 @@ Needs results/data/; makes results/<run>/checkpoints/epoch<e>/ and results/<run>
 undeclared in results/<run>/checkpoints/state/, so that Snakemake leaves it alone.
 """
 
+from densedepth import platforms
+
 
 rule train_model:
     """Train a run from the kept epoch before this one to this one."""

@@ -1,6 +1,6 @@
 """What a training reports of its steps: entries of history.jsonl, lines of the log, points for TensorBoard.
 
-Nothing here changes a weight, so an edit of this module trains nothing again (`REPORTING` in common.smk).
+Nothing here changes a weight, so an edit of this module trains nothing again (`REPORTING` in programs.smk).
 """
 
 import json
