@@ -278,7 +278,7 @@ def bench_scoring(full):
     found = benchmark("agree", "scoring.py", "--images", 100 if full else 12, out=raw("scoring", "agree"))
     figures = []
     for other in ("euler-eval", "Ultralytics"):
-        for side, words in (("usual", "usual metrics"), ("same", "all that both others measure")):
+        for side, words in (("usual", "usual metrics"), ("like " + other, "with all that it measures")):
             ratios = [theirs / own for theirs, own in zip(found["ms"][other], found["ms"][side])]
             figures.append(figure("scoring 480x640, {}: speed by that of {}".format(words, other), "agree", ratios, 5))
     what = "scoring 480x640, all metrics: milliseconds of one thread an image"

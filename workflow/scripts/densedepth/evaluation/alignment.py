@@ -25,6 +25,7 @@ from typing import Tuple
 import numpy as np
 
 from ..errors import PipelineError
+from .blocks import dot
 
 _SCALES = ("median", "scale", "scale_robust")
 _LINES = ("affine", "affine_robust", "affine_trimmed")
@@ -118,8 +119,8 @@ def _line(x, y):
     """(a, b) of the least squares of a * x + b - y; a is 0 where all x are equal."""
     x_mean, y_mean = x.mean(), y.mean()
     deviation = x - x_mean
-    spread = np.dot(deviation, deviation)
-    scale = np.dot(deviation, y - y_mean) / spread if spread > 0 else 0.0
+    spread = dot(deviation, deviation)
+    scale = dot(deviation, y - y_mean) / spread if spread > 0 else 0.0
     return scale, y_mean - scale * x_mean
 
 
@@ -128,7 +129,7 @@ def _scale(x, y, alignment):
     if alignment == "median":
         return np.median(y) / np.median(x)
     if alignment == "scale":
-        return np.dot(y, x) / np.dot(x, x)
+        return dot(y, x) / dot(x, x)
     # |a x - y| / y is x / y times |a - y / x|.
     return _weighted_median(y / x, x / y)
 
@@ -158,7 +159,7 @@ def _robust_line(x, y):
         return _weighted_median(y - scale * x, weights)
 
     def cost(scale):
-        return float(np.dot(np.abs(scale * x + shift(scale) - y), weights))
+        return dot(np.abs(scale * x + shift(scale) - y), weights)
 
     middle, spread = _line(x, y)[0], float(np.std(x))
     reach = float(np.std(y)) / spread if spread > 0 else 0.0

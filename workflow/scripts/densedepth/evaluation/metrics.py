@@ -68,7 +68,7 @@ def _of_block(block):
         delta3=int(np.count_nonzero(ratio < 1.25**3)),
         rel_truth=float(block.share.sum()),
         rel_prediction=float(np.divide(block.off, block.prediction, out=block.spare).sum()),
-        squares=float(np.dot(block.off, block.off)),
+        squares=blocks.dot(block.off, block.off),
         # |log10 g - log10 p| is the logarithm of the larger of the two ratios.
         log10=sum_of_logarithms(ratio) / math.log(10),
     )

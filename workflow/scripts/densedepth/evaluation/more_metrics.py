@@ -116,7 +116,7 @@ class _Pixels(Summed):
 
 
 _SUM_OF: Dict[str, Callable[[blocks.Block], float]] = {
-    "sq_rel": lambda block: np.dot(block.off, block.share),
+    "sq_rel": lambda block: blocks.dot(block.off, block.share),
     "mae": lambda block: block.off.sum(),
     "delta_105": lambda block: int(np.count_nonzero(block.ratio < 1.05)),
     "delta_110": lambda block: int(np.count_nonzero(block.ratio < 1.1)),
@@ -135,7 +135,7 @@ class _Logarithms(Summed):
         """Add the pixels of a block."""
         self._pixels += len(block.ratio)
         logarithms = np.log(block.ratio, out=block.spare)
-        self._squares += float(np.dot(logarithms, logarithms))
+        self._squares += blocks.dot(logarithms, logarithms)
         self._total += metrics.sum_of_logarithms(np.divide(block.prediction, block.truth, out=block.spare))
 
     def figures(self) -> _Figures:
@@ -159,7 +159,7 @@ class _Ranges(Summed):
         near, middle = (block.truth < limit for limit in self._limits)
         for place, inside in enumerate((near, middle & ~near, ~middle)):
             off = block.off[inside]
-            self._sums[place] += len(off), np.sum(block.share[inside]), np.dot(off, off)
+            self._sums[place] += len(off), np.sum(block.share[inside]), blocks.dot(off, off)
 
     def figures(self) -> _Figures:
         """Those of all blocks, None in a range without pixels."""
