@@ -11,8 +11,9 @@ import export_torch
 import import_model
 import numpy as np
 import pytest
+from densedepth import files
 from densedepth.data import test_archive_writer
-from densedepth.inference import forward, networks, predictors
+from densedepth.inference import exporters, forward, networks, predictors
 from PIL import Image
 
 pytestmark = pytest.mark.usefixtures("shallow")
@@ -71,8 +72,23 @@ def test_the_scale_is_in_what_is_written_and_in_what_is_exported(tmp_path, check
         np.testing.assert_allclose(found, depth, rtol=2e-3)
 
 
+def converted(folder, graph):
+    """Paths of all exact exports whose packages are installed, as `export_matrix` writes them."""
+    found = []
+    with networks.load(graph) as frozen:
+        described = frozen.describe()
+    for kind, form in exporters.KINDS.items():
+        if form.exact and all(importlib.util.find_spec(name) for name in form.versions):
+            path = str(folder / kind / form.file)
+            os.makedirs(os.path.dirname(path))
+            exporters.write(kind, exporters.Source(graph, 13, np.zeros((0, 32, 64, 3))), path)
+            files.write_json(path + ".json", exporters.facts(described, files.sha256(path) if form.runs else None))
+            found += [path] if form.runs else []
+    return found
+
+
 def test_every_export_has_the_scale_and_tells_it(tmp_path, checkpoint, scenes):
-    """OM files are compiled from the frozen graph; others are converted from it, or from its checkpoint."""
+    """Of whatever is converted from the frozen graph without loss, and of the checkpoint by way of PyTorch."""
     out, torch = str(tmp_path / "calibrated"), str(tmp_path / "model.safetensors")
     path = archive(tmp_path / "a.zip", scenes)
     assert calibrate.main(["--ckptdir", checkpoint.folder, "--test_data", path, "--out", out]) == 0
@@ -83,6 +99,7 @@ def test_every_export_has_the_scale_and_tells_it(tmp_path, checkpoint, scenes):
     if importlib.util.find_spec("tf2onnx"):
         networks_of.append(str(tmp_path / "model.onnx"))
         assert export_onnx.main(["--model_path", str(tmp_path / "model.pb"), "--out", networks_of[-1]]) == 0
+        networks_of += converted(tmp_path, str(tmp_path / "model.pb"))
     rgb, depth = scenes[0]
     whole = (0, depth.shape[0] - 1, 0, depth.shape[1] - 1)
     for exported in networks_of:

@@ -6,6 +6,7 @@ import os
 import sys
 import types
 
+import ckpt2pb
 import densedepth
 import export_om
 import numpy as np
@@ -20,6 +21,7 @@ from densedepth.errors import PipelineError
 from densedepth.evaluation import scoring
 from densedepth.imaging import depth
 from densedepth.inference import ascend_atc, ascend_om, ascend_session, predictors
+from densedepth.network import importer
 from PIL import Image
 
 DOUBLES = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "..", "doubles", "cann")
@@ -113,6 +115,23 @@ def test_the_public_door_opens_om_files(cann, shallow_frozen, tmp_path, monkeypa
         np.testing.assert_allclose(network.predict(rgb), original.predict(rgb), rtol=1e-4)
         with pytest.raises(PipelineError, match=r"images of shape \(1, 32, 64, 3\)"):
             network.run(np.zeros((1, 32, 64, 3)))
+
+
+def test_range_and_scale_of_a_network_go_with_its_om_file(cann, shallow, checkpoint, tmp_path):
+    """Of one that was calibrated, and trained for other depths than those of NYU Depth v2."""
+    facts = {"scale": 1.25, "images": 4, "measured_by": "tape.csv", "rel_before": 0.3, "rel_after": 0.1}
+    folder, om, graph = tmp_path / "calibrated", str(tmp_path / "model.om"), str(tmp_path / "model.pb")
+    importer.import_model(checkpoint.folder, str(folder), calibration=facts)
+    side = json.loads((folder / "model.json").read_text())
+    side["training"]["depth_range"] = [10, 8000]
+    (folder / "model.json").write_text(json.dumps(side))
+    assert ckpt2pb.main(["--ckptdir", str(folder), "--pbdir", str(tmp_path), "--pb_name", "model"]) == 0
+    assert export_om.main(["--model_path", graph, "--out", om]) == 0
+    rgb, anywhere = np.random.RandomState(0).randint(0, 256, (32, 64, 3)).astype(np.uint8), (1e-3, 1e4)
+    with densedepth.load(om) as network, densedepth.load(checkpoint.folder) as before:
+        assert network.describe()["calibration"] == facts and network.depth_range() == (0.1, 80)
+        expected = facts["scale"] * before.predict(rgb, limits=anywhere)
+        np.testing.assert_allclose(network.predict(rgb, limits=anywhere), expected, rtol=2e-3)
 
 
 def test_an_om_file_without_a_tool_says_what_to_install(cann, shallow_frozen, tmp_path, monkeypatch):

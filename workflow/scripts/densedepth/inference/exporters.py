@@ -170,8 +170,8 @@ def _nearest(source, quantized, path):
 
 def facts(described: Dict[str, Any], sha256: Optional[str] = None) -> Dict[str, Any]:
     """What the metadata file of an export says of the graph that `described` tells of; `sha256` is the file's."""
-    known = {"model": described["model"], "depth_range": described["depth_range"], "source": described}
-    return dict(known, sha256=sha256)
+    known: Dict[str, Any] = {"source": described, "sha256": sha256}
+    return dict(known, **{key: described[key] for key in ("model", "depth_range", "calibration") if key in described})
 
 
 def size_of(folder: str) -> int:

@@ -11,11 +11,10 @@ import numpy as np
 
 from .. import files, metadata
 from ..errors import PipelineError
-from ..metadata import DEPTH_RANGE, Null
 from . import ascend_om
 from .ascend_session import Session
 
-_SIDE = {"sha256": metadata.SHA256, "source": {"depth_range?": Null(DEPTH_RANGE)}}
+_SIDE = {"sha256": metadata.SHA256}
 
 
 def load(path: str, tool: Optional[str] = None, device: int = 0) -> "OmPredictor":
@@ -30,7 +29,6 @@ def load(path: str, tool: Optional[str] = None, device: int = 0) -> "OmPredictor
     if side["sha256"] != files.sha256(path):
         raise PipelineError("{}.json: belongs to another file; convert the graph again with export_om.py".format(path))
     source = dict(ascend_om.describe(path), kind="om", size=list(ascend_om.input_size(path + ".json")))
-    source["depth_range"] = side["source"].get("depth_range")
     sizes = side.get("batches") or [side["input"]["shape"][0]]
     type_name = side["input"].get("type", "float32")
     return OmPredictor(path, sizes, type_name, source, tool or ascend_om.installed_tool(), device)
