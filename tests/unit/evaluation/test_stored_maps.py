@@ -237,6 +237,8 @@ def wrong(place, case):
         maps, unit = [20000 / one for one in maps], "inverse"
     elif case == "metres":
         maps = [one / 1000 for one in maps]
+    elif case in ("levels", "parsecs"):
+        maps, unit = [one / 1000 * {"levels": 25.5, "parsecs": 1e-9}[case] for one in maps], "metres"
     return folder(place / "maps", "npy", maps=maps), unit
 
 
@@ -257,6 +259,8 @@ def wrong(place, case):
         ("millimetres", "so the unit is likely millimetres; correct that (--unit, the files), or give --trust_unit"),
         ("metres", "so the unit is likely metres"),
         ("no unit", "so the values likely have no unit (disparity)"),
+        ("levels", "times the ground truth, so the unit is likely 255 for 10 m, as of 8-bit files"),
+        ("parsecs", "so the unit is likely another one"),
     ],
 )
 def test_faults_are_one_line(tmp_path, archive, capsys, case, words):
@@ -311,6 +315,10 @@ def test_a_unit_may_be_insisted_on(tmp_path, archive, capsys):
         ("text.npy", "cannot be read"),
         ("text.npz", "not a zip file"),
         ("flat.npy", "expected an array (images, height, width), got float64 (5,)"),
+        ("last.npy", "got (48, 64, 11): its images are the last axis; move it to the front"),
+        ("nested.zip", "), but maps.zip; unpack that and name its folder"),
+        ("other.npz", "predict each image once (it holds colours.npy, depth.npy)"),
+        ("several", "0.npz: cannot be read (has 2 arrays (colours, depth); save the depth alone)"),
     ],
 )
 def test_what_is_no_set_of_maps(tmp_path, archive, capsys, name, words):
@@ -318,5 +326,11 @@ def test_what_is_no_set_of_maps(tmp_path, archive, capsys, name, words):
     for text in ("text.txt", "text.npy", "text.npz"):
         (tmp_path / text).write_text("no maps")
     np.save(str(tmp_path / "flat.npy"), np.ones(5))
+    np.save(str(tmp_path / "last.npy"), np.ones((*SIZE, COUNT), np.float32))
+    with zipfile.ZipFile(str(tmp_path / "nested.zip"), "w") as nested:
+        nested.writestr("maps.zip", b"")
+    (tmp_path / "several").mkdir()
+    for path in ("other", *("several/{}".format(index) for index in range(COUNT))):
+        np.savez(str(tmp_path / path), colours=np.ones(3), depth=np.ones(SIZE))
     status, _, err = run(capsys, archive, tmp_path / name, "--unit", "metres")
     assert status == 1 and words in err and len(err.splitlines()) == 1

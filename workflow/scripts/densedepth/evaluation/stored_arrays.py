@@ -24,10 +24,16 @@ if TYPE_CHECKING:
 # What a folder or an archive is searched for, the first of which there is one.
 _SUFFIXES = (".npy", ".npz", ".png", ".tif", ".tiff", ".exr", ".pfm")
 
+# What may lie in an archive instead, as another one.
+_PACKED = (".zip", ".tar", ".gz", ".tgz", ".7z", ".rar")
+
 _READING = (*array_files.READING, MemoryError)
 
 # Bytes of the one array of a .npz file, which is unpacked whole; a .npy file is not.
 _LARGEST_STACK = 4 << 30
+
+# Maps that are named in a message.
+_FEW = 4
 
 _Self = TypeVar("_Self", bound="Arrays")
 _Read = Callable[[], np.ndarray]
@@ -41,7 +47,7 @@ class Arrays:
         self.path = path
         self._open: List[Any] = []
         try:
-            named = self._find(path)
+            named = self._find(path, test_set.count)
             self._reads, self.matched_by = _matched(path, named, test_set)
         except BaseException:
             self.__exit__()
@@ -64,8 +70,9 @@ class Arrays:
         try:
             values = flat(self._reads[index][1]())
         except _READING as error:
-            # Without the way out for data to train on.
-            reason = str(error).split("\n")[0].partition("; name one")[0] or type(error).__name__
+            # Data to train on have another way out.
+            reason, several, _ = str(error).split("\n")[0].partition("; name one")
+            reason = (reason or type(error).__name__) + ("; save the depth alone" if several else "")
             raise PipelineError("{}: cannot be read ({})".format(where, reason)) from None
         if values.ndim != 2 or values.dtype.kind not in "uif" or not values.size:
             words = "{}: expected numbers (height, width), got {} {}{}"
@@ -73,11 +80,11 @@ class Arrays:
             raise PipelineError(words.format(where, values.dtype, values.shape, colours))
         return values
 
-    def _find(self, path):
-        """[(name of the array, what reads it)]."""
+    def _find(self, path, count):
+        """[(name of the array, what reads it)] for so many images."""
         suffix = os.path.splitext(path)[1].lower()
         if os.path.isfile(path) and suffix == ".npy":
-            return _stack(path, lambda: np.lib.format.open_memmap(path, mode="r"))
+            return _stack(path, count, lambda: np.lib.format.open_memmap(path, mode="r"))
         if os.path.isfile(path) and suffix not in (".npz", ".zip", ".tar"):
             raise PipelineError("{}: expected a folder, .zip, .tar, .npy or .npz of depth maps".format(path))
         if suffix == ".npz":
@@ -85,7 +92,7 @@ class Arrays:
             self._open.append(archive)
             names = list(visible(archive))
             if len(names) == 1:
-                return _stack(path, lambda: array_files.npy(unpacked(path, archive, names[0], _LARGEST_STACK)))
+                return _stack(path, count, lambda: array_files.npy(unpacked(path, archive, names[0], _LARGEST_STACK)))
         tree = trees.open_tree(path)
         self._open.append(tree)
         return [(name, lambda name=name: array_files.load(tree, name)) for name in _chosen(path, tree.names())]
@@ -116,8 +123,8 @@ def opened_planes(path: str, test_set: "TestSet") -> Iterator[Optional[Planes]]:
         yield planes
 
 
-def _stack(path, read):
-    """[("", what gives a map)] of the array (images, height, width) that `read` gives."""
+def _stack(path, count, read):
+    """[("", what gives a map)] of the array (images, height, width) that `read` gives, of so many images."""
     try:
         array = read()
     except _READING as error:
@@ -125,6 +132,11 @@ def _stack(path, read):
     if array.ndim not in (3, 4) or not len(array):
         words = "{}: expected an array (images, height, width), got {} {}"
         raise PipelineError(words.format(path, array.dtype, array.shape))
+    if array.ndim == 3 and len(array) != count == array.shape[2]:
+        words = (
+            "{}: expected an array (images, height, width), got {}: its images are the last axis; move it to the front"
+        )
+        raise PipelineError(words.format(path, array.shape))
     return [("", lambda index=index: array[index]) for index in range(len(array))]
 
 
@@ -135,7 +147,11 @@ def _chosen(path, names):
         found = [name for name in names if name.lower().endswith(suffix)]
         if found:
             return sorted(found, key=file_names.natural)
-    raise PipelineError("{}: holds no depth maps ({})".format(path, " ".join(_SUFFIXES)))
+    words = "{}: holds no depth maps ({})".format(path, " ".join(_SUFFIXES))
+    if names:
+        words += ", but {}".format(names[0])
+        words += "; unpack that and name its folder" if names[0].lower().endswith(_PACKED) else ""
+    raise PipelineError(words)
 
 
 def _matched(path, named, test_set):
@@ -157,7 +173,11 @@ def _matched(path, named, test_set):
     if len(named) != test_set.count:
         words = "{}: has {} depth maps, {} has {} images; predict each image once"
         words = words.format(path, len(named), test_set.path, test_set.count)
-        raise PipelineError(words + (" (there is no number {})".format(lacking[0]) if lacking else ""))
+        if lacking:
+            words += " (there is no number {})".format(lacking[0])
+        elif named[0][0] and len(named) <= _FEW:
+            words += " (it holds {})".format(", ".join(name for name, _ in named))
+        raise PipelineError(words)
     return named, "order"
 
 
