@@ -193,6 +193,16 @@ def test_other_runtimes_are_targets_of_their_own(project):
     )
 
 
+def test_a_network_of_another_program_is_measured_on_worse_images(project):
+    project.path("theirs.onnx").touch()
+    entry = {"network": "theirs.onnx", "unit": "inverse", "alignment": "median", "size": [96, 128]}
+    words = project.configure({"external": {"theirs": entry}})
+    output = project.snakemake("-n", "-p", "results/external/theirs/robustness.json", *words)
+    assert project.jobs(output) == {"make_sample": 1, "measure_external_robustness": 1}
+    said = " ".join(commands(output)["measure_robustness.py"])
+    assert "--network theirs.onnx --size 96 128 --unit inverse --alignment median" in said
+
+
 def commands(output):
     """The shell commands that a dry run prints: {program: words}."""
     lines = [line.split() for line in output.splitlines() if "workflow/scripts/" in line and "--" in line]

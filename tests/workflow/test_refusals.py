@@ -35,6 +35,11 @@ REFUSED = {
         ["results/external/a/evaluation.json"],
         ["config: external.a.predictions = maps/absent: no such file or folder"],
     ),
+    "worse images of stored maps": (
+        {"external": {"a": {"predictions": "config", "unit": "metres"}}},
+        ["results/external/a/robustness.json"],
+        ["results/external/a/robustness.json: external.a has stored predictions, and worse images need the network"],
+    ),
     "no MLflow": ({"tracking": {"mlflow": "runs"}}, NOTHING, ["there is no MLflow in .venv/mlflow"]),
 }
 

@@ -147,6 +147,25 @@ def test_predictions_of_another_program_are_scored(finished):
     assert finished.planned(target, *settings) == {"score_predictions": 1}
 
 
+def test_worse_images_are_in_the_report_once_they_are_measured(finished):
+    parts = [{"disagreement": 0.01 * part, "error": 0.1 + 0.01 * part} for part in range(10)]
+    curve = {"pixels": 400, "parts": parts, "rank_correlation": 0.5}
+    document = {
+        "test_data": {"images": 4},
+        "clean": {"rel_truth": 0.2},
+        "disagreement": {"flip": curve, "scale": curve},
+    }
+    severities = [{"severity": severity, "rel_truth": 0.2 + 0.1 * severity} for severity in range(1, 6)]
+    document["corruptions"] = {"jpeg": {"severities": severities}, "crop": {"severities": severities}}
+    finished.path("results/1p/robustness.json").write_text(json.dumps(document))
+    assert finished.planned("results/report.md", *SETTINGS) == {"write_report": 1}
+    finished.snakemake("results/report.md", *SETTINGS)
+    text = finished.path("results/report.md").read_text()
+    for name in ("worse", "disagreement"):
+        assert "report/{}.png".format(name) in text and finished.path("results/report/{}.png".format(name)).exists()
+    assert finished.planned("results/report.md", *SETTINGS) == {}
+
+
 def test_without_cann_the_rule_stops_with_what_to_install(finished):
     output = finished.snakemake("results/1p/export/model.om", *SETTINGS, fails=True)
     assert "export_om.py: error: atc is not on PATH: install CANN's toolkit" in output

@@ -257,6 +257,15 @@ def external_predictions(wildcards):
     return stored(existing(path, "external.{}.{}".format(wildcards.external, key)))
 
 
+def external_network(wildcards):
+    """Input function: the network of another program, or one line where there are stored depth maps alone."""
+    if external_source(wildcards)[0] != "network":
+        words = "results/external/{0}/robustness.json: external.{0} has stored predictions, and worse images need the "
+        words += "network itself; give its ONNX file as external.{0}.network"
+        refuse(words.format(wildcards.external))
+    return external_predictions(wildcards)
+
+
 def stored(path):
     """What is stored at a path, of a folder each file; nothing of an empty path."""
     return sorted(file_names.files_below(path)) if os.path.isdir(path) else [path] if path else []

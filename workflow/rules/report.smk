@@ -26,8 +26,7 @@ rule write_report:
         histories=of_reported(rules.train_model.output.history),
         # `snakemake train_performance_1p` makes one.
         performance=of_reported("results/{run}/performance.json", there),
-        # `snakemake results/1p/robustness.json` makes one.
-        robustness=of_reported("results/{run}/robustness.json", there),
+        robustness=robustness_beside,
         thumbnails=of_reported(rules.infer_frozen_graph.output.thumbnails),
         thumbnails_elsewhere=of_networks(rules.infer_frozen_graph.output.thumbnails),
         published=of_networks("results/{run}/evaluation/epoch0.json"),
@@ -52,7 +51,15 @@ rule write_report:
             )
             for run in named_runs()
         ],
-        pictures=[f"results/report/{name}.png" for name in compared(named_runs())],
+        pictures=[
+            f"results/report/{name}.png"
+            for name in (
+                *compared(named_runs()),
+                *worse_pictures(
+                    [*named_runs(), *evaluated_networks(), *map("external/{}".format, config["external"])]
+                ),
+            )
+        ],
         page=report(
             "results/report.html",
             caption="../report/report.rst",
@@ -134,8 +141,10 @@ rule report_published:
         frozen=rules.infer_frozen_graph.output.figures,
         gallery=rules.draw_gallery.output.side,
         published="results/{run}/evaluation/epoch0.json",
+        robustness=lambda wildcards: there(["results/{}/robustness.json".format(wildcards.run)]),
         thumbnails=rules.infer_frozen_graph.output.thumbnails,
     output:
+        figures=directory("results/{run}/figures"),
         page="results/{run}/report.html",
         text="results/{run}/report.md",
     log:
@@ -158,8 +167,10 @@ rule report_published:
         {resources.python:q} {input.code[0]:q} \
             --out {output.text:q} \
             --html {output.page:q} \
+            --figures {output.figures:q} \
             --baseline {input.baseline:q} \
             --published {input.published:q} \
+            --robustness {input.robustness:q} \
             --frozen {input.frozen:q} \
             --deployed {input.deployed:q} \
             --gallery {input.gallery:q} \
@@ -176,7 +187,12 @@ rule report_external:
         baseline=rules.evaluate_baseline.output.figures,
         code=code("report.py"),
         external=expand(rules.score_predictions.output.figures, external=config["external"]),
+        robustness=there(f"results/external/{name}/robustness.json" for name in config["external"]),
     output:
+        pictures=[
+            f"results/external/report/{name}.png"
+            for name in worse_pictures(map("external/{}".format, config["external"]))
+        ],
         page="results/external/report.html",
         text="results/external/report.md",
     log:
@@ -189,6 +205,7 @@ rule report_external:
         mem_mb=1000,
         runtime=10,
     params:
+        figures="results/external/report",
         settings=json.dumps({key: config[key] for key in ("evaluate", "external")}, sort_keys=True),
     message:
         "writing {output.text}"
@@ -197,8 +214,10 @@ rule report_external:
         {resources.python:q} {input.code[0]:q} \
             --out {output.text:q} \
             --html {output.page:q} \
+            --figures {params.figures} \
             --baseline {input.baseline:q} \
             --external {input.external:q} \
+            --robustness {input.robustness:q} \
             --settings - \
             <<<{params.settings:q} >{log:q} 2>&1
 sed '1,/^$/d' {log:q}

@@ -223,6 +223,18 @@ def compared(runs):
     return names + (["settings"] if run_settings.swept(config, runs) else [])
 
 
+def worse_pictures(places):
+    """Names of the images that a report has of worse images: two for each alignment of those networks that are measured.
+
+    places: folders below results/.
+    """
+    measured = there("results/{}/robustness.json".format(place) for place in places)
+    names = [os.path.dirname(path).partition("results/external/")[2] for path in measured]
+    alignments = {config["external"][name].get("alignment", "none") if name else "none" for name in names}
+    suffixes = ["" if alignment == "none" else "_" + alignment for alignment in sorted(alignments)]
+    return [name + suffix for suffix in suffixes for name in ("worse", "disagreement")]
+
+
 def of_reported(pattern, chosen=list):
     """Input function: the paths that `pattern` stands for of the runs of a report, those of them that are `chosen`."""
     return lambda wildcards: chosen(of_runs(pattern, reported_runs(wildcards)))
@@ -237,6 +249,14 @@ def scores_beside(wildcards):
     """Input function: the scores of predictions of other programs that the report with these wildcards shows."""
     external = () if hasattr(wildcards, "sweep") else config["external"]
     return expand("results/external/{external}/evaluation.json", external=external)
+
+
+def robustness_beside(wildcards):
+    """Input function: the figures on worse images, where there are some, of the networks that the report with these
+    wildcards shows: `snakemake results/1p/robustness.json` makes some."""
+    names = ["external/{}".format(name) for name in config["external"] if not hasattr(wildcards, "sweep")]
+    places = [*reported_runs(wildcards), *networks_beside(wildcards), *names]
+    return there("results/{}/robustness.json".format(place) for place in places)
 
 
 def settings_told(runs):

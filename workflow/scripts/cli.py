@@ -97,6 +97,26 @@ def add_scoring(arguments, protocols):
     add("--planes", nargs="?", const="", default="", help=words)
 
 
+def add_predicted(arguments, external_network, alignment, required):
+    """The flags for what a network of another program takes, and for what its values, or stored ones, are.
+
+    external_network, alignment: the modules of the evaluation that say what there is.
+    """
+    group = arguments.add_argument_group("what the network takes and puts out")
+    add, default = group.add_argument, external_network.Preprocessing()
+    add("--unit", required=required, choices=alignment.UNITS, help="what the values are")
+    words = "what is fitted to the ground truth"
+    add("--alignment", default="none", choices=alignment.ALIGNMENTS, help=words)
+    add_boolean(group, "--trust_unit", False, "score values whose unit the ground truth contradicts")
+    add("--size", nargs=2, type=positive_int, help="height and width that images are resized to")
+    add("--mean", nargs=3, type=float, default=default.mean, help="taken from the colours")
+    add("--deviation", nargs=3, type=float, default=default.deviation, help="by which they are divided")
+    add("--highest", type=int, default=1, choices=external_network.HIGHEST, help="white, before that")
+    add("--layout", default="nchw", choices=external_network.LAYOUTS, help="order of the input's axes")
+    add("--colours", default="rgb", choices=external_network.COLOURS, help="order of the colours")
+    add("--output", default="", help="name of the output, where there are several")
+
+
 def fields(kind, args, **others):
     """A `kind`, which is a dataclass: its fields from the flags of the same names, and from `others`."""
     names = [field.name for field in dataclasses.fields(kind) if field.name not in others]

@@ -17,7 +17,6 @@ import sys
 import cli
 from densedepth import files
 from densedepth.data.test_archive import open_test_set
-from densedepth.errors import PipelineError
 from densedepth.evaluation import (
     alignment,
     documents,
@@ -37,38 +36,19 @@ def build_parser():
     what = arguments.add_mutually_exclusive_group(required=True)
     what.add_argument("--predictions", help="the depth maps: folder, .zip, .npy or .npz")
     what.add_argument("--network", help="an ONNX file that predicts them, run by ONNX Runtime")
-    _add_preprocessing(arguments.add_argument_group("what the network takes and puts out"))
-    arguments.add_argument("--unit", required=True, choices=alignment.UNITS, help="what their values are")
-    arguments.add_argument(
-        "--alignment", default="none", choices=alignment.ALIGNMENTS, help="what is fitted to the ground truth"
-    )
+    cli.add_predicted(arguments, external_network, alignment, required=True)
     arguments.add_argument("--test_data", default="./dataset/nyu_test.zip", help="the archive nyu_test.zip")
     arguments.add_argument("--json", help="file for all figures")
     arguments.add_argument("--csv", help="file for the scores of each image")
     arguments.add_argument("--name", default="", help="name of the predictions, for messages")
     cli.add_scoring(arguments, protocols.NAMES)
-    cli.add_boolean(arguments, "--trust_unit", False, "score values whose unit the ground truth contradicts")
     return arguments
-
-
-def _add_preprocessing(group):
-    default = external_network.Preprocessing()
-    group.add_argument("--size", nargs=2, type=cli.positive_int, help="height and width that images are resized to")
-    group.add_argument("--mean", nargs=3, type=float, default=default.mean, help="taken from the colours")
-    group.add_argument("--deviation", nargs=3, type=float, default=default.deviation, help="by which they are divided")
-    group.add_argument("--highest", type=int, default=1, choices=external_network.HIGHEST, help="white, before that")
-    group.add_argument("--layout", default="nchw", choices=external_network.LAYOUTS, help="order of the input's axes")
-    group.add_argument("--colours", default="rgb", choices=external_network.COLOURS, help="order of the colours")
-    group.add_argument("--output", default="", help="name of the output, where there are several")
 
 
 def _maps(args, test_set):
     if args.predictions:
         return stored_maps.Maps(args.predictions, test_set, args.unit, args.alignment)
-    size = tuple(args.size) if args.size else None
-    preprocessing = external_network.Preprocessing(
-        size, tuple(args.mean), tuple(args.deviation), args.layout, args.colours, args.highest
-    )
+    preprocessing = cli.fields(external_network.Preprocessing, args)
     return external_network.NetworkMaps(args.network, preprocessing, args.unit, args.alignment, args.output)
 
 
@@ -76,10 +56,7 @@ def work(args):
     documents.check_replaceable(args.json, args.csv)
     with open_test_set(args.test_data) as test_set, _maps(args, test_set) as maps:
         print("{}: {} depth maps, matched by {}".format(maps.path, test_set.count, maps.matched_by), flush=True)
-        doubt = predicted.doubts(maps, test_set)
-        if doubt and not args.trust_unit:
-            words = "{}: {}; correct that (--unit, the files), or give --trust_unit if it is right"
-            raise PipelineError(words.format(maps.path, doubt))
+        predicted.check_unit(maps, test_set, args.trust_unit)
         report = Progress(test_set.count, "images")
         with stored_arrays.opened_planes(args.planes, test_set) as planes:
             document = scoring.evaluate_maps(maps, test_set, report, args.protocol, args.metrics, planes)

@@ -2,6 +2,7 @@
 
 import json
 
+import measure_robustness
 import numpy as np
 import pytest
 import score
@@ -140,3 +141,31 @@ def test_a_file_that_is_no_network(tmp_path):
     (tmp_path / "text.onnx").write_text("no network")
     with pytest.raises(PipelineError, match="ONNX Runtime cannot load it"):
         external_network.NetworkMaps(str(tmp_path / "text.onnx"), external_network.Preprocessing(), "metres", "none")
+
+
+def test_robustness_of_a_network_of_another_program(tmp_path, archive, capsys):
+    """Its own images have the figures of score.py; moved images move the depth, a flipped or smaller one tells the
+    same of each pixel; what is aligned says so."""
+    out, flags = str(tmp_path / "robust.json"), ["--unit", "inverse", "--test_data", archive]
+    path = network(tmp_path / "theirs.onnx", outputs=("inverse",), size=SIZE)
+    words = ["--network", path, *NORMALIZED, *flags, "--json", out, "--corruptions", "brightness", "crop"]
+    assert measure_robustness.main(words) == 0
+    found = json.loads((tmp_path / "robust.json").read_text())
+    scored_ = scored(tmp_path, archive, path, *NORMALIZED, "--unit", "inverse")[1]
+    assert found["clean"] == pytest.approx(scored_["metrics"], abs=1e-9)
+    assert (found["alignment"], found["source"]["kind"]) == ("none", "network")
+    by_severity = {name: one["severities"] for name, one in found["corruptions"].items()}
+    assert [one["rel_truth"] for one in by_severity["brightness"]] == sorted(
+        one["rel_truth"] for one in by_severity["brightness"]
+    )
+    assert max(one["rel_truth"] for one in by_severity["crop"]) < 0.05 < by_severity["brightness"][-1]["rel_truth"]
+    assert found["disagreement"]["flip"]["parts"][-1]["disagreement"] < 1e-6
+    assert 0 < found["disagreement"]["scale"]["parts"][-1]["disagreement"] < 0.05
+    words[words.index("inverse")] = "disparity"
+    assert measure_robustness.main([*words, "--alignment", "affine_disparity"]) == 0
+    aligned = json.loads((tmp_path / "robust.json").read_text())
+    assert aligned["alignment"] == "affine_disparity" and aligned["clean"]["rel_truth"] < 1e-5
+    assert 0 < aligned["disagreement"]["scale"]["parts"][-1]["disagreement"] < 0.05
+    capsys.readouterr()
+    assert measure_robustness.main(["--network", path, "--test_data", archive]) == 1
+    assert "--network: needs --unit" in capsys.readouterr().err

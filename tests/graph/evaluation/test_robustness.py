@@ -8,7 +8,7 @@ import pytest
 from densedepth.data import test_archive_writer
 from densedepth.data.test_archive import open_test_set
 from densedepth.errors import PipelineError
-from densedepth.evaluation import corruption_library, corruptions, robustness, scoring
+from densedepth.evaluation import corruption_library, corruptions, robustness, scoring, under_test
 from densedepth.imaging import depth
 from fake_predictor import FakePredictor
 
@@ -30,6 +30,10 @@ def archive(tmp_path_factory):
     path = str(tmp_path_factory.mktemp("robust") / "test.zip")
     test_archive_writer.write(path, map(image, range(COUNT)), COUNT, SIZE, CROP)
     return path
+
+
+def own_network(test_set):
+    return under_test.Ours(FakePredictor((16, 24)), test_set)
 
 
 @pytest.mark.parametrize("name", corruptions.CORRUPTIONS)
@@ -67,11 +71,10 @@ def test_depth_moves_with_the_image():
 
 def test_figures_of_a_network(archive):
     with open_test_set(archive) as test_set:
-        network = FakePredictor((16, 24))
         passes = []
-        document = robustness.measure(network, test_set, 10, ("jpeg", "rotation"), passes.append)
+        document = robustness.measure(own_network(test_set), test_set, 10, ("jpeg", "rotation"), passes.append)
         expected = scoring.evaluate(FakePredictor((16, 24)), test_set, 1)
-        assert robustness.measure(FakePredictor((16, 24)), test_set, 2, ("jpeg",))["test_data"]["images"] == 2
+        assert robustness.measure(own_network(test_set), test_set, 2, ("jpeg",))["test_data"]["images"] == 2
     assert document["clean"] == pytest.approx(expected["metrics"], rel=1e-6)
     assert passes == list(range(1, 2 * COUNT + 1))
     jpeg = document["corruptions"]["jpeg"]
@@ -121,7 +124,7 @@ def test_an_unknown_corruption_is_one_line(archive):
     with open_test_set(archive) as test_set, pytest.raises(
         PipelineError, match="corruption snow: unknown, legal are ga"
     ):
-        robustness.measure(FakePredictor((16, 24)), test_set, 1, ("snow",))
+        robustness.measure(own_network(test_set), test_set, 1, ("snow",))
 
 
 @pytest.mark.skipif(not os.path.exists(LIBRARY), reason="no .venv/corruptions; make corruptions")
@@ -139,7 +142,7 @@ def test_common_corruptions_by_the_package_that_is_kept(archive):
             assert off[0] > 0.5 and (off[2] > off[0] or name.endswith("frost")), name
         # The same kind, in two forms: by the package, and here in shares of the image's size.
         names = ("jpeg", "imagenet_c_jpeg_compression")
-        found = robustness.measure(FakePredictor((16, 24)), test_set, 1, names, library=library)
+        found = robustness.measure(own_network(test_set), test_set, 1, names, library=library)
         ours, theirs = ([one["rel_truth"] for one in found["corruptions"][name]["severities"]] for name in names)
         np.testing.assert_allclose(ours, theirs, rtol=1e-6)
         assert found["library"]["package"] == "imagecorruptions-imaug"
@@ -153,4 +156,4 @@ def test_an_interpreter_without_the_package_is_one_line(archive):
     with pytest.raises(PipelineError, match=r"cannot be started .*; `make corruptions` makes"):
         corruption_library.Library("/nosuch/python")
     with open_test_set(archive) as test_set, pytest.raises(PipelineError, match=r"fog: needs --library"):
-        robustness.measure(FakePredictor((16, 24)), test_set, 1, ("imagenet_c_fog",))
+        robustness.measure(own_network(test_set), test_set, 1, ("imagenet_c_fog",))

@@ -21,6 +21,8 @@ def blank_curves(request, monkeypatch):
         monkeypatch.setattr(overlays, "draw_errors", _blank)
         monkeypatch.setattr(overlays, "draw_runs", _blank)
         monkeypatch.setattr(overlays, "draw_settings", _blank)
+        monkeypatch.setattr(overlays, "draw_severities", _blank)
+        monkeypatch.setattr(overlays, "draw_disagreement", _blank)
 
 
 @pytest.fixture

@@ -37,7 +37,7 @@ class Preprocessing:
     highest: int = 1
 
     def image(self, rgb: np.ndarray, size: Optional[Tuple[int, int]]) -> np.ndarray:
-        """uint8 `rgb` (H, W, 3) as the network's input, float32 (1, 3, h, w) or (1, h, w, 3)."""
+        """`rgb` (H, W, 3) in 0..255 as the network's input, float32 (1, 3, h, w) or (1, h, w, 3)."""
         pixels = depth.fit(rgb[np.newaxis], size) * np.float32(self.highest)
         pixels = pixels[..., ::-1] if self.colours == "bgr" else pixels
         mean, deviation = (np.asarray(one, np.float32) for one in (self.mean, self.deviation))
@@ -63,6 +63,11 @@ class NetworkMaps(Predicted):
         self._session = onnx_predictor.session(path)
         self._input, self._size = self._fitting_input()
         self._output = self._chosen_output(output)
+
+    @property
+    def size(self) -> Optional[Tuple[int, int]]:
+        """(height, width) that images are resized to; None for their own."""
+        return self._size
 
     def __enter__(self) -> "NetworkMaps":
         return self
@@ -105,7 +110,7 @@ class NetworkMaps(Predicted):
         return "{}: image {}".format(self.path, index)
 
     def values(self, index: int, rgb: Optional[np.ndarray] = None) -> np.ndarray:
-        """What the network puts out for uint8 `rgb` (H, W, 3): (h, w) in `unit`. Raises PipelineError as `Maps`."""
+        """What the network puts out for `rgb` (H, W, 3) in 0..255: (h, w) in `unit`. Raises PipelineError as `Maps`."""
         assert rgb is not None
         name, dtype = self._input
         image = self._preprocessing.image(rgb, self._size)

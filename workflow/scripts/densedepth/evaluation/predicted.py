@@ -4,19 +4,33 @@ Maps of another size than the images show the same view and are resized, as they
 depth): bilinear when enlarged, the mean over the covered area when reduced.
 """
 
+import math
 from typing import TYPE_CHECKING, Any, Dict, List, Optional, Tuple
 
 import numpy as np
 
 from ..errors import PipelineError
 from ..imaging import depth, resize
-from . import alignment
+from . import alignment, ranks
 
 if TYPE_CHECKING:
     from ..data.test_archive import TestSet
 
 # Of each map, and of how many maps, for their order to be judged; by how much rank correlations differ clearly.
 _PLACES, _FEWEST, _CLEARLY = 2000, 4, 0.1
+
+# By how much depth in metres may be wrong before another unit is likelier, and the usual ones, in which a metre is so
+# much: files of 8 and 16 bit hold 10 m as 255 and 65535, those of KITTI and TUM 1/256 and 1/5000 m.
+_PLAUSIBLE = 6
+_UNITS = {
+    1000: "millimetres",
+    100: "centimetres",
+    0.1: "tens of metres, as of 0..1 for 10 m",
+    25.5: "255 for 10 m, as of 8-bit files",
+    6553.5: "65535 for 10 m",
+    256: "1/256 m, as in KITTI's files",
+    5000: "1/5000 m, as in TUM's files",
+}
 
 # How far height / width of a map may be from those of its image, in pixels of the smaller of the two.
 _MOST_OFF = 1.0
@@ -87,6 +101,14 @@ def fitted(values: np.ndarray, size: Tuple[int, int], crop: Tuple[int, int, int,
     return depth.enlarge(values.astype(np.float64), size, crop)
 
 
+def check_unit(maps: Predicted, test_set: "TestSet", trusted: bool) -> None:
+    """Raise PipelineError where the ground truth contradicts unit or order of `maps`, unless they are `trusted`."""
+    doubt = None if trusted else doubts(maps, test_set)
+    if doubt:
+        words = "{}: {}; correct that (--unit, the files), or give --trust_unit if it is right"
+        raise PipelineError(words.format(maps.path, doubt))
+
+
 def doubts(maps: Predicted, test_set: "TestSet", most: int = 16) -> Optional[str]:
     """What is likely wrong with unit or order of `maps`, judged by the first `most` images; None without doubt.
 
@@ -107,7 +129,7 @@ def doubts(maps: Predicted, test_set: "TestSet", most: int = 16) -> Optional[str
         values = fitted(maps.values(numbers[0], rgb[0]), (height, width), (0, height - 1, 0, width - 1))
         found, wanted = values[known], truth[0][known]
         ratios.append(float(np.median(found) / np.median(wanted)))
-        slopes.append(_rank_correlation(found, wanted))
+        slopes.append(ranks.correlation(found, wanted, _PLACES) or 0.0)
         depths.append(float(np.median(wanted)))
         places = np.linspace(0, values.size - 1, min(_PLACES, values.size)).astype(int)
         pairs.append((values.shape, *(one.ravel()[places] for one in (values, truth[0], known))))
@@ -124,7 +146,7 @@ def _order(pairs, inverse):
     pairs = [pair for pair in pairs if pair[0] == pairs[0][0]]
     if len(pairs) < _FEWEST:
         return None
-    fits = np.array([[_rank_correlation(v[k], t[k]) if k.any() else 0 for _, _, t, k in pairs] for _, v, _, _ in pairs])
+    fits = np.array([[ranks.correlation(v[k], t[k]) or 0.0 for _, _, t, k in pairs] for _, v, _, _ in pairs])
     fits *= -1 if inverse else 1
     own, best = np.diag(fits), fits.argmax(axis=1)
     strangers = best != np.arange(len(pairs))
@@ -140,25 +162,16 @@ def _order(pairs, inverse):
     return words.format(strangers.sum(), len(pairs), float(fits.max(axis=1).mean()), float(own.mean()))
 
 
-def _rank_correlation(x, y, most=2000):
-    """Spearman's, of evenly chosen values."""
-    step = max(1, len(x) // most)
-    ranks = [np.argsort(np.argsort(values[::step])).astype(np.float64) for values in (x, y)]
-    first, second = (one - one.mean() for one in ranks)
-    length = np.sqrt(np.dot(first, first) * np.dot(second, second))
-    return float(np.dot(first, second) / length) if length else 0.0
-
-
 def _doubt(unit, aligned_by, ratio, slope, typical):
     inverse = unit in ("inverse", "disparity")
     if (slope > 0.5 and inverse) or (slope < -0.5 and not inverse):
         words = "values {} with the ground truth (rank correlation {:.2f}), so they are likely {}, not {}"
         likely = "metres or millimetres" if inverse else "disparity or inverse"
         return words.format("grow" if inverse else "fall", slope, likely, unit)
-    if unit == "metres" and aligned_by == "none":
-        for factor, name in ((1000, "millimetres"), (100, "centimetres"), (0.1, "tens of metres, as of 0..1 for 10 m")):
-            if factor / 1.8 < ratio < factor * 1.8:
-                return "the median value is {:.3g} times the ground truth, so the unit is likely {}".format(ratio, name)
+    if unit == "metres" and aligned_by == "none" and not 1 / _PLAUSIBLE < ratio < _PLAUSIBLE:
+        factor = min(_UNITS, key=lambda one: abs(math.log(one / ratio)))
+        name = _UNITS[factor] if 1 / 1.8 < ratio / factor < 1.8 else "another one"
+        return "the median value is {:.3g} times the ground truth, so the unit is likely {}".format(ratio, name)
     if unit == "millimetres" and aligned_by == "none" and not 50 < ratio < 20000:
         return "the median value is {:.3g} times the ground truth in metres, so the unit is likely metres".format(ratio)
     if unit == "inverse" and aligned_by == "none" and not 0.2 < ratio * typical**2 < 5:

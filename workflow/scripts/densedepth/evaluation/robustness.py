@@ -7,8 +7,7 @@ import numpy as np
 from .. import runtime
 from ..errors import PipelineError
 from ..imaging import depth
-from ..inference import forward
-from . import corruption_library, metrics, protocols
+from . import corruption_library, metrics, ranks, under_test
 from .corruptions import CORRUPTIONS, SEVERITIES, apply
 
 if TYPE_CHECKING:
@@ -27,7 +26,7 @@ SCALES = (0.75, 1.25)
 
 
 def measure(
-    predictor: Any,
+    network: under_test.Network,
     test_set: "TestSet",
     images: int,
     names: Sequence[str] = tuple(CORRUPTIONS),
@@ -39,7 +38,7 @@ def measure(
 
     images: at most so many, evenly chosen from `test_set`; progress(passes) is called after each image and corruption;
     library: what makes the images of those of `names` that are of `corruption_library`.
-    Figures are those of `metrics`, pooled over the crop of the protocol `port`, of flip-averaged depth.
+    Figures are those of `metrics`, pooled over the crop of the protocol `port`, of the depth that `network` scores.
     """
     legal = (*CORRUPTIONS, *corruption_library.NAMES)
     unknown = [name for name in names if name not in legal]
@@ -48,7 +47,6 @@ def measure(
     missing = [name for name in names if name not in CORRUPTIONS and not library]
     if missing:
         raise PipelineError("corruption {}: needs --library (`make corruptions`)".format(missing[0]))
-    port = protocols.fitted(protocols.named(["port"])[0], test_set)
     chosen = set(np.linspace(0, test_set.count - 1, min(images, test_set.count)).astype(int).tolist())
     clean = metrics.Accumulator()
     found = {name: [metrics.Accumulator() for _ in range(SEVERITIES)] for name in names}
@@ -57,21 +55,24 @@ def measure(
     for rgb, truth, numbers in test_set.batches(1, holes=True):
         if numbers[0] not in chosen:
             continue
-        predicted = _predicted(predictor, rgb[0], port, test_set)
-        mask = _add(clean, predicted, truth[0], port)
-        pairs["flip"].append(_apart(np.abs(predicted[0] - predicted[1]), predicted, truth[0], mask, port))
-        apart, seen = _apart_by_scale(predictor, rgb[0], predicted[0], port, test_set)
-        pairs["scale"].append(_apart(apart, predicted, truth[0], mask & seen, port))
+        counted = _counted(truth[0], network.protocol)
+        both = network.both(rgb[0], counted, numbers[0])
+        scored = _add(clean, network, both, counted)
+        pairs["flip"].append(_apart(np.abs(both[0] - both[1]), scored, counted, counted > 0))
+        apart, seen = _apart_by_scale(network, rgb[0], both[0], counted, numbers[0])
+        pairs["scale"].append(_apart(apart, scored, counted, (counted > 0) & seen))
         for name, figures in found.items():
             for severity, one in enumerate(figures, 1):
                 worse, depth_of_it = _worse(name, severity, rgb[0], truth[0], numbers[0], library)
-                _add(one, _predicted(predictor, worse, port, test_set), depth_of_it, port)
+                moved = _counted(depth_of_it, network.protocol)
+                _add(one, network, network.both(worse, moved, numbers[0]), moved)
             done += 1
             if progress:
                 progress(done)
     return {
         "format": FORMAT,
-        "source": predictor.describe(),
+        "source": network.describe(),
+        "alignment": network.alignment,
         "test_data": {"path": test_set.path, "images": len(chosen)},
         "clean": clean.result(),
         "corruptions": {name: _by_severity(name, figures) for name, figures in found.items()},
@@ -101,54 +102,44 @@ def _by_severity(name, figures):
     }
 
 
-def _predicted(predictor, rgb, protocol, test_set) -> np.ndarray:
-    """Depth (2, h, w) in metres inside the crop: that of the image and that of its mirror image, mirrored back."""
-    images = depth.fit(rgb[np.newaxis], predictor.size, test_set.framing)
-    batch = predictor.batch or 1
-    output, mirrored = (forward.predict(predictor, one, batch) for one in (images, images[:, :, ::-1]))
-    how = rgb.shape[:2], protocol.crop_in(rgb.shape[:2]), test_set.limits, test_set.framing
-    one = forward.flip_averaged(output, output[:, :, ::-1], *how)
-    return np.concatenate([one, forward.flip_averaged(mirrored[:, :, ::-1], mirrored, *how)])
-
-
-def _add(accumulator, predicted, truth, protocol) -> np.ndarray:
-    """Add the figures of an image by the mean of both depths; returns the pixels that count, bool (h, w)."""
-    inside = _inside(truth, protocol)
+def _counted(truth, protocol) -> np.ndarray:
+    """The ground truth inside the crop, 0 where a pixel does not count."""
+    top, bottom, left, right = protocol.crop_in(truth.shape)
+    inside = truth[top : bottom + 1, left : right + 1]
     mask = np.isfinite(inside) & (inside > 0)
     if protocol.masked:
         mask &= protocol.mask(inside)
-    if mask.any():
-        accumulator.add(truth=inside, prediction=predicted.mean(axis=0), mask=mask)
-    return mask
+    return np.where(mask, inside, 0)
 
 
-def _inside(maps, protocol):
-    top, bottom, left, right = protocol.crop_in(maps.shape)
-    return maps[top : bottom + 1, left : right + 1]
+def _add(accumulator, network, both, counted) -> np.ndarray:
+    """Add the figures of an image; returns the depth (h, w) that they are of."""
+    scored = network.scored(both)
+    if (counted > 0).any():
+        accumulator.add(truth=counted, prediction=scored, mask=counted > 0)
+    return scored
 
 
-def _apart(apart, predicted, truth, mask, protocol) -> np.ndarray:
+def _apart(apart, predicted, truth, mask) -> np.ndarray:
     """(2, pixels) of some pixels of `mask`: `apart` by the prediction, and the prediction's error by the truth."""
     step = max(1, int(mask.sum()) // _PIXELS)
-    both = (_inside(truth, protocol), predicted.mean(axis=0), apart)
-    g, p, found = (values[mask][::step].astype(np.float64) for values in both)
+    g, p, found = (values[mask][::step].astype(np.float64) for values in (truth, predicted, apart))
     return np.stack([found / p, np.abs(g - p) / g])
 
 
-def _apart_by_scale(predictor, rgb, own, protocol, test_set) -> Tuple[np.ndarray, np.ndarray]:
+def _apart_by_scale(network, rgb, own, truth, index) -> Tuple[np.ndarray, np.ndarray]:
     """Standard deviation in metres of the depth `own` and those at `SCALES`, and (bool) where all show the image."""
     size = rgb.shape[:2]
+    top, bottom, left, right = network.protocol.crop_in(size)
     maps, seen = [own], np.ones(size, bool)
     for scale in SCALES:
-        where, part = _scaled(size, predictor.size or size, scale, test_set.framing)
-        image = depth.put(rgb[part], where, predictor.size or size)[np.newaxis]
-        metres = forward.metres(predictor, image, predictor.batch or 1, test_set.limits, flip_average=False)[0]
-        shown, inside = np.zeros(size), np.zeros(size, bool)
-        shown[part] = depth.taken_out(metres, where, image.shape[1:3], rgb[part].shape[:2])
+        where, part = _scaled(size, network.size or size, scale, network.framing)
+        image = depth.put(rgb[part], where, network.size or size)
+        maps.append(network.taken_out(image, where, part, size, truth, index))
+        inside = np.zeros(size, bool)
         inside[part] = True
-        maps.append(_inside(shown, protocol))
         seen &= inside
-    return np.std(maps, axis=0), _inside(seen, protocol)
+    return np.std(maps, axis=0), seen[top : bottom + 1, left : right + 1]
 
 
 def _scaled(size, input_size, scale, framing) -> Tuple[depth.Place, Tuple[slice, slice]]:
@@ -178,21 +169,7 @@ def calibration(disagreement: np.ndarray, error: np.ndarray) -> Dict[str, Any]:
         {"disagreement": float(disagreement[part].mean()), "error": float(error[part].mean())}
         for part in np.array_split(order, min(PARTS, len(order)))
     ]
-    return {"pixels": len(order), "parts": parts, "rank_correlation": _spearman(disagreement, error)}
-
-
-def _spearman(x, y) -> Optional[float]:
-    first, second = (_ranks(one) for one in (x, y))
-    length = np.sqrt(np.dot(first, first) * np.dot(second, second))
-    return float(np.dot(first, second) / length) if length else None
-
-
-def _ranks(values):
-    """Ranks without their mean; equal values share theirs."""
-    _, place, count = np.unique(values, return_inverse=True, return_counts=True)
-    ends = np.cumsum(count)
-    ranks = (ends - (count - 1) / 2)[place.ravel()]
-    return ranks - ranks.mean()
+    return {"pixels": len(order), "parts": parts, "rank_correlation": ranks.correlation(disagreement, error)}
 
 
 def lines(document: Dict[str, Any]) -> List[str]:

@@ -123,6 +123,8 @@ class Findings:
     imported: List[Run]
     # {name: the evaluation} of what other programs predicted.
     external: Dict[str, Document] = dataclasses.field(default_factory=dict)
+    # {name: the figures on worse images} of networks of other programs.
+    external_robustness: Dict[str, Document] = dataclasses.field(default_factory=dict)
 
 
 def _finite(path, name, value):

@@ -59,6 +59,7 @@ _RECORDS = {
 _PART = {"disagreement": Number(0), "error": Number(0)}
 _CURVE = {"parts": [_PART], "rank_correlation": Null(Number(-1, 1))}
 _ROBUSTNESS = {
+    "alignment?": str,
     "test_data": {"images": COUNT},
     "clean": {"rel_truth": _FIGURE},
     "corruptions": Map({"severities": [{"severity": COUNT, "rel_truth": _FIGURE}]}),
@@ -79,6 +80,9 @@ _COMMON = (
 )
 
 SAMPLE, NYU, OWN = "sample", "nyu", "own"
+
+# The folder of what other programs predicted.
+_EXTERNAL = "external"
 
 
 def gather(
@@ -108,10 +112,7 @@ def gather(
     runs = _by_name([*evaluations, *imported], checkpoints, histories, frozen, galleries, speeds, deployed)
     for path in thumbnails:
         runs.setdefault(run_name(path), Run(run_name(path))).thumbnails = path
-    for path in robustness:
-        runs.setdefault(run_name(path), Run(run_name(path))).robustness = Document(
-            path, metadata.read(path, _ROBUSTNESS)
-        )
+    theirs = _measured_on_worse(robustness, runs)
     for path in validations:
         document = _evaluation(path)
         document.number("loss", "loss")
@@ -128,7 +129,8 @@ def gather(
         weights=[Document(path, metadata.read(path, _WEIGHTS)) for path in sorted(weights)],
         settings=_settings(settings),
         imported=[one for one in found if one.elsewhere],
-        external={os.path.basename(os.path.dirname(os.path.abspath(path))): _evaluation(path) for path in external},
+        external={_folder(path): _evaluation(path) for path in external},
+        external_robustness=theirs,
     )
     if not findings.runs and not findings.imported and not findings.external:
         words = "nothing to report: no evaluation of a run, none of a pretrained network, and no scored predictions"
@@ -137,6 +139,18 @@ def gather(
         _check_run(one)
     _check_protocols(findings)
     return findings
+
+
+def _measured_on_worse(paths, runs):
+    """Give the runs their figures on worse images; returns {name: those} of networks of other programs."""
+    theirs: Dict[str, Document] = {}
+    for path in paths:
+        document = Document(path, metadata.read(path, _ROBUSTNESS))
+        if run_name(path) == _EXTERNAL:
+            theirs[_folder(path)] = document
+        else:
+            runs.setdefault(run_name(path), Run(run_name(path))).robustness = document
+    return theirs
 
 
 def _by_name(evaluations, checkpoints, histories, frozen, galleries, speeds, deployed):
@@ -178,6 +192,11 @@ def run_name(path: str) -> str:
         raise PipelineError("{}: is of no known run; the path must go through results/<run>/".format(path))
     name = parts[places[-1] + 1]
     return name if name + "/" != ELSEWHERE else ELSEWHERE + parts[places[-1] + 2]
+
+
+def _folder(path):
+    """The name of the folder that a file lies in."""
+    return os.path.basename(os.path.dirname(os.path.abspath(path)))
 
 
 _NUMBER = re.compile(r"(\d+(?:\.\d+)?(?:e-?\d+)?)")

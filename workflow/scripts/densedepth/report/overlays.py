@@ -27,6 +27,9 @@ _MOST_NAMES = 12
 # A run by its name, its history (maybe empty) and its scores by epoch.
 Curves = Tuple[str, pandas.DataFrame, pandas.DataFrame]
 
+# A network by its name, AbsRel of clean images, and {way to make them worse: [(severity, AbsRel)]}.
+Severities = Tuple[str, float, Mapping[str, Sequence[Tuple[int, float]]]]
+
 
 def draw_runs(path: str, groups: Sequence[Sequence[Curves]]) -> None:
     """Draw the training loss over the optimiser steps, and δ1 over the epochs, of all runs to `path`.
@@ -117,6 +120,54 @@ def draw_errors(path: str, networks: Sequence[Tuple[str, Mapping[str, Any], Sequ
             axes.set_ylabel(left)
         all_axes[1].axhline(0, color="#808080", linewidth=1)
         all_axes[3].axvline(0, color="#808080", linewidth=1)
+        all_axes[0].set_ylim(bottom=0)
+        _names(figure, all_axes[0])
+        curves.save(figure, path)
+
+
+def draw_severities(path: str, networks: Sequence[Severities]) -> None:
+    """Draw AbsRel over the severity to `path`, a panel for each way to make images worse; severity 0 is clean."""
+    kinds = sorted({kind for _, _, found in networks for kind in found})
+    columns = min(4, len(kinds))
+    rows = -(-len(kinds) // columns)
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()
+        figure, all_axes = curves.new_figure((8.6, 0.8 + 1.5 * rows), rows, columns, sharex=True, sharey=True)
+        for axes, kind in zip(all_axes, kinds):
+            for place, (name, clean, found) in enumerate(networks):
+                if kind in found:
+                    points = [(0, clean), *found[kind]]
+                    axes.plot(*zip(*points), marker="o", markersize=3, linewidth=1.2, label=name, **_line(place))
+            axes.set_title(kind.replace("imagenet_c_", "ImageNet-C ").replace("_", " "), fontsize=8, loc="left")
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        for axes in all_axes[len(kinds) :]:
+            axes.set_visible(False)
+        for axes in all_axes[max(0, len(kinds) - columns) : len(kinds)]:
+            axes.set_xlabel("severity")
+            axes.tick_params(labelbottom=True)
+        for axes in all_axes[::columns]:
+            axes.set_ylabel("AbsRel")
+        all_axes[0].set_ylim(bottom=0)
+        _names(figure, all_axes[0])
+        curves.save(figure, path)
+
+
+def draw_disagreement(path: str, networks: Sequence[Tuple[str, Mapping[str, Sequence[Mapping[str, float]]]]]) -> None:
+    """Draw AbsRel over the disagreement with the mirrored image, and with the image at other sizes, to `path`.
+
+    networks: (name, {`flip`, `scale`: parts as of `robustness.calibration`}).
+    """
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()
+        figure, all_axes = curves.new_figure((8.6, 3.6), 1, 2, sharey=True)
+        titles = {"flip": "the mirrored image", "scale": "the image at other sizes"}
+        for axes, (kind, title) in zip(all_axes, titles.items()):
+            for place, (name, found) in enumerate(networks):
+                points = [(part["disagreement"], part["error"]) for part in found[kind]]
+                axes.plot(*zip(*points), marker="o", markersize=3, label=name, **_line(place))
+            axes.set_xlabel("disagreement with {} / depth".format(title))
+            axes.set_xlim(left=0)
+        all_axes[0].set_ylabel("AbsRel of a tenth of the pixels")
         all_axes[0].set_ylim(bottom=0)
         _names(figure, all_axes[0])
         curves.save(figure, path)

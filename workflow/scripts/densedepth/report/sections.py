@@ -48,6 +48,9 @@ def write(findings: Findings, out: str, figures: str, html: Optional[str] = None
     if findings.runs:
         experiments.draw(findings, figures)
         images.draw(findings, figures)
+    if figures:
+        os.makedirs(figures, exist_ok=True)
+        robust.draw(findings, figures)
     page = _page(findings, figures)
     texts = {out: render.markdown(page, os.path.dirname(os.path.abspath(out)))}
     if html:
@@ -58,7 +61,7 @@ def write(findings: Findings, out: str, figures: str, html: Optional[str] = None
 
 def _remove_curves(figures):
     """Those of runs that are no longer there would stay."""
-    for name in ("loss_*", "metrics_*", "runs", "settings") if figures else ():
+    for name in ("loss_*", "metrics_*", "runs", "settings", "worse*", "disagreement*") if figures else ():
         for path in glob.glob(os.path.join(glob.escape(figures), name + ".png")):
             os.remove(path)
 
@@ -74,7 +77,7 @@ def _page(findings, figures):
     images.add(page, findings, figures)
     external.add(page, findings)
     more_metrics.add(page, findings)
-    robust.add(page, findings)
+    robust.add(page, findings, figures)
     # Where the runs have a place among them, that is news; else the published results are only for orientation.
     nyu = data_kind(findings) == NYU
     if nyu:
