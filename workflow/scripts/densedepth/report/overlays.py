@@ -167,6 +167,7 @@ def draw_disagreement(path: str, networks: Sequence[Tuple[str, Mapping[str, Sequ
                 axes.plot(*zip(*points), marker="o", markersize=3, label=name, **_line(place))
             axes.set_xlabel("disagreement with {} / depth".format(title))
             axes.set_xlim(left=0)
+            axes.xaxis.set_major_locator(MaxNLocator(5))
         all_axes[0].set_ylabel("AbsRel of a tenth of the pixels")
         all_axes[0].set_ylim(bottom=0)
         _names(figure, all_axes[0])
