@@ -55,9 +55,7 @@ rule write_report:
             f"results/report/{name}.png"
             for name in (
                 *compared(named_runs()),
-                *worse_pictures(
-                    [*named_runs(), *evaluated_networks(), *map("external/{}".format, config["external"])]
-                ),
+                *worse_pictures([*named_runs(), *evaluated_networks(), *networks_of_others()]),
             )
         ],
         page=report(
@@ -187,12 +185,9 @@ rule report_external:
         baseline=rules.evaluate_baseline.output.figures,
         code=code("report.py"),
         external=expand(rules.score_predictions.output.figures, external=config["external"]),
-        robustness=there(f"results/external/{name}/robustness.json" for name in config["external"]),
+        robustness=there(f"results/{place}/robustness.json" for place in networks_of_others()),
     output:
-        pictures=[
-            f"results/external/report/{name}.png"
-            for name in worse_pictures(map("external/{}".format, config["external"]))
-        ],
+        pictures=[f"results/external/report/{name}.png" for name in worse_pictures(networks_of_others())],
         page="results/external/report.html",
         text="results/external/report.md",
     log:

@@ -235,6 +235,11 @@ def worse_pictures(places):
     return [name + suffix for suffix in suffixes for name in ("worse", "disagreement")]
 
 
+def networks_of_others():
+    """Folders below results/ of other programs' networks; stored predictions are none."""
+    return ["external/{}".format(name) for name, entry in config["external"].items() if "network" in entry]
+
+
 def of_reported(pattern, chosen=list):
     """Input function: the paths that `pattern` stands for of the runs of a report, those of them that are `chosen`."""
     return lambda wildcards: chosen(of_runs(pattern, reported_runs(wildcards)))
@@ -254,8 +259,8 @@ def scores_beside(wildcards):
 def robustness_beside(wildcards):
     """Input function: the figures on worse images, where there are some, of the networks that the report with these
     wildcards shows: `snakemake results/1p/robustness.json` makes some."""
-    names = ["external/{}".format(name) for name in config["external"] if not hasattr(wildcards, "sweep")]
-    places = [*reported_runs(wildcards), *networks_beside(wildcards), *names]
+    theirs = [] if hasattr(wildcards, "sweep") else networks_of_others()
+    places = [*reported_runs(wildcards), *networks_beside(wildcards), *theirs]
     return there("results/{}/robustness.json".format(place) for place in places)
 
 
