@@ -1,6 +1,7 @@
 """A file that is not what its name says is told for what it is."""
 
 import json
+import pickle
 import struct
 import zipfile
 
@@ -36,6 +37,7 @@ HEADER = json.dumps({"weight": {"dtype": "F32", "shape": [1], "data_offsets": [0
         (of_bytes(b"\x1c\0\0\0TFL3"), "a TensorFlow Lite file"),
         (of_bytes(b"GGUF\3\0\0\0"), "a GGUF file"),
         (of_bytes(b"<html><body>"), "a web page"),
+        *((of_bytes(pickle.dumps({"weight": [1.5]}, version)), "a pickle, .* is not read") for version in (2, 3, 4)),
     ],
 )
 def test_refused_for_what_it_is(tmp_path, write, words):

@@ -15,6 +15,7 @@ _MAGIC = (
     (b"\x89HDF\r\n\x1a\n", "an HDF5 file"),
     (b"GGUF", "a GGUF file"),
     (b"\x80\x02\x8a\x0al\xfc\x9cF", "a PyTorch file"),
+    *((b"\x80" + start, "a pickle") for start in (b"\4\x95", b"\5\x95", b"\2}", b"\2c", b"\3}", b"\3c")),
     (b"version https://git-lfs.github.com/spec", "a pointer of Git LFS (git lfs pull brings the file)"),
 )
 _TAR = 257, b"ustar"
@@ -33,6 +34,7 @@ _ADVICE = {
     "a .keras file of Keras 3": 'save it in the other form: keras.models.load_model("x.keras").save("x.h5")',
     "a safetensors file": "import_model.py makes a checkpoint of a whole network",
     "a PyTorch file": "import_model.py makes a checkpoint of a whole network",
+    "a pickle": "that may run any code and is not read; save the weights by torch.save or as .safetensors",
     "an HDF5 file": "import_model.py makes a checkpoint of a whole Keras model",
 }
 _ARCHIVES = ("a 7z archive", "a RAR archive", "a tar archive")

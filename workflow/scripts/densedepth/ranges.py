@@ -68,7 +68,7 @@ SETTINGS: Dict[str, Dict[str, Any]] = {
     "train.rank_timeout": {"type": "integer", "minimum": 5, "maximum": 3600},
     "evaluate.batch_size": _BATCH,
     "inference.batch_size": _BATCH,
-    "exports.calibration_images": {"type": "integer", "minimum": 2, "maximum": 10000},
+    "exports.calibration_images": {"type": "integer", "minimum": 8, "maximum": 10000},
     "exports.max_difference": {"type": "number", "exclusiveMinimum": 0, "maximum": 1},
     "exports.max_loss": {"type": "number", "minimum": 0, "maximum": 1},
     "onnx.opset": {"type": "integer", "minimum": 11, "maximum": 18},
