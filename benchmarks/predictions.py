@@ -2,7 +2,7 @@
 
     .venv/workflow/bin/python benchmarks/predictions.py --model_path model.pb --write npy panel
 
-Both run in one process, round by round, after a round that does not count: the whole prediction of the images into an
+Both run in one process, round by round, after a batch that does not count: the whole prediction of the images into an
 empty folder, and the network alone on batches that are in memory. The figures are images a second, and their ratio, in
 wall time and in processor time of all threads.
 """
@@ -77,15 +77,16 @@ def work(args):
         images = [np.asarray(Image.open(path).resize(size[::-1]), np.float32) / 255 for path in paths[:batch_size]]
         batch = np.stack(images)
         for number in range(args.rounds + 1):
+            some = paths if number else paths[:batch_size]
             for name in ("predictions", "network") if number % 2 else ("network", "predictions"):
                 out = os.path.join(folder, "out")
                 shutil.rmtree(out, ignore_errors=True)
                 before = {clock: now() for clock, now in clocks.items()}
                 if name == "network":
-                    for _ in range(-(-args.images // batch_size)):
+                    for _ in range(-(-len(some) // batch_size)):
                         forward.metres(network, batch, batch_size, limits)
                 else:
-                    predictions.predict(network, paths, out, options)
+                    predictions.predict(network, some, out, options)
                 for clock, now in clocks.items():
                     if number:
                         seconds[clock][name].append(now() - before[clock])
