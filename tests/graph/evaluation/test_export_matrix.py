@@ -51,6 +51,14 @@ def test_exports_are_written_proved_and_run(make, shallow_frozen):
     assert text.count("the same network |") == 4 and "| onnx_int8 | int8 |" in text and "## Protocol port" in text
 
 
+def test_the_first_convolution_stays_in_float_whatever_the_converter_calls_it(shallow_frozen, tmp_path):
+    onnx, path = pytest.importorskip("onnx"), str(tmp_path / "model.onnx")
+    exporters.write("onnx", exporters.Source(shallow_frozen, 13, images(8)), path)
+    first = next(node.name for node in onnx.load(path).graph.node if node.op_type == "Conv")
+    assert first in exporters._nodes_of(path, ("conv3/", "conv1/"))
+    assert first not in exporters._nodes_of(path, ("conv3/",))
+
+
 def test_another_network_is_refused_and_nothing_of_it_stays(make):
     found, out = make(["onnx"], Limits(1e-3, 1.0))
     assert os.path.exists(os.path.join(out, "onnx", "model.onnx.json"))

@@ -84,7 +84,8 @@ def _row(kind, row, frozen):
         kind,
         row["numbers"],
         "{largest:.1e}, {mean:.1e}".format(**off) if off else "",
-        "{:.4f}".format(max(lost)) if lost else "",
+        # Without a minus in front of nothing.
+        "{:.4f}".format(round(max(lost), 4) + 0.0) if lost else "",
         _megabytes(row["bytes"]) if "bytes" in row else "",
         "{:.1f} ({:.2f} x)".format(rate, rate / frozen["images_per_second"]) if rate else "",
         ", ".join("{} {}".format(*one) for one in sorted(row["versions"].items())),

@@ -5,7 +5,9 @@ and output stay float32; of ONNX's int8 the last convolution stays float, since 
 and with it the layers that a measurement chooses.
 """
 
+import contextlib
 import functools
+import io
 import os
 import tempfile
 import warnings
@@ -190,7 +192,9 @@ def _nodes_of(path, layers):
     import onnx
 
     nodes = onnx.load(path).graph.node
-    return [nodes[-1].name] + [node.name for node in nodes if node.name.startswith(layers)]
+    convolutions = [node.name for node in nodes if node.op_type == "Conv"]
+    kept = openvino_int8.of_layers(convolutions, layers)
+    return [nodes[-1].name, *kept, *(node.name for node in nodes if node.name.startswith(layers))]
 
 
 def _openvino(compress):
@@ -288,7 +292,8 @@ def versions(names: Sequence[str]) -> Dict[str, str]:
     found = {}
     for name in names:
         try:
-            found[name] = str(importlib.import_module(name).__version__)
+            # OpenVINO's goes on with the build.
+            found[name] = str(importlib.import_module(name).__version__).split("-")[0]
         except ImportError:
             continue
     return found
@@ -299,7 +304,9 @@ def write(kind: str, source: Source, path: str) -> None:
     if kind.startswith(("onnx", "openvino")):
         onnx_predictor.runtime_module()
     try:
-        KINDS[kind].write(source, path)
+        # Converters tell of their steps and of what they were not tried with; the verdict tells what became of it.
+        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+            KINDS[kind].write(source, path)
     except PipelineError:
         raise
     except ImportError as error:
