@@ -200,7 +200,7 @@ rule report_external:
         mem_mb=1000,
         runtime=10,
     params:
-        figures="results/external/report",
+        figures=subpath(output.page, strip_suffix=".html"),
         settings=json.dumps({key: config[key] for key in ("evaluate", "external")}, sort_keys=True),
     message:
         "writing {output.text}"
@@ -209,7 +209,7 @@ rule report_external:
         {resources.python:q} {input.code[0]:q} \
             --out {output.text:q} \
             --html {output.page:q} \
-            --figures {params.figures} \
+            --figures {params.figures:q} \
             --baseline {input.baseline:q} \
             --external {input.external:q} \
             --robustness {input.robustness:q} \

@@ -231,8 +231,8 @@ def worse_pictures(places):
     measured = there("results/{}/robustness.json".format(place) for place in places)
     names = [os.path.dirname(path).partition("results/external/")[2] for path in measured]
     alignments = {config["external"][name].get("alignment", "none") if name else "none" for name in names}
-    suffixes = ["" if alignment == "none" else "_" + alignment for alignment in sorted(alignments)]
-    return [name + suffix for suffix in suffixes for name in ("worse", "disagreement")]
+    ends = ["" if alignment == "none" else "_{}".format(alignment) for alignment in sorted(alignments)]
+    return ["{}{}".format(name, end) for end in ends for name in ("worse", "disagreement")]
 
 
 def networks_of_others():
