@@ -301,6 +301,20 @@ def test_maps_in_another_order(tmp_path, capsys, order, refused, unit):
     assert len(err.splitlines()) == refused
 
 
+@pytest.mark.parametrize(
+    "turn, words",
+    [
+        (lambda one: one[::-1], "better upside down (rank correlation 1.00 instead of"),
+        (lambda one: one[:, ::-1], "better mirrored (rank correlation 1.00 instead of"),
+    ],
+    ids=["upside_down", "mirrored"],
+)
+def test_maps_that_are_turned(tmp_path, archive, capsys, turn, words):
+    np.save(str(tmp_path / "maps.npy"), np.stack([turn(truth(index)) for index in range(COUNT)]))
+    status, _, err = run(capsys, archive, tmp_path / "maps.npy", "--unit", "metres", "--alignment", "scale")
+    assert status == 1 and words in err and len(err.splitlines()) == 1
+
+
 def test_a_unit_may_be_insisted_on(tmp_path, archive, capsys):
     path, unit = wrong(tmp_path, "millimetres")
     assert run(capsys, archive, path, "--unit", unit, "--trust_unit")[0] == 0

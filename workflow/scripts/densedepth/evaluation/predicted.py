@@ -5,7 +5,7 @@ depth): bilinear when enlarged, the mean over the covered area when reduced.
 """
 
 import math
-from typing import TYPE_CHECKING, Any, Dict, List, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Tuple
 
 import numpy as np
 
@@ -18,6 +18,12 @@ if TYPE_CHECKING:
 
 # Of each map, and of how many maps, for their order to be judged; by how much rank correlations differ clearly.
 _PLACES, _FEWEST, _CLEARLY = 2000, 4, 0.1
+
+# How files are written by mistake: rows of PFM files, say, begin at the bottom.
+_TURNS: Dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "upside down": lambda values: values[::-1],
+    "mirrored": lambda values: values[:, ::-1],
+}
 
 # By how much depth in metres may be wrong before another unit is likelier, and the usual ones, in which a metre is so
 # much: files of 8 and 16 bit hold 10 m as 255 and 65535, those of KITTI and TUM 1/256 and 1/5000 m.
@@ -110,14 +116,15 @@ def check_unit(maps: Predicted, test_set: "TestSet", trusted: bool) -> None:
 
 
 def doubts(maps: Predicted, test_set: "TestSet", most: int = 16) -> Optional[str]:
-    """What is likely wrong with unit or order of `maps`, judged by the first `most` images; None without doubt.
+    """What is likely wrong with unit, view or order of `maps`, judged by the first `most` images; None without doubt.
 
     The medians of map and ground truth are compared, and how both grow: inverse depth falls where depth grows. Each map
-    is also compared with the ground truth of the other images.
+    is also compared upside down, mirrored, and with the ground truth of the other images.
     """
     ratios: List[float] = []
     slopes: List[float] = []
     depths: List[float] = []
+    turned: Dict[str, List[float]] = {name: [] for name in _TURNS}
     pairs = []
     for rgb, truth, numbers in test_set.batches(1, holes=True):
         if len(ratios) == most:
@@ -130,14 +137,29 @@ def doubts(maps: Predicted, test_set: "TestSet", most: int = 16) -> Optional[str
         found, wanted = values[known], truth[0][known]
         ratios.append(float(np.median(found) / np.median(wanted)))
         slopes.append(ranks.correlation(found, wanted, _PLACES) or 0.0)
+        for name, turn in _TURNS.items():
+            turned[name].append(ranks.correlation(turn(values)[known], wanted, _PLACES) or 0.0)
         depths.append(float(np.median(wanted)))
         places = np.linspace(0, values.size - 1, min(_PLACES, values.size)).astype(int)
         pairs.append((values.shape, *(one.ravel()[places] for one in (values, truth[0], known))))
     if not ratios:
         return None
     middle = [float(np.median(one)) for one in (ratios, slopes, depths)]
-    unit = _doubt(maps.unit, maps.alignment, *middle)
-    return unit or _order(pairs, maps.unit in alignment.INVERSE)
+    inverse = maps.unit in alignment.INVERSE
+    return _turned(slopes, turned, inverse) or _doubt(maps.unit, maps.alignment, *middle) or _order(pairs, inverse)
+
+
+def _turned(own, turned, inverse):
+    """What is said where most maps follow the ground truth clearly better upside down or mirrored."""
+    sign = -1 if inverse else 1
+    for name, found in turned.items():
+        # Of another unit, maps fall with the ground truth as surely as they should grow.
+        better = sign * np.array(found) - np.abs(own)
+        right = sign * float(np.mean(found))
+        if len(own) >= _FEWEST and right > 0.5 and np.median(better) > _CLEARLY and better.mean() > _CLEARLY:
+            words = "the maps follow the ground truth better {} (rank correlation {:.2f} instead of {:.2f})"
+            return words.format(name, right, sign * float(np.mean(own)))
+    return None
 
 
 def _order(pairs, inverse):
