@@ -14,7 +14,6 @@ import os
 import random
 import shutil
 import signal
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -63,19 +62,20 @@ def made(folder, python):
 
 
 class Run:
-    """A project, and the processes in it."""
+    """A project, and the processes in it. quick: an interpreter for where nothing is killed, None: that of all."""
 
-    def __init__(self, project):
+    def __init__(self, project, quick=None):
         self.project = project
         self.folder = project.folder.resolve()
+        self._after = ["--configfile", "mine.yaml"]
+        if quick:
+            self._after += project.configure({"python": quick}, "quick.yaml")[1:]
 
     def start(self, *arguments):
         """Snakemake, as the leader of a session of its own."""
-        command = self.project.command("--configfile", "mine.yaml", "--cores", "2", *arguments)
-        with open(self.folder / "snakemake.log", "a") as log:
-            return subprocess.Popen(
-                command, cwd=self.folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
-            )
+        log = self.folder / "snakemake.log"
+        log.touch()
+        return self.project.start("--configfile", "mine.yaml", "--cores", "2", *arguments, log=log)
 
     def programs(self, name=None):
         """{process: the program it runs} of the jobs of this copy, without their helpers and ranks."""
@@ -97,7 +97,7 @@ class Run:
         """The two commands of the docs."""
         self.unlock()
         # Nothing is killed here, so that it may be one that is loaded already.
-        self.project.snakemake("--configfile", "mine.yaml", "--cores", "2", target)
+        self.project.snakemake(*self._after, "--cores", "2", target)
 
     def tail(self):
         return (self.folder / "snakemake.log").read_text()[-3000:]

@@ -1,19 +1,23 @@
-"""An interpreter for many short jobs: it hands each program to a process that has loaded TensorFlow and forks for it.
+"""An interpreter for many short jobs: it hands each program to a process that has loaded modules and forks for it.
 
-As a program, what forks: `warm_python.py SOCKET`, until its stdin ends. What is called in place of an interpreter is
-the script that `written` writes; a job has the words, folder, environment and files of its caller, and ends with it.
-It is no child of its caller: what kills processes or follows their parents takes the interpreter itself.
+As a program, what forks: `warm_python.py SOCKET MODULE...`, until its stdin ends. What is called in place of an
+interpreter is the script that `forking` writes; a job has the words, folder, environment and files of its caller, and
+ends with it. It is no child of its caller: what follows the parents of processes takes the interpreter itself.
 """
 
 import ast
 import contextlib
+import importlib
 import os
 import select
 import shlex
 import signal
 import socket
+import subprocess
 import sys
+import tempfile
 import types
+from pathlib import Path
 
 import warm
 
@@ -37,29 +41,37 @@ for number in (signal.SIGTERM, signal.SIGINT):
     signal.signal(number, lambda number, frame: os.kill(job, number))
 status = int(answer.readline() or 1)
 if status < 0:
-    signal.signal(-status, signal.SIG_DFL)
+    if -status != signal.SIGKILL:
+        signal.signal(-status, signal.SIG_DFL)
     os.kill(os.getpid(), -status)
 sys.exit(status)
 """
 
 
-def written(path, address, caller, real):
-    """Write the executable `path`: as the interpreter `real`, by what forks at `address`; `caller` runs the call."""
-    words = " ".join(shlex.quote(str(word)) for word in (caller, "-ISc", CALLER, address, real))
-    path.write_text('#!/bin/sh\nexec {} "$@"\n'.format(words))
-    path.chmod(0o755)
+@contextlib.contextmanager
+def forking(python, *modules):
+    """The path of what is called in place of the interpreter `python`, until the end; `modules` are loaded already."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        address, path = os.path.join(folder, "socket"), Path(folder) / "python"
+        words = [python, __file__, address, *modules]
+        with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
+            assert server.stdout.readline() == "ready\n"
+            words = " ".join(shlex.quote(word) for word in (sys.executable, "-ISc", CALLER, address, python))
+            path.write_text('#!/bin/sh\nexec {} "$@"\n'.format(words))
+            path.chmod(0o755)
+            yield str(path)
+            server.stdin.close()
 
 
-def load():
-    """What most programs load, but nothing of the package: theirs may be another copy of it."""
+def load(modules):
+    """Load what most programs load, and keep nothing of the package: theirs may be another copy of it."""
     scripts = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "workflow", "scripts")
     sys.path.insert(0, scripts)
-    import densedepth.tf
-    import PIL.Image
-
+    for module in modules:
+        importlib.import_module(module)
     del sys.path[0]
-    PIL.Image.init()
-    for name in [name for name in sys.modules if name.partition(".")[0] == densedepth.__name__]:
+    sys.modules["PIL.Image"].init()
+    for name in [name for name in sys.modules if name.partition(".")[0] == "densedepth"]:
         del sys.modules[name]
 
 
@@ -136,6 +148,6 @@ def run():
 
 
 if __name__ == "__main__":
-    load()
+    load(sys.argv[2:])
     warm.gc.freeze()
     serve(sys.argv[1])

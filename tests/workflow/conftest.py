@@ -1,11 +1,12 @@
 """A copy of the workflow in a folder of its own, and a way to call Snakemake there."""
 
+import atexit
+import contextlib
 import fcntl
+import functools
 import os
 import shutil
-import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 import pytest
@@ -14,19 +15,27 @@ import yaml
 import warm_python
 from warm import Warm
 
+# Jobs share the processor with those of other tests; more threads than processors only spin. NumPy, which the forked
+# jobs find loaded, has as many as Snakemake gives to an evaluation: the last digits of sums depend on it.
+os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
+os.environ.setdefault("OMP_NUM_THREADS", "2")
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 PARTS = ("Snakefile", "config", "envs", "profiles", "workflow")
 
 # The whole pipeline in the smallest form that still uses all of it.
 TINY = {
-    "sample": {"train_scenes": 12, "test_scenes": 4},
+    "sample": {"train_scenes": 4, "test_scenes": 4},
     "data": {"shards": 2, "height": 64, "width": 96},
     "train": {"batch_size": 2, "steps": 2, "epochs": 2, "keep_epochs": [1, 2], "log_every": 1},
     "report": {"gallery": 2},
 }
+# After a few steps, averages that move slowly would give depths at the end of the range.
+TINY["train"]["batch_norm_momentum"] = 0.9
 
-# The same with few scenes, for runs that render them anew, which takes longer than the stages that follow.
-FEW = dict(TINY, sample={"train_scenes": 3, "test_scenes": 3})
+# The same with fewer scenes, which take longer to render than most stages, and one checkpoint.
+FEW = dict(TINY, sample={"train_scenes": 2, "test_scenes": 2})
+FEW["train"] = dict(TINY["train"], epochs=1, keep_epochs=[1])
 
 SETTINGS = ("--configfile", "mine.yaml")
 
@@ -49,6 +58,18 @@ PLANNING += ("parsed",)
 
 warm_snakemake = Warm("snakemake.cli", "snakemake", also=PLANNING)
 
+# What many programs load; and what those do that need no TensorFlow.
+DRAWING = ("PIL.Image", "matplotlib.backends.backend_agg", "matplotlib.figure", "matplotlib.font_manager")
+PLAIN = ("jinja2", "jsonschema", "pandas", "yaml")
+
+
+@functools.lru_cache(maxsize=None)
+def quick_plain():
+    """In place of this interpreter, for jobs that nothing kills: it need not load NumPy and more for each of them."""
+    ending = contextlib.ExitStack()
+    atexit.register(ending.close)
+    return ending.enter_context(warm_python.forking(sys.executable, *DRAWING, *PLAIN))
+
 
 class Project:
     """A folder with a copy of the workflow."""
@@ -64,17 +85,21 @@ class Project:
         self.path(name).write_text(yaml.safe_dump(settings))
         return ["--configfile", name]
 
-    def simplify(self):
-        """Give the network one layer a block: the same in all else, and quick."""
+    def simplify(self, layers=(0, 0, 0, 1)):
+        """Give the blocks of the network so many layers: the same in all else, and quick."""
         with open(self.path("workflow/scripts/densedepth/network/architecture.py"), "a") as stream:
-            stream.write('\n\nBLOCKS["densenet121"] = (1, 1, 1, 1)\n')
+            stream.write('\n\nBLOCKS["densenet121"] = {}\n'.format(layers))
 
     def command(self, *arguments):
         return [sys.executable, "-m", "snakemake", *arguments]
 
+    def start(self, *arguments, log=os.devnull):
+        """Snakemake, as the leader of a session of its own, whose output goes to `log`; its jobs are its children."""
+        return warm_snakemake.start(arguments, self.folder, log)
+
     def snakemake(self, *arguments, fails=False):
         """Run Snakemake; returns its output. The test fails when it ends otherwise than expected."""
-        status, said = warm_snakemake(arguments, self.folder)
+        status, said = warm_snakemake(arguments, self.folder, quick_plain())
         assert (status != 0) == fails, said
         return said
 
@@ -110,48 +135,72 @@ def project(tmp_path):
     return copy(REPOSITORY, tmp_path / "a project")
 
 
+def runtime_python(name):
+    """The path of the interpreter of a runtime, which need not be there."""
+    return REPOSITORY / ".venv" / name / "bin" / "python"
+
+
 @pytest.fixture(scope="session")
 def tensorflow_python():
     """The interpreter of a runtime of this repository."""
-    for name in ("tf1", "tf2"):
-        python = REPOSITORY / ".venv" / name / "bin" / "python"
+    for python in map(runtime_python, ("tf1", "tf2")):
         if python.exists():
             return str(python)
     pytest.fail("no runtime in .venv; `make setup` creates one")
 
 
 @pytest.fixture(scope="session")
-def quick_python(tensorflow_python):
-    """In place of that interpreter, for jobs that nothing kills: it need not load TensorFlow for each of them."""
-    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
-        address, path = os.path.join(folder, "socket"), Path(folder) / "python"
-        words = [tensorflow_python, warm_python.__file__, address]
-        with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
-            assert server.stdout.readline() == "ready\n"
-            warm_python.written(path, address, sys.executable, tensorflow_python)
-            yield str(path)
-            server.stdin.close()
+def quick():
+    """A function: in place of an interpreter with TensorFlow, for jobs that need not load it each, as nothing kills
+    them or follows their parents.
+    """
+    with contextlib.ExitStack() as ending:
+
+        @functools.lru_cache(maxsize=None)
+        def of(python):
+            return ending.enter_context(warm_python.forking(str(python), "densedepth.tf", *DRAWING))
+
+        yield of
 
 
 @pytest.fixture(scope="session")
-def walked(tmp_path_factory, tensorflow_python, quick_python):
-    """A project in which the whole pipeline has run; not to be changed. It is one for all workers of pytest-xdist."""
-    folder = tmp_path_factory.getbasetemp()
+def quick_python(quick, tensorflow_python):
+    """That of the runtime that `tensorflow_python` is of."""
+    return quick(tensorflow_python)
+
+
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory):
+    """A function: the folder of a name, one for all workers of pytest-xdist, which `make(folder)` fills once."""
+    above = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
-        folder = folder.parent
-    with open(folder / "walked.lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        project = Project(folder / "walked")
-        if not (folder / "walked.whole").exists():
-            shutil.rmtree(project.folder, ignore_errors=True)
-            copy(REPOSITORY, project.folder)
-            project.simplify()
-            project.configure(dict(TINY, python=quick_python))
-            project.snakemake(*SETTINGS)
-            # The quick one is gone with this worker, which others may outlive.
-            project.configure(dict(TINY, python=tensorflow_python))
-            (folder / "walked.whole").touch()
-    return project
+        above = above.parent
+
+    def made(name, make):
+        with open(above / (name + ".lock"), "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not (above / (name + ".whole")).exists():
+                shutil.rmtree(above / name, ignore_errors=True)
+                make(above / name)
+                (above / (name + ".whole")).touch()
+        return above / name
+
+    return made
+
+
+@pytest.fixture(scope="session")
+def walked(shared, tensorflow_python, quick_python):
+    """A project in which the whole pipeline has run, with what Snakemake said in `said`; not to be changed."""
+
+    def make(folder):
+        project = copy(REPOSITORY, folder)
+        project.simplify((1, 1, 1, 1))
+        project.configure(dict(TINY, python=quick_python))
+        project.path("said").write_text(project.snakemake(*SETTINGS))
+        # The quick one is gone with this worker, which others may outlive.
+        project.configure(dict(TINY, python=tensorflow_python))
+
+    return Project(shared("walked", make))
 
 
 @pytest.fixture
@@ -186,11 +235,11 @@ esac
 
 
 @pytest.fixture
-def conda(tmp_path, monkeypatch, tensorflow_python):
+def conda(tmp_path, monkeypatch, quick_python):
     """A command that stands in for conda: each environment that it makes has the interpreter of a runtime."""
     folder = tmp_path / "conda" / "bin"
     folder.mkdir(parents=True)
-    (folder / "conda").write_text(CONDA.format(folder.parent, tensorflow_python))
+    (folder / "conda").write_text(CONDA.format(folder.parent, quick_python))
     (folder / "conda").chmod(0o755)
     (folder / "activate").write_text('export PATH="$1/bin:$PATH"\n')
     monkeypatch.setenv("PATH", str(folder), prepend=os.pathsep)

@@ -6,12 +6,11 @@ Both runtimes train from the same weights, as long as it takes to have all of th
 import json
 import shutil
 import subprocess
-import sys
 import types
 
 import numpy as np
 import pytest
-from conftest import REPOSITORY, copy
+from conftest import REPOSITORY, copy, runtime_python
 
 RUNTIMES = ("tf1", "tf2")
 OTHER = {"tf1": "tf2", "tf2": "tf1"}
@@ -83,10 +82,6 @@ def run(*command):
     return done.stdout
 
 
-def python(runtime):
-    return REPOSITORY / ".venv" / runtime / "bin" / "python"
-
-
 def training(folder, *more):
     """The words for train.py that train two epochs to `folder`."""
     words = "--train_tfrecords train.tfrecords --encoder densenet121 --bs 2 --lr 1e-4 --seed 3 --log_every 1"
@@ -104,27 +99,35 @@ def history(folder):
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory):
+def made(shared, walked, quick):
     """The folder in which both runtimes have worked, each in a folder of its own name; and what they printed."""
     for runtime in RUNTIMES:
-        if not python(runtime).exists():
+        if not runtime_python(runtime).exists():
             pytest.skip("this needs both runtimes, and {} is not in .venv".format(runtime))
-    folder = tmp_path_factory.mktemp("runtimes")
+    python = {runtime: quick(runtime_python(runtime)) for runtime in RUNTIMES}
+    folder = shared("runtimes", lambda folder: work(folder, walked.path("results/sample/nyu_data.zip"), python))
+    printed = {runtime: (folder / runtime / "printed").read_text() for runtime in RUNTIMES}
+    return types.SimpleNamespace(folder=folder, printed=printed)
+
+
+def work(folder, archive, python):
+    """Let both runtimes work in `folder`, on pairs of the archive; `python`: {runtime: interpreter}."""
     project = copy(REPOSITORY, folder / "project")
     project.simplify()
     scripts = project.path("workflow/scripts")
-    run(sys.executable, scripts / "make_sample.py", "--out", folder, "--train_scenes", 4, "--test_scenes", 1)
-    records = ("--input_dir", folder / "nyu_data.zip", "--out", folder / "train.tfrecords")
-    run(python("tf1"), scripts / "dataset_tool_tf.py", *records)
-    run(python("tf2"), "-c", WEIGHTS_PROGRAM, scripts, REPOSITORY / "tests/graph", folder / "weights")
+    records = ("--input_dir", archive, "--out", folder / "train.tfrecords")
+    run(python["tf1"], scripts / "dataset_tool_tf.py", *records)
+    for name, text in (("weights.py", WEIGHTS_PROGRAM), ("work.py", PROGRAM), ("saved_model.py", SAVED_MODEL_PROGRAM)):
+        (folder / name).write_text(text)
+    run(python["tf2"], folder / "weights.py", scripts, REPOSITORY / "tests/graph", folder / "weights")
     # Of little contrast, so that all depths lie well within their range.
     images = np.random.RandomState(0).uniform(0.4, 0.6, (3, 8, 12, 3)).repeat(8, axis=1).repeat(8, axis=2)
     np.save(folder / "images.npy", images.astype(np.float32))
 
-    def work(runtime, jobs, networks, target):
-        return run(python(runtime), "-c", PROGRAM, scripts, folder, json.dumps(jobs), json.dumps(networks), target)
+    def done(runtime, jobs, networks, target):
+        words = (scripts, folder, json.dumps(jobs), json.dumps(networks), target)
+        return run(python[runtime], folder / "work.py", *words)
 
-    printed = {}
     for runtime in RUNTIMES:
         freeze = ["--ckptdir", runtime + "/checkpoints/epoch1", "--pbdir", runtime + "/export", "--pb_name"]
         jobs = [
@@ -132,15 +135,16 @@ def made(tmp_path_factory):
             ("ckpt2pb", [*freeze, "folded", "--saved_model", "true"]),
             ("ckpt2pb", [*freeze, "plain", "--fold", "false"]),
         ]
-        work(runtime, jobs, artefacts(runtime), "{}/own.npz".format(runtime))
+        done(runtime, jobs, artefacts(runtime), "{}/own.npz".format(runtime))
     for runtime, other in OTHER.items():
         shutil.copytree(folder / other / "cut", folder / runtime / "taken")
         start = ("--initial_epoch", "1", "--checkpoint", other + "/checkpoints/epoch1")
         jobs = [("train", training(runtime + "/resumed", *start)), ("train", training(runtime + "/taken", *START))]
-        printed[runtime] = work(runtime, jobs, artefacts(other), "{}/others.npz".format(runtime))
+        printed = done(runtime, jobs, artefacts(other), "{}/others.npz".format(runtime))
+        (folder / runtime / "printed").write_text(printed)
         words = [w for r in RUNTIMES for w in (folder / r / "export/saved_model", folder / runtime / (r + ".npy"))]
-        run(python(runtime), "-c", SAVED_MODEL_PROGRAM, folder / "images.npy", *words)
-    return types.SimpleNamespace(folder=folder, printed=printed)
+        # The interpreter itself, whose TensorFlow has nothing of ours.
+        run(runtime_python(runtime), folder / "saved_model.py", folder / "images.npy", *words)
 
 
 def depths(outputs):

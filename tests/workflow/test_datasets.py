@@ -73,7 +73,8 @@ def small(project, python, name, path):
 def test_a_recipe_reads_its_data_set(name, drawn, project, quick_python):
     path = drawn / {"kitti_eigen": "kitti"}.get(name, name)
     settings = small(project, quick_python, name, path)
-    output = project.snakemake("check_data", "results/data/nyu_train.json", "results/data/test.zip", *settings)
+    targets = ("check_data", "results/data/nyu_train.json", "results/data/test.zip")
+    output = project.snakemake("--cores", "1", *targets, *settings)
     check = json.loads(project.path("results/data/check.json").read_text())
     assert (check["pairs"], check["faults"]) == (6, [])
     assert 0 < check["holes"] < 0.05

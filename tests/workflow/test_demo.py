@@ -9,12 +9,12 @@ import browser
 import export_demo
 import numpy as np
 import pytest
-from conftest import REPOSITORY
+from conftest import REPOSITORY, runtime_python
 from densedepth.demo import npm_package, pages
 from densedepth.errors import PipelineError
 from PIL import Image
 
-PYTHON = REPOSITORY / ".venv/tf2/bin/python"
+PYTHON = runtime_python("tf2")
 VERTEX = [(axis, "<f4") for axis in "xyz"] + [(colour, "u1") for colour in ("red", "green", "blue")]
 
 
@@ -35,9 +35,9 @@ def package(tmp_path_factory):
     return str(path)
 
 
-def run(program, *words):
-    """Run a program of the repository in the environment with ONNX."""
-    words = [str(PYTHON), str(REPOSITORY / "workflow/scripts" / program), *map(str, words)]
+def run(python, program, *words):
+    """Run a program of the repository."""
+    words = [python, str(REPOSITORY / "workflow/scripts" / program), *map(str, words)]
     done = subprocess.run(words, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
 
@@ -53,15 +53,17 @@ def photos(walked, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def demo(walked, photos, package, tmp_path_factory):
+def demo(walked, photos, package, tmp_path_factory, quick):
     """The demo of a finished run; beside it what predict.py makes of the photos with the same network."""
-    if not PYTHON.exists() or subprocess.run([str(PYTHON), "-c", "import tf2onnx"], capture_output=True).returncode:
+    looked = "import importlib.util, sys; sys.exit(importlib.util.find_spec('tf2onnx') is None)"
+    if not PYTHON.exists() or subprocess.run([str(PYTHON), "-c", looked]).returncode:
         pytest.skip("tf2onnx is not installed; `make onnx` adds it to tf2")
     folder = tmp_path_factory.mktemp("demo")
     network = folder / "model.onnx"
-    run("export_onnx.py", "--model_path", walked.path("results/1p/export/model.pb"), "--out", network)
+    python = quick(PYTHON)
+    run(python, "export_onnx.py", "--model_path", walked.path("results/1p/export/model.pb"), "--out", network)
     words = ("--write", "npy", "ply", "colour")
-    run("predict.py", "--model_path", network, "--input", photos, "--out", folder / "expected", *words)
+    run(python, "predict.py", "--model_path", network, "--input", photos, "--out", folder / "expected", *words)
     words = ["--model_path", str(network), "--out", str(folder / "demo"), "--name", "1p", "--package", package]
     assert export_demo.main(words) == 0
     return folder

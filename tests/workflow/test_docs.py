@@ -11,7 +11,7 @@ import textwrap
 
 import pytest
 import yaml
-from conftest import REPOSITORY, SETTINGS
+from conftest import REPOSITORY, SETTINGS, quick_plain
 from densedepth import configuration, old_names
 
 PAGES = (
@@ -186,19 +186,21 @@ print(json.dumps(found))
 
 
 @pytest.fixture(scope="module")
-def complaints(tensorflow_python):
+def complaints(quick_python, tmp_path_factory):
     """{command: what its program says against its flags}"""
+    parse = tmp_path_factory.mktemp("parse") / "parse.py"
+    parse.write_text(PARSE)
     calls = {}
     for command in PROGRAMS:
         words = shlex.split(command)
         program = next(number for number, word in enumerate(words) if word.endswith(".py"))
         tensorflow = "tf" in words[0] or words[0] == "python3.7" or program == 0
-        python = tensorflow_python if tensorflow else str(REPOSITORY / ".venv/workflow/bin/python")
+        python = quick_python if tensorflow else quick_plain()
         calls.setdefault(python, {})[command] = [words[program], words[program + 1 :]]
     environment = {"PYTHONPATH": str(REPOSITORY / "workflow/scripts"), "PATH": "/usr/bin:/bin"}
     found = {}
     for python, commands in calls.items():
-        words = [python, "-c", PARSE, json.dumps(list(commands.values()))]
+        words = [python, str(parse), json.dumps(list(commands.values()))]
         run = subprocess.run(words, cwd=REPOSITORY, env=environment, capture_output=True, text=True)
         assert run.returncode == 0, run.stderr
         found.update(zip(commands, json.loads(run.stdout.splitlines()[-1]), strict=True))

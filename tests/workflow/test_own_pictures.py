@@ -17,6 +17,8 @@ EXAMPLES = [
 CAMERA, RENDERED, KITTI, REBUILT = EXAMPLES
 
 PAIRS = 8
+# What is made of the data. One core: a second process that reads would take longer to start.
+ALL = ("check_data", "results/data/nyu_train.json", "results/data/test.zip")
 
 
 def scene(number, size):
@@ -78,7 +80,7 @@ def known(project, name):
 def test_an_rgbd_camera(project, quick_python):
     make_camera(project)
     overlay = dict(CAMERA, python=quick_python, report={"gallery": 2})
-    project.snakemake("check_data", "results/data/nyu_train.json", "results/data/test.zip", *project.configure(overlay))
+    project.snakemake("--cores", "1", *ALL, *project.configure(overlay))
     check = json.loads(project.path("results/data/check.json").read_text())
     assert (check["pairs"], check["faults"]) == (PAIRS, [])
     assert check["holes"] == pytest.approx(200 / (120 * 160), rel=0.1)
@@ -90,7 +92,7 @@ def test_an_rgbd_camera(project, quick_python):
 def test_rendered_scenes(project, quick_python):
     make_rendered(project)
     overlay = dict(RENDERED, python=quick_python, report={"gallery": 2})
-    project.snakemake("check_data", "results/data/nyu_train.json", "results/data/test.zip", *project.configure(overlay))
+    project.snakemake("--cores", "1", *ALL, *project.configure(overlay))
     rows = json.loads(project.path("results/data/pictures.json").read_text())["rows"]
     assert sorted(row["split"] for row in rows) == ["test"] * 2 + ["train"] * 8
     assert json.loads(project.path("results/data/nyu_train.json").read_text())["records"] == 8
@@ -103,7 +105,7 @@ def test_kitti_ground_truth_to_the_evaluation(project, quick_python):
     overlay["train"] = {"batch_size": 4, "steps": "auto", "epochs": 1, "keep_epochs": [1], "log_every": 1}
     overlay["data"] = dict(overlay["data"], height=64, width=192)
     targets = ("check_data", "results/baseline.json", "results/1p/evaluation/epoch1.json")
-    project.snakemake(*targets, *project.configure(overlay))
+    project.snakemake("--cores", "1", *targets, *project.configure(overlay))
     check = json.loads(project.path("results/data/check.json").read_text())
     assert check["holes"] == pytest.approx(0.95, abs=0.01)
     found = json.loads(project.path("results/1p/evaluation/epoch1.json").read_text())
@@ -138,7 +140,7 @@ def test_the_settings_for_custom_pairs_need_only_the_pairs(project):
     made = {"list_pictures": 1, "write_test_set": 1, "convert_records": 1, "download_file": 1, "import_weights": 1}
     made.update(train_model=4, evaluate_checkpoint=4, write_report=1)
     assert {rule: plan[rule] for rule in made} == made and "make_sample" not in plan
-    project.snakemake("check_data", *CUSTOM)
+    project.snakemake("--cores", "1", "check_data", *CUSTOM)
     check = json.loads(project.path("results/data/check.json").read_text())
     assert (check["pairs"], check["faults"]) == (20, [])
 
@@ -181,10 +183,10 @@ def test_too_few_test_pairs_are_told_before_the_training(project):
 def test_the_check_is_run_again_after_pictures_were_changed_in_place(project):
     make_camera(project)
     settings = project.configure(dict(CAMERA, report={"gallery": 2}))
-    project.snakemake("check_data", *settings)
+    project.snakemake("--cores", "1", "check_data", *settings)
     project.path("mine/kitchen/0001.jpg").write_bytes(b"no picture")
     assert project.planned("check_data", *settings) == {}
-    output = project.snakemake("check_data", "-R", "list_pictures", *settings, fails=True)
+    output = project.snakemake("--cores", "1", "check_data", "-R", "list_pictures", *settings, fails=True)
     assert "check_data.py: error: 1 of 8 pairs are faulty (train: 1, test: 0; allowed in each: 0)" in output
 
 
@@ -209,9 +211,8 @@ def test_every_faulty_row_is_named(project):
     project.path("mine/kitchen/0001.jpg").write_bytes(b"no picture")
     save(project.path("mine/kitchen/0002_depth.png"), np.zeros((120, 160), np.uint16))
     project.path("mine/office/0006.jpg").unlink()
-    output = project.snakemake(
-        "check_data", *project.configure(CAMERA), "--config", "report={'gallery': 2}", fails=True
-    )
+    words = ("--cores", "1", "check_data", *project.configure(CAMERA), "--config", "report={'gallery': 2}")
+    output = project.snakemake(*words, fails=True)
     assert "check_data.py: error: 3 of 8 pairs are faulty (train: 2, test: 1; allowed in each: 0)" in output
     with open(project.path("results/data/check.csv")) as stream:
         faults = {int(row["row"]): row["problem"] for row in csv.DictReader(stream)}

@@ -8,13 +8,12 @@ import csv
 import io
 import json
 import subprocess
-import sys
 import types
 import zipfile
 
 import numpy as np
 import pytest
-from conftest import REPOSITORY, copy
+from conftest import REPOSITORY, copy, runtime_python
 from skimage.transform import downscale_local_mean, resize
 
 # Unlike that of NYU Depth v2 not symmetric: else it would not matter when the mirrored depth is mirrored back.
@@ -56,17 +55,14 @@ def run(*command):
 
 
 @pytest.fixture(scope="module")
-def archive(tmp_path_factory):
+def archive(walked, tmp_path_factory):
     """Three drawn rooms of 480x640, one of them so enlarged that it is partly beyond 10 m; path, rgb and depth."""
-    folder = tmp_path_factory.mktemp("archive")
-    words = ("--train_scenes", 1, "--test_scenes", 3)
-    run(sys.executable, REPOSITORY / "workflow/scripts/make_sample.py", "--out", folder, *words)
-    with zipfile.ZipFile(folder / "nyu_test.zip") as stored:
-        rgb, depth = (np.load(io.BytesIO(stored.read("eigen_test_{}.npy".format(k)))) for k in ("rgb", "depth"))
+    with zipfile.ZipFile(walked.path("results/sample/nyu_test.zip")) as stored:
+        rgb, depth = (np.load(io.BytesIO(stored.read("eigen_test_{}.npy".format(k))))[:3] for k in ("rgb", "depth"))
     depth[1] *= 2.5
     # An end of the range that counts, which is open.
     depth[1, 200:220, 300:330] = 10
-    path = folder / "test.zip"
+    path = tmp_path_factory.mktemp("archive") / "test.zip"
     with zipfile.ZipFile(path, "w") as changed:
         for name, array in (("rgb", rgb), ("depth", depth), ("crop", np.array(CROP))):
             stream = io.BytesIO()
@@ -76,18 +72,19 @@ def archive(tmp_path_factory):
 
 
 @pytest.fixture(scope="module", params=["tf1", "tf2"])
-def network(request, archive, tmp_path_factory):
+def network(request, archive, tmp_path_factory, quick):
     """A random network, its folder, and (output, output for the mirror image) of each picture by name of its file."""
-    python = REPOSITORY / ".venv" / request.param / "bin" / "python"
-    if not python.exists():
+    if not runtime_python(request.param).exists():
         pytest.skip("{} is not installed here; `make setup RUNTIME={}` does it".format(request.param, request.param))
+    python = quick(runtime_python(request.param))
     folder = tmp_path_factory.mktemp(request.param)
     project = copy(REPOSITORY, folder / "project")
-    project.simplify()
+    project.simplify((1, 1, 1, 1))
     small = downscale_local_mean(archive.rgb.astype(float), (1, 480 // NETWORK[0], 640 // NETWORK[1], 1)) / 255
     np.save(folder / "images.npy", np.concatenate([small, small[:, :, ::-1]]).astype(np.float32))
     scripts = project.path("workflow/scripts")
-    run(python, "-c", NETWORK_PROGRAM, scripts, REPOSITORY / "tests/graph", folder / "images.npy", folder)
+    (folder / "network.py").write_text(NETWORK_PROGRAM)
+    run(python, folder / "network.py", scripts, REPOSITORY / "tests/graph", folder / "images.npy", folder)
     with np.load(folder / "outputs.npz") as stored:
         outputs = {name: list(zip(*np.split(stored[name].astype(float), 2))) for name in stored}
     return types.SimpleNamespace(python=python, scripts=scripts, folder=folder, outputs=outputs)

@@ -64,7 +64,7 @@ def test_hostile_names_pass_through_every_rule(tmp_path, quick_python):
     python = project.path("bin {}".format(HOSTILE))
     python.write_text('#!/bin/sh\nexec "{}" "$@"\n'.format(quick_python))
     python.chmod(0o755)
-    project.snakemake("results/sample/nyu_data.zip", *project.configure(FEW))
+    project.snakemake("--cores", "1", "results/sample/nyu_data.zip", *project.configure(FEW))
     project.path("dataset").mkdir()
     names = {}
     for made in ("nyu_data.zip", "nyu_test.zip", "examples/1.png"):
@@ -72,7 +72,9 @@ def test_hostile_names_pass_through_every_rule(tmp_path, quick_python):
         names[stem] = "dataset/{} {}.{}".format(stem, HOSTILE, end)
         shutil.move(project.path("results/sample") / made, project.path(names[stem]))
     data = {"train_archive": names["nyu_data"], "test_archive": names["nyu_test"], "examples": [names["1"]]}
-    project.snakemake(*project.configure(dict(TINY, data=dict(TINY["data"], **data), python=str(python))))
+    project.snakemake(
+        "--cores", "1", *project.configure(dict(FEW, data=dict(TINY["data"], **data), python=str(python)))
+    )
     assert project.path("results/1p/inference/examples.png").stat().st_size > 0
 
     # The stages that are not part of `all`: pictures, downloads, weights and networks of such names.
@@ -99,6 +101,8 @@ def test_hostile_names_pass_through_every_rule(tmp_path, quick_python):
     }
     arguments = project.configure(settings)
     project.snakemake(
+        "--cores",
+        "1",
         "downloads",
         "check_data",
         "results/baseline.json",

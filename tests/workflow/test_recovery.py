@@ -3,9 +3,9 @@
 import contextlib
 import os
 import shutil
-import signal
 import subprocess
 import sys
+import time
 
 import pytest
 from conftest import REPOSITORY, SETTINGS, TINY, Project, overlay
@@ -16,32 +16,34 @@ import kill_loop
 
 def test_kills_at_random_moments_change_no_result(walked, killable, quick_python):
     # A few stages; `tests/kill_loop.py` by itself kills in all of them.
-    run = kill_loop.Run(killable)
+    run = kill_loop.Run(killable, quick_python)
     killable.snakemake(*SETTINGS, "--delete-all-output", "all")
     shutil.copytree(walked.path("results/sample"), killable.path("results/sample"), dirs_exist_ok=True)
     stages = {"dataset_tool_tf.py": 2.0, "train.py": 6.0, "report.py": 1.0}
     count = kill_loop.torture(run, stages, 2, tuple(stages))
     assert count == 2 * len(stages)
-    killable.configure(dict(TINY, python=quick_python))
     run.recover("all")
     assert kill_loop.problems(kill_loop.Run(Project(walked.folder)), run) == []
 
 
-def test_a_second_snakemake_does_not_disturb_the_first(killable):
-    run = kill_loop.Run(killable)
-    killable.path("results/1p/export/model.pb").unlink()
-    first = run.start("results/1p/export/model.pb")
-    while not run.programs("ckpt2pb.py"):
-        assert first.poll() is None, run.tail()
-    held = run.programs("ckpt2pb.py")
-    for pid in held:
-        os.kill(pid, signal.SIGSTOP)
-    output = killable.snakemake("results/1p/export/model.pb", *SETTINGS, fails=True)
-    for pid in held:
-        os.kill(pid, signal.SIGCONT)
+def test_a_second_snakemake_does_not_disturb_the_first(finished, quick_python):
+    waiting = finished.path("waiting python")
+    waiting.write_text(
+        '#!/bin/sh\ntouch begun\nwhile [ ! -e end ]; do sleep 0.05; done\nexec "{}" "$@"\n'.format(quick_python)
+    )
+    waiting.chmod(0o755)
+    finished.configure(dict(TINY, python=str(waiting)))
+    target = "results/1p/export/model.pb"
+    finished.path(target).unlink()
+    first = finished.start(target, *SETTINGS)
+    while not finished.path("begun").exists():
+        assert first.poll() is None
+        time.sleep(0.05)
+    output = finished.snakemake(target, *SETTINGS, fails=True)
+    finished.path("end").touch()
     assert "LockException" in output
     assert first.wait() == 0
-    assert killable.planned("results/1p/export/model.pb", *SETTINGS) == {}
+    assert finished.planned(target, *SETTINGS) == {}
 
 
 @contextlib.contextmanager

@@ -5,7 +5,7 @@ import re
 import shutil
 
 import pytest
-from conftest import FEW, PARTS, REPOSITORY, SETTINGS, edit, overlay
+from conftest import FEW, PARTS, REPOSITORY, SETTINGS, Project, edit, overlay
 
 GALLERY_AND_PANEL = {"predict_examples": 1, "draw_gallery": 1}
 FROM_GRAPH = {"infer_frozen_graph": 1, **GALLERY_AND_PANEL}
@@ -154,7 +154,7 @@ def test_a_change_makes_again_what_uses_it_and_says_why(finished, name):
 
 def test_an_environment_file_counts_where_conda_makes_the_environments(project, conda):
     arguments = ("results/baseline.json", *project.configure(FEW), "--sdm", "conda")
-    project.snakemake(*arguments)
+    project.snakemake("--cores", "1", *arguments)
     assert project.planned(*arguments) == {}
     with open(project.path("envs/tf2.yaml"), "a") as stream:
         stream.write("# An edit.\n")
@@ -181,29 +181,67 @@ def test_a_cosmetic_edit_can_be_waived_for_a_call(finished):
     assert finished.planned(*SETTINGS)["train_model"] == 2
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "report.py",
-        "densedepth/report/sections.py",
-        "densedepth/report/published_results.py",
-        "densedepth/report/templates/report.css",
-        "densedepth/report/templates/report.html",
-        "densedepth/report/templates/report.js",
-        "densedepth/report/templates/report.md",
-        "densedepth/web/templates/clouds.js",
-    ],
+def using(project, name):
+    """The lists of digests, `program/kind of device`, that a file of the scripts is in."""
+    lists = project.path(".snakemake/densedepth/code").glob("*/*.sha256")
+    named = "  workflow/scripts/{}\n".format(name)
+    return {"{}/{}".format(path.parent.name, path.stem) for path in lists if named in path.read_text()}
+
+
+def with_edits(walked, folder, names):
+    """A copy of the finished project in which these files are edited."""
+    shutil.copytree(walked.folder, folder)
+    project = Project(folder)
+    for name in names:
+        edit(project, name)
+    return project
+
+
+OF_REPORT = (
+    "report.py",
+    "densedepth/report/sections.py",
+    "densedepth/report/published_results.py",
+    "densedepth/report/templates/report.css",
+    "densedepth/report/templates/report.html",
+    "densedepth/report/templates/report.js",
+    "densedepth/report/templates/report.md",
+    "densedepth/web/templates/clouds.js",
 )
-def test_an_edit_of_the_report_makes_only_the_report_again(finished, name):
-    edit(finished, name)
-    assert finished.planned(*SETTINGS) == REPORT
 
 
-@pytest.mark.parametrize("name", ["ascend.py", "ascend_rank_table.py", "ascend_options.py"])
-def test_an_edit_of_another_kind_of_device_makes_nothing_again(finished, name):
-    edit(finished, "densedepth/platforms/" + name)
-    assert finished.planned(*SETTINGS) == {}
-    assert finished.planned(*overlay(finished, platform="ascend"))["train_model"] == 2
+@pytest.fixture(scope="module")
+def report_edited(walked, tmp_path_factory):
+    """Such a project, and what is planned there."""
+    project = with_edits(walked, tmp_path_factory.mktemp("report") / "project", OF_REPORT)
+    return project, project.planned(*SETTINGS)
+
+
+@pytest.mark.parametrize("name", OF_REPORT)
+def test_an_edit_of_the_report_makes_only_the_report_again(report_edited, name):
+    project, planned = report_edited
+    assert planned == REPORT
+    # Each of them alone: all programs of the pipeline have their lists.
+    assert using(project, name) == {"report/modules"} and using(project, "densedepth/errors.py") > {"report/modules"}
+
+
+OF_ASCEND = ("ascend.py", "ascend_rank_table.py", "ascend_options.py")
+
+
+@pytest.fixture(scope="module")
+def ascend_edited(walked, tmp_path_factory):
+    """Such a project, and what is planned there, also with `platform: ascend`."""
+    names = ["densedepth/platforms/" + name for name in OF_ASCEND]
+    project = with_edits(walked, tmp_path_factory.mktemp("ascend") / "project", names)
+    return project, project.planned(*SETTINGS), project.planned(*overlay(project, platform="ascend"))
+
+
+@pytest.mark.parametrize("name", OF_ASCEND)
+def test_an_edit_of_another_kind_of_device_makes_nothing_again(ascend_edited, name):
+    project, planned, planned_on_ascend = ascend_edited
+    assert planned == {} and planned_on_ascend["train_model"] == 2
+    # Each of them alone.
+    kinds = {found.partition("/")[2] for found in using(project, "densedepth/platforms/" + name)}
+    assert kinds == {"ascend"} and "train/ascend" in using(project, "densedepth/platforms/" + name)
 
 
 def test_another_kind_of_device_makes_nothing_again(finished):

@@ -5,7 +5,8 @@ import subprocess
 
 import pytest
 import yaml
-from conftest import FEW, REPOSITORY, Project, copy
+from conftest import FEW, REPOSITORY, TINY, Project, copy
+from densedepth import configuration
 
 # What `snakedeploy deploy-workflow` 0.17.1 writes as workflow/Snakefile, but for the version that it asks for.
 DEPLOYED = """
@@ -38,14 +39,31 @@ def settled(folder, quick_python, **more):
     return project, project.configure(dict(FEW, python=quick_python, **more))
 
 
-def deployed(folder, snakefile, quick_python):
-    """A working directory as snakedeploy makes it, with the settings of a small run."""
+# Of custom pairs, for a job that takes no time: what is listed of them is looked at later.
+PAIRS = {
+    "data": {"custom": {"csv": "pairs.csv"}, "examples": []},
+    "evaluate": {"protocols": ["port"]},
+    "report": {"gallery": 2},
+}
+LISTED = "results/data/pictures.json"
+
+
+def with_pairs(project):
+    for number, split in enumerate(("train", "train", "test", "test")):
+        for name in ("{}.png".format(number), "{}.npy".format(number)):
+            project.path(name).touch()
+        with open(project.path("pairs.csv"), "a") as rows:
+            rows.write("{0}.png,{0}.npy,{1}\n".format(number, split))
+
+
+def deployed(folder, snakefile, quick_python, **more):
+    """A working directory as snakedeploy makes it, with the settings of a small run, and `more`."""
     (folder / "config").mkdir(parents=True)
     (folder / "workflow").mkdir()
     (folder / "workflow/Snakefile").write_text(DEPLOYED.format(snakefile))
-    settings = yaml.safe_load((REPOSITORY / "config/config.yaml").read_text())
-    for key, value in dict(FEW, python=quick_python).items():
-        settings[key] = dict(settings[key], **value) if isinstance(value, dict) else value
+    settings = configuration.read(str(REPOSITORY / "config/config.yaml"))
+    for changes in (dict(FEW, python=quick_python), more):
+        settings = configuration.merge(settings, changes)
     (folder / "config/config.yaml").write_text(yaml.safe_dump(settings))
     return Project(folder)
 
@@ -57,8 +75,8 @@ def is_whole(project, *arguments):
 
 
 def test_results_in_another_directory(home, tmp_path, quick_python):
-    project, settings = settled(tmp_path / "some where", quick_python)
-    call = ["--snakefile", str(home / "Snakefile"), "--directory", str(project.folder), *settings, "--cores", "2"]
+    project, settings = settled(tmp_path / "some where", quick_python, train=TINY["train"])
+    call = ["--snakefile", str(home / "Snakefile"), "--directory", str(project.folder), *settings, "--cores", "1"]
     project.snakemake("all", *call)
     assert is_whole(project, "all", *call)
     assert not (home / "results").exists() and not (home / ".snakemake").exists()
@@ -76,15 +94,17 @@ def test_a_module_of_a_repository_as_snakedeploy_writes_it(home, tmp_path, quick
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     source = 'github("owner/densedepth", path="Snakefile", tag="v1")'
     project = deployed(tmp_path / "deployed", source, quick_python)
-    project.snakemake("all", "--cores", "2")
+    project.snakemake("all", "--cores", "1")
     assert is_whole(project, "all")
 
 
 def test_a_module_in_a_folder(home, tmp_path, quick_python):
     project = deployed(tmp_path / "mine", repr(str(home / "Snakefile")), quick_python)
-    assert project.planned("all")["train_model"] == 2
-    project.snakemake("results/sample/nyu_data.zip", "--cores", "2")
-    assert not (home / "results").exists()
+    assert project.planned("all")["train_model"] == 1
+    project = deployed(tmp_path / "pairs", repr(str(home / "Snakefile")), quick_python, **PAIRS)
+    with_pairs(project)
+    project.snakemake(LISTED, "--cores", "1")
+    assert project.path(LISTED).exists() and not (home / "results").exists()
 
 
 def test_a_module_is_stopped_before_it_replaces_what_is_made_from_another_source(home, tmp_path, quick_python):
@@ -99,7 +119,8 @@ def test_a_module_is_stopped_before_it_replaces_what_is_made_from_another_source
 
 
 def test_cores_are_all_of_this_machine_where_no_number_is_named(project):
-    output = project.snakemake("results/sample/nyu_data.zip", *project.configure(FEW))
+    with_pairs(project)
+    output = project.snakemake(LISTED, *project.configure(PAIRS))
     assert "Provided cores: {}".format(len(os.sched_getaffinity(0))) in output
 
 
@@ -114,10 +135,11 @@ def test_threads_of_a_cluster_are_not_cut_to_the_cores_of_this_machine(project, 
         "jobs": 5,
         "cluster-generic-submit-cmd": submit,
         "cluster-generic-status-cmd": "echo success #",
-        "set-threads": {"make_sample": 64},
+        "set-threads": {"list_pictures": 64},
     }
     (profile / "config.yaml").write_text(yaml.safe_dump(settings))
     arguments = ["--profile", str(profile)] if how == "--profile" else []
     monkeypatch.setenv("SNAKEMAKE_PROFILE", str(profile) if not arguments else "none")
-    project.snakemake("results/sample/nyu_data.zip", *arguments, *project.configure(FEW))
+    with_pairs(project)
+    project.snakemake(LISTED, *arguments, *project.configure(PAIRS))
     assert (tmp_path / "submitted").read_text() == "threads=64\n"

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import re
+import runpy
 import shutil
 import subprocess
 import sys
@@ -37,9 +38,13 @@ def setup(place, *arguments, **environment):
     return run.returncode, run.stdout
 
 
-def test_a_second_run_installs_nothing_and_a_damaged_environment_is_made_again(place):
+def test_a_second_run_installs_nothing_and_a_half_made_or_damaged_environment_is_made_again(place):
+    half = place / ".venv/workflow"
+    (half / "bin").mkdir(parents=True)
+    (half / "rest").write_text("of an interrupted installation")
     status, words = setup(place, "workflow", "dev")
-    assert status == 0 and "workflow is ready: .venv/workflow" in words and "dev is ready" in words
+    assert status == 0 and "workflow: creating" in words and not (half / "rest").exists()
+    assert "workflow is ready: .venv/workflow" in words and "dev is ready" in words
     assert setup(place, "workflow", "dev") == (0, "setup: workflow is up to date\nsetup: dev is up to date\n")
 
     (place / "envs/dev.txt").write_text("# nothing else\n")
@@ -47,18 +52,9 @@ def test_a_second_run_installs_nothing_and_a_damaged_environment_is_made_again(p
     assert status == 0 and "workflow is up to date" in words and "dev: installing" in words
 
     # An interpreter that has gone, as after an upgrade of the system.
-    (place / ".venv/workflow/bin/python").unlink()
+    (half / "bin/python").unlink()
     status, words = setup(place, "dev")
     assert status == 0 and "workflow: creating" in words and "dev is ready" in words
-
-
-def test_a_half_made_environment_is_made_again(place):
-    half = place / ".venv/workflow"
-    (half / "bin").mkdir(parents=True)
-    (half / "rest").write_text("of an interrupted installation")
-    status, words = setup(place, "workflow")
-    assert status == 0 and "workflow: creating" in words
-    assert not (half / "rest").exists()
 
 
 def test_without_a_network_one_line_says_so(place):
@@ -155,8 +151,10 @@ def test_an_environment_gets_the_pinned_pip_first_and_a_file_with_another_sum_is
     log = (place / ".venv/workflow.log").read_text()
     assert log.index("Successfully installed first-1.0") < log.index("Successfully installed second-1.0")
     # What builds is part of what an environment was made from.
+    sound = runpy.run_path(str(place / "envs/setup.py"))["sound"]
+    assert sound("workflow")
     (place / "envs/pip.txt").write_text("# nothing\n")
-    assert "workflow is ready" in setup(place, "workflow", **environment)[1]
+    assert not sound("workflow")
 
     (place / "envs/workflow.txt").write_text(line.format("second", digest["first"]))
     status, words = setup(place, "workflow", **environment)
