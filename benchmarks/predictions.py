@@ -29,6 +29,7 @@ def parse(argv):
     parser.add_argument("--size", type=int, nargs=2, default=(480, 640), metavar=("HEIGHT", "WIDTH"))
     parser.add_argument("--bs", type=int, default=4)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--plain", action="store_true", help="without the mirrored images: half of the network's time")
     parser.add_argument("--runtime", default="tf2", help="environment below .venv")
     parser.add_argument("--json", help="file for the figures")
     parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
@@ -73,7 +74,7 @@ def work(args):
         limits = network.depth_range()
         size = forward.input_size(network, None)
         batch_size = network.batch or args.bs
-        options = predictions.Options(batch_size, args.write, True, None, None, 500000, limits, None)
+        options = predictions.Options(batch_size, args.write, not args.plain, None, None, 500000, limits, None)
         images = [np.asarray(Image.open(path).resize(size[::-1]), np.float32) / 255 for path in paths[:batch_size]]
         batch = np.stack(images)
         for number in range(args.rounds + 1):
@@ -84,7 +85,7 @@ def work(args):
                 before = {clock: now() for clock, now in clocks.items()}
                 if name == "network":
                     for _ in range(-(-len(some) // batch_size)):
-                        forward.metres(network, batch, batch_size, limits)
+                        forward.metres(network, batch, batch_size, limits, not args.plain)
                 else:
                     predictions.predict(network, some, out, options)
                 for clock, now in clocks.items():
