@@ -48,7 +48,7 @@ def photos(walked, tmp_path_factory):
     folder = tmp_path_factory.mktemp("photos")
     shutil.copy(walked.path("results/sample/examples/1.png"), folder / "room.png")
     with Image.open(folder / "room.png") as room:
-        room.crop((200, 100, 241, 175)).save(folder / "narrow.png")
+        room.resize((41, 75)).save(folder / "narrow.png")
     return folder
 
 
