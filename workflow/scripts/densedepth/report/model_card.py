@@ -242,8 +242,8 @@ def _files(sources, folder):
     texts = [markdown.table(("file", "size", "largest difference from the frozen graph", "SHA-256"), rows)]
     if sources.proved:
         words = (
-            "In `exports/`, for other runtimes, each compared with the frozen graph on {} test images; `exports.md` "
-            "has all metrics of each. Speeds are of one image at a time, measured in turns in one run."
+            "In `exports/`, for other runtimes; depth is compared with the frozen graph's on {compared} test images, "
+            "metrics on {scored}, all of which `exports.md` has. Speeds are of one image at a time, measured in turns in one run."
         )
-        texts += [words.format(sources.proved.get("images", "scored")), export_table.overview(sources.proved.content)]
+        texts += [words.format(**sources.proved.get("images")), export_table.overview(sources.proved.content)]
     return texts
