@@ -243,7 +243,7 @@ def _files(sources, folder):
     if sources.proved:
         words = (
             "In `exports/`, for other runtimes; depth is compared with the frozen graph's on {compared} test images, "
-            "metrics on {scored}, all of which `exports.md` has. Speeds are of one image at a time, measured in turns in one run."
+            "metrics on {scored}, all of which `exports.md` has. Speeds are of one image at a time, measured in turns."
         )
         texts += [words.format(**sources.proved.get("images")), export_table.overview(sources.proved.content)]
     return texts
