@@ -153,10 +153,7 @@ class Worker:
 
 def work(args):
     make = {"ours": ours, "torch": torch_step, "torch_compiled": torch_step}.get(args.worker, keras)
-    stream = np.random.RandomState(0)
-    images = stream.uniform(0, 1, (args.bs,) + tuple(args.size) + (3,)).astype(np.float32)
-    targets = stream.uniform(1, 100, (args.bs, args.size[0] // 2, args.size[1] // 2, 1)).astype(np.float32)
-    step, version = make(args, images, targets)
+    step, version = make(args, *batch_of(args.bs, args.size))
     first, *_ = [float(step()) for _ in range(args.warmup)]
     answer({"loss": first, "version": version})
     for line in sys.stdin:
@@ -174,11 +171,29 @@ def work(args):
         answer(found)
 
 
+def batch_of(count, size):
+    """Drawn images and targets."""
+    height, width = size
+    stream = np.random.RandomState(0)
+    images = stream.uniform(0, 1, (count, height, width, 3)).astype(np.float32)
+    targets = stream.uniform(1, 100, (count, height // 2, width // 2, 1)).astype(np.float32)
+    return images, targets
+
+
 def answer(value):
     print("answer " + json.dumps(value), flush=True)
 
 
 def ours(args, images, targets):
+    session, fetches, version = our_session(args, images, targets)
+    return lambda: session.run(fetches)[0], version
+
+
+def our_session(args, images, targets, one_at_a_time=False):
+    """(session, what a step of it fetches, the loss first, and TensorFlow's version).
+
+    one_at_a_time: no two operations at once; each has all threads.
+    """
     sys.path.insert(0, SCRIPTS)
     from densedepth import platforms
     from densedepth.network import architecture
@@ -192,21 +207,24 @@ def ours(args, images, targets):
     feeds = [tf.placeholder(tf.float32, array.shape) for array in (images, targets)]
     held = [tf.Variable(feed, trainable=False, collections=[tf.GraphKeys.LOCAL_VARIABLES]) for feed in feeds]
     output = architecture.predict(held[0], Model(), training=True, lean=platform.lean)
-    with platform.loss_scope():
+    with platform.loss_scope(), tf.name_scope("loss"):
         losses = loss.depth_loss(output, held[1])
     train, norm = optimizers.training_step(losses["total"], tf.constant(RATE), platform)
-    session = tf.Session(platform.session_target(), config=platform.session_config())
+    config = platform.session_config()
+    config.inter_op_parallelism_threads = int(one_at_a_time)
+    session = tf.Session(platform.session_target(), config=config)
     session.run(tf.global_variables_initializer())
     session.run(tf.local_variables_initializer(), dict(zip(feeds, (images, targets))))
     moving = [v for v in tf.global_variables() if "/moving_" in v.op.name]
     values = architecture.initial_values(tf.trainable_variables() + moving, 0)
-    np.savez(args.weights, **values)
+    if args.weights:
+        np.savez(args.weights, **values)
     from densedepth.network import weights
 
     weights.assign(session, values)
     fetches = [losses["total"], losses, norm, platform.prepare(session, train)]
     session.graph.finalize()
-    return lambda: session.run(fetches)[0], "TensorFlow " + tf.VERSION
+    return session, fetches, "TensorFlow " + tf.VERSION
 
 
 def keras(args, images, targets):
