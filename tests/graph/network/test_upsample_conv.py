@@ -83,6 +83,54 @@ def kept(x, gamma, beta, kernel, epsilon):
     return tf.nn.conv2d(tf.nn.relu(y), kernel, [1, 1, 1, 1], "SAME"), mean, variance
 
 
+def test_joined_features_normalised_once():
+    """Values, statistics and gradients of layers that share the statistics; a scale below zero and one of zero."""
+    stream = np.random.RandomState(7)
+    gamma, beta = stream.normal(0, 1, (2, 7)).astype(np.float32)
+    gamma[2] = 0.0
+    values = [stream.normal(0.5, 2, shape).astype(np.float32) for shape in ((2, 5, 4, 4), (2, 5, 4, 3), (1, 1, 7, 3))]
+    values += [gamma, beta]
+    weights_of = [stream.normal(0, 1, (2, 5, 4, channels)).astype(np.float32) for channels in (3, 7)]
+    found = []
+    for form in (separate_layers, joined_layers):
+        with tf.Graph().as_default(), tf.Session() as session:
+            inputs = [tf.constant(value) for value in values]
+            outputs = form(*inputs)
+            found.append(session.run(outputs + tf.gradients(outputs[:2], inputs, weights_of)))
+    for ours, reference in zip(found[1], found[0]):
+        np.testing.assert_allclose(ours, reference, rtol=1e-4, atol=1e-5 * np.abs(reference).max())
+
+
+def separate_layers(a, b, kernel, gamma, beta):
+    x = tf.concat([a, b], 3)
+    y, mean, variance = kept(x, gamma, beta, kernel, 1e-3)
+    return [y, tf.nn.relu(tf.nn.fused_batch_norm(x, gamma, beta, epsilon=1e-3)[0]), mean, variance]
+
+
+def joined_layers(a, b, kernel, gamma, beta):
+    parts, means, variances = zip(*(recompute.normalise(x, 1e-3) for x in (a, b)))
+    x = tf.concat(parts, 3)
+    y = recompute.scale_relu_conv(x, parts, gamma, beta, kernel)
+    return [y, recompute.scale_relu(x, parts, gamma, beta), tf.concat(means, 0), tf.concat(variances, 0)]
+
+
+def test_pooling_and_leaky_relu_keep_less():
+    value = np.random.RandomState(8).normal(0, 1, (2, 6, 8, 3)).astype(np.float32)
+    found = []
+    for lean in (False, True):
+        with tf.Graph().as_default(), tf.Session() as session:
+            x = tf.constant(value)
+            if lean:
+                outputs = [recompute.padded_max_pool(x, "pool"), recompute.leaky_relu(x, 0.2, "leaky")]
+            else:
+                padded = tf.pad(x, [[0, 0], [1, 1], [1, 1], [0, 0]])
+                pooled = tf.nn.max_pool(padded, [1, 3, 3, 1], [1, 2, 2, 1], "VALID", name="pool")
+                outputs = [pooled, tf.nn.leaky_relu(x, 0.2)]
+            found.append(session.run(outputs + [tf.gradients(tf.square(output), x)[0] for output in outputs]))
+    for ours, reference in zip(*found):
+        np.testing.assert_array_equal(ours, reference)
+
+
 @pytest.mark.parametrize("upsampling", ["align_corners", "asymmetric"])
 def test_other_positions_have_the_plain_form_only(one_layer, upsampling):
     model = Model("densenet121", upsampling=upsampling)

@@ -9,7 +9,7 @@ graph: accelerators that compile whole graphs need that.
 
 import math
 import zlib
-from typing import Dict, Iterable, Optional, Tuple
+from typing import Dict, Iterable, List, Optional, Tuple
 
 import numpy as np
 
@@ -71,8 +71,8 @@ def encode(
 ) -> Dict[str, Tensor]:
     """The encoder's features for `images` (N, H, W, 3), RGB in 0..1, without ImageNet mean or deviation.
 
-    `lean` trains the same in less memory, up to rounding: gradients normalise the features of dense layers again
-    instead of keeping them (see `recomputed`); all shapes must be known then.
+    `lean` trains the same in less memory, up to rounding: gradients join and normalise the features of dense layers
+    again instead of keeping them (see `recompute`); all shapes must be known then.
     Returns a dict by Keras layer name: `conv1/relu` (N, H/2, W/2, 64), `pool1` (H/4, 64), `pool2_pool` (H/8, 128),
     `pool3_pool` (H/16, 256), `pool4_pool` (H/32) and `relu` (H/32, 1024, 1664 or 1920 for DenseNet-121, 169, 201).
     """
@@ -90,37 +90,40 @@ def encode(
         # Padding "SAME" of a strided window is not symmetric, that of Keras' DenseNet is.
         x = _conv(_zero_pad(images, 3), "conv1/conv", 64, size=7, stride=2, padding="VALID", bias=folded)
         x = features["conv1/relu"] = norm_relu(x, "conv1/bn", "conv1/relu")
-        x = features["pool1"] = tf.nn.max_pool(_zero_pad(x, 1), [1, 3, 3, 1], [1, 2, 2, 1], "VALID", name="pool1")
+        if lean and training:
+            x = recompute.padded_max_pool(x, "pool1")
+        else:
+            x = tf.nn.max_pool(_zero_pad(x, 1), [1, 3, 3, 1], [1, 2, 2, 1], "VALID", name="pool1")
+        features["pool1"] = x
         for stage, layers in enumerate(BLOCKS[encoder], start=2):
-            for layer in range(1, layers + 1):
-                block = "conv{}_block{}".format(stage, layer)
-                if lean and training:
-                    y = _norm_relu_conv(x, block + "_0_bn", block + "_1_conv", 4 * GROWTH, 1, momentum)
-                    y = _norm_relu_conv(y, block + "_1_bn", block + "_2_conv", GROWTH, 3, momentum)
-                else:
+            blocks = ["conv{}_block{}".format(stage, layer) for layer in range(1, layers + 1)]
+            last = "pool{}_".format(stage) if stage < 5 else ""
+            if lean and training:
+                x = _joined_layers(x, blocks, last + "bn", momentum)
+            else:
+                for block in blocks:
                     y = norm_relu(x, block + "_0_bn", block + "_0_relu")
                     y = _conv(y, block + "_1_conv", 4 * GROWTH, size=1, bias=folded)
                     y = norm_relu(y, block + "_1_bn", block + "_1_relu")
                     y = _conv(y, block + "_2_conv", GROWTH, size=3, bias=False)
-                x = tf.concat([x, y], axis=3, name=block + "_concat")
+                    x = tf.concat([x, y], axis=3, name=block + "_concat")
+                x = norm_relu(x, last + "bn", last + "relu")
             if stage < 5:
-                pool = "pool{}".format(stage)
-                x = norm_relu(x, pool + "_bn", pool + "_relu")
                 # Keras convolves, then averages. Averaging first gives the same for a 1x1 convolution without bias
                 # and leaves a quarter of its work.
-                x = tf.nn.avg_pool(x, [1, 2, 2, 1], [1, 2, 2, 1], "VALID", name=pool + "_pool")
-                x = _conv(x, pool + "_conv", _channels(x) // 2, size=1, bias=False)
-                features[pool + "_pool"] = x
-        features["relu"] = norm_relu(x, "bn", "relu")
+                x = tf.nn.avg_pool(x, [1, 2, 2, 1], [1, 2, 2, 1], "VALID", name=last + "pool")
+                x = features[last + "pool"] = _conv(x, last + "conv", _channels(x) // 2, size=1, bias=False)
+        features["relu"] = x
     return features
 
 
 def decode(features: Dict[str, Tensor], model: Model, lean: bool = False) -> Tensor:
     """The network's output, as `predict`, from the features that `encode` gives.
 
-    `lean` computes the same, up to rounding, without the upsampled maps (see `convolution`), where the upsampling is
-    half_pixel; all shapes must be known then.
+    `lean` computes the same, up to rounding, without the upsampled maps (see `upsample_conv`), where the upsampling is
+    half_pixel, and its gradients keep less; all shapes must be known then.
     """
+    leaky_relu = recompute.leaky_relu if lean else tf.nn.leaky_relu
     x = features["relu"]
     filters = _channels(x) // (2 if model.width == "half" else 1)
     with _shared_variables():
@@ -135,9 +138,9 @@ def decode(features: Dict[str, Tensor], model: Model, lean: bool = False) -> Ten
                 x = tf.concat([x, features[skip]], axis=3, name=up + "_concat")
                 x = _conv(x, up + "_convA", filters, size=3)
             if model.mid_activation:
-                x = tf.nn.leaky_relu(x, LEAK, name=up + "_convA/LeakyRelu")
+                x = leaky_relu(x, LEAK, name=up + "_convA/LeakyRelu")
             x = _conv(x, up + "_convB", filters, size=3)
-            x = tf.nn.leaky_relu(x, LEAK, name=up + "_convB/LeakyRelu")
+            x = leaky_relu(x, LEAK, name=up + "_convB/LeakyRelu")
         return _conv(x, "conv3", 1, size=3)
 
 
@@ -271,6 +274,37 @@ def _norm_relu_conv(x, norm, convolution, filters, size, momentum):
     _follow(moving_mean, mean, momentum)
     _follow(moving_variance, variance, momentum)
     return y
+
+
+def _joined_layers(x, blocks, last, momentum):
+    """The dense layers named `blocks`, and ReLU of the normalisation `last` after them, in training.
+
+    A channel's batch statistics are the same for each layer that reads it. So they are taken once, the joined features
+    are normalised ones, and the normalisations differ in scale and offset alone.
+    """
+    parts: List[Tensor] = []
+    means: List[Tensor] = []
+    variances: List[Tensor] = []
+
+    def join(x, joined=None):
+        part, mean, variance = recompute.normalise(x, EPSILON)
+        for found, one in ((parts, part), (means, mean), (variances, variance)):
+            found.append(one)
+        return part if joined is None else tf.concat([joined, part], 3)
+
+    def scale_and_offset(x, norm):
+        gamma, beta, moving_mean, moving_variance = _norm_variables(x, norm)
+        _follow(moving_mean, tf.concat(means, 0), momentum)
+        _follow(moving_variance, tf.concat(variances, 0), momentum)
+        return gamma, beta
+
+    x = join(x)
+    for block in blocks:
+        gamma, beta = scale_and_offset(x, block + "_0_bn")
+        kernel = _kernel(block + "_1_conv", 1, _channels(x), 4 * GROWTH)
+        y = recompute.scale_relu_conv(x, list(parts), gamma, beta, kernel)
+        x = join(_norm_relu_conv(y, block + "_1_bn", block + "_2_conv", GROWTH, 3, momentum), x)
+    return recompute.scale_relu(x, parts, *scale_and_offset(x, last))
 
 
 def _norm_variables(x, name):

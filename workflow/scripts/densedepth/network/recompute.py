@@ -1,11 +1,11 @@
-"""Batch normalisation, ReLU and convolution of a dense layer in training, in half the memory.
+"""Layers of the network in training whose gradients compute again what the plain ones keep: less than half the memory.
 
-The gradient of a convolution needs its input; after a normalisation that is a second copy of all features. Here the
-gradient recomputes it from the features themselves, which the normalisation's own gradient needs anyway (Pleiss et al.
-2017, arXiv 1707.06990).
+The gradient of a convolution needs its input; after a normalisation that is a second copy of all features, and in a
+dense block each layer has its own copy of the joined ones. Here gradients join and normalise the features again (Pleiss
+et al. 2017, arXiv 1707.06990).
 """
 
-from typing import Tuple
+from typing import Sequence, Tuple
 
 from ..tf import Tensor, tf
 
@@ -32,8 +32,7 @@ def norm_relu_conv(
             # Delay the recomputation until the gradient is available.
             with tf.control_dependencies([dy]):
                 again = tf.identity(x)
-            count = again.shape[:3].num_elements()
-            variance = norm.batch_variance * ((count - 1.0) / count)
+            variance = _biased(norm.batch_variance, x)
             again = tf.nn.fused_batch_norm(
                 again, gamma, beta, norm.batch_mean, variance, epsilon=epsilon, is_training=False
             )[0]
@@ -54,3 +53,146 @@ def norm_relu_conv(
         return (y, norm.batch_mean, norm.batch_variance), gradient
 
     return compute(x, gamma, beta, kernel)
+
+
+def normalise(x: Tensor, epsilon: float) -> Tuple[Tensor, Tensor, Tensor]:
+    """(x normalised by its batch statistics, mean, variance), without scale and offset; x itself is not kept.
+
+    x: (N, h, w, C) of known shape. Returns (N, h, w, C), (C,) and (C,), the variance with Bessel's correction. No
+    gradient flows through the statistics.
+    """
+    zeros, ones = tf.zeros((x.shape.as_list()[3],)), tf.ones((x.shape.as_list()[3],))
+
+    @tf.custom_gradient
+    def compute(x):
+        norm = tf.raw_ops.FusedBatchNormV3(
+            x=x, scale=ones, offset=zeros, mean=[], variance=[], epsilon=epsilon, is_training=True
+        )
+
+        def gradient(dy, *_):
+            # As of what has mean 0 and deviation 1, divided by the deviation.
+            found = tf.raw_ops.FusedBatchNormGradV3(
+                y_backprop=dy,
+                x=norm.y,
+                scale=tf.rsqrt(_biased(norm.batch_variance, x) + epsilon),
+                reserve_space_1=zeros,
+                reserve_space_2=ones - epsilon,
+                reserve_space_3=norm.reserve_space_3,
+                epsilon=epsilon,
+                is_training=True,
+            )
+            return found.x_backprop
+
+        return (norm.y, norm.batch_mean, norm.batch_variance), gradient
+
+    return compute(x)
+
+
+def _biased(variance, x):
+    count = x.shape[:3].num_elements()
+    return variance * ((count - 1.0) / count)
+
+
+def scale_relu(x: Tensor, parts: Sequence[Tensor], gamma: Tensor, beta: Tensor) -> Tensor:
+    """relu(x * gamma + beta), where x joins `parts`; its gradient joins them again instead of keeping x.
+
+    x: (N, h, w, C); gamma, beta: (C,). Returns (N, h, w, C).
+    """
+
+    @tf.custom_gradient
+    def compute(x, gamma, beta):
+        def gradient(dy):
+            again = _joined(parts, dy)
+            return _scale_relu_gradient(dy, again, _scale_relu(again, gamma, beta), gamma)
+
+        return _scale_relu(x, gamma, beta), gradient
+
+    return compute(x, gamma, beta)
+
+
+def scale_relu_conv(x: Tensor, parts: Sequence[Tensor], gamma: Tensor, beta: Tensor, kernel: Tensor) -> Tensor:
+    """1x1 convolution of `scale_relu`; kernel: (1, 1, C, F). Returns (N, h, w, F)."""
+
+    @tf.custom_gradient
+    def compute(x, gamma, beta, kernel):
+        def gradient(dy):
+            again = _joined(parts, dy)
+            activated = _scale_relu(again, gamma, beta)
+            convolved = tf.nn.conv2d(activated, kernel, _ONE, "SAME")
+            d_activated, d_kernel = tf.gradients(convolved, [activated, kernel], dy)
+            return _scale_relu_gradient(d_activated, again, activated, gamma) + (d_kernel,)
+
+        return tf.nn.conv2d(_scale_relu(x, gamma, beta), kernel, _ONE, "SAME"), gradient
+
+    return compute(x, gamma, beta, kernel)
+
+
+def _joined(parts, dy):
+    # Delay the recomputation until the gradient is available.
+    with tf.control_dependencies([dy]):
+        return tf.concat(parts, 3) if len(parts) > 1 else tf.identity(parts[0])
+
+
+def _scale_relu(x, gamma, beta):
+    # A normalisation by given statistics is a single pass, with the ReLU on current versions.
+    scaled = tf.raw_ops.FusedBatchNormV3(
+        x=x,
+        scale=gamma,
+        offset=beta,
+        mean=tf.zeros(gamma.shape),
+        variance=tf.ones(gamma.shape),
+        epsilon=0.0,
+        is_training=False,
+    )
+    return tf.nn.relu(scaled.y)
+
+
+def _scale_relu_gradient(dy, x, activated, gamma):
+    """The gradients by x, gamma and beta."""
+    found = tf.raw_ops.FusedBatchNormGradV3(
+        y_backprop=tf.raw_ops.ReluGrad(gradients=dy, features=activated),
+        x=x,
+        scale=gamma,
+        reserve_space_1=tf.zeros(gamma.shape),
+        reserve_space_2=tf.ones(gamma.shape),
+        reserve_space_3=tf.ones(gamma.shape),
+        epsilon=0.0,
+        is_training=False,
+    )
+    return found.x_backprop, found.scale_backprop, found.offset_backprop
+
+
+def padded_max_pool(x: Tensor, name: str) -> Tensor:
+    """The largest of 3x3 pixels at every second one, zeros around x (N, h, w, C): (N, h / 2, w / 2, C) for even sizes.
+
+    The gradient pads again instead of keeping the padded map.
+    """
+    border = [[0, 0], [1, 1], [1, 1], [0, 0]]
+    window, strides = [1, 3, 3, 1], [1, 2, 2, 1]
+
+    @tf.custom_gradient
+    def compute(x):
+        y = tf.nn.max_pool(tf.pad(x, border), window, strides, "VALID")
+
+        def gradient(dy):
+            with tf.control_dependencies([dy]):
+                again = tf.pad(x, border)
+            found = tf.raw_ops.MaxPoolGrad(
+                orig_input=again, orig_output=y, grad=dy, ksize=window, strides=strides, padding="VALID"
+            )
+            return found[:, 1:-1, 1:-1]
+
+        return y, gradient
+
+    return tf.identity(compute(x), name=name)
+
+
+@tf.RegisterGradient("LeakyReluByOutput")
+def _leaky_relu_gradient(op, dy):
+    return tf.raw_ops.LeakyReluGrad(gradients=dy, features=op.outputs[0], alpha=op.get_attr("alpha"))
+
+
+def leaky_relu(x: Tensor, slope: float, name: str) -> Tensor:
+    """`tf.nn.leaky_relu` for 0 < slope, whose gradient reads the sign of the output, so that x is not kept."""
+    with tf.get_default_graph().gradient_override_map({"LeakyRelu": "LeakyReluByOutput"}):
+        return tf.nn.leaky_relu(x, slope, name=name)
