@@ -20,6 +20,8 @@ SETUP := for python in python3 python3.13 python3.12 python3.11 python; do \
 
 # Tests side by side; each worker holds a TensorFlow.
 PARALLEL := --numprocesses auto --maxprocesses 4 --dist worksteal
+# One more where tests wait: one of them some minutes, for Slurm.
+WAITING := --numprocesses $$(( $$(nproc 2>/dev/null || echo 2) + 1 )) --maxprocesses 4 --dist worksteal
 
 .DEFAULT_GOAL := all
 # A name that is no target is an error, also where it is that of a folder, which make would call up to date.
@@ -86,7 +88,7 @@ unit:
 
 workflow-tests:
 	@$(SETUP) workflow dev runtime
-	$(TOOLS)/python -m pytest $(PARALLEL) tests/workflow
+	$(TOOLS)/python -m pytest $(WAITING) tests/workflow
 
 # For the test on a real Slurm, which is skipped where its daemons are not.
 slurm:

@@ -18,7 +18,8 @@ import daemons
 PACKAGES = ("munge", "slurm-client", "slurmctld", "slurmd")
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "srun", "unshare")
 
-# More processors and memory than the machine may have: only the counting is to be as on a cluster.
+# More processors and memory than the machine may have: only the counting is to be as on a cluster. The scheduler looks
+# every two seconds for jobs that may begin or must go, not once in a minute.
 _CONF = """\
 ClusterName=loopback
 SlurmctldHost={host}(127.0.0.1)
@@ -40,6 +41,7 @@ SwitchType=switch/none
 MpiDefault=none
 SelectType=select/cons_tres
 SelectTypeParameters=CR_Core_Memory
+SchedulerParameters=sched_interval=2,bf_interval=2
 SlurmdParameters=config_overrides
 ReturnToService=2
 KillWait=60

@@ -124,7 +124,17 @@ def steps_made(project, run):
     return found
 
 
-def test_a_cluster_s_life_costs_no_step_and_repeats_none(cluster, tmp_path, tensorflow_python):
+@pytest.fixture
+def python(tmp_path, tensorflow_python, quick_python):
+    """The interpreter for trainings, to which things happen; for all else one that need not load TensorFlow."""
+    script = tmp_path / "python"
+    text = '#!/bin/sh\ncase "$1" in */train.py) exec "{}" "$@" ;; esac\nexec "{}" "$@"\n'
+    script.write_text(text.format(tensorflow_python, quick_python))
+    script.chmod(0o755)
+    return str(script)
+
+
+def test_a_cluster_s_life_costs_no_step_and_repeats_none(cluster, tmp_path, python):
     project = copy(REPOSITORY, tmp_path / "a project")
     project.simplify()
     with open(project.path("workflow/scripts/densedepth/training/loop.py"), "a") as stream:
@@ -135,9 +145,9 @@ def test_a_cluster_s_life_costs_no_step_and_repeats_none(cluster, tmp_path, tens
     trainings.start(
         "--workflow-profile",
         "profiles/slurm",
-        *project.configure(dict(SETTINGS, python=tensorflow_python)),
+        *project.configure(dict(SETTINGS, python=python)),
         *("--slurm-status-command", "squeue", "--slurm-no-account", "--slurm-keep-successful-logs"),
-        *("--slurm-init-seconds-before-status-checks", "2", "--latency-wait", "5"),
+        *("--slurm-init-seconds-before-status-checks", "1", "--latency-wait", "5"),
         "--set-resources",
         # The first training on two devices gets the shortest time limit that there is.
         "train_model:runtime=1 if wildcards.run + wildcards.epoch == '2p1' and attempt == 1 else 60",
