@@ -23,7 +23,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "workflow", "scripts"))
 
-from densedepth.data import dataset
+from densedepth.data import training_input
 from densedepth.data.order import CHANNEL_ORDERS, Order
 from densedepth.data.records import RecordIndex, expand
 from densedepth.tf import tf
@@ -65,7 +65,7 @@ def port(paths, size):
 
 def ours(index, size, halving):
     order = Order(len(index), BATCH, 0, 0.5, 0.5)
-    return dataset.batches(index, order, 0, 10**9, size, halving)
+    return training_input.batches(index, order, 0, 10**9, size, halving)
 
 
 def main():

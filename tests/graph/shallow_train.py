@@ -19,7 +19,7 @@ import forked
 import plain_sessions
 import train
 import two_layers
-from densedepth.data import dataset
+from densedepth.data import training_input
 from densedepth.network import architecture
 from densedepth.platforms import launcher, loss_scale
 
@@ -30,14 +30,14 @@ def freeze():
 
 
 def spoil():
-    batches = dataset.batches
+    batches = training_input.batches
 
     def spoilt(index, order, first_step, *rest):
         data = batches(index, order, first_step, *rest)
         parts = [data.take(2), data.skip(2).map(lambda image, target, record: (image / 0.0, target, record))]
         return parts[0].concatenate(parts[1])
 
-    dataset.batches = spoilt
+    training_input.batches = spoilt
 
 
 def blunder(number, frame):

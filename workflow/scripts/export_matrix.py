@@ -13,7 +13,7 @@ import sys
 
 import cli
 from densedepth import files
-from densedepth.data import calibration, test_archive
+from densedepth.data import calibration_images, test_archive
 from densedepth.evaluation import export_matrix, export_table, protocols
 from densedepth.inference import exporters, networks
 
@@ -38,7 +38,9 @@ def build_parser():
 def work(args):
     with networks.load(args.model_path) as network:
         size = network.size
-    images = calibration.images(args.records, args.images, size) if args.records else calibration.none(size)
+    images = (
+        calibration_images.images(args.records, args.images, size) if args.records else calibration_images.none(size)
+    )
     limits = export_matrix.Limits(args.max_difference, args.max_loss)
     source = exporters.Source(args.model_path, args.opset, images)
     with test_archive.open_test_set(args.test_data) as test_set:

@@ -15,7 +15,7 @@ import sys
 
 import cli
 from densedepth import files
-from densedepth.data import custom_list, custom_pairs, datasets, mixture, scenes, stored_depth
+from densedepth.data import custom_list, custom_pairs, datasets, mixture, scene_split, stored_depth
 from densedepth.errors import PipelineError
 
 
@@ -117,11 +117,13 @@ def listed(args):
     """The content of the list that the flags ask for."""
     if bool(args.dataset) != bool(args.path) or (args.dataset and (args.csv or args.rgb or args.depth)):
         raise PipelineError("give --dataset and --path, or --csv, or --rgb and --depth")
-    validation = scenes.Choice(args.validation_share, tuple(args.validation_scenes), args.validation_csv, args.seed)
+    validation = scene_split.Choice(
+        args.validation_share, tuple(args.validation_scenes), args.validation_csv, args.seed
+    )
     if args.dataset:
         facts = (args.size, args.max_depth, args.test_share, args.seed, args.time_tolerance, args.test_size)
         found = datasets.listed(args.dataset, args.path, *facts)
-        return dict(found, rows=scenes.marked(found["rows"], validation, args.path)) if validation else found
+        return dict(found, rows=scene_split.marked(found["rows"], validation, args.path)) if validation else found
     if bool(args.csv) == bool(args.rgb or args.depth) or bool(args.rgb) != bool(args.depth):
         raise PipelineError("give --csv, or --rgb and --depth")
     if args.metres_per_unit is None:

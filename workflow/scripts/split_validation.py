@@ -11,7 +11,7 @@ import sys
 
 import cli
 from densedepth import files
-from densedepth.data import scenes, validation_list
+from densedepth.data import scene_split, validation_list
 
 
 def build_parser():
@@ -24,7 +24,7 @@ def build_parser():
 
 
 def work(args):
-    choice = scenes.Choice(args.validation_share, tuple(args.validation_scenes), args.validation_csv, args.seed)
+    choice = scene_split.Choice(args.validation_share, tuple(args.validation_scenes), args.validation_csv, args.seed)
     found = validation_list.listed(args.input_dir, choice)
     files.write_json(args.out, found)
     count = len({row["scene"] for row in found["rows"]})

@@ -17,7 +17,7 @@ import sys
 
 import cli
 from densedepth import platforms, progress
-from densedepth.data import dataset
+from densedepth.data import training_input
 from densedepth.data.augmentation import Augmentation
 from densedepth.errors import PipelineError
 from densedepth.network import model
@@ -110,7 +110,7 @@ def _add_network(arguments):
     pixels = cli.number("data.height")
     add("--size", type=pixels, nargs=2, default=[480, 640], help="height and width of the network's input")
     words = "downsampling of the training target; also called pick (nearest) and mean (area)"
-    ways = {"choices": dataset.HALVINGS, "default": "pick", "metavar": "{nearest,area}"}
+    ways = {"choices": training_input.HALVINGS, "default": "pick", "metavar": "{nearest,area}"}
     add("--target_downsampling", "--halving", dest="halving", type=_halving, help=words, **ways)
     number("--mirror_probability", "train.mirror_probability", 0.5, "share of samples mirrored left to right")
     flags = ("--channel_shuffle_probability", "--swap_probability")

@@ -6,7 +6,7 @@ import sys
 import pytest
 import train
 import trainings
-from densedepth.data import dataset, order, records
+from densedepth.data import order, records, training_input
 from densedepth.errors import PipelineError
 from densedepth.tf import tf
 from scenes import write_records
@@ -117,7 +117,7 @@ def test_every_kind_of_bad_record_is_named(good, tmp_path):
         caught = []
         with records.RecordIndex([str(path)]) as index, tf.Graph().as_default(), tf.Session() as session:
             samples = order.Order(2, 2, 0, 0, 0)
-            batches = dataset.batches(index, samples, 0, 1, (64, 96), "pick", on_error=caught.append)
+            batches = training_input.batches(index, samples, 0, 1, (64, 96), "pick", on_error=caught.append)
             with pytest.raises(tf.errors.OpError):
                 session.run(tf.data.make_one_shot_iterator(batches).get_next())
         assert [type(error) for error in caught] == [PipelineError], kind

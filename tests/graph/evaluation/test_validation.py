@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import validate
 from densedepth import files
-from densedepth.data import dataset, order, records, test_archive_writer
+from densedepth.data import order, records, test_archive_writer, training_input
 from densedepth.data.test_archive import open_test_set
 from densedepth.evaluation import scoring, validation
 from densedepth.inference import predictors
@@ -70,7 +70,7 @@ def test_figures_are_those_of_an_evaluation_and_the_loss_that_of_the_training(tr
     assert sum(tag.startswith("held_out/image_") for tag in tags) == 3
 
 
-@pytest.mark.parametrize("halving", dataset.HALVINGS)
+@pytest.mark.parametrize("halving", training_input.HALVINGS)
 @pytest.mark.parametrize("size", [SIZE, (32, 48)])
 def test_targets_are_those_of_the_training(halving, size, tmp_path):
     """Of a record with 16-bit depth, as custom pairs become."""
@@ -86,7 +86,7 @@ def test_targets_are_those_of_the_training(halving, size, tmp_path):
     with records.RecordIndex(
         [str(tmp_path / "x.tfrecords")]
     ) as index, tf.Graph().as_default(), tf.Session() as session:
-        batches = dataset.batches(index, order.Order(1, 1, 0, 0.0, 0.0), 0, 1, size, halving)
+        batches = training_input.batches(index, order.Order(1, 1, 0, 0.0, 0.0), 0, 1, size, halving)
         _, expected, _ = session.run(tf.data.make_one_shot_iterator(batches).get_next())
     found = validation.target(stored * np.float32(unit), (size[0] // 2, size[1] // 2), halving, (10, 1000))
     np.testing.assert_allclose(found, expected[0, :, :, 0], rtol=1e-4)

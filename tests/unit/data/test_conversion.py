@@ -253,12 +253,12 @@ def test_what_is_missing_is_told(archive, tmp_path, monkeypatch):
 
 
 def test_records_hold_sixteen_bits_and_their_unit(camera, tmp_path):
-    from densedepth.data import dataset
+    from densedepth.data import training_input
 
     side = conversion.convert(camera, str(tmp_path / "x.tfrecords"))
     assert (side["records"], side["rgb_size"], side["depth_unit"]) == (3, list(SIZE), 10 / 65535)
     with records.RecordIndex([str(tmp_path / "x.tfrecords")]) as index:
-        assert dataset.has_holes(index)
+        assert training_input.has_holes(index)
 
 
 @pytest.mark.parametrize("changed", ["4.jpg", "4.png"])

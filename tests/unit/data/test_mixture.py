@@ -6,7 +6,7 @@ import os
 import list_pictures
 import numpy as np
 import pytest
-from densedepth.data import check, conversion, dataset, records
+from densedepth.data import check, conversion, records, training_input
 from densedepth.data.custom_pairs import Pictures
 from densedepth.data.order import Order, samples
 from pairs import SIZE, listed, rgb, save
@@ -76,7 +76,7 @@ def test_the_records_of_all_sets_have_one_size_and_unit(mixed, tmp_path, capsys)
     assert side["rgb_size"] == list(SIZE) and len(side["shards"]) == 4
     with records.RecordIndex(records.expand([str(tmp_path / "x.tfrecords")])) as index:
         assert index.sets == [(3, 1.0), (3, 0.5)] and index.identity()["sets"] == [[3, 1.0], [3, 0.5]]
-        names = [dataset.sample_name(index, number) for number in range(len(index))]
+        names = [training_input.sample_name(index, number) for number in range(len(index))]
     assert [os.sep + "more" in name for name in names] == [False] * 3 + [True] * 3
     with Pictures(mixed + "::more") as source:
         # Beyond its own greatest depth nothing is known, and the unit is that of the main set.

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import split_validation
 import write_validation_set
-from densedepth.data import records, scenes, test_archive, validation_list
-from densedepth.data.scenes import Choice
+from densedepth.data import records, scene_split, test_archive, validation_list
+from densedepth.data.scene_split import Choice
 from pairs import SIZE, archive, listed, read, rgb
 from PIL import Image
 from refusals import refusal
@@ -29,20 +29,20 @@ MEMBERS = ["data/nyu2_train/{}/{}".format(room, view) for room in ROOMS for view
     ],
 )
 def test_the_scene_of_an_image(image, scene):
-    assert scenes.scene_of(image) == scene
+    assert scene_split.scene_of(image) == scene
 
 
 @pytest.mark.parametrize("share", [0.01, 0.25, 0.6, 0.99])
 @pytest.mark.parametrize("seed", range(3))
 def test_a_drawn_split_takes_whole_scenes_and_leaves_some(share, seed):
     names = ["a"] * 5 + ["b"] * 2 + ["c"] * 9 + ["d"]
-    places = scenes.chosen(names, Choice(share=share, seed=seed), "list")
+    places = scene_split.chosen(names, Choice(share=share, seed=seed), "list")
     sides = collections.defaultdict(set)
     for place, name in enumerate(names):
         sides[name].add(place in places)
     assert all(len(side) == 1 for side in sides.values())
     assert 0 < len(places) < len(names)
-    assert places == scenes.chosen(names, Choice(share=share, seed=seed), "list")
+    assert places == scene_split.chosen(names, Choice(share=share, seed=seed), "list")
 
 
 @pytest.fixture
@@ -133,11 +133,11 @@ def test_custom_pairs_by_the_scenes_of_the_csv(tmp_path):
 def test_the_rooms_of_a_data_set_stay_on_one_side():
     rows = [{"row": place + 1, "rgb": member, "split": "train"} for place, member in enumerate(MEMBERS)]
     rows += [{"row": 1, "rgb": "test/1.png", "split": "test"}]
-    found = scenes.marked(rows, Choice(scenes=("office_0002",)), "there")
+    found = scene_split.marked(rows, Choice(scenes=("office_0002",)), "there")
     assert [row["row"] for row in found if row["split"] == "validation"] == [7, 8, 9]
     assert found[-1]["split"] == "test"
     words = "data.validation.csv is not for data.dataset; give share or scenes"
-    assert words in refusal(scenes.marked, rows, Choice(csv="a.csv"), "there")
+    assert words in refusal(scene_split.marked, rows, Choice(csv="a.csv"), "there")
 
 
 def test_custom_pairs_given_by_the_csv_itself(tmp_path):

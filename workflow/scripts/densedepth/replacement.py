@@ -1,4 +1,4 @@
-"""What a call would replace: results of another source stop it, those of other settings are told of in a line.
+"""What a call would replace: results of another source stop it, those of other settings are reported in a line.
 
 A source is what results start from: the training archive or custom RGB-D pairs, the weights a run begins with, the file
 of a pretrained network. Its path tells one from another, and for files of which results know a digest, their content.

@@ -7,7 +7,7 @@ import numpy as np
 
 from .. import file_names, files
 from ..errors import PipelineError
-from . import array_files, pair_lists, scenes
+from . import array_files, pair_lists, scene_split
 from .custom_pairs import FORMAT, TEST, TRAIN, VALIDATION
 from .pair_files import words
 
@@ -46,7 +46,7 @@ def listed(
     seed: int = 0,
     test_metres_per_unit: float = 0,
     stored: Optional[Dict[str, Any]] = None,
-    validation: scenes.Choice = scenes.NONE,
+    validation: scene_split.Choice = scene_split.NONE,
     test_size: str = "network",
 ) -> Dict[str, Any]:
     """The content of a list: of the csv `table`, or of the folders `rgb` and `depth`.
@@ -105,14 +105,14 @@ def _validated(rows, table, where, choice):
     """The rows with those for the validation marked, or added."""
     if not choice.csv:
         train = [row for row in rows if row.split == TRAIN]
-        taken = scenes.chosen([row.scene or scenes.scene_of(row.rgb) for row in train], choice, where)
+        taken = scene_split.chosen([row.scene or scene_split.scene_of(row.rgb) for row in train], choice, where)
         chosen = {train[place] for place in taken}
         return [row._replace(split=VALIDATION) if row in chosen else row for row in rows]
     rows = rows if _is_table(choice.csv, table) else _with_list(rows, _csv_rows(choice.csv, True), choice.csv)
     if not any(row.split == VALIDATION for row in rows):
         raise PipelineError("{}: data.validation.csv: no row is for validation".format(choice.csv))
     named = [row for row in rows if row.scene and row.split != TEST]
-    scenes.check_apart(((row.row, row.scene, row.split == VALIDATION) for row in named), choice.csv)
+    scene_split.check_apart(((row.row, row.scene, row.split == VALIDATION) for row in named), choice.csv)
     return rows
 
 

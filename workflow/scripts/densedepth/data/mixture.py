@@ -8,7 +8,7 @@ import os
 from typing import Any, Dict
 
 from ..errors import PipelineError
-from . import custom_list, datasets, scenes
+from . import custom_list, datasets, scene_split
 from .custom_pairs import TRAIN
 
 # Settings of a set, with what they are where they are left out.
@@ -54,7 +54,7 @@ def _listed(entry, main):
     else:
         files = (entry["csv"], entry["rgb"], entry["depth"])
         facts = (entry["metres_per_unit"], farthest, entry["invalid"], *files, entry["test_share"], seed)
-        found = custom_list.listed(size, *facts, 0, None, scenes.NONE)
+        found = custom_list.listed(size, *facts, 0, None, scene_split.NONE)
     return dict(found, weight=entry["weight"], range_m=main["max_depth_m"])
 
 

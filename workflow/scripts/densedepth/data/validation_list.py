@@ -8,7 +8,7 @@ from typing import Any, Dict, List, Set
 
 from .. import metadata
 from ..errors import PipelineError
-from . import scenes
+from . import scene_split
 from .pair_files import words
 from .train_archive import Archive, Row
 
@@ -19,7 +19,7 @@ SCHEMA = {
 }
 
 
-def listed(path: str, choice: scenes.Choice) -> Dict[str, Any]:
+def listed(path: str, choice: scene_split.Choice) -> Dict[str, Any]:
     """The content of the list: what `choice` takes of the pairs of the archive `path`.
 
     Raises PipelineError, with the row, for a choice that takes none, all, or a part of a scene.
@@ -28,11 +28,11 @@ def listed(path: str, choice: scenes.Choice) -> Dict[str, Any]:
         raise PipelineError("{}: no validation pairs are asked for; give a share, scenes or a csv".format(path))
     with Archive(path) as archive:
         rows = archive.rows(check_members=False)
-    names = [scenes.scene_of(row.rgb) for row in rows]
-    taken = _listed(rows, choice.csv, path) if choice.csv else scenes.chosen(names, choice, path)
+    names = [scene_split.scene_of(row.rgb) for row in rows]
+    taken = _listed(rows, choice.csv, path) if choice.csv else scene_split.chosen(names, choice, path)
     if choice.csv:
         pairs = ((row.number, names[place], place in taken) for place, row in enumerate(rows))
-        scenes.check_apart(pairs, path)
+        scene_split.check_apart(pairs, path)
     entries = [
         {"row": row.number, "rgb": row.rgb, "depth": row.depth, "scene": names[place]}
         for place, row in enumerate(rows)

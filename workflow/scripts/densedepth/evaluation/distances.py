@@ -1,4 +1,4 @@
-"""Error by distance: how far predictions are off, and to which side, in ranges of the true depth. NumPy only."""
+"""Error by distance: how far predictions are off, and to which side, in ranges of the ground truth. NumPy only."""
 
 from typing import Any, Dict
 

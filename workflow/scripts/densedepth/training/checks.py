@@ -4,7 +4,7 @@ from typing import Any, Dict
 
 import numpy as np
 
-from ..data import dataset, records
+from ..data import records, training_input
 from ..errors import PipelineError
 from ..platforms.base import Platform
 from .settings import Settings
@@ -93,4 +93,4 @@ class Checks:
         return "epoch {} step {}".format(epoch + 1, step + 1)
 
     def _samples(self, records):
-        return ", ".join(dataset.sample_name(self._index, record) for record in records)
+        return ", ".join(training_input.sample_name(self._index, record) for record in records)

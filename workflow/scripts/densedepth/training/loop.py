@@ -17,7 +17,7 @@ import time
 from typing import Any, Callable, Deque, List
 
 from .. import files, progress, runtime
-from ..data import augmentation, dataset, order, records
+from ..data import augmentation, order, records, training_input
 from ..errors import PipelineError
 from ..imaging import resize
 from ..network import architecture, checkpoints, model, recompute, upsample_conv, weights
@@ -35,7 +35,7 @@ _NUMBERS = (
     accumulation,
     augmentation,
     upsample_conv,
-    dataset,
+    training_input,
     loss,
     loss_scale,
     model,

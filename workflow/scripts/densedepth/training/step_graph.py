@@ -5,7 +5,7 @@ from typing import Any, Callable, Dict, List
 
 import numpy as np
 
-from ..data import dataset, order, records
+from ..data import order, records, training_input
 from ..errors import PipelineError
 from ..network import architecture, checkpoints
 from ..platforms.base import Platform
@@ -77,13 +77,13 @@ class StepGraph:
             images, s.model, training=True, momentum=s.batch_norm_momentum, lean=platform.lean
         )
         # Corners that a rotation leaves have no depth.
-        holes = dataset.has_holes(self._index) or s.augmentation.max_rotation > 0
+        holes = training_input.has_holes(self._index) or s.augmentation.max_rotation > 0
         with platform.loss_scope():
             terms = loss.named(s.recipe.loss, output, targets, holes, farthest=s.depth_range[1])
             losses = {"loss": terms["total"]}
             losses.update((name, terms[name]) for name in ("l1", "gradient", "ssim"))
             if holes:
-                losses["without_depth"] = tf.cast(tf.reduce_max(targets) <= dataset.HOLE, tf.float32)
+                losses["without_depth"] = tf.cast(tf.reduce_max(targets) <= training_input.HOLE, tf.float32)
         return losses
 
     def _of_all_parts(self, values):
@@ -134,7 +134,7 @@ class StepGraph:
             s.recipe.accumulate,
         )
         first, end = position * s.recipe.accumulate, last * s.recipe.accumulate
-        batches = dataset.batches(self._index, samples, first, end, s.size, s.halving, s.depth_range, on_error)
+        batches = training_input.batches(self._index, samples, first, end, s.size, s.halving, s.depth_range, on_error)
         return self._iterator.make_initializer(batches)
 
     def prepare(self, session: tf.Session) -> None:

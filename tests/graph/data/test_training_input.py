@@ -6,7 +6,7 @@ import io
 
 import numpy as np
 import pytest
-from densedepth.data import augmentation, dataset
+from densedepth.data import augmentation, training_input
 from densedepth.data.augmentation import Augmentation
 from densedepth.data.order import CHANNEL_ORDERS, Order
 from densedepth.data.records import RecordIndex
@@ -28,7 +28,7 @@ def index(tmp_path_factory):
 
 def read(index, order, steps, size=SIZE, halving="pick", first=0):
     with tf.Graph().as_default(), tf.Session() as session:
-        batches = dataset.batches(index, order, first, first + steps, size, halving)
+        batches = training_input.batches(index, order, first, first + steps, size, halving)
         element = tf.data.make_one_shot_iterator(batches).get_next()
         assert [t.shape.as_list() for t in element] == [
             [order.batch_size, size[0], size[1], 3],
@@ -56,7 +56,7 @@ def halved(target, halving):
     return target.reshape(target.shape[0] // 2, 2, target.shape[1] // 2, 2).mean(axis=(1, 3))
 
 
-@pytest.mark.parametrize("halving", dataset.HALVINGS)
+@pytest.mark.parametrize("halving", training_input.HALVINGS)
 def test_values_of_a_batch(index, halving):
     for images, targets, records in read(index, plain(), 3, halving=halving):
         for image, target, record in zip(images, targets, records):
@@ -93,7 +93,7 @@ def test_every_sample_is_mirrored_and_its_channels_exchanged_as_ordered(index):
     assert len(seen) > 8
 
 
-@pytest.mark.parametrize("halving", dataset.HALVINGS)
+@pytest.mark.parametrize("halving", training_input.HALVINGS)
 def test_a_view_has_its_depth_and_no_more_where_the_image_ends(index, halving):
     order = Order(6, 2, 7, 0.5, 0.0, augmentation=Augmentation(max_zoom=2.0, max_rotation=20.0, brightness=0.3))
     outside = 0
@@ -109,11 +109,11 @@ def test_a_view_has_its_depth_and_no_more_where_the_image_ends(index, halving):
             np.testing.assert_allclose(target[:, mirrored, 0], np.minimum(expected, 100), rtol=1e-4)
             shown = np.clip(sample.view.brightness * np.asarray(seen) / 255.0, 0, 1)
             np.testing.assert_allclose(image[:, mirrored], shown, atol=3 / 255)
-            outside += np.sum(target == dataset.HOLE)
+            outside += np.sum(target == training_input.HOLE)
     assert outside > 0
 
 
-@pytest.mark.parametrize("halving", dataset.HALVINGS)
+@pytest.mark.parametrize("halving", training_input.HALVINGS)
 def test_a_smaller_input_averages_images_and_keeps_the_rule_for_targets(index, halving):
     (images, targets, records), _ = read(index, plain(), 2, size=(32, 32), halving=halving)
     rgb, inverse = decoded(index, records[0])
@@ -143,7 +143,7 @@ def test_a_later_start_sees_the_same_stream(index):
 
 
 def test_depth_zero_does_not_become_infinite():
-    table = dataset.target_table(10, 1000)
+    table = training_input.target_table(10, 1000)
     assert table.dtype == np.float32
     assert table[0] == 100 and table[255] == 1 and table.min() == 1
     assert table[51] == np.float32(1000 / 200.0)
@@ -151,11 +151,11 @@ def test_depth_zero_does_not_become_infinite():
 
 def test_unknown_halving_is_refused(index):
     with pytest.raises(PipelineError, match=r"halving = 'half'.*pick, mean"):
-        dataset.batches(index, plain(), 0, 1, SIZE, "half")
+        training_input.batches(index, plain(), 0, 1, SIZE, "half")
 
 
 def test_samples_are_named_as_in_the_archive(index):
-    assert dataset.sample_name(index, 3) == "data/scene_3.jpg (x.tfrecords record 3)"
+    assert training_input.sample_name(index, 3) == "data/scene_3.jpg (x.tfrecords record 3)"
 
 
 def test_records_of_the_port_without_names_are_named_by_place(tmp_path):
@@ -163,9 +163,9 @@ def test_records_of_the_port_without_names_are_named_by_place(tmp_path):
     with tf.python_io.TFRecordWriter(path) as writer:
         writer.write(example({"data_x": b"", "data_y": b""}))
     with RecordIndex([path]) as index:
-        assert dataset.sample_name(index, 0) == "y.tfrecords record 0"
+        assert training_input.sample_name(index, 0) == "y.tfrecords record 0"
         with pytest.raises(PipelineError, match=r"y.tfrecords record 0: no feature data_x with an image"):
-            dataset.batches(index, plain(1, 1), 0, 1, SIZE, "pick")
+            training_input.batches(index, plain(1, 1), 0, 1, SIZE, "pick")
 
 
 # A JPEG of 64x32 with halved colours, as bytes: encoders differ between releases.
@@ -211,7 +211,7 @@ def test_every_runtime_makes_the_same_numbers(photo):
     """
     index, depth = photo
     digest = hashlib.sha256()
-    for size, halvings in (((32, 64), dataset.HALVINGS), ((16, 32), ["pick"])):
+    for size, halvings in (((32, 64), training_input.HALVINGS), ((16, 32), ["pick"])):
         for halving in halvings:
             for images, targets, _ in read(index, plain(1, 1, 0.5, 1.0), 8, size, halving):
                 digest.update(images.astype("<f4").tobytes())
@@ -272,11 +272,11 @@ def sums_of_blocks(array):
     return array.reshape(SIZE[0] // 2, 2, SIZE[1] // 2, 2).sum(axis=(1, 3))
 
 
-@pytest.mark.parametrize("halving", dataset.HALVINGS)
+@pytest.mark.parametrize("halving", training_input.HALVINGS)
 def test_holes_stay_holes(holed, index, halving):
-    assert dataset.has_holes(holed) and not dataset.has_holes(index)
+    assert training_input.has_holes(holed) and not training_input.has_holes(index)
     with tf.Graph().as_default(), tf.Session() as session:
-        batches = dataset.batches(holed, plain(4), 0, 2, SIZE, halving, (10, 8000))
+        batches = training_input.batches(holed, plain(4), 0, 2, SIZE, halving, (10, 8000))
         element = tf.data.make_one_shot_iterator(batches).get_next()
         found = [session.run(element) for _ in range(2)]
     for images, targets, records in found:
@@ -299,6 +299,8 @@ def test_a_record_of_another_size_is_named(tmp_path):
         write_records(tmp_path / (name + ".tfrecords"), 1, size)
     paths = [str(tmp_path / "x.tfrecords"), str(tmp_path / "y.tfrecords")]
     with RecordIndex(paths) as mixed, tf.Graph().as_default(), tf.Session() as session:
-        element = tf.data.make_one_shot_iterator(dataset.batches(mixed, plain(2, 2), 0, 1, SIZE, "pick")).get_next()
+        element = tf.data.make_one_shot_iterator(
+            training_input.batches(mixed, plain(2, 2), 0, 1, SIZE, "pick")
+        ).get_next()
         with pytest.raises(tf.errors.OpError, match=r"y.tfrecords record 0.*another size or kind"):
             session.run(element)
