@@ -34,7 +34,7 @@ from densedepth.progress import Progress
 def build_parser():
     arguments = cli.parser(__doc__)
     what = arguments.add_mutually_exclusive_group(required=True)
-    what.add_argument("--predictions", help="the depth maps: folder, .zip, .npy or .npz")
+    what.add_argument("--predictions", help="the depth maps: folder, .zip, .tar (not .tar.gz), .npy or .npz")
     what.add_argument("--network", help="an ONNX file that predicts them, run by ONNX Runtime")
     cli.add_predicted(arguments, external_network, alignment, required=True)
     arguments.add_argument("--test_data", default="./dataset/nyu_test.zip", help="the archive nyu_test.zip")

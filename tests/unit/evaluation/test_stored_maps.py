@@ -239,6 +239,8 @@ def wrong(place, case):
         maps = [one / 1000 for one in maps]
     elif case in ("levels", "parsecs"):
         maps, unit = [one / 1000 * {"levels": 25.5, "parsecs": 1e-9}[case] for one in maps], "metres"
+    elif case in ("centimetres", "16 bit", "farther"):
+        maps = [one * {"centimetres": 0.1, "16 bit": 6.5535, "farther": 30.0}[case] for one in maps]
     return folder(place / "maps", "npy", maps=maps), unit
 
 
@@ -258,9 +260,12 @@ def wrong(place, case):
         ("depth", "so they are likely metres or millimetres, not inverse"),
         ("millimetres", "so the unit is likely millimetres; correct that (--unit, the files), or give --trust_unit"),
         ("metres", "so the unit is likely metres"),
-        ("no unit", "so the values likely have no unit (disparity)"),
+        ("no unit", "so they have another scale; multiply them, or choose disparity and an alignment"),
         ("levels", "times the ground truth, so the unit is likely 255 for 10 m, as of 8-bit files"),
-        ("parsecs", "so the unit is likely another one"),
+        ("parsecs", "e-09 times the ground truth; correct that"),
+        ("centimetres", "so the unit is likely centimetres"),
+        ("16 bit", "so the unit is likely 65535 for 10 m"),
+        ("farther", "of values in millimetres, the median depth is 33 times the ground truth; correct that"),
     ],
 )
 def test_faults_are_one_line(tmp_path, archive, capsys, case, words):
@@ -306,13 +311,50 @@ def test_maps_in_another_order(tmp_path, capsys, order, refused, unit):
     [
         (lambda one: one[::-1], "better upside down (rank correlation 1.00 instead of"),
         (lambda one: one[:, ::-1], "better mirrored (rank correlation 1.00 instead of"),
+        (lambda one: one[::-1, ::-1], "better turned by 180 degrees (rank correlation 1.00 instead of"),
     ],
-    ids=["upside_down", "mirrored"],
+    ids=["upside_down", "mirrored", "turned"],
 )
-def test_maps_that_are_turned(tmp_path, archive, capsys, turn, words):
-    np.save(str(tmp_path / "maps.npy"), np.stack([turn(truth(index)) for index in range(COUNT)]))
-    status, _, err = run(capsys, archive, tmp_path / "maps.npy", "--unit", "metres", "--alignment", "scale")
+def test_maps_that_are_turned(tmp_path, capsys, turn, words):
+    rows, columns = np.mgrid[0 : SIZE[0], 0 : SIZE[1]]
+    depth = 1 + np.hypot(rows - 10, columns - 15).astype(np.float32) / 10
+    path = str(tmp_path / "test.zip")
+    pairs = [(np.zeros((*SIZE, 3), np.uint8), depth)] * COUNT
+    test_archive_writer.write(path, iter(pairs), COUNT, SIZE, CROP)
+    np.save(str(tmp_path / "maps.npy"), np.stack([turn(depth)] * COUNT))
+    status, _, err = run(capsys, path, tmp_path / "maps.npy", "--unit", "metres", "--alignment", "scale")
     assert status == 1 and words in err and len(err.splitlines()) == 1
+
+
+@pytest.mark.parametrize("factor, refused", [(1 / 7, True), (1 / 6, False), (6, False), (7, True)])
+@pytest.mark.parametrize("unit", ["metres", "millimetres", "inverse"])
+def test_every_unit_may_be_off_by_a_factor_of_six(tmp_path, archive, capsys, unit, factor, refused):
+    maps = np.stack([truth(index) * factor for index in range(COUNT)])
+    np.save(str(tmp_path / "maps.npy"), {"metres": maps, "millimetres": maps * 1000, "inverse": 1 / maps}[unit])
+    status, _, err = run(capsys, archive, tmp_path / "maps.npy", "--unit", unit)
+    assert status == refused and len(err.splitlines()) == refused
+
+
+def test_maps_all_over_the_test_set_are_judged(tmp_path, capsys):
+    path, count = str(tmp_path / "test.zip"), 64
+    pairs = ((np.zeros((*SIZE, 3), np.uint8), truth(index % COUNT)) for index in range(count))
+    test_archive_writer.write(path, pairs, count, SIZE, CROP)
+    right = [truth(index % COUNT) for index in range(count)]
+    np.save(str(tmp_path / "maps.npy"), np.stack(right[:16] + [one[::-1] for one in right[16:]]))
+    status, _, err = run(capsys, path, tmp_path / "maps.npy", "--unit", "metres")
+    assert status == 1 and "better upside down" in err
+
+
+def test_the_view_and_the_order_of_tiny_maps_are_not_judged(tmp_path, capsys):
+    path = str(tmp_path / "test.zip")
+    pairs = ((np.zeros((*SIZE, 3), np.uint8), scene(index)) for index in range(COUNT))
+    test_archive_writer.write(path, pairs, COUNT, SIZE, CROP)
+    for side, refused in ((6, False), (12, True)):
+        # In another order, and so clear that larger ones are refused.
+        np.save(
+            str(tmp_path / "maps.npy"), np.stack([scene(i)[:: 48 // side, :: 48 // side] for i in range(COUNT)][::-1])
+        )
+        assert run(capsys, path, tmp_path / "maps.npy", "--unit", "metres")[0] == refused
 
 
 def test_a_unit_may_be_insisted_on(tmp_path, archive, capsys):

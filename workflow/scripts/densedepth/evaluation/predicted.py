@@ -19,16 +19,24 @@ if TYPE_CHECKING:
 # Of each map, and of how many maps, for their order to be judged; by how much rank correlations differ clearly.
 _PLACES, _FEWEST, _CLEARLY = 2000, 4, 0.1
 
+# Maps that are looked at: runs of neighbours, among which maps that are shifted by one are seen, all over the test set.
+_RUNS, _NEIGHBOURS = 4, 4
+
+# Pixels of the shorter side below which a map shows too little for its view and its order to be judged.
+_SMALLEST = 8
+
 # How files are written by mistake: rows of PFM files, say, begin at the bottom.
 _TURNS: Dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "upside down": lambda values: values[::-1],
     "mirrored": lambda values: values[:, ::-1],
+    "turned by 180 degrees": lambda values: values[::-1, ::-1],
 }
 
-# By how much depth in metres may be wrong before another unit is likelier, and the usual ones, in which a metre is so
-# much: files of 8 and 16 bit hold 10 m as 255 and 65535, those of KITTI and TUM 1/256 and 1/5000 m.
-_PLAUSIBLE = 6
+# By how much depth may be wrong before another unit is likelier, and the usual ones, in which a metre is so much: files
+# of 8 and 16 bit hold 10 m as 255 and 65535, those of KITTI and TUM 1/256 and 1/5000 m. How near to one counts as it.
+_PLAUSIBLE = 6.01  # six, and what rounding adds
 _UNITS = {
+    1: "metres",
     1000: "millimetres",
     100: "centimetres",
     0.1: "tens of metres, as of 0..1 for 10 m",
@@ -37,6 +45,7 @@ _UNITS = {
     256: "1/256 m, as in KITTI's files",
     5000: "1/5000 m, as in TUM's files",
 }
+_NEAR = 1.35
 
 # How far height / width of a map may be from those of its image, in pixels of the smaller of the two.
 _MOST_OFF = 1.0
@@ -115,44 +124,58 @@ def check_unit(maps: Predicted, test_set: "TestSet", trusted: bool) -> None:
         raise PipelineError(words.format(maps.path, doubt))
 
 
-def doubts(maps: Predicted, test_set: "TestSet", most: int = 16) -> Optional[str]:
-    """What is likely wrong with unit, view or order of `maps`, judged by the first `most` images; None without doubt.
+def doubts(maps: Predicted, test_set: "TestSet") -> Optional[str]:
+    """What is likely wrong with unit, view or order of `maps`, judged by 16 images at most; None without doubt.
 
     The medians of map and ground truth are compared, and how both grow: inverse depth falls where depth grows. Each map
-    is also compared upside down, mirrored, and with the ground truth of the other images.
+    that is not tiny is also compared upside down, mirrored, turned, and with the ground truth of the other images.
     """
     ratios: List[float] = []
     slopes: List[float] = []
     depths: List[float] = []
     turned: Dict[str, List[float]] = {name: [] for name in _TURNS}
     pairs = []
+    places = _looked_at(test_set.count)
     for rgb, truth, numbers in test_set.batches(1, holes=True):
-        if len(ratios) == most:
+        if len(ratios) == len(places):
             break
         known = np.isfinite(truth[0]) & (truth[0] > 0)
-        if not known.any():
+        # In place of an image without ground truth stands a later one.
+        if numbers[0] < places[len(ratios)] or not known.any():
             continue
         height, width = truth.shape[1:3]
-        values = fitted(maps.values(numbers[0], rgb[0]), (height, width), (0, height - 1, 0, width - 1))
+        stored = maps.values(numbers[0], rgb[0])
+        values = fitted(stored, (height, width), (0, height - 1, 0, width - 1))
         found, wanted = values[known], truth[0][known]
         ratios.append(float(np.median(found) / np.median(wanted)))
         slopes.append(ranks.correlation(found, wanted, _PLACES) or 0.0)
+        depths.append(float(np.median(wanted)))
+        if min(stored.shape) < _SMALLEST:
+            continue
         for name, turn in _TURNS.items():
             turned[name].append(ranks.correlation(turn(values)[known], wanted, _PLACES) or 0.0)
-        depths.append(float(np.median(wanted)))
-        places = np.linspace(0, values.size - 1, min(_PLACES, values.size)).astype(int)
-        pairs.append((values.shape, *(one.ravel()[places] for one in (values, truth[0], known))))
+        chosen = np.linspace(0, values.size - 1, min(_PLACES, values.size)).astype(int)
+        pairs.append((values.shape, *(one.ravel()[chosen] for one in (values, truth[0], known))))
     if not ratios:
         return None
     middle = [float(np.median(one)) for one in (ratios, slopes, depths)]
     inverse = maps.unit in alignment.INVERSE
-    return _turned(slopes, turned, inverse) or _doubt(maps.unit, maps.alignment, *middle) or _order(pairs, inverse)
+    view = _turned(slopes, turned, inverse) if len(pairs) == len(slopes) else None
+    return view or _doubt(maps.unit, maps.alignment, *middle) or _order(pairs, inverse)
+
+
+def _looked_at(count):
+    """The indices of the images that are looked at, of so many: all of few."""
+    if count <= _RUNS * _NEIGHBOURS:
+        return list(range(count))
+    starts = np.linspace(0, count - _NEIGHBOURS, _RUNS).astype(int)
+    return [int(start) + place for start in starts for place in range(_NEIGHBOURS)]
 
 
 def _turned(own, turned, inverse):
-    """What is said where most maps follow the ground truth clearly better upside down or mirrored."""
+    """What is said where most maps follow the ground truth clearly better in another view; names the best."""
     sign = -1 if inverse else 1
-    for name, found in turned.items():
+    for name, found in sorted(turned.items(), key=lambda one: -sign * sum(one[1])):
         # Of another unit, maps fall with the ground truth as surely as they should grow.
         better = sign * np.array(found) - np.abs(own)
         right = sign * float(np.mean(found))
@@ -190,13 +213,19 @@ def _doubt(unit, aligned_by, ratio, slope, typical):
         words = "values {} with the ground truth (rank correlation {:.2f}), so they are likely {}, not {}"
         likely = "metres or millimetres" if inverse else "disparity or inverse"
         return words.format("grow" if inverse else "fall", slope, likely, unit)
-    if unit == "metres" and aligned_by == "none" and not 1 / _PLAUSIBLE < ratio < _PLAUSIBLE:
-        factor = min(_UNITS, key=lambda one: abs(math.log(one / ratio)))
-        name = _UNITS[factor] if 1 / 1.8 < ratio / factor < 1.8 else "another one"
-        return "the median value is {:.3g} times the ground truth, so the unit is likely {}".format(ratio, name)
-    if unit == "millimetres" and aligned_by == "none" and not 50 < ratio < 20000:
-        return "the median value is {:.3g} times the ground truth in metres, so the unit is likely metres".format(ratio)
-    if unit == "inverse" and aligned_by == "none" and not 0.2 < ratio * typical**2 < 5:
-        words = "the median depth is {:.3g} times the ground truth, so the values likely have no unit (disparity)"
-        return words.format(1 / (ratio * typical**2) if ratio else float("inf"))
-    return None
+    if aligned_by != "none":
+        return None
+    if inverse:
+        factor = 1 / (ratio * typical**2) if ratio else math.inf
+    else:
+        factor = ratio / (1000 if unit == "millimetres" else 1)
+    if 1 / _PLAUSIBLE <= factor <= _PLAUSIBLE:
+        return None
+    words = "of values in {}, the median depth is {:{}} times the ground truth".format(
+        "1 / metres" if inverse else unit, factor, ".0f" if 999.5 <= factor < 1e6 else ".3g"
+    )
+    if inverse:
+        return words + ", so they have another scale; multiply them, or choose disparity and an alignment"
+    usual = min(_UNITS, key=lambda one: abs(math.log(one / ratio)))
+    near = 1 / _NEAR < ratio / usual < _NEAR
+    return words + (", so the unit is likely {}".format(_UNITS[usual]) if near else "")
