@@ -6,7 +6,7 @@ import errno
 import os
 import sys
 
-from densedepth import interpreter, orphans, progress, ranges, runtime
+from densedepth import interpreter, orphans, outputs, progress, ranges, runtime
 from densedepth.errors import PipelineError
 
 # Before any import of a program that may fail: `import cli` comes first in each.
@@ -139,9 +139,10 @@ positive_int = number("count")
 whole_number = number("whole")
 
 
-def run(arguments, work, argv=None):
+def run(arguments, work, argv=None, writes=()):
     """Parse `argv` (`-` and `_` count alike in flag names), write the log header, call `work(args)`.
 
+    writes: names of the arguments that are paths to write, none of which may be what another argument names.
     Returns the exit status: 0, or 1 after a PipelineError or a full disk, told in one line on stderr.
     """
     argv = sys.argv[1:] if argv is None else list(argv)
@@ -156,6 +157,7 @@ def run(arguments, work, argv=None):
             print("  --{} {}".format(name, value))
         sys.stdout.flush()
         orphans.end_with_snakemake()
+        _check_outputs(vars(args), writes)
         work(args)
     except PipelineError as error:
         return _fail(program, error)
@@ -167,6 +169,14 @@ def run(arguments, work, argv=None):
         _fail(program, "interrupted")
         return 130
     return 0
+
+
+def _check_outputs(values, writes):
+    written = {"--" + name: values[name] for name in writes if values[name]}
+    # --name is a word for people, which a folder may be called by as well.
+    others = [value for name, value in values.items() if name not in writes and name != "name"]
+    words = [word for value in others for word in (value if isinstance(value, list) else [value])]
+    outputs.check_paths(written, [word for word in words if word and isinstance(word, str)])
 
 
 def _fail(program, message):

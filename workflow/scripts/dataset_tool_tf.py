@@ -45,7 +45,7 @@ def work(args):
 
 
 def main(argv=None):
-    return cli.run(build_parser(), work, argv)
+    return cli.run(build_parser(), work, argv, writes=("out",))
 
 
 if __name__ == "__main__":

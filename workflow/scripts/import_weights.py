@@ -41,7 +41,7 @@ def work(args):
 
 def main(argv=None):
     """Run with `argv` (default: the command line); returns the exit status."""
-    return cli.run(build_parser(), work, argv)
+    return cli.run(build_parser(), work, argv, writes=("out",))
 
 
 if __name__ == "__main__":

@@ -80,7 +80,7 @@ def _limits(args, test_set):
 
 
 def main(argv=None):
-    return cli.run(build_parser(), work, argv)
+    return cli.run(build_parser(), work, argv, writes=("json", "thumbnails"))
 
 
 if __name__ == "__main__":

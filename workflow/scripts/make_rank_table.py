@@ -56,7 +56,7 @@ def _show(devices):
 
 
 def main(argv=None):
-    return cli.run(build_parser(), work, argv)
+    return cli.run(build_parser(), work, argv, writes=("out",))
 
 
 if __name__ == "__main__":

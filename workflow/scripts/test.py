@@ -13,6 +13,7 @@ import cli
 # isort: split
 import numpy as np
 
+from densedepth import outputs
 from densedepth.imaging import visualize
 from densedepth.inference import forward, image_files, networks
 
@@ -37,6 +38,8 @@ def build_parser():
 
 def work(args):
     paths = image_files.find(args.input)
+    # A folder's files, too.
+    outputs.check_paths({"--output": args.output}, paths)
     for line in image_files.left_out(args.input):
         print(line, flush=True)
     tiles = []
@@ -53,7 +56,7 @@ def work(args):
 
 
 def main(argv=None):
-    return cli.run(build_parser(), work, argv)
+    return cli.run(build_parser(), work, argv, writes=("output",))
 
 
 if __name__ == "__main__":

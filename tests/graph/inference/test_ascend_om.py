@@ -65,8 +65,9 @@ def test_the_chain_gives_the_figures_of_the_frozen_graph(
     words = ["--model_path", om, "--input", batches, "--out", outputs, "--tool", tool]
     # Outputs of an earlier run in the same place are gone afterwards.
     os.makedirs(os.path.join(outputs, "image"))
-    with open(os.path.join(outputs, "image", "rgb_bs{}_0.bin".format(batch_size)), "w") as stream:
-        stream.write("old")
+    for name in ("batches.json", "image/rgb_bs{}_0_output_0.bin".format(batch_size)):
+        with open(os.path.join(outputs, name), "w") as stream:
+            stream.write("old")
     assert run_om.main(words) == 0
     figures, pictures = tmp_path / "om.json", tmp_path / "gallery"
     words = ["--outputs", outputs, "--test_data", test_archive, "--json", str(figures)]
@@ -247,6 +248,23 @@ def test_the_command_for_onnx(cann, tmp_path):
         "log": "error",
     }
     assert files.read_json(om + ".json")["source"]["epoch"] == 3
+
+
+def test_a_folder_with_a_file_of_the_user_s_is_not_replaced(cann, shallow_frozen, test_archive, tmp_path, capsys):
+    batches, mine = str(tmp_path / "in"), str(tmp_path / "in/mine.txt")
+    words = ["--test_data", test_archive, "--out", batches, "--size_of", shallow_frozen + ".json", "--bs", "2"]
+    assert write_batches.main(words) == write_batches.main(words) == 0
+    files.write_text(mine, "mine")
+    told = "error: {}: would be replaced, and holds mine.txt, which this program has not made; move that elsewhere, or"
+    assert write_batches.main(words) == 1
+    assert told.format(batches) in capsys.readouterr().err
+    os.remove(mine)
+    files.write_text(str(tmp_path / "out/mine.txt"), "mine")
+    files.write_text(str(tmp_path / "model.om"), "any")
+    words = ["--model_path", str(tmp_path / "model.om"), "--input", batches, "--out", str(tmp_path / "out")]
+    assert run_om.main(words) == 1
+    assert told.format(tmp_path / "out") in capsys.readouterr().err
+    assert os.listdir(str(tmp_path / "out")) == ["mine.txt"]
 
 
 def test_calibration_by_batches(cann, shallow_frozen, test_archive, tmp_path, capsys):

@@ -6,12 +6,13 @@ and writes point clouds as `imaging.depth`, `forward` and `point_clouds` do.
 
 import base64
 import os
+import re
 import shutil
 from typing import Any, Dict, Optional, Sequence
 
 import jinja2
 
-from .. import files, metadata
+from .. import files, metadata, outputs
 from ..errors import PipelineError
 from ..imaging import camera, panels, visualize
 from ..inference import exported, forward
@@ -52,8 +53,8 @@ def write(network: str, package: str, out: str, name: str, size: Optional[Sequen
         raise PipelineError("{}: expected an .onnx file; export_onnx.py makes one of a frozen graph".format(network))
     if not os.path.isfile(network):
         raise PipelineError("{}: no such file; export_onnx.py makes one of a frozen graph".format(network))
-    if os.path.isdir(out) and os.listdir(out) and not os.path.exists(os.path.join(out, "demo.js")):
-        raise PipelineError("{}: is a folder with something else than a demo; choose another".format(out))
+    made = ["index.html", "serve.py", "model.onnx", *map(os.path.basename, [*_SOURCES, *_RUNTIME_FILES])]
+    outputs.check_folder(out, "|".join(map(re.escape, made)), "demo.js")
     known = _known(network, name, size)
     npm_package.fetch(RUNTIME, package)
     with files.atomic_folder(out) as folder:

@@ -11,7 +11,7 @@ from typing import Any, Dict, List, NamedTuple, Optional, Sequence
 
 import numpy as np
 
-from .. import files, runtime
+from .. import files, outputs, runtime
 from ..data.test_archive import TestSet
 from ..errors import PipelineError
 from ..imaging import depth
@@ -22,6 +22,8 @@ FORMAT = 1
 
 # Test images whose depth is compared pixel by pixel, and batches of one image in a round of the measured speed.
 _COMPARED, _ROUNDS, _BATCHES = 8, 5, 4
+# In the folder of a kind of export.
+_FILES = r"model[./].*|trtexec\.sh"
 
 
 class Limits(NamedTuple):
@@ -60,6 +62,8 @@ def make(
     unknown = [kind for kind in kinds if kind not in exporters.KINDS]
     if unknown:
         raise PipelineError("exports: {!r} is unknown, known are {}".format(unknown[0], ", ".join(exporters.KINDS)))
+    for kind in kinds:
+        outputs.check_folder(os.path.join(out, kind), _FILES, exporters.KINDS[kind].file + ".json")
     with networks.load(graph) as frozen:
         pictures = _pictures(test_set, frozen.size)
         expected = depth.metres(_outputs(frozen, pictures))

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 
-from .. import files, metadata
+from .. import files, metadata, outputs
 from ..errors import PipelineError
 from ..imaging import depth
 from ..metadata import COUNT, DEPTH_RANGE, SHA256, SIZE, Null, Number
@@ -35,6 +35,9 @@ TOOLS = ("msame", "ais_bench")
 
 # Folders below the inputs and below the outputs, and how the names of the batches in them begin.
 _KINDS = (("image", "rgb_bs"), ("image_flip", "rgb_flip_bs"))
+# What a folder of batches holds, and one of outputs, which `msame` may put into a folder named after the time.
+_BATCH_FILES = r"batches\.json|image(_flip)?/rgb(_flip)?_bs\d+_\d+\.bin"
+_OUTPUT_FILES = r"batches\.json|image(_flip)?/([\d_]+/)?rgb(_flip)?_bs\d+_\d+_\w+\.(bin|txt)"
 
 _POSITIVE = Number(1, 65536, whole=True)
 TENSORS = {
@@ -140,8 +143,10 @@ def write_batches(
     """Write all images of the test set, and their mirror images, as batches below `folder`; returns their number.
 
     type_name: `float32`, or `uint8` in 0..255, which rounds images that are not of `size`. A short last batch is filled
-    up with copies of its last image. The folder, complete or not there, is replaced.
+    up with copies of its last image. The folder is complete or not there; one of earlier batches is replaced, another
+    refused.
     """
+    outputs.check_folder(folder, _BATCH_FILES, SIDE_FILE)
     with files.atomic_folder(folder) as temporary:
         for kind, _ in _KINDS:
             os.makedirs(os.path.join(temporary, kind))
@@ -174,7 +179,9 @@ def encoded(images: np.ndarray, type_name: str) -> np.ndarray:
 
 
 def run(model: str, batches: str, out: str, tool: str, device: int) -> None:
-    """Run the OM file over the folder `batches` by `tool`; the outputs go below the folder `out`, which is replaced."""
+    """Run the OM file over the folder `batches` by `tool`; the outputs go below the folder `out`, which is replaced
+    where it is one of earlier outputs."""
+    outputs.check_folder(out, _OUTPUT_FILES, SIDE_FILE)
     _program(tool)
     if not os.path.isfile(model):
         raise PipelineError("{}: no such file".format(model))

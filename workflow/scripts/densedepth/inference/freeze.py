@@ -4,7 +4,7 @@ import os
 import warnings
 from typing import Any, Dict, Optional
 
-from .. import files, runtime
+from .. import files, outputs, runtime
 from ..errors import PipelineError
 from ..network import architecture, checkpoints, weights
 from ..tf import tf
@@ -21,6 +21,8 @@ SIGNATURE_OUTPUT = "conv3"
 # frozen by a current release loads in 1.15, which the Ascend runtime needs. All other defaults stay written out, since
 # converters that are not TensorFlow may not know them.
 _NEWER_ATTRIBUTES = {"FusedBatchNormV3": ["exponential_avg_factor"], "MaxPool": ["explicit_paddings"]}
+# Below the folder of a SavedModel, those that a current TensorFlow writes included.
+_SAVED_MODEL_FILES = r"saved_model\.pb(\.json)?|fingerprint\.pb|variables/variables\..*"
 
 
 def freeze(
@@ -43,8 +45,8 @@ def freeze(
     has no such operation.
     """
     checkpoint = checkpoints.find(checkpoint_path)
-    if saved_model and not _replaceable(saved_model):
-        raise PipelineError("{}: exists and is not a SavedModel; choose another folder".format(saved_model))
+    if saved_model:
+        outputs.check_folder(saved_model, _SAVED_MODEL_FILES, predictors.SAVED_MODEL)
     with tf.Graph().as_default() as graph:
         images, prediction = predictors.inference_graph(checkpoint, batch, fold)
         if output_name not in {op.name for op in graph.get_operations()}:
@@ -73,10 +75,6 @@ def freeze(
     )
     files.write_json(path + ".json", side)
     return side
-
-
-def _replaceable(folder):
-    return not os.path.exists(folder) or os.path.exists(os.path.join(folder, predictors.SAVED_MODEL))
 
 
 def _known(checkpoint, images, output, whole, fold):

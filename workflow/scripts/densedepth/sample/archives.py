@@ -16,7 +16,7 @@ from typing import Any, List, Tuple
 import numpy
 from PIL import Image
 
-from .. import files
+from .. import files, outputs
 from ..data import test_archive_writer
 from ..errors import PipelineError
 from ..pool import ordered
@@ -45,10 +45,14 @@ def write(
     """Write the sample to the folder `out`: `train_scenes` training images of 4 a room, `test_scenes` held out.
 
     Held-out images are each of a room of their own. `size` (height, width) other than 480x640 makes the same views
-    with fewer pixels, for tests. The files do not depend on `workers`. Each file is whole or absent.
+    with fewer pixels, for tests. The files do not depend on `workers`. Each file is whole or absent; one that is there
+    is refused: archives of NYU Depth v2 have the same names.
     """
     if not 0 <= seed < 2**32:
         raise PipelineError("seed {}: expected an integer from 0 to 4294967295".format(seed))
+    pictures = [os.path.join(out, "examples", "{}.png".format(index + 1)) for index in range(EXAMPLES)]
+    test, train = (os.path.join(out, name) for name in ("nyu_test.zip", "nyu_data.zip"))
+    outputs.check_new([train, test, *pictures])
     tasks = [(seed, _TEST, index, 1, size) for index in range(test_scenes)]
     tasks += [
         (seed, _TRAIN, index, min(VIEWS, train_scenes - index * VIEWS), size)
@@ -58,13 +62,11 @@ def write(
     progress = Progress(train_scenes + test_scenes + EXAMPLES, "images")
     drawn = ordered(_draw, tasks, workers, progress)
     os.makedirs(os.path.join(out, "examples"), exist_ok=True)
-    held_out = _write_test(os.path.join(out, "nyu_test.zip"), drawn, test_scenes, size)
-    _write_train(os.path.join(out, "nyu_data.zip"), drawn, train_scenes, held_out)
-    for index in range(EXAMPLES):
-        picture = next(drawn)[1][0][0]
-        with files.atomic_path(os.path.join(out, "examples", "{}.png".format(index + 1))) as path:
-            with open(path, "wb") as stream:
-                stream.write(_png(picture))
+    held_out = _write_test(test, drawn, test_scenes, size)
+    _write_train(train, drawn, train_scenes, held_out)
+    for picture in pictures:
+        with files.atomic_path(picture) as path, open(path, "wb") as stream:
+            stream.write(_png(next(drawn)[1][0][0]))
     drawn.close()
 
 
