@@ -38,7 +38,8 @@ def work(args):
     )
     print((words + ", standard error {standard_error:.4f}").format(**found))
     if not found.pop("helps"):
-        print("not clearly better: nothing is written")
+        more = "; more images may show it" if found["rel_after"] < found["rel_before"] - calibration.LEAST else ""
+        print("not clearly better: nothing is written" + more)
         return
     found["measured_by"] = os.path.basename(args.distances or args.test_data)
     importer.import_model(checkpoints.find(args.ckptdir).folder, args.out, calibration=found)

@@ -115,6 +115,12 @@ def test_where_it_does_not_help_nothing_is_written(tmp_path, checkpoint, scenes,
     path = archive(tmp_path / "a.zip", right)
     assert calibrate.main(["--ckptdir", checkpoint.folder, "--test_data", path, "--out", str(out)]) == 0
     assert capsys.readouterr().out.splitlines()[-1] == "not clearly better: nothing is written" and not out.exists()
+    # Better, and too different in one of the images to be clearly so.
+    wide = [(rgb, depth * np.float32(by)) for (rgb, depth), by in zip(scenes, (1, 2, 2, 2))]
+    path = archive(tmp_path / "b.zip", wide)
+    assert calibrate.main(["--ckptdir", checkpoint.folder, "--test_data", path, "--out", str(out)]) == 0
+    said = capsys.readouterr().out.splitlines()[-1]
+    assert said == "not clearly better: nothing is written; more images may show it" and not out.exists()
 
 
 @pytest.mark.parametrize(

@@ -234,7 +234,7 @@ def test_a_contradiction_is_refused(keras_networks, tmp_path, capsys):
 
 def test_other_folders_are_not_overwritten(keras_networks, tmp_path):
     (tmp_path / "mine.txt").write_text("mine")
-    with pytest.raises(PipelineError, match=r"exists and was not imported from .*paper.h5; choose another folder"):
+    with pytest.raises(PipelineError, match=r"exists and holds mine.txt, which no import writes; choose another"):
         importer.import_model(str(keras_networks / "paper.h5"), str(tmp_path), (64, 96))
 
 

@@ -18,7 +18,7 @@ FEWEST = 3
 _FOLDS = 10
 
 # By how much the error must fall: standard errors of the mean over images, and at least so much.
-_CLEARLY, _LEAST = 2.0, 1e-3
+_CLEARLY, LEAST = 2.0, 1e-3
 
 
 class Measured(NamedTuple):
@@ -62,7 +62,7 @@ def judged(images: Sequence[Measured], limits: Tuple[float, float]) -> Dict[str,
         "rel_before": float(np.mean(before)),
         "rel_after": float(np.mean(after)),
         "standard_error": error,
-        "helps": bool(np.mean(falls) > max(_LEAST, _CLEARLY * error)),
+        "helps": bool(np.mean(falls) > max(LEAST, _CLEARLY * error)),
     }
 
 

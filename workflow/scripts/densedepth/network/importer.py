@@ -65,8 +65,9 @@ def import_model(
     (checkpoint, foreign), with the values and decisions that were written. Raises PipelineError as `read` does, when
     `folder` holds anything but what was imported from the same `path`, and for a `max_depth` that makes no sense.
     """
-    if not _is_free(folder, path):
-        raise PipelineError("{}: exists and was not imported from {}; choose another folder".format(folder, path))
+    held = _held(folder, path)
+    if held:
+        raise PipelineError("{}: exists and {}; choose another folder".format(folder, held))
     foreign = read(path, upsampling, mid_activation)
     depth_range, reason = _depth_range(path, foreign, max_depth)
     if max_depth is not None:
@@ -95,18 +96,21 @@ def import_model(
             return checkpoints.write(folder, session, side), foreign
 
 
-def _is_free(folder, path):
-    """Whether nothing is lost in `folder`: it is not there or empty, or was imported from the same `path`."""
+def _held(folder, path):
+    """Why something may be lost in `folder`; None: it is not there or empty, or was imported from the same `path`."""
     if not os.path.lexists(folder):
-        return True
-    names = set(os.listdir(folder)) if os.path.isdir(folder) else {folder}
-    if not names or not names <= _FILES:
-        return not names
+        return None
+    names = set(os.listdir(folder)) if os.path.isdir(folder) else set()
+    if not names:
+        return None if os.path.isdir(folder) else "is no folder"
+    if names - _FILES:
+        return "holds {}, which no import writes".format(min(names - _FILES))
+    other = "was not imported from {}".format(path)
     try:
         held = metadata.read(os.path.join(folder, checkpoints.SIDE_FILE), {"weights": {"path": str, "kind": str}})
     except PipelineError:
-        return False
-    return os.path.abspath(held["weights"]["path"]) == os.path.abspath(_source(path)["path"])
+        return other
+    return None if os.path.abspath(held["weights"]["path"]) == os.path.abspath(_source(path)["path"]) else other
 
 
 def _depth_range(path, foreign, max_depth):
