@@ -17,7 +17,7 @@ import os
 import sys
 
 import cli
-from densedepth import file_names
+from densedepth import file_names, outputs
 from densedepth.errors import PipelineError
 from densedepth.imaging import camera, panels
 from densedepth.inference import (
@@ -120,6 +120,8 @@ def work(args):
     for line in image_files.left_out(args.input, videos=True) + not_of_videos(args.write or [], paths):
         print(line, flush=True)
     to_video = one_video(args.out, paths)
+    if not to_video:
+        outputs.check_place("--out", args.out)
     with networks.load(args.model_path) as network:
         limits, reason = forward.limits(network.describe(), args.maxdepth)
         print("depth is limited to {:g} to {:g} m: {}".format(*limits, reason), flush=True)
@@ -147,8 +149,8 @@ def work(args):
     print("{}: {} images of {} files".format(args.out, len(summary["pictures"]), len(paths)))
     if summary["taken_over"]:
         print(
-            "{} of them are from an earlier run with the same options; remove {} to predict all again".format(
-                summary["taken_over"], args.out
+            "{} of them are from an earlier run with the same options; give another --out to predict all again".format(
+                summary["taken_over"]
             )
         )
     if {"ply", "glb"} & set(kinds) and not intrinsics:

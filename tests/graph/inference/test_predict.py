@@ -184,7 +184,7 @@ def test_the_program_says_what_it_has_taken_over(frozen, predicted, tmp_path, ca
     assert "were there" not in capsys.readouterr().out
     times = [os.stat(str(out / name)).st_mtime_ns for name in ("a.json", "a_depth.npy")]
     assert predict.main(words) == 0
-    assert "1 of them are from an earlier run with the same options; remove " in capsys.readouterr().out
+    assert "1 of them are from an earlier run with the same options; give another --out " in capsys.readouterr().out
     assert times == [os.stat(str(out / name)).st_mtime_ns for name in ("a.json", "a_depth.npy")]
 
 
@@ -204,3 +204,35 @@ def test_a_principal_point_outside_the_picture_is_warned_of_once(frozen, tmp_pat
     words = ["--input", str(tmp_path), "--model_path", frozen, "--out", str(tmp_path / "out"), "--write", "ply"]
     assert predict.main(words + ["--intrinsics", "60", "60"] + centre) == 0
     assert capsys.readouterr().out.count("lies outside the image of 64x32 pixels") == warned
+
+
+def test_results_among_the_images_are_not_taken_for_images(frozen, predicted, tmp_path, capsys):
+    folder = tmp_path / "my photos"
+    folder.mkdir()
+    shutil.copy(str(predicted[0] / "in" / "a.png"), str(folder))
+    shutil.copy(str(predicted[0] / "in" / "a.png"), str(folder / "b_panel.png"))
+    words = ["--model_path", frozen, "--out", str(folder), "--write", "png", "panel", "colour"]
+    told, names = [], []
+    for word in (folder, folder, folder / "*.png"):
+        assert predict.main([*words, "--input", str(word)]) == 0
+        told.append(capsys.readouterr().out)
+        names.append(sorted(os.listdir(str(folder))))
+    assert names[0] == names[1] == names[2] and len(names[0]) == 11
+    assert "2 images of 2 files" in told[0] and "2 images of 2 files" in told[2]
+    assert "left out are 8 results of predict.py" in told[1] and "remove" not in told[1]
+
+
+@pytest.mark.parametrize(
+    "out, words",
+    [
+        ("file.txt", "--out {0}/file.txt: is a file; give another folder"),
+        ("file.txt/x", "--out {0}/file.txt/x: {0}/file.txt is a file; give another folder"),
+        ("link", "--out {0}/link: is a link to what is not there; give another folder"),
+    ],
+)
+def test_an_out_that_cannot_be_a_folder_is_told_before_the_network_is_loaded(predicted, tmp_path, capsys, out, words):
+    (tmp_path / "file.txt").write_text("mine")
+    os.symlink("nowhere", str(tmp_path / "link"))
+    photo = str(predicted[0] / "in" / "a.png")
+    assert predict.main(["--model_path", "no.pb", "--input", photo, "--out", str(tmp_path / out)]) == 1
+    assert capsys.readouterr().err.endswith(words.format(tmp_path) + "\n")

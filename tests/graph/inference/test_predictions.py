@@ -246,10 +246,11 @@ def test_results_of_another_file_and_another_s_summary_are_not_replaced(tmp_path
         (tmp_path / place).mkdir()
         shades(tmp_path / place / "a.png", [value])
     again(tmp_path, ["one/a.png"])
-    side = (tmp_path / "out" / "a.json").read_text()
+    side, summary = ((tmp_path / "out" / name).read_text() for name in ("a.json", "predictions.json"))
     with pytest.raises(PipelineError, match=r"a.json: is of .*one/a.png; remove the results of that"):
         again(tmp_path, ["two/a.png"])
     assert (tmp_path / "out" / "a.json").read_text() == side
+    assert (tmp_path / "out" / "predictions.json").read_text() == summary
     os.replace(str(tmp_path / "one" / "a.png"), str(tmp_path / "two" / "a.png"))
     assert again(tmp_path, ["two/a.png"])[0] == 1
     (tmp_path / "out" / "predictions.json").write_text("[]")

@@ -36,14 +36,24 @@ def check_new(paths: Iterable[str]) -> None:
             raise PipelineError("{}: is there already; move it elsewhere, or give another --out".format(path))
 
 
+def check_place(flag: str, folder: str) -> None:
+    """Raise PipelineError where `folder`, given by `flag`, neither is one nor can be made."""
+    place = folder
+    while not os.path.lexists(place):
+        place = os.path.dirname(os.path.abspath(place))
+    if not os.path.isdir(place):
+        what = "a file" if os.path.exists(place) else "a link to what is not there"
+        where = "" if place == folder else "{} ".format(place)
+        raise PipelineError("{} {}: {}is {}; give another folder".format(flag, folder, where, what))
+
+
 def check_folder(folder: str, names: str, side: str) -> None:
     """Raise PipelineError where `folder`, to be replaced whole, is there, not empty, and not of the same program.
 
     names: regular expression of the paths in it that the program writes, with `/`; side: the file that tells it is
     the program's.
     """
-    if os.path.lexists(folder) and not os.path.isdir(folder):
-        raise PipelineError("{}: is a file; give the name of a folder".format(folder))
+    check_place("folder", folder)
     found = []
     for place, folders, others in os.walk(folder):
         # Links to folders are not walked into: they are themselves what would be lost.

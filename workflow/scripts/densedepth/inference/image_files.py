@@ -13,6 +13,7 @@ import numpy as np
 from .. import file_names, files
 from ..errors import PipelineError
 from ..imaging import upright
+from . import prediction_files
 
 # What a folder is searched for. A file that is named is tried whatever its name.
 SUFFIXES = (".apng", ".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp")
@@ -37,9 +38,10 @@ def find(words: Iterable[str], broken_links: bool = False, videos: bool = False)
     """The files that `words` (files, folders, glob patterns; `**` reaches subfolders) stand for, each once.
 
     Of a folder, those right in it that have one of `SUFFIXES`, with `videos` also those called like a video; nothing
-    hidden (see `names`) that is not named. Within a word the order is that of the numbers in the names: frame2 before
-    frame10. A file that several words spell differently is spelled as by the first. Links to nothing are among them
-    with `broken_links`, for who tells that they cannot be read. Raises PipelineError for a word that is no file.
+    hidden (see `names`) that is not named, and no result of predict.py. Within a word the order is that of the numbers
+    in the names: frame2 before frame10. A file that several words spell differently is spelled as by the first. Links
+    to nothing are among them with `broken_links`, for who tells that they cannot be read. Raises PipelineError for a
+    word that is no file.
     """
 
     def taken(path):
@@ -60,7 +62,9 @@ def find(words: Iterable[str], broken_links: bool = False, videos: bool = False)
             paths = [word] if os.path.isfile(word) else _matches(word)
             reason = "matches no file (working folder {}); quote the pattern or check the path".format(os.getcwd())
             reason += file_names.hint(word)
-        paths = sorted(filter(taken, paths), key=file_names.natural)
+        # A run into the folder of the images would take its own results for images the next time.
+        paths = [path for path in filter(taken, paths) if path == word or not prediction_files.is_result(path)]
+        paths.sort(key=file_names.natural)
         if not paths:
             raise PipelineError("--input {}: {}".format(word, reason))
         for path in paths:
@@ -75,7 +79,11 @@ def _suffixes(videos):
 
 def left_out(words: Iterable[str], videos: bool = False) -> List[str]:
     """Lines on the files in the folders among `words` that `find` does not take, by their suffix."""
-    lines = [file_names.left_out(word, _suffixes(videos), deep=False) for word in words if os.path.isdir(word)]
+    folders = [word for word in words if os.path.isdir(word)]
+    lines = [file_names.left_out(folder, _suffixes(videos), deep=False) for folder in folders]
+    for folder in folders:
+        results = sum(map(prediction_files.is_result, file_names.files_below(folder, deep=False)))
+        lines += ["{}: left out are {} results of predict.py".format(folder, results)] * bool(results)
     return [files.printable(line) for line in lines if line]
 
 

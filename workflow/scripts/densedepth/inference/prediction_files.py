@@ -97,6 +97,12 @@ def check_own(stem: str, ends: Sequence[str], path: str, sha256: Optional[str] =
         raise PipelineError(words.format(stem, source["path"]))
 
 
+def is_result(path: str) -> bool:
+    """Whether the file `path` is one that predict.py has made, as the metadata file beside it tells."""
+    stems = [path[: -len(end)] for end in _ENDS if path.endswith(end)] + [os.path.splitext(path)[0]]
+    return any(_name(path) in _own_names(stem) for stem in stems)
+
+
 def check_summary(path: str) -> None:
     """Raise PipelineError where the file `path` is there and is no summary of predict.py."""
     try:

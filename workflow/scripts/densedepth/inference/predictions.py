@@ -84,8 +84,6 @@ def predict(predictor: Any, paths: Sequence[str], out: str, options: Options) ->
     clips = [path for path in paths if video_files.is_video(path)]
     pictures = [path for path in paths if not video_files.is_video(path)]
     prediction_files.check_summary(os.path.join(out, SUMMARY))
-    # It would tell of an earlier run until this one has ended.
-    prediction_files.remove_file(os.path.join(out, SUMMARY))
     with concurrent.futures.ThreadPoolExecutor(_WRITERS) as writer:
         written: List[Any] = []
         for batch in forward.ahead(_batches(run.jobs(pictures, named, report), batch_size)):
@@ -143,6 +141,12 @@ def _batches(jobs, batch_size):
         yield batch
 
 
+def _change(out):
+    """To be called before results in the folder `out` change: its summary tells of an earlier run until this ends."""
+    os.makedirs(out, exist_ok=True)
+    prediction_files.remove_file(os.path.join(out, SUMMARY))
+
+
 class _Run:
     """One prediction of many images: what is the same for all, and what became of each."""
 
@@ -198,6 +202,7 @@ class _Run:
             if not self._take_over(path, name, None, ends=[prediction_files.VIDEO]):
                 out = self._stem(name) + prediction_files.VIDEO, self._stem(name) + ".json"
                 video_predictions.write(self._predictor, path, *out, options=self._options, size=self._size)
+                _change(self._out)
                 self._names.add(name)
                 self._note(path, name)
         except PipelineError as error:
@@ -213,9 +218,8 @@ class _Run:
         stem = self._stem(name)
         side = None if name in self._names else prediction_files.side_file(stem + ".json")
         known = self._made_by["network"].get("sha256")
-        if not side or not known or {key: side.get(key) for key in self._made_by} != self._made_by:
-            return False
-        if not all(os.path.isfile(stem + end) for end in ends or self._ends):
+        there = all(os.path.isfile(stem + end) for end in ends or self._ends)
+        if not there or not side or not known or {key: side.get(key) for key in self._made_by} != self._made_by:
             return False
         source = side["source"]["path"], side["source"]["frame"], side["source"]["sha256"]
         if source != (files.printable(path), number, sha256 or files.sha256(path)):
@@ -233,6 +237,7 @@ class _Run:
         for one in [name] + frames:
             side = None if one in self._names else prediction_files.side_file(self._stem(one) + ".json")
             if side and os.path.abspath(side["source"]["path"]) == files.printable(os.path.abspath(path)):
+                _change(self._out)
                 prediction_files.remove(self._stem(one))
 
     def _stem(self, name):
@@ -249,11 +254,11 @@ class _Run:
     def write(self, job, low):
         """The files of an image, from its depth at the network's output size; several threads call it at once."""
         stem = self._stem(job.name)
+        _change(self._out)
         if np.isnan(low).any():
             prediction_files.remove(stem)
             self._fail(job.path, "{}: the network's output for it is not a number".format(job.path))
             return
-        os.makedirs(self._out, exist_ok=True)
         try:
             metres = depth.taken_out(low, job.where, self._size, job.frame.rgb.shape[:2])
             earlier = prediction_files.begin(stem, self._ends)
