@@ -64,7 +64,7 @@ def test_pictures(settings):
     write("results/data/pictures.json", provenance.pictures_facts(settings["data"], settings["seed"]))
     assert provenance.missing(settings) == []
     # Another depth, size or seed would want a new list.
-    for change in ({"custom": {"max_depth": 3}}, {"height": 64}, {"custom": {"csv": "mine/pairz.csv"}}):
+    for change in ({"custom": {"max_depth": 3}}, {"height": 96}, {"custom": {"csv": "mine/pairz.csv"}}):
         changed = configuration.merge(settings, {"data": change})
         assert len(provenance.missing(changed)) == 1
     assert len(provenance.missing(dict(settings, seed=settings["seed"] + 1))) == 1

@@ -35,8 +35,14 @@ def test_everything_shows_the_last_checkpoint_and_the_best_is_said_to_be_chosen_
     assert all(cell.startswith("**") for cell in marked[0])
     words = "**Run 1p, last checkpoint (epoch 3): δ1 0.7980 against 0.3100 of one constant depth**"
     assert words in text.split("## Precision")[0] and "est checkpoint" not in text.replace(words, "")
-    assert "The highest δ1 of this table is that of 1p, epoch 2. Looked up by the test images" in text
+    assert "The checkpoint with the highest δ1 is that of 1p, epoch 2. Looked up by the test images" in text
     assert "### Run 1p, the frozen graph of epoch 3" in text and "after each kept epoch; the last is epoch 3." in text
+
+
+def test_no_checkpoint_is_the_best_of_equal_ones(sample):
+    for path in sample.flags["evaluation"]:
+        sample.edit(path, lambda e: e["metrics"].update(delta1=0.5))
+    assert "with the highest δ1" not in sample.make()
 
 
 def test_other_images_stand_in_no_table_with_published_figures(sample):

@@ -1,8 +1,9 @@
-"""Layers of the network in training whose gradients compute again what the plain ones keep: less than half the memory.
+"""Layers of the network in training whose gradients compute again what the plain ones keep, half of it at most.
 
 The gradient of a convolution needs its input; after a normalisation that is a second copy of all features, and in a
 dense block each layer has its own copy of the joined ones. Here gradients join and normalise the features again (Pleiss
-et al. 2017, arXiv 1707.06990).
+et al. 2017, arXiv 1707.06990). For processors only (`Platform.lean`): what a GPU's kernel for the gradient takes as the
+variance is an inverse deviation.
 """
 
 from typing import Sequence, Tuple

@@ -43,7 +43,7 @@ def add(page: Page, findings: Findings) -> None:
 
 
 _BEST = (
-    "The highest {} of this table is that of {}, epoch {}. Looked up by the test images, it is optimistic as an "
+    "The checkpoint with the highest {} is that of {}, epoch {}. Looked up by the test images, it is optimistic as an "
     "estimate for other images."
 )
 

@@ -11,17 +11,14 @@ from .page import code, plain
 
 
 def best_checkpoint(findings: Findings) -> Optional[Tuple[str, int]]:
-    """(run name, epoch) of the checkpoint with the highest `DECIDING` metric; the first in the table among equals.
-
-    None without runs.
-    """
-    best, best_score = None, -1.0
-    for run in findings.runs:
-        for epoch, evaluation in sorted(run.evaluations.items()):
-            score = evaluation.number("metrics", DECIDING.key)
-            if score > best_score:
-                best, best_score = (run.name, epoch), score
-    return best
+    """(run name, epoch) of the one checkpoint with the highest `DECIDING` metric; None without runs, and on a tie."""
+    scores = {
+        (run.name, epoch): evaluation.number("metrics", DECIDING.key)
+        for run in findings.runs
+        for epoch, evaluation in run.evaluations.items()
+    }
+    best = [place for place, score in scores.items() if score == max(scores.values())]
+    return best[0] if len(best) == 1 else None
 
 
 def best_runs(runs: Sequence[Run], most: int) -> List[Run]:
