@@ -156,7 +156,8 @@ def work(args):
     if {"ply", "glb"} & set(kinds) and not intrinsics:
         print("point clouds and meshes assume NYU Depth v2's camera; give yours by --intrinsics")
     if summary["failed"]:
-        print("{} files could not be used:".format(len(summary["failed"])))
+        failed = len(summary["failed"])
+        print("{} of {} files could not be used:".format(failed, failed + len(summary["pictures"])))
         for entry in summary["failed"]:
             print("  {}".format(entry["reason"]))
 

@@ -62,8 +62,10 @@ def test_bad_files_are_named_and_stop_nothing(predicted, frozen, tmp_path, capsy
     assert broken["path"] == str(folder / "in" / "broken.png") and "a link to nowhere" in broken["reason"]
     bad = str(folder / "in" / "bad.png")
     assert predict.main(["--model_path", frozen, "--out", str(tmp_path / "out"), "--input", bad]) == 1
-    assert "error: none of 1 files could be used, first " + bad in capsys.readouterr().err
+    assert "error: no file could be used: " + bad in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+    flags = ["--model_path", frozen, "--out", str(tmp_path / "out"), "--input", bad, str(folder / "in" / "a.png")]
+    assert predict.main(flags) == 0 and "\n1 of 2 files could not be used:\n" in capsys.readouterr().out
 
 
 def test_depth_is_the_network_s_at_the_picture_s_size(predicted, frozen):

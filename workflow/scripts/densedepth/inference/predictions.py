@@ -108,7 +108,8 @@ def predict(predictor: Any, paths: Sequence[str], out: str, options: Options) ->
         "failed": failed,
     }
     if not run.made:
-        raise PipelineError("none of {} files could be used, first {}".format(len(paths), failed[0]["reason"]))
+        words = "none of {} files could be used, first {}" if len(paths) > 1 else "no file could be used: {1}"
+        raise PipelineError(words.format(len(paths), failed[0]["reason"]))
     files.write_json(os.path.join(out, SUMMARY), summary)
     return summary
 
