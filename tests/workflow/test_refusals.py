@@ -22,6 +22,7 @@ REFUSED = {
     "unknown sweep": ({}, ["results/sweeps/lr/report.md"], ["results/sweeps/lr: sweeps has no entry;"]),
     "unknown photos": ({}, ["results/predictions/mine"], ["results/predictions/mine: predictions has no entry;"]),
     "unknown scores": ({}, ["results/external/a/evaluation.json"], ["results/external/a: external has no entry;"]),
+    "unknown run's report": ({}, ["results/2p/report.md"], ["runs has no 2p, only 1p; the report of all runs"]),
     "unknown network": ({}, ["results/published/a/report.md"], ["results/published/a: pretrained has no entry;"]),
     "other source": ({}, ["all"], ["made from dataset/mine.zip, but the settings name results/sample/nyu_data.zip"]),
     "no photos": ({"predictions": {"a": {"input": ["x*"]}}}, ["results/predictions/a"], ["config: predictions.a"]),

@@ -147,10 +147,9 @@ def refuse_run(wildcards):
     """Input function: one line for a run, or a sweep and its like, that the settings do not name."""
     run, runs = os.path.dirname(wildcards.place), ", ".join(config["runs"])
     if not run:
-        words = (
-            "results/{}/: the report of all runs is results/report.md, that of a sweep results/sweeps/<sweep>/report.md"
-        )
-        refuse(words.format(wildcards.place))
+        there = "" if wildcards.place in config["runs"] else "runs has no {}, only {}; ".format(wildcards.place, runs)
+        words = "results/{}/: {}the report of all runs is results/report.md, that of a sweep results/sweeps/<sweep>/report.md"
+        refuse(words.format(wildcards.place, there))
     if run in NAMED_BY:
         words = "results/{}: {} has {}; was it in a file that --configfile names?"
         known = ", ".join(config[NAMED_BY[run]])
