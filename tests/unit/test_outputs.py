@@ -8,6 +8,7 @@ import draw_gallery
 import make_sample
 import pytest
 import score
+import write_test_set
 from densedepth import outputs
 from densedepth.errors import PipelineError
 
@@ -65,6 +66,12 @@ def test_the_sample_replaces_nothing(tmp_path, capsys, name):
     told = "error: {}: is there already; move it elsewhere, or give another --out\n".format(path)
     assert capsys.readouterr().err.endswith(told)
     assert (tmp_path / name).read_text() == "mine"
+
+
+def test_a_published_archive_is_not_replaced(tmp_path, capsys):
+    path = touch(tmp_path / "nyu_test.zip")
+    assert write_test_set.main(["--pictures", str(tmp_path / "no.json"), "--out", path]) == 1
+    assert "nyu_test.zip: is there already; move it elsewhere" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import os
 import sys
 
 import cli
-from densedepth import files
+from densedepth import files, outputs
 from densedepth.data import calibration_images, test_archive
 from densedepth.evaluation import export_matrix, export_table, protocols
 from densedepth.inference import exporters, networks
@@ -36,6 +36,8 @@ def build_parser():
 
 
 def work(args):
+    figures = os.path.splitext(args.table)[0] + ".json"
+    outputs.check_paths({"the file of the figures": figures, "--table": args.table}, [args.model_path])
     with networks.load(args.model_path) as network:
         size = network.size
     images = (
@@ -45,7 +47,7 @@ def work(args):
     source = exporters.Source(args.model_path, args.opset, images)
     with test_archive.open_test_set(args.test_data) as test_set:
         found = export_matrix.make(args.model_path, test_set, args.kinds, source, limits, args.out, args.protocols)
-    files.write_json(os.path.splitext(args.table)[0] + ".json", found)
+    files.write_json(figures, found)
     files.write_text(args.table, export_table.table(found))
     refused = [kind for kind, row in found["exports"].items() if "refused" in row]
     print("{}: {} exports, {} refused".format(args.table, len(found["exports"]), len(refused)))

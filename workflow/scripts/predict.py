@@ -97,8 +97,7 @@ def one_video(out, paths):
         raise PipelineError(
             "--out {}: a video is made of one video; give one --input, or a folder as --out".format(out)
         )
-    if os.path.realpath(out) == os.path.realpath(paths[0]):
-        raise PipelineError("--out {}: would replace the video that is read; give another name".format(out))
+    outputs.check_paths({"--out": out}, paths)
     return True
 
 

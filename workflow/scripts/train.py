@@ -224,7 +224,7 @@ def _results(args):
 
 
 def main(argv=None):
-    return cli.run(build_parser(), work, argv)
+    return cli.run(build_parser(), work, argv, writes=("performance",))
 
 
 if __name__ == "__main__":

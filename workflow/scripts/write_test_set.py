@@ -11,6 +11,7 @@ leaves up to --skip_bad faulty pairs out, and names them.
 import sys
 
 import cli
+from densedepth import outputs
 from densedepth.data import custom_test_archive
 from densedepth.errors import PipelineError
 
@@ -33,6 +34,8 @@ def build_parser():
 def work(args):
     if bool(args.pictures) == bool(args.labeled) or bool(args.labeled) != bool(args.splits):
         raise PipelineError("give --pictures, or --labeled and --splits")
+    # It may be the published archive.
+    outputs.check_new([args.out])
     if args.pictures:
         count = custom_test_archive.write(args.pictures, args.out, args.skip_bad, args.min_test)
     else:

@@ -157,7 +157,7 @@ def test_outputs_that_cannot_be(frozen, clips, tmp_path, capsys):
     assert call(frozen, [clip, clip.parent / "odd.mkv"], "--out", "x.mp4") == 1
     assert "--out x.mp4: a video is made of one video" in capsys.readouterr().err
     assert call(frozen, [clip], "--out", clip) == 1
-    assert "would replace the video that is read" in capsys.readouterr().err
+    assert "would replace what is read" in capsys.readouterr().err
     (tmp_path / "photo.jpg").touch()
     assert call(frozen, [tmp_path / "photo.jpg"], "--out", tmp_path / "x.mp4") == 1
     told = capsys.readouterr().err
