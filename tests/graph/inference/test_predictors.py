@@ -246,6 +246,14 @@ def test_gallery_spreads_out_and_scores_as_the_evaluation(predictor, frozen, tes
     assert "has 5 images" in capsys.readouterr().err
 
 
+def test_a_gallery_replaces_no_image_of_the_user_s(frozen, test_archive, tmp_path, capsys):
+    words = ["--model_path", frozen, "--test_data", test_archive, "--out", str(tmp_path), "--count", "1"]
+    (tmp_path / "scene_1.png").write_text("mine")
+    assert draw_gallery.main(words) == 1
+    assert "scene_1.png: is there already; move it elsewhere" in capsys.readouterr().err
+    assert sorted(os.listdir(str(tmp_path))) == ["scene_1.png"]
+
+
 def test_measuring_programs_do_not_load_the_drawing_module():
     for name in ("evaluate.py", "infer_from_pb.py", "evaluate_baseline.py", "ckpt2pb.py"):
         with open(os.path.join(SCRIPTS, name)) as stream:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Callable, Dict, List
 
 import numpy as np
 
-from .. import files
+from .. import files, outputs
 from ..errors import PipelineError
 from ..file_names import of_image
 from ..imaging import depth, visualize
@@ -72,8 +72,10 @@ def draw(
 
     `predicted(rgb, index)` gives the flip-averaged depth inside the crop for uint8 (1, H, W, 3): what evaluations
     compare with the ground truth. `name` is that of the run, `source` describes the network. Scenes of an earlier
-    gallery in the folder are deleted.
+    gallery in the folder are deleted. Raises PipelineError where files are there and no gallery.json tells of them.
     """
+    if not os.path.exists(os.path.join(folder, SIDE_FILE)):
+        outputs.check_new(os.path.join(folder, one + end) for one in wanted for end in (".png", ".npz"))
     drawn = {}
     for rgb, truth, (index,) in test_set.batches(1):
         chosen = [one for one, place in wanted.items() if place == index]
