@@ -55,7 +55,7 @@ def measure(
     for rgb, truth, numbers in test_set.batches(1, holes=True):
         if numbers[0] not in chosen:
             continue
-        counted = _counted(truth[0], network.protocol)
+        counted = _counted(truth[0], network)
         both = network.both(rgb[0], counted, numbers[0])
         scored = _add(clean, network, both, counted)
         pairs["flip"].append(_apart(np.abs(both[0] - both[1]), scored, counted, counted > 0))
@@ -64,7 +64,7 @@ def measure(
         for name, figures in found.items():
             for severity, one in enumerate(figures, 1):
                 worse, depth_of_it = _worse(name, severity, rgb[0], truth[0], numbers[0], library)
-                moved = _counted(depth_of_it, network.protocol)
+                moved = _counted(depth_of_it, network)
                 _add(one, network, network.both(worse, moved, numbers[0]), moved)
             done += 1
             if progress:
@@ -102,13 +102,12 @@ def _by_severity(name, figures):
     }
 
 
-def _counted(truth, protocol) -> np.ndarray:
+def _counted(truth, network) -> np.ndarray:
     """The ground truth inside the crop, 0 where a pixel does not count."""
-    top, bottom, left, right = protocol.crop_in(truth.shape)
-    inside = truth[top : bottom + 1, left : right + 1]
+    inside = network.inside(truth)
     mask = np.isfinite(inside) & (inside > 0)
-    if protocol.masked:
-        mask &= protocol.mask(inside)
+    if network.protocol.masked:
+        mask &= network.protocol.mask(inside)
     return np.where(mask, inside, 0)
 
 
@@ -130,16 +129,13 @@ def _apart(apart, predicted, truth, mask) -> np.ndarray:
 def _apart_by_scale(network, rgb, own, truth, index) -> Tuple[np.ndarray, np.ndarray]:
     """Standard deviation in metres of the depth `own` and those at `SCALES`, and (bool) where all show the image."""
     size = rgb.shape[:2]
-    top, bottom, left, right = network.protocol.crop_in(size)
     maps, seen = [own], np.ones(size, bool)
     for scale in SCALES:
-        where, part = _scaled(size, network.size or size, scale, network.framing)
-        image = depth.put(rgb[part], where, network.size or size)
-        maps.append(network.taken_out(image, where, part, size, truth, index))
-        inside = np.zeros(size, bool)
-        inside[part] = True
-        seen &= inside
-    return np.std(maps, axis=0), seen[top : bottom + 1, left : right + 1]
+        shown = under_test.Shown(*_scaled(size, network.size or size, scale, network.framing), size)
+        image = depth.put(rgb[shown.part], shown.where, network.size or size)
+        maps.append(network.taken_out(image, shown, truth, index))
+        seen &= shown.mask()
+    return np.std(maps, axis=0), network.inside(seen)
 
 
 def _scaled(size, input_size, scale, framing) -> Tuple[depth.Place, Tuple[slice, slice]]:

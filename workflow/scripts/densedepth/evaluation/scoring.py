@@ -311,9 +311,9 @@ def _block(protocol, limits, scores, images):
 
 
 def cropped(maps: np.ndarray, crop: Tuple[int, int, int, int]) -> np.ndarray:
-    """`maps` (n, h, w) inside `crop` (top, bottom, left, right), inclusive, which ends with the maps."""
+    """`maps` (..., h, w) inside `crop` (top, bottom, left, right), inclusive, which ends with the maps."""
     top, bottom, left, right = crop
-    return maps[:, top : bottom + 1, left : right + 1]
+    return maps[..., top : bottom + 1, left : right + 1]
 
 
 def _test_data(test_set):

@@ -4,17 +4,31 @@ Ours are scored as evaluations do it, by the mean of the depth of an image and o
 programs are scored by the depth of the image alone, aligned with the ground truth as their settings say.
 """
 
-from typing import TYPE_CHECKING, Any, Dict, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Dict, NamedTuple, Optional, Tuple
 
 import numpy as np
 
 from ..imaging import depth
 from ..inference import forward
-from . import alignment, protocols
+from . import alignment, protocols, scoring
 
 if TYPE_CHECKING:
     from ..data.test_archive import TestSet
     from .external_network import NetworkMaps
+
+
+class Shown(NamedTuple):
+    """What a network's input shows: the `part` (rows, columns) of an image of `size` (height, width), at `where`."""
+
+    where: depth.Place
+    part: Tuple[slice, slice]
+    size: Tuple[int, int]
+
+    def mask(self) -> np.ndarray:
+        """Bool (height, width) of the image: what is shown."""
+        found = np.zeros(self.size, bool)
+        found[self.part] = True
+        return found
 
 
 class Network:
@@ -33,6 +47,10 @@ class Network:
         self.protocol = protocols.fitted(protocols.named(["port"])[0], test_set)
         self._limits = test_set.limits
 
+    def inside(self, maps: np.ndarray) -> np.ndarray:
+        """`maps` (H, W) inside the crop."""
+        return scoring.cropped(maps, self.protocol.crop_in(maps.shape[-2:]))
+
     def describe(self) -> Dict[str, Any]:
         """What is measured, as JSON."""
         raise NotImplementedError
@@ -45,22 +63,10 @@ class Network:
         """(h, w): that of the two which is scored."""
         raise NotImplementedError
 
-    def taken_out(
-        self,
-        image: np.ndarray,
-        where: depth.Place,
-        part: Tuple[slice, slice],
-        size: Tuple[int, int],
-        truth: np.ndarray,
-        index: int,
-    ) -> np.ndarray:
-        """(h, w) of the `part` (rows, columns) of an image of `size` that lies at `where` in the network's input
-        `image`, float32 (height, width, 3) in 0..1; of the rest, anything."""
+    def taken_out(self, image: np.ndarray, shown: Shown, truth: np.ndarray, index: int) -> np.ndarray:
+        """(h, w) of what is `shown` in the network's input `image`, float32 (height, width, 3) in 0..1; of the rest,
+        anything."""
         raise NotImplementedError
-
-    def _crop(self, maps):
-        top, bottom, left, right = self.protocol.crop_in(maps.shape)
-        return maps[top : bottom + 1, left : right + 1]
 
 
 class Ours(Network):
@@ -87,18 +93,10 @@ class Ours(Network):
         """The mean of both."""
         return both.mean(axis=0)
 
-    def taken_out(
-        self,
-        image: np.ndarray,
-        where: depth.Place,
-        part: Tuple[slice, slice],
-        size: Tuple[int, int],
-        truth: np.ndarray,
-        index: int,
-    ) -> np.ndarray:
+    def taken_out(self, image: np.ndarray, shown: Shown, truth: np.ndarray, index: int) -> np.ndarray:
         """As `Network.taken_out`."""
         metres = forward.metres(self._predictor, image[np.newaxis], self._batch, self._limits, flip_average=False)[0]
-        return self._crop(_shown(metres, image, where, part, size))
+        return self.inside(_put_back(metres, image, shown))
 
 
 class Theirs(Network):
@@ -125,31 +123,21 @@ class Theirs(Network):
         """That of the image."""
         return both[0]
 
-    def taken_out(
-        self,
-        image: np.ndarray,
-        where: depth.Place,
-        part: Tuple[slice, slice],
-        size: Tuple[int, int],
-        truth: np.ndarray,
-        index: int,
-    ) -> np.ndarray:
+    def taken_out(self, image: np.ndarray, shown: Shown, truth: np.ndarray, index: int) -> np.ndarray:
         """As `Network.taken_out`, aligned by what is shown of the ground truth."""
         values = self._maps.values(index, image * np.float32(255))
         # What is not shown must be a legal value, too.
-        shown = self._crop(_shown(values, image, where, part, size, float(np.median(values))))
-        inside = np.zeros(size, bool)
-        inside[part] = True
-        known = np.where(self._crop(inside), truth, 0)
+        found = self.inside(_put_back(values, image, shown, float(np.median(values))))
+        known = np.where(self.inside(shown.mask()), truth, 0)
         if not (known > 0).any():
-            return shown
-        of_one = shown[np.newaxis], known[np.newaxis]
+            return found
+        of_one = found[np.newaxis], known[np.newaxis]
         return alignment.aligned(*of_one, self._maps.unit, self.alignment, self._limits)[0]
 
 
-def _shown(values, image, where, part, size, rest=0.0):
-    """What `values`, put out for `image`, say of the part of an image of `size`; `rest` elsewhere."""
-    shown = np.full(size, rest)
-    height, width = (one.stop - one.start for one in part)
-    shown[part] = depth.taken_out(values, where, image.shape[:2], (height, width))
-    return shown
+def _put_back(values, image, shown, rest=0.0):
+    """What `values`, put out for `image`, say of what is `shown` of the whole image; `rest` elsewhere."""
+    whole = np.full(shown.size, rest)
+    height, width = (one.stop - one.start for one in shown.part)
+    whole[shown.part] = depth.taken_out(values, shown.where, image.shape[:2], (height, width))
+    return whole
