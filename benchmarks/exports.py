@@ -11,9 +11,10 @@ import argparse
 import json
 import os
 import statistics
-import subprocess
 import sys
 import time
+
+from frame import Worker, answer
 
 FOLDER = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(FOLDER, "..", "workflow", "scripts"))
@@ -38,16 +39,12 @@ def main(argv=None):
     try:
         for path in args.networks:
             workers[path] = start(path)
-            answer(workers[path])
         for number in range(args.rounds):
             for path in args.networks[:: 1 if number % 2 else -1]:
-                workers[path].stdin.write("{}\n".format(args.batches))
-                workers[path].stdin.flush()
-                seconds[path].append(statistics.median(answer(workers[path])))
+                seconds[path].append(statistics.median(workers[path].ask(args.batches)))
     finally:
         for worker in workers.values():
             worker.kill()
-            worker.wait()
     first = seconds[args.networks[0]]
     ratios = {path: [a / b for a, b in zip(first, found)] for path, found in seconds.items()}
     for path, found in ratios.items():
@@ -63,16 +60,7 @@ def main(argv=None):
 
 def start(path):
     python = os.path.join(FOLDER, "..", ".venv", "tf2", "bin", "python")
-    command = [python, os.path.abspath(__file__), "--worker", path]
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
-    return subprocess.Popen(command, universal_newlines=True, **pipes)
-
-
-def answer(worker):
-    for line in worker.stdout:
-        if line.startswith("["):
-            return json.loads(line)
-    raise SystemExit("{}: ended by itself; run the command to see why".format(" ".join(worker.args)))
+    return Worker([python, os.path.abspath(__file__), "--worker", path], quiet=True)
 
 
 def work(args):
@@ -83,14 +71,14 @@ def work(args):
         batch = (network.batch or 1, *(network.size or (480, 640)), 3)
         images = np.random.RandomState(0).uniform(0, 1, batch).astype(np.float32)
         network.run(images)
-        print("[]", flush=True)
+        answer([])
         for line in sys.stdin:
             taken = []
             for _ in range(int(line) + 1):
                 before = time.perf_counter()
                 network.run(images)
                 taken.append(time.perf_counter() - before)
-            print(json.dumps(taken[1:]), flush=True)
+            answer(taken[1:])
     return 0
 
 

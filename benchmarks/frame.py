@@ -73,6 +73,49 @@ def peak(pid):
         return 0
 
 
+class Worker:
+    """A side of a comparison in a process of its own, past its warm-up: it reads numbers, and replies by `answer`.
+
+    facts: its first answer. quiet: without what it says on stderr.
+    """
+
+    def __init__(self, command, quiet=False):
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+        pipes["stderr"] = subprocess.DEVNULL if quiet else None
+        self.process = subprocess.Popen(command, universal_newlines=True, bufsize=1, **pipes)
+        self.facts = self._answer()
+
+    def ask(self, number):
+        """Its answer to the number."""
+        self.process.stdin.write("{}\n".format(number))
+        self.process.stdin.flush()
+        return self._answer()
+
+    def _answer(self):
+        for line in self.process.stdout:
+            if line.startswith(_ANSWER):
+                return json.loads(line[len(_ANSWER) :])
+        words = "{}: ended by itself with status {}; run the command to see why"
+        raise SystemExit(words.format(" ".join(self.process.args), self.process.wait()))
+
+    def end(self):
+        self.process.stdin.close()
+        self.process.wait()
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+
+
+# Libraries may print lines of their own.
+_ANSWER = "answer "
+
+
+def answer(value):
+    """Reply to the `Worker` that started this process."""
+    print(_ANSWER + json.dumps(value), flush=True)
+
+
 def figure(what, runtime, values, target, unit="x", least=True):
     """A row of the table: the median of `values` with lowest and highest, and whether it reaches the target.
 

@@ -14,12 +14,13 @@ import json
 import os
 import resource
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
 
 import numpy as np
+
+from frame import Worker, answer
 
 FOLDER = os.path.dirname(os.path.abspath(__file__))
 VENVS = os.path.join(FOLDER, "..", ".venv")
@@ -58,18 +59,17 @@ def main(argv=None):
         try:
             for name in engines:
                 workers[name] = start(name, args, os.path.join(folder, name + ".npy"))
-                facts[name] = answer(workers[name])
+                facts[name] = workers[name].facts
             outputs = {name: np.load(os.path.join(folder, name + ".npy")) for name in engines}
             seconds = {name: [] for name in engines}
             for number in range(args.rounds):
                 for name in engines if number % 2 else engines[::-1]:
-                    seconds[name].append(statistics.median(ask(workers[name], args.batches)))
+                    seconds[name].append(statistics.median(workers[name].ask(args.batches)))
                 print("  ".join("{} {:.3f} s".format(name, seconds[name][-1]) for name in engines), flush=True)
-            peaks = {name: ask(workers[name], 0) for name in engines}
+            peaks = {name: workers[name].ask(0) for name in engines}
         finally:
             for worker in workers.values():
                 worker.kill()
-                worker.wait()
     report(args, facts, outputs, seconds, peaks)
     return 0
 
@@ -79,24 +79,11 @@ def python(engine):
 
 
 def start(engine, args, output):
+    """The `Worker` of an engine; it tells seconds of each of so many batches, for none the peak of resident memory in
+    MB."""
     words = ["--model_path", args.model_path, "--onnx", args.onnx, "--bs", str(args.bs)]
-    command = [python(engine), os.path.abspath(__file__), "--worker", engine, "--output", output] + words
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
-    return subprocess.Popen(command, universal_newlines=True, **pipes)
-
-
-def ask(worker, batches):
-    """Seconds of each of so many batches; for none, the peak of resident memory so far in MB."""
-    worker.stdin.write("{}\n".format(batches))
-    worker.stdin.flush()
-    return answer(worker)
-
-
-def answer(worker):
-    line = worker.stdout.readline()
-    if not line:
-        raise SystemExit("{}: ended by itself; run the command to see why".format(" ".join(worker.args)))
-    return json.loads(line)
+    command = [python(engine), os.path.abspath(__file__), "--worker", engine, "--output", output, *words]
+    return Worker(command, quiet=True)
 
 
 def report(args, versions, outputs, seconds, peaks):
@@ -133,10 +120,10 @@ def work(args):
     images = np.random.RandomState(0).uniform(0, 1, (args.bs, 480, 640, 3)).astype(np.float32)
     np.save(args.output, run(images))
     run(images)
-    print(json.dumps(version), flush=True)
+    answer(version)
     for line in sys.stdin:
         found = [seconds(run, images) for _ in range(int(line) + 1)][1:] if int(line) else peak()
-        print(json.dumps(found), flush=True)
+        answer(found)
     return 0
 
 

@@ -24,12 +24,13 @@ import json
 import os
 import resource
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
 
 import numpy as np
+
+from frame import Worker, answer
 
 FOLDER = os.path.dirname(os.path.abspath(__file__))
 SCRIPTS = os.path.join(FOLDER, "..", "workflow", "scripts")
@@ -63,7 +64,7 @@ def main(argv=None):
         try:
             for side in sides:
                 # One after the other: the first writes the weights, and none is disturbed while it plans its memory.
-                workers[side] = Worker(side, args, weights)
+                workers[side] = start(side, args, weights)
                 print("{:15s} first loss {:.5f}".format(side, workers[side].facts["loss"]), flush=True)
             check(workers)
             seconds = {side: [] for side in sides}
@@ -122,33 +123,12 @@ def spread(own, other):
     return statistics.median(ratios), min(ratios), max(ratios)
 
 
-class Worker:
-    """A side in its own process, past its warm-up."""
-
-    def __init__(self, side, args, weights):
-        command = [args.torch_python if side.startswith("torch") else sys.executable, os.path.abspath(__file__)]
-        command += ["--worker", side, "--weights", weights, "--bs", str(args.bs), "--warmup", str(args.warmup)]
-        command += ["--size", str(args.size[0]), str(args.size[1])]
-        self.side = side
-        self.process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, universal_newlines=True, bufsize=1
-        )
-        self.facts = self._answer()
-
-    def ask(self, steps):
-        """Seconds and processor seconds of each of so many steps; for none, the peak of resident memory in MB."""
-        self.process.stdin.write("{}\n".format(steps))
-        return self._answer()
-
-    def _answer(self):
-        for line in self.process.stdout:
-            if line.startswith("answer "):
-                return json.loads(line[len("answer ") :])
-        raise SystemExit("{}: the process ended with status {}".format(self.side, self.process.wait()))
-
-    def end(self):
-        self.process.stdin.close()
-        self.process.wait()
+def start(side, args, weights):
+    """The `Worker` of a side; it tells seconds and processor seconds of each of so many steps, for none the peak of
+    resident memory in MB."""
+    command = [args.torch_python if side.startswith("torch") else sys.executable, os.path.abspath(__file__)]
+    command += ["--worker", side, "--weights", weights, "--bs", str(args.bs), "--warmup", str(args.warmup)]
+    return Worker([*command, "--size", str(args.size[0]), str(args.size[1])])
 
 
 def work(args):
@@ -178,10 +158,6 @@ def batch_of(count, size):
     images = stream.uniform(0, 1, (count, height, width, 3)).astype(np.float32)
     targets = stream.uniform(1, 100, (count, height // 2, width // 2, 1)).astype(np.float32)
     return images, targets
-
-
-def answer(value):
-    print("answer " + json.dumps(value), flush=True)
 
 
 def ours(args, images, targets):
