@@ -91,7 +91,7 @@ ROWS = {
         {"evaluate_checkpoint": 2, "evaluate_baseline": 1, "infer_frozen_graph": 1, "draw_gallery": 1, **REPORT},
     ),
     "the command of a rule": (
-        replaced("--pb_name model", "--pb_name  model", "workflow/rules/export.smk"),
+        replaced("--pb_name model", "--pb_name  model", "workflow/rules/frozen_graph.smk"),
         {"freeze_graph": 1, **FROM_GRAPH, **REPORT},
     ),
     "only the times of sources": (touch, {}),
