@@ -1,8 +1,9 @@
-"""Settings of the recipe and the evaluation: what is refused, and that older files of settings need not have them."""
+"""Settings of the recipe and the evaluation: what is refused, and that older files of settings need not have them; and
+what is looked for beside a value that is wrong."""
 
 import pytest
 from conftest import REPOSITORY
-from densedepth import configuration
+from densedepth import configuration, contradictions, provenance
 
 SCHEMA = configuration.schema(str(REPOSITORY / "workflow/schemas/config.schema.yaml"))
 CONFIG = configuration.read(str(REPOSITORY / "config/config.yaml"))
@@ -49,6 +50,21 @@ def test_a_recipe_that_cannot_be_used_is_one_line(path, value, expected):
 def test_what_cannot_be_measured_is_one_line(section, key, value, expected):
     (line,) = configuration.problems(configuration.merge(CONFIG, {section: {key: value}}), SCHEMA)
     assert expected in line
+
+
+@pytest.mark.parametrize("overlay", ["nyu.yaml", "custom.yaml"])
+def test_what_is_looked_for_between_keys_needs_no_other_section_than_it_says(overlay):
+    config = configuration.merge(CONFIG, configuration.read(str(REPOSITORY / "config" / overlay)))
+    for check, needed in contradictions.BETWEEN:
+        assert list(check({key: config[key] for key in needed or config})) == []
+    every = provenance.missing(config)
+    for section in config:
+        assert set(provenance.missing({key: config[key] for key in config if key != section})) <= set(every)
+
+
+def test_a_key_with_a_dot_is_told_as_what_it_stands_for():
+    found = configuration.problems(dict(CONFIG, **{"train.steps": 4}), SCHEMA)
+    assert found == ["config: train.steps: no dots in keys; write train: {steps: ...}"]
 
 
 def test_a_copy_of_older_settings_goes_on_to_work():

@@ -12,6 +12,15 @@ NOTHING = ("results/nothing",)
 REFUSED = {
     "unknown keys": ({"bogus": 1, "tran": {}}, NOTHING, ["config: bogus: unknown key", "config: tran: unknown key"]),
     "missing source": ({"data": {"train_archive": "a.zip"}}, NOTHING, ["data.train_archive = a.zip: no such file"]),
+    "faults of three kinds": (
+        {
+            "train": {"steps": 0},
+            "external": {"a": {"predictions": "maps", "unit": "disparity"}},
+            "data": {"test_archive": "b.zip"},
+        },
+        NOTHING,
+        ["config: train.steps = 0: must be", ": disparity has no scale", "data.test_archive = b.zip: no such file"],
+    ),
     "two equal runs": ({"runs": {"again": {"devices": 1}}}, NOTHING, ["config: runs.again: equal to 1p"]),
     "no split list": ({"data": {"validation": {"csv": "v.csv"}}}, NOTHING, ["validation.csv = v.csv: no such file"]),
     "empty grid": ({"sweeps": {"lr": {"grid": {}}}}, NOTHING, ["config: sweeps.lr.grid = {}: must have at least 1"]),

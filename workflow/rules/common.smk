@@ -5,7 +5,7 @@ import json
 import os
 import re
 
-from densedepth import configuration, data_settings, file_names, run_settings
+from densedepth import configuration, contradictions, data_settings, file_names, run_settings
 from densedepth.inference import image_files
 from densedepth.errors import PipelineError
 
@@ -287,7 +287,7 @@ def external_flags(wildcards):
     key, path = external_source(wildcards)
     settings = config["external"][wildcards.external]
     flags = ["--{}".format(key), path]
-    for key in configuration.EXTERNAL_NETWORK:
+    for key in contradictions.EXTERNAL_NETWORK:
         if key in settings:
             values = settings[key] if isinstance(settings[key], list) else [settings[key]]
             flags += ["--{}".format(key), *map(str, values)]

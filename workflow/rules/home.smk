@@ -38,7 +38,7 @@ HOME = home()
 
 sys.path.insert(0, os.path.join(HOME, "workflow", "scripts"))
 
-from densedepth import code_digests, configuration, old_names, provenance, replacement, sweeps
+from densedepth import code_digests, configuration, old_names, provenance, replacement
 from densedepth.data import train_archive
 from densedepth.errors import PipelineError
 
@@ -102,12 +102,11 @@ def check_config():
         update_config(config, configuration.typed(old_names.renamed(workflow.config_settings.config)[0], schema))
     config.update(configuration.completed(config, schema))
     put_default_runs_first()
-    problems = configuration.problems(config, schema)
-    if not problems:
-        config.update(sweeps.expanded(config))
-        problems = provenance.missing(config) if workflow.is_main_process else []
+    problems, usable = configuration.checked(config, schema)
+    problems += provenance.missing(usable) if workflow.is_main_process else []
     if problems:
         refuse("\n".join(["invalid configuration:", *problems]))
+    config.update(usable)
 
 
 def put_default_runs_first():

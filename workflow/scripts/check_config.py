@@ -9,7 +9,7 @@ import os
 import sys
 
 import cli
-from densedepth import configuration, old_names, provenance, sweeps
+from densedepth import configuration, old_names, provenance
 from densedepth.errors import PipelineError
 
 _SCHEMA = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "schemas", "config.schema.yaml")
@@ -31,7 +31,8 @@ def work(args):
     if warning:
         print(warning, file=sys.stderr)
     config = configuration.completed(config, schema)
-    found = configuration.problems(config, schema) or provenance.missing(sweeps.expanded(config))
+    found, usable = configuration.checked(config, schema)
+    found += provenance.missing(usable)
     for line in found:
         print(line, file=sys.stderr)
     if found:

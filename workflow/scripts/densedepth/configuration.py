@@ -6,17 +6,15 @@ import json
 import math
 import os
 import re
-from typing import Any, Callable, Dict, List
+from typing import Any, Callable, Dict, List, Tuple
 
 import jsonschema
 import yaml
 
-from . import data_settings, ranges, run_settings, sweeps, validation_settings
+from . import contradictions, ranges, run_settings, sweeps
 from .errors import PipelineError
 
 # Mappings whose keys are the user's own names: an overlay takes an entry away with null.
-# What `external` says of the input and output of a network.
-EXTERNAL_NETWORK = ("size", "mean", "deviation", "highest", "layout", "colours", "output")
 _NAMED = ("runs", "sweeps", "downloads", "pretrained", "predictions", "external")
 
 # How the programs call the ways of `data.target_downsampling`.
@@ -162,10 +160,22 @@ def problems(config: Dict[str, Any], schema: Dict[str, Any]) -> List[str]:
 
     `schema` is a JSON schema, draft 2020-12; a key `legal` beside a `pattern` says in words what the pattern allows.
     """
+    return checked(config, schema)[0]
+
+
+def checked(config: Dict[str, Any], schema: Dict[str, Any]) -> Tuple[List[str], Dict[str, Any]]:
+    """(`problems`, what of `config` can be used).
+
+    That has the runs of all sweeps, and lacks the sections that hold a value which is wrong by itself.
+    """
     validator = _validator()(schema)
     errors = sorted(validator.iter_errors(config), key=lambda error: [str(part) for part in error.absolute_path])
     found = [line for error in errors for line in _lines(error)]
-    return found or _contradictions(config)
+    faulty = {error.absolute_path[0] if error.absolute_path else None for error in errors}
+    # What is unknown or lacking at the top may be meant for any section.
+    usable = {} if None in faulty else {key: value for key, value in config.items() if key not in faulty}
+    more, usable = _contradictions(usable, not faulty)
+    return found + more, usable
 
 
 def _validator():
@@ -204,6 +214,9 @@ def _lines(error):
 
 
 def _unknown(path, key, known, common):
+    section, dot, rest = key.partition(".")
+    if dot and section in known:
+        return "{}: no dots in keys; write {}: {{{}: ...}}".format(_name(path), section, rest)
     if key in common:
         return "{}: is common to all runs; legal here: {}".format(_name(path), ", ".join(sorted(known)))
     inner = sorted(name for name in known if name.startswith(key + "."))
@@ -270,14 +283,16 @@ def _show(value):
     return text if len(text) <= 80 else text[:77] + "..."
 
 
-def _contradictions(config):
-    """Problems between keys, looked for once each key is valid by itself."""
+def _contradictions(config, whole):
+    """(problems between keys, `config` with the runs of all sweeps): of those sections alone that are there, or of the
+    `whole` configuration."""
     found = []
-    places = list(sweeps.contradictions(config))
-    origins = {} if places else sweeps.origins(config)
-    config = config if places else sweeps.expanded(config)
-    for problems_of in (_pairs, _recipe, _predictions, _external, _sources, _runs, run_settings.contradictions):
-        places += problems_of(config)
+    places = list(sweeps.contradictions(config)) if whole else []
+    expandable = whole and not places
+    origins = sweeps.origins(config) if expandable else {}
+    config = sweeps.expanded(config) if expandable else config
+    for problems_of, needed in contradictions.BETWEEN:
+        places += problems_of(config) if whole or (needed and needed <= set(config)) else []
     told = set()
     for path, value, words in places:
         sweep = origins.get(path[1]) if path[0] == "runs" else None
@@ -285,14 +300,10 @@ def _contradictions(config):
         if sweep is None or (sweep, *path[2:], words) not in told:
             found.append("{}{}: {}".format(_place(path, sweep), "" if value is None else " = " + _show(value), words))
         told.add((sweep, *path[2:], words))
-    for name, entry in sorted(config["downloads"].items()):
+    for name, entry in sorted(config.get("downloads", {}).items()):
         if "sha256" in entry and "md5" in entry:
             found.append("{}: give sha256 or md5, not both".format(_name(["downloads", name])))
-    return found
-
-
-def _pairs(config):
-    return data_settings.contradictions(config["data"])
+    return found, config
 
 
 def _place(path, sweep):
@@ -301,78 +312,3 @@ def _place(path, sweep):
         return _name(path)
     run = "{}, its run {}".format(_name(["sweeps", sweep]), path[1])
     return ", ".join([run, _name(path[2:])[len("config: ") :]]) if path[2:] else run
-
-
-def _recipe(config):
-    """Yield (path of a key, its value or None, what is wrong with it), as the functions below do."""
-    train, names, weights = config["train"], config["evaluate"]["protocols"], config["train"]["weights"]
-    for index, epoch in enumerate(train["keep_epochs"]):
-        if epoch > train["epochs"]:
-            words = "must be at most train.epochs = {}".format(train["epochs"])
-            yield ["train", "keep_epochs", index], epoch, words
-    if "port" not in names:
-        yield ["evaluate", "protocols"], names, "must contain port, with which the report begins"
-    height, width = config["data"]["height"], config["data"]["width"]
-    own = data_settings.at_own_size(config["data"])
-    for index, name in enumerate(names):
-        if name in ("garg", "eigen") and not own:
-            words = "looks at images at their own size; set data.test_size: own, with data.dataset or data.custom"
-            yield ["evaluate", "protocols", index], name, words
-    pictures = data_settings.picture_inputs(config["data"]) and not own
-    if pictures and "bts" in names and (height, width) != (480, 640):
-        words = "bts is defined for images of 480x640, not {}x{}; leave it out".format(height, width)
-        yield ["evaluate", "protocols"], None, words
-    yield from run_settings.unfit_recipe(config)
-    yield from validation_settings.choices(config)
-    if weights.startswith("published/") and weights[len("published/") :] not in config["pretrained"]:
-        known = ", ".join("published/" + known for known in config["pretrained"]) or "none"
-        yield ["train", "weights"], weights, "no such network in pretrained, which has {}".format(known)
-
-
-def _runs(config):
-    """What `_recipe` says of the keys that a run has itself; all test images are of the common size."""
-    for run, own in config["runs"].items():
-        for path, value, words in _recipe(dict(run_settings.of_run(config, run), data=config["data"])):
-            place = ["weights"] if path == ["train", "weights"] and "weights" in own else path
-            if place[0] in own and (len(place) == 1 or place[1] in own[place[0]]):
-                yield ["runs", run, *place], value, words
-
-
-def _predictions(config):
-    networks = [*config["runs"], *("published/" + name for name in config["pretrained"])]
-    for name, entry in sorted(config["predictions"].items()):
-        path = ["predictions", name]
-        if entry.get("run", networks[0]) not in networks:
-            yield [*path, "run"], entry["run"], "must be one of {}".format(", ".join(networks))
-        if "scale" in entry and not entry["scale"][0] < entry["scale"][1]:
-            yield [*path, "scale"], entry["scale"], "the nearest depth, the first, must be smaller than the farthest"
-        if "intrinsics" in entry and min(entry["intrinsics"][:2]) <= 0:
-            words = "the focal lengths, the first two, must be more than 0"
-            yield [*path, "intrinsics"], entry["intrinsics"], words
-
-
-def _external(config):
-    for name, entry in sorted(config["external"].items()):
-        if ("predictions" in entry) == ("network" in entry):
-            yield ["external", name], None, "give either predictions or network"
-        unfit = [key for key in EXTERNAL_NETWORK if key in entry and "network" not in entry]
-        if unfit:
-            yield ["external", name, unfit[0]], entry[unfit[0]], "is of a network, and there is none"
-        if entry["unit"] == "disparity" and entry.get("alignment", "none") == "none":
-            words = "disparity has no scale: give an alignment, or the unit inverse for 1 / metres"
-            yield ["external", name, "unit"], entry["unit"], words
-
-
-def _sources(config):
-    yield from validation_settings.splits(config)
-    data, sample, gallery = config["data"], config["sample"], config["report"]["gallery"]
-    if data["train_archive"] == data["test_archive"]:
-        yield ["data", "test_archive"], data["test_archive"], "must not be data.train_archive as well"
-    if data_settings.picture_inputs(data):
-        return
-    if data["test_archive"].startswith(data_settings.SAMPLE_FOLDER) and gallery > sample["test_scenes"]:
-        words = "must be at most sample.test_scenes = {}".format(sample["test_scenes"])
-        yield ["report", "gallery"], gallery, words
-    if data["train_archive"].startswith(data_settings.SAMPLE_FOLDER) and data["shards"] > sample["train_scenes"]:
-        words = "must be at most sample.train_scenes = {}".format(sample["train_scenes"])
-        yield ["data", "shards"], data["shards"], words

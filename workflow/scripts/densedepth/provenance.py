@@ -23,13 +23,16 @@ def missing(config: Dict[str, Any]) -> List[str]:
     """Lines such as `config: data.train_archive = dataset/x.zip: no such file; ...`; none where all is there.
 
     A source that is not there is no fault where an address for it is given, and where its first result is there and
-    says that it was made from this source with these settings.
+    says that it was made from this source with these settings. Sections that `config` lacks are not looked at.
     """
-    found = _pictures(config) if picture_inputs(config["data"]) else _archives(config)
-    for index, path in enumerate(config["data"]["examples"]):
-        if not _can_be_had(config, path):
-            found.append(_line("data.examples[{}]".format(index), path, "give images that are there, or []"))
-    return found + _validation(config) + _weights(config) + _networks(config)
+    found: List[str] = []
+    for lost_of, needed in (
+        (_data, {"data", "downloads", "seed"}),
+        (_weights, {"runs", "train", "model", "downloads"}),
+        (_networks, {"pretrained", "downloads"}),
+    ):
+        found += lost_of(config) if needed <= set(config) else []
+    return found
 
 
 def pictures_facts(data: Dict[str, Any], seed: int) -> Dict[str, Any]:
@@ -59,6 +62,14 @@ def pictures_facts(data: Dict[str, Any], seed: int) -> Dict[str, Any]:
         "test_size": "own" if data.get("test_size") == "own" else None,
         "seed": seed,
     }
+
+
+def _data(config):
+    found = _pictures(config) if picture_inputs(config["data"]) else _archives(config)
+    for index, path in enumerate(config["data"]["examples"]):
+        if not _can_be_had(config, path):
+            found.append(_line("data.examples[{}]".format(index), path, "give images that are there, or []"))
+    return found + _validation(config)
 
 
 def _pictures(config):
