@@ -152,6 +152,17 @@ def test_other_runtimes_are_reported_where_they_have_been_evaluated(project):
     assert plan["infer_onnx"] == plan["score_om"] == 1
 
 
+def test_what_a_call_is_asked_for_is_shown_by_what_it_makes_beside(project):
+    """It is not made for them: by themselves the card and the report show what is there."""
+    shown = ("results/1p/exports.md", "results/1p/export/model.onnx", "results/1p/inference/onnx.json")
+    pages = ("results/1p/MODEL_CARD.md", "results/report.md")
+    printed = commands(project.snakemake("-n", "-p", *shown, *pages))
+    card, page = (" ".join(printed[program]) for program in ("model_card.py", "report.py"))
+    assert "--exports results/1p/exports.json" in card and "model.pb.json results/1p/export/model.onnx.json" in card
+    assert "--deployed results/1p/inference/onnx.json" in page
+    assert not {"prove_exports", "export_onnx"} & set(project.planned(*pages))
+
+
 def test_without_example_pictures_there_is_no_panel(project):
     assert "predict_examples" not in project.planned(*project.configure({"data": {"examples": []}}))
 

@@ -101,7 +101,12 @@ def test_a_network_trained_elsewhere_is_evaluated_and_trained_on(finished):
     index = "results/1p/checkpoints/epoch2/model.ckpt.index"
     settings = overlay(finished, pretrained={"old": index}, runs={"on": {"devices": 1, "weights": "published/old"}})
     evaluation = "results/published/old/evaluation/epoch0.json"
-    finished.snakemake(evaluation, "results/on/checkpoints/epoch1/model.json", *settings)
+    measure(finished, "published/old")
+    finished.snakemake("results/published/old/report.md", "results/on/checkpoints/epoch1/model.json", *settings)
+    text = finished.path("results/published/old/report.md").read_text()
+    for name in ("worse", "disagreement"):
+        assert "(figures/{}.png)".format(name) in text
+        assert finished.path("results/published/old/figures/{}.png".format(name)).exists()
     figures = [
         json.loads(finished.path(name).read_text())["metrics"]
         for name in (evaluation, "results/1p/evaluation/epoch2.json")
@@ -145,7 +150,8 @@ def test_predictions_of_another_program_are_scored(finished):
     assert finished.planned(target, *settings) == {"score_predictions": 1}
 
 
-def test_worse_images_are_in_the_report_once_they_are_measured(finished):
+def measure(project, place):
+    """Write figures on worse images as those of the network of results/`place`."""
     parts = [{"disagreement": 0.01 * part, "error": 0.1 + 0.01 * part} for part in range(10)]
     curve = {"pixels": 400, "parts": parts, "rank_correlation": 0.5}
     document = {
@@ -155,7 +161,13 @@ def test_worse_images_are_in_the_report_once_they_are_measured(finished):
     }
     severities = [{"severity": severity, "rel_truth": 0.2 + 0.1 * severity} for severity in range(1, 6)]
     document["corruptions"] = {"jpeg": {"severities": severities}, "crop": {"severities": severities}}
-    finished.path("results/1p/robustness.json").write_text(json.dumps(document))
+    path = project.path("results/{}/robustness.json".format(place))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(document))
+
+
+def test_worse_images_are_in_the_report_once_they_are_measured(finished):
+    measure(finished, "1p")
     assert finished.planned("results/report.md", *SETTINGS) == {"write_report": 1}
     finished.snakemake("results/report.md", *SETTINGS)
     text = finished.path("results/report.md").read_text()

@@ -311,28 +311,38 @@ def there(paths):
     return [path for path in paths if os.path.exists(path)]
 
 
+def there_or_asked(paths):
+    """As `there`, with those that this call is asked for as well. Only in input functions: no target is known before.
+
+    A target of the same name up to its suffix counts, too, as exports.md does for exports.json: one rule makes both.
+    """
+    targets = [os.path.normpath(target) for target in workflow.dag_settings.targets] if workflow.dag_settings else []
+    asked = {*targets, *(os.path.splitext(target)[0] for target in targets)}
+    return [path for path in paths if os.path.exists(path) or os.path.splitext(path)[0] in asked]
+
+
 def deployed_graphs(runs):
-    """The evaluations of ONNX and OM files of these runs, or pretrained networks, that are there."""
-    return there("results/{}/inference/{}.json".format(run, kind) for kind in ("onnx", "om") for run in runs)
+    """The evaluations of ONNX and OM files of these runs, or pretrained networks, that are there or asked for."""
+    return there_or_asked("results/{}/inference/{}.json".format(run, kind) for kind in ("onnx", "om") for run in runs)
 
 
 def exports_beside(wildcards):
     """Input function: the metadata files of what else the run was exported to, where they are there."""
     names = ("model.onnx.json", "model.om.json", "torch/model.safetensors.json")
-    return there("results/{}/export/{}".format(wildcards.run, name) for name in names)
+    return there_or_asked("results/{}/export/{}".format(wildcards.run, name) for name in names)
 
 
 def evaluated_networks():
-    """The pretrained networks that have been evaluated.
+    """The pretrained networks that have been evaluated, or are now.
 
     Not all that `pretrained` lists: runs start from some of them, and others are for other data.
     """
-    return [name for name in sorted(published()) if os.path.exists("results/{}/evaluation/epoch0.json".format(name))]
+    return [name for name in sorted(published()) if there_or_asked(["results/{}/evaluation/epoch0.json".format(name)])]
 
 
 def of_networks(pattern):
     """Input function: the files by this pattern of the pretrained networks of a report that are there."""
-    return lambda wildcards: there(pattern.format(run=name) for name in networks_beside(wildcards))
+    return lambda wildcards: there_or_asked(pattern.format(run=name) for name in networks_beside(wildcards))
 
 
 def gallery_scenes():

@@ -48,7 +48,7 @@ rule write_model_card:
         graph="results/{run}/export/model.pb.json",
         data=lambda wildcards: [] if wildcards.run in published() else "results/data/nyu_train.json",
         exports=exports_beside,
-        proved=lambda wildcards: there([f"results/{wildcards.run}/exports.json"]),
+        proved=lambda wildcards: there_or_asked([f"results/{wildcards.run}/exports.json"]),
     output:
         card="results/{run}/MODEL_CARD.md",
     log:

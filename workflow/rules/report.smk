@@ -139,7 +139,7 @@ rule report_published:
         frozen=rules.infer_frozen_graph.output.figures,
         gallery=rules.draw_gallery.output.side,
         published="results/{run}/evaluation/epoch0.json",
-        robustness=lambda wildcards: there(["results/{}/robustness.json".format(wildcards.run)]),
+        robustness=lambda wildcards: there_or_asked(["results/{}/robustness.json".format(wildcards.run)]),
         thumbnails=rules.infer_frozen_graph.output.thumbnails,
     output:
         figures=directory("results/{run}/figures"),
