@@ -114,9 +114,10 @@ def work(args):
     intrinsics = given_camera(args.intrinsics)
     if args.scale and not args.scale[0] < args.scale[1]:
         raise PipelineError("--scale {:g} {:g}: must be metres, 0 <= NEAR < FAR".format(*args.scale))
-    paths = image_files.find(args.input, broken_links=True, videos=True)
+    found = image_files.search(args.input, broken_links=True, videos=True)
+    paths = found.paths
     kinds = list(dict.fromkeys(args.write or ["npy"]))
-    for line in image_files.left_out(args.input, videos=True) + not_of_videos(args.write or [], paths):
+    for line in found.lines + not_of_videos(args.write or [], paths):
         print(line, flush=True)
     to_video = one_video(args.out, paths)
     if not to_video:

@@ -37,16 +37,16 @@ def build_parser():
 
 
 def work(args):
-    paths = image_files.find(args.input)
+    found = image_files.search(args.input)
     # A folder's files, too.
-    outputs.check_paths({"--output": args.output}, paths)
-    for line in image_files.left_out(args.input):
+    outputs.check_paths({"--output": args.output}, found.paths)
+    for line in found.lines:
         print(line, flush=True)
     tiles = []
     with networks.load(args.ckptdir) as network:
         limits, reason = forward.limits(network.describe(), args.maxdepth)
         print("depth is limited to {:g} to {:g} m: {}".format(*limits, reason), flush=True)
-        for path in paths:
+        for path in found.paths:
             rgb = image_files.read(path).rgb
             metres = network.predict(rgb, flip_average=False, limits=limits, size=network.size or _SIZE)
             tiles.append(visualize.tile(path, rgb, metres))

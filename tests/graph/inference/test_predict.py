@@ -222,6 +222,11 @@ def test_results_among_the_images_are_not_taken_for_images(frozen, predicted, tm
     assert names[0] == names[1] == names[2] and len(names[0]) == 11
     assert "2 images of 2 files" in told[0] and "2 images of 2 files" in told[2]
     assert "left out are 8 results of predict.py" in told[1] and "remove" not in told[1]
+    # One that is named is what was asked for.
+    assert predict.main([*words, "--input", str(folder / "a_panel.png")]) == 0
+    said = capsys.readouterr().out
+    assert "warning: {}: is itself a result of predict.py".format(folder / "a_panel.png") in said
+    assert "1 images of 1 files" in said and (folder / "a_panel_depth_mm.png").exists()
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,7 @@ def test_a_folder_gives_its_videos_where_they_are_asked_for(tmp_path, monkeypatc
     monkeypatch.chdir(tmp_path)
     assert image_files.find(["f", "v"], videos=True) == ["f/a.MP4", "f/b.png", "v/a.mkv"]
     assert image_files.find(["f"]) == ["f/b.png"]
-    (line,) = image_files.left_out(["f", "v"], videos=True)
+    (line,) = image_files.search(["f", "v"], videos=True).lines
     assert line.startswith("f: left out are 1 .txt, since only .apng") and ".webm" in line
     with pytest.raises(PipelineError, match="n: is a folder without images or videos"):
         image_files.find(["n"], videos=True)
@@ -56,7 +56,7 @@ def test_hidden_pictures_are_taken_only_where_they_are_named(tmp_path, monkeypat
     assert image_files.find(["."]) == ["./a.png"]
     assert image_files.find(["**/*.png"]) == ["a.png"]
     assert image_files.find(["._a.png", "@eaDir", "@eaDir/*.png"]) == ["._a.png", "@eaDir/a.png"]
-    (line,) = image_files.left_out([".", "a.png"])
+    (line,) = image_files.search([".", "a.png"]).lines
     assert "left out are 1 .heic" in line and "magick" in line
     with pytest.raises(PipelineError, match=r"A\.PNG: matches no file .*; did you mean a\.png\?"):
         image_files.find(["A.PNG"])

@@ -34,57 +34,73 @@ class Frame:
     read_as: List[str]
 
 
+@dataclasses.dataclass(frozen=True)
+class Found:
+    """The files that words stand for, each once, and lines that tell what of their folders was left out."""
+
+    paths: List[str]
+    lines: List[str]
+
+
 def find(words: Iterable[str], broken_links: bool = False, videos: bool = False) -> List[str]:
-    """The files that `words` (files, folders, glob patterns; `**` reaches subfolders) stand for, each once.
+    """The `paths` of `search`."""
+    return search(words, broken_links, videos).paths
+
+
+def search(words: Iterable[str], broken_links: bool = False, videos: bool = False) -> Found:
+    """The files that `words` (files, folders, glob patterns; `**` reaches subfolders) stand for.
 
     Of a folder, those right in it that have one of `SUFFIXES`, with `videos` also those called like a video; nothing
-    hidden (see `names`) that is not named, and no result of predict.py. Within a word the order is that of the numbers
-    in the names: frame2 before frame10. A file that several words spell differently is spelled as by the first. Links
-    to nothing are among them with `broken_links`, for who tells that they cannot be read. Raises PipelineError for a
-    word that is no file.
+    hidden (see `names`) that is not named. A result of predict.py is taken only where it is named, and a line warns of
+    it. Within a word the order is that of the numbers in the names: frame2 before frame10. A file that several words
+    spell differently is spelled as by the first. Links to nothing are among them with `broken_links`, for who tells
+    that they cannot be read. Raises PipelineError for a word that is no file.
     """
 
     def taken(path):
         # What is neither, such as a pipe, might never be read to its end.
         return os.path.isfile(path) or (broken_links and os.path.islink(path) and not os.path.exists(path))
 
-    suffixes = _suffixes(videos)
+    suffixes = SUFFIXES + file_names.VIDEOS if videos else SUFFIXES
     found: Dict[Tuple[str, str], str] = {}
+    lines: List[str] = []
     for word in words:
-        if os.path.isdir(word):
-            paths = [path for path in file_names.files_below(word, deep=False) if path.lower().endswith(suffixes)]
-            kinds = "images or videos" if videos else "images"
-            reason = "is a folder without {} ({})".format(kinds, " ".join(suffixes))
-            others = file_names.left_out(word, suffixes, deep=False)
-            reason += "; {}".format(others) if others else ""
-        else:
-            # A name that exists is taken as it is, even with brackets in it.
-            paths = [word] if os.path.isfile(word) else _matches(word)
-            reason = "matches no file (working folder {}); quote the pattern or check the path".format(os.getcwd())
-            reason += file_names.hint(word)
-        # A run into the folder of the images would take its own results for images the next time.
-        paths = [path for path in filter(taken, paths) if path == word or not prediction_files.is_result(path)]
-        paths.sort(key=file_names.natural)
+        paths, results, reason, others = _below(word, suffixes) if os.path.isdir(word) else _named(word)
+        paths = sorted(filter(taken, paths), key=file_names.natural)
         if not paths:
             raise PipelineError("--input {}: {}".format(word, reason))
+        lines += others
+        if results == [word]:
+            lines.append("warning: {}: is itself a result of predict.py".format(word))
+        elif results:
+            lines.append("{}: left out are {} results of predict.py".format(word, len(results)))
         for path in paths:
             # Links to one file are images with names of their own.
             found.setdefault((os.path.realpath(os.path.dirname(path)), os.path.basename(path)), path)
-    return list(found.values())
+    return Found(list(found.values()), list(map(files.printable, lines)))
 
 
-def _suffixes(videos):
-    return SUFFIXES + file_names.VIDEOS if videos else SUFFIXES
+def _below(folder, suffixes):
+    """(the files of a folder, the results of predict.py in it, why there is no file, lines on what is left out)."""
+    every = list(file_names.files_below(folder, deep=False))
+    results = list(filter(prediction_files.is_result, every))
+    # A run into the folder of the images would take its own results for images the next time.
+    own = set(results)
+    paths = [path for path in every if path.lower().endswith(suffixes) and path not in own]
+    others = file_names.left_out(folder, suffixes, deep=False)
+    kinds = "images or videos" if len(suffixes) > len(SUFFIXES) else "images"
+    reason = "is a folder without {} ({})".format(kinds, " ".join(suffixes))
+    return paths, results, reason + "; {}".format(others) * bool(others), [others] * bool(others)
 
 
-def left_out(words: Iterable[str], videos: bool = False) -> List[str]:
-    """Lines on the files in the folders among `words` that `find` does not take, by their suffix."""
-    folders = [word for word in words if os.path.isdir(word)]
-    lines = [file_names.left_out(folder, _suffixes(videos), deep=False) for folder in folders]
-    for folder in folders:
-        results = sum(map(prediction_files.is_result, file_names.files_below(folder, deep=False)))
-        lines += ["{}: left out are {} results of predict.py".format(folder, results)] * bool(results)
-    return [files.printable(line) for line in lines if line]
+def _named(word):
+    """As `_below`, of a file or a pattern."""
+    # A name that exists is taken as it is, even with brackets in it.
+    every = [word] if os.path.isfile(word) else _matches(word)
+    results = list(filter(prediction_files.is_result, every))
+    own = set(results) - {word}
+    reason = "matches no file (working folder {}); quote the pattern or check the path".format(os.getcwd())
+    return [path for path in every if path not in own], results, reason + file_names.hint(word), []
 
 
 def _matches(word):

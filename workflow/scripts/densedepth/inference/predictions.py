@@ -142,10 +142,20 @@ def _batches(jobs, batch_size):
         yield batch
 
 
-def _change(out):
-    """To be called before results in the folder `out` change: its summary tells of an earlier run until this ends."""
-    os.makedirs(out, exist_ok=True)
-    prediction_files.remove_file(os.path.join(out, SUMMARY))
+class _Folder:
+    """Where results are written."""
+
+    def __init__(self, path):
+        self.path = path
+        self._changed = False
+
+    def change(self):
+        """To be called before results in it change: its summary tells of an earlier run until this one ends."""
+        # Of several threads each that comes first makes sure by itself.
+        if not self._changed:
+            os.makedirs(self.path, exist_ok=True)
+            prediction_files.remove_file(os.path.join(self.path, SUMMARY))
+            self._changed = True
 
 
 class _Run:
@@ -153,7 +163,7 @@ class _Run:
 
     def __init__(self, predictor, out, options, size):
         self._predictor = predictor
-        self._out = out
+        self._folder = _Folder(out)
         self._options = options
         self._size = size
         self._ends = [prediction_files.KINDS[kind] for kind in options.kinds]
@@ -203,7 +213,7 @@ class _Run:
             if not self._take_over(path, name, None, ends=[prediction_files.VIDEO]):
                 out = self._stem(name) + prediction_files.VIDEO, self._stem(name) + ".json"
                 video_predictions.write(self._predictor, path, *out, options=self._options, size=self._size)
-                _change(self._out)
+                self._folder.change()
                 self._names.add(name)
                 self._note(path, name)
         except PipelineError as error:
@@ -238,11 +248,11 @@ class _Run:
         for one in [name] + frames:
             side = None if one in self._names else prediction_files.side_file(self._stem(one) + ".json")
             if side and os.path.abspath(side["source"]["path"]) == files.printable(os.path.abspath(path)):
-                _change(self._out)
+                self._folder.change()
                 prediction_files.remove(self._stem(one))
 
     def _stem(self, name):
-        return os.path.join(self._out, *name.split("/"))
+        return os.path.join(self._folder.path, *name.split("/"))
 
     def _note(self, path, name):
         entry = {"name": name, "source": path, "side_file": os.path.basename(name) + ".json"}
@@ -255,7 +265,7 @@ class _Run:
     def write(self, job, low):
         """The files of an image, from its depth at the network's output size; several threads call it at once."""
         stem = self._stem(job.name)
-        _change(self._out)
+        self._folder.change()
         if np.isnan(low).any():
             prediction_files.remove(stem)
             self._fail(job.path, "{}: the network's output for it is not a number".format(job.path))
