@@ -2,7 +2,7 @@ import collections
 
 import numpy as np
 import pytest
-from densedepth.inference import freeze, lean_graph, predictors
+from densedepth.inference import filter_variables, freeze, lean_graph, predictors
 from densedepth.tf import tf
 
 pytestmark = pytest.mark.usefixtures("shallow")
@@ -36,22 +36,33 @@ def node_shape(node):
     return [dim.size for dim in node.attr["value"].tensor.tensor_shape.dim]
 
 
-def run(definition, images):
+def lean(definition):
+    """(GraphDef, values of its filters) in the lean form."""
+    definition, filters = filter_variables.take_out(definition)
+    return lean_graph.rewrite(definition, filters, OUTPUT), filters
+
+
+def run(definition, filters, *batches):
+    """The output for each batch of images."""
     with tf.Graph().as_default() as graph, tf.Session(graph=graph) as session:
-        tf.import_graph_def(definition, name="")
-        return session.run("conv3/BiasAdd:0", {"input_1:0": images})
+        starts, feeds = filter_variables.load(definition, filters)
+        session.run(starts, feeds)
+        return [session.run("conv3/BiasAdd:0", {"input_1:0": images}) for images in batches]
 
 
-def test_results_stay_for_any_batch_and_any_scale(plain):
-    expected = run(plain, IMAGES)
-    assert expected.std() > 0.01
-    lean = lean_graph.rewrite(plain, OUTPUT)
-    for images in (IMAGES, IMAGES[:1]):
-        np.testing.assert_allclose(run(lean, images), run(plain, images), rtol=1e-5, atol=1e-5 * np.abs(expected).max())
+def test_results_stay_for_any_batch_and_any_scale(plain, monkeypatch):
+    monkeypatch.setattr(filter_variables, "_LARGE", 1)
+    # The same images again after others: layouts of filters are kept from one run to the next.
+    batches = (IMAGES, IMAGES[:1], IMAGES)
+    expected = run(plain, {}, *batches)
+    assert expected[0].std() > 0.01
+    for found, wanted in zip(run(*lean(plain), *batches), expected):
+        np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-5 * np.abs(expected[0]).max())
 
 
 def test_both_patterns_are_found_everywhere(plain):
-    definition = lean_graph.rewrite(plain, OUTPUT)
+    definition, filters = lean(plain)
+    assert {node.name for node in definition.node if node.op == "Placeholder"} == {"input_1", *filters}
     count = collections.Counter(node.op for node in definition.node)
     # Four dense layers, three transitions, the end; one sum by a normalisation's shift is left nowhere.
     assert count["Maximum"] == count["Minimum"] == 4 + 3 + 1
@@ -60,16 +71,17 @@ def test_both_patterns_are_found_everywhere(plain):
     assert not [n.name for n in definition.node if n.op == "ConcatV2" and n.name.startswith("up")]
 
 
-def test_an_unfolded_graph_runs_as_written(frozen):
-    definition = predictors._read_graph(frozen)
-    assert lean_graph.rewrite(definition, OUTPUT) is definition
+def test_an_unfolded_graph_runs_as_written(frozen, shallow_frozen):
+    assert not lean_graph.applies(predictors._read_graph(frozen), OUTPUT)
+    assert lean_graph.applies(predictors._read_graph(shallow_frozen), OUTPUT)
+    assert not lean_graph.applies(predictors._read_graph(shallow_frozen), "depth")
 
 
 def test_the_predictor_takes_the_lean_form_unless_told_otherwise(checkpoint, tmp_path):
     path = str(tmp_path / "model.pb")
     freeze.freeze(checkpoint.folder, "conv3/BiasAdd", path)
     images = IMAGES[:2, :32, :64]
-    with predictors.load_frozen(path) as lean, predictors.load_frozen(path, as_written=True) as plain:
-        kinds = [{op.type for op in p._session.graph.get_operations()} for p in (lean, plain)]
-        np.testing.assert_allclose(lean.run(images), plain.run(images), rtol=1e-5, atol=1e-5)
+    with predictors.load_frozen(path) as fast, predictors.load_frozen(path, as_written=True) as plain:
+        kinds = [{op.type for op in p._session.graph.get_operations()} for p in (fast, plain)]
+        np.testing.assert_allclose(fast.run(images), plain.run(images), rtol=1e-5, atol=1e-5)
     assert "Maximum" in kinds[0] and "Maximum" not in kinds[1]

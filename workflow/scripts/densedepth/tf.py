@@ -59,6 +59,7 @@ with warnings.catch_warnings():
         import tensorflow.compat.v1 as tf
 
     # No public name leads to these in graph mode.
+    from tensorflow.python.framework import kernels
     from tensorflow.python.ops import collective_ops
     from tensorflow.python.util import deprecation
 
@@ -71,4 +72,4 @@ tf.disable_v2_behavior()
 # What stands in annotations for tensors, operations and variables of the graph, whose types TensorFlow does not tell.
 Tensor = Any
 
-__all__ = ["Tensor", "collective_ops", "tf"]
+__all__ = ["Tensor", "collective_ops", "kernels", "tf"]

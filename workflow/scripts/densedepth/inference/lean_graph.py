@@ -10,41 +10,69 @@ Two patterns are replaced, whatever the graph's names:
 The files keep the plain form: it is that of the reference port, which Ascend's and other compilers take.
 """
 
-from typing import Any
+from typing import Any, Dict
 
 import numpy as np
 
 from ..network import upsample_conv
 from ..tf import tf
+from . import filter_variables
 
 _ONE = [1, 1, 1, 1]
 _LARGEST = float(np.finfo(np.float32).max)
 
 
-def rewrite(definition: Any, output: str) -> Any:
-    """The GraphDef with both patterns replaced, cut down to what the operation named `output` needs.
+def applies(definition: Any, output: str) -> bool:
+    """Whether `rewrite` is for the GraphDef: it has an operation named `output`, and no FusedBatchNorm.
 
-    It is the same object where there is none of the patterns, and no such operation. A graph with FusedBatchNorm, which
-    was frozen for equality bit by bit, stays too.
+    With one it was frozen for equality bit by bit.
     """
     names = {node.name for node in definition.node}
-    if output not in names or any(node.op.startswith("FusedBatchNorm") for node in definition.node):
-        return definition
+    return output in names and not any(node.op.startswith("FusedBatchNorm") for node in definition.node)
+
+
+def rewrite(definition: Any, filters: Dict[str, np.ndarray], output: str) -> Any:
+    """The GraphDef with both patterns replaced, cut down to what the operation named `output` needs.
+
+    filters: the values of its placeholders for filters (see `filter_variables`); changed to those of the result. Where
+    there is none of the patterns, both are left as they are.
+    """
     with tf.Graph().as_default() as original:
         tf.import_graph_def(definition, name="")
+    made: Dict[str, np.ndarray] = {}
     with tf.Graph().as_default() as pieces:
         wires = {}
         for op in original.get_operations():
-            found = op.type == "Conv2D" and (_upsampled(op) or _normalised(op))
+            found = op.type == "Conv2D" and (_upsampled(op, filters) or _normalised(op, filters))
             if found:
                 end, inputs, build = found
                 with tf.name_scope("lean/" + op.name + "/"):
                     taps = [tf.placeholder(tensor.dtype, tensor.shape) for tensor in inputs]
                     wires.update({tap.op.name: _name(tensor) for tap, tensor in zip(taps, inputs)})
-                    wires[end.name] = _name(build(*taps))
+                    wires[end.name] = _name(build(*taps, hold=lambda value: _held(value, made)))
     if not wires or output in wires:
         return definition
-    return tf.graph_util.extract_sub_graph(_joined(definition, pieces.as_graph_def(), wires), [output])
+    result = tf.graph_util.extract_sub_graph(_joined(definition, pieces.as_graph_def(), wires), [output])
+    filters.update(made)
+    for name in set(filters) - {node.name for node in result.node}:
+        del filters[name]
+    return result
+
+
+def _held(value, filters):
+    """The array as a tensor: a large one as a placeholder whose value joins `filters`."""
+    if not filter_variables.is_large(value):
+        return tf.constant(value)
+    tensor = tf.placeholder(tf.float32, value.shape)
+    # A copy where it is a part of another array, which it would hold.
+    filters[tensor.op.name] = np.ascontiguousarray(value)
+    return tensor
+
+
+def _static(tensor, filters):
+    """The value of a filter or of a constant; None for others."""
+    value = filters.get(tensor.op.name)
+    return tf.get_static_value(tensor) if value is None else value
 
 
 def _joined(definition, pieces, wires):
@@ -67,11 +95,11 @@ def _name(tensor):
     return tensor.op.name if tensor.name.endswith(":0") else tensor.name
 
 
-def _upsampled(op):
+def _upsampled(op, filters):
     """Of a convolution of an upsampled map and a skip: (what to replace, their tensors, what builds the other)."""
     x, kernel = op.inputs
     joined = x.op
-    kernel = tf.get_static_value(kernel)
+    kernel = _static(kernel, filters)
     if joined.type != "ConcatV2" or len(joined.inputs) != 3 or tf.get_static_value(joined.inputs[2]) not in (3, -1):
         return None
     upsampled, skip = joined.inputs[:2]
@@ -81,12 +109,13 @@ def _upsampled(op):
     above, below = np.split(kernel, [small.shape.as_list()[3]], axis=2)
     bias, replaced = _bias_behind(op)
 
-    def build(x, skip):
+    def build(x, skip, hold):
         # In this order TensorFlow makes one operation of convolution, bias, sum and activation.
-        y = tf.nn.conv2d(skip, below, _ONE, "SAME")
+        y = tf.nn.conv2d(skip, hold(below), _ONE, "SAME")
         if replaced is not op:
             y = tf.nn.bias_add(y, bias)
-        return tf.add(y, upsample_conv.of_upsampled_alone(x, tf.constant(above)))
+        mirrored, edges = upsample_conv.parts(above)
+        return tf.add_n([y, upsample_conv.of_parts(x, hold(mirrored), [hold(edge) for edge in edges])])
 
     return replaced, (small, skip), build
 
@@ -103,10 +132,10 @@ def _plain(op, padding):
     return list(strides) == _ONE and list(dilations) == _ONE and op.get_attr("padding") in (padding, padding.decode())
 
 
-def _normalised(op):
+def _normalised(op, filters):
     """As `_upsampled`, for a 1x1 convolution of normalised features."""
     x, kernel = op.inputs
-    kernel = tf.get_static_value(kernel)
+    kernel = _static(kernel, filters)
     if kernel is None or kernel.shape[:2] != (1, 1) or list(op.get_attr("strides")) != _ONE:
         return None
     pool = x.op if x.op.type == "AvgPool" and x.op.get_attr("padding") in (b"VALID", "VALID") else None
@@ -124,12 +153,12 @@ def _normalised(op):
     bias, replaced = _bias_behind(op)
     limits, weights, offset = _folded(scale, shift, kernel)
 
-    def build(x):
+    def build(x, hold):
         for operation, limit in limits:
             x = operation(x, limit)
         if pool:
             x = tf.nn.avg_pool(x, pool.get_attr("ksize"), pool.get_attr("strides"), "VALID")
-        return tf.nn.bias_add(tf.nn.conv2d(x, weights, _ONE, "SAME"), (offset + bias).astype(np.float32))
+        return tf.nn.bias_add(tf.nn.conv2d(x, hold(weights), _ONE, "SAME"), (offset + bias).astype(np.float32))
 
     return replaced, (scaled.inputs[0],), build
 

@@ -1,18 +1,17 @@
 """Networks that are ready to run: checkpoints of this project, any frozen graph or SavedModel."""
 
-import gc
 import os
 import re
 import warnings
-from typing import Any, Dict, Optional, Tuple
+from typing import Any, Dict, Optional, Sequence, Tuple
 
 import numpy as np
 
-from .. import file_kinds, files, metadata
+from .. import file_kinds, files, memory, metadata
 from ..errors import PipelineError
 from ..network import architecture, checkpoints, model
 from ..tf import Tensor, tf
-from . import lean_graph
+from . import filter_variables, lean_graph
 
 INPUT_TENSOR = architecture.INPUT + ":0"
 OUTPUT_TENSOR = architecture.OUTPUT + ":0"
@@ -31,12 +30,23 @@ class Predictor:
     """A network in a session of its own; a context manager that closes the session.
 
     size: (height, width) of its input, or None when any will do. batch: its one batch size, or None when any will do.
+    starts, feeds: operations of the graph that give its variables their values, and what they are to be fed.
     """
 
-    def __init__(self, graph: Any, input_tensor: Tensor, output_tensor: Tensor, source: Dict[str, Any]) -> None:
+    def __init__(
+        self,
+        graph: Any,
+        input_tensor: Tensor,
+        output_tensor: Tensor,
+        source: Dict[str, Any],
+        starts: Sequence[Tensor] = (),
+        feeds: Optional[Dict[Tensor, np.ndarray]] = None,
+    ) -> None:
         # A graph with its normalisations is to give the checkpoint's results bit for bit.
         exact = any(op.type.startswith("FusedBatchNorm") for op in graph.get_operations())
         self._session = tf.Session(graph=graph, config=_session_config(exact))
+        if starts:
+            self._session.run(starts, feeds)
         self._input = input_tensor
         self._output = output_tensor
         self._source = source
@@ -149,8 +159,8 @@ def load_frozen(
     tensor names may lack the `:0`. Model and epoch are taken from `path`.json if it is of this file. Raises
     PipelineError when the file is no frozen graph, or has no such tensor: then with the likely names.
     """
-    definition = _read_graph(path)
-    return _of_graph(definition, _source("frozen", path), input_tensor_name, output_tensor_name, as_written)
+    holder = [_read_graph(path)]
+    return _of_graph(holder, _source("frozen", path), input_tensor_name, output_tensor_name, as_written)
 
 
 def load_saved_model(folder: str) -> Predictor:
@@ -175,24 +185,29 @@ def load_saved_model(folder: str) -> Predictor:
                     folder, SIGNATURE, str(error).split("\n")[0]
                 )
             ) from None
+    holder = [definition]
+    del definition, meta
     source = dict(_source("saved_model", os.path.join(folder, SAVED_MODEL)), path=folder)
-    return _of_graph(definition, source, read.name, made.name)
+    return _of_graph(holder, source, read.name, made.name)
 
 
-def _of_graph(definition, source, input_tensor_name, output_tensor_name, as_written=False):
-    path = source["path"]
+def _of_graph(holder, source, input_tensor_name, output_tensor_name, as_written=False):
+    """The `Predictor` of the GraphDef in the list `holder`, which is emptied so that nothing else holds the weights."""
+    path, end = source["path"], output_tensor_name.split(":")[0]
+    definition, filters = holder.pop(), {}  # type: Any, Dict[str, np.ndarray]
     with tf.Graph().as_default() as graph:
         try:
-            if not as_written and not tf.config.experimental.list_physical_devices("GPU"):
-                definition = lean_graph.rewrite(definition, output_tensor_name.split(":")[0])
-                # Graphs refer to themselves; those that are no longer needed hold a copy of all weights each.
-                gc.collect()
-            tf.import_graph_def(definition, name="")
+            on_processor = not tf.config.experimental.list_physical_devices("GPU")
+            if not as_written and on_processor and lean_graph.applies(definition, end):
+                definition, filters = filter_variables.take_out(definition)
+                definition = lean_graph.rewrite(definition, filters, end)
+            starts, feeds = filter_variables.load(definition, filters)
         except (tf.errors.OpError, ValueError, TypeError) as error:
             _refuse_unknown_operation(path, error)
             reason = str(getattr(error, "message", error)).split("\n")[0][:300]
             raise PipelineError("{}: TensorFlow {} cannot load it ({})".format(path, tf.__version__, reason)) from None
-    inputs = [op for op in graph.get_operations() if op.type == "Placeholder"]
+    ours = {tensor.op.name for tensor in feeds}.union(filters)
+    inputs = [op for op in graph.get_operations() if op.type == "Placeholder" and op.name not in ours]
     read = {tensor.op.name for op in graph.get_operations() for tensor in op.inputs}
     ends = [op for op in graph.get_operations() if op.outputs and op.inputs and op.name not in read]
     images = _tensor(graph, path, "input", input_tensor_name, inputs)
@@ -210,7 +225,10 @@ def _of_graph(definition, source, input_tensor_name, output_tensor_name, as_writ
         )
     if None not in images.shape.as_list()[1:3]:
         source["size"] = images.shape.as_list()[1:3]
-    return Predictor(graph, images, output, source)
+    predictor = Predictor(graph, images, output, source, starts, feeds)
+    del definition, filters, feeds
+    memory.give_back()
+    return predictor
 
 
 def _refuse_unknown_operation(path, error):

@@ -6,6 +6,8 @@ direction, and two convolutions may change places: instead of convolving the ups
 border do the two differ: there upsampling repeats the edge, while the convolution sees zeros.
 """
 
+from typing import Any, List, Sequence, Tuple
+
 import numpy as np
 
 from ..tf import Tensor, tf
@@ -28,16 +30,31 @@ def of_upsampled(x: Tensor, skip: Tensor, kernel: Tensor, name: str) -> Tensor:
 
 def of_upsampled_alone(x: Tensor, kernel: Tensor) -> Tensor:
     """As `of_upsampled`, without a skip."""
+    mirrored = tf.transpose(tf.reverse(kernel, [0, 1]), [0, 1, 3, 2])
+    first_row, _, last_row = tf.split(kernel, 3, axis=0)
+    first_column, _, last_column = tf.split(kernel, 3, axis=1)
+    return of_parts(x, mirrored, (first_row, last_row, first_column, last_column))
+
+
+def parts(kernel: np.ndarray) -> Tuple[np.ndarray, List[np.ndarray]]:
+    """What `of_parts` takes of the kernel (3, 3, C, F), for one that does not change."""
+    return kernel[::-1, ::-1].transpose(0, 1, 3, 2), [kernel[:1], kernel[2:], kernel[:, :1], kernel[:, 2:]]
+
+
+def of_parts(x: Tensor, mirrored: Tensor, edges: Sequence[Any]) -> Tensor:
+    """As `of_upsampled_alone`, from parts of the kernel (3, 3, C, F).
+
+    mirrored: the kernel turned by 180 degrees, (3, 3, F, C). edges: its first and last row, first and last column.
+    """
     height, width = x.shape.as_list()[1:3]
     count = _count(x)
-    filters = kernel.shape.as_list()[3]
-    mirrored = tf.transpose(tf.reverse(kernel, [0, 1]), [0, 1, 3, 2])
+    filters = mirrored.shape.as_list()[2]
     shape = [count, 2 * height + 4, 2 * width + 4, filters]
     y = tf.nn.conv2d_transpose(_repeat_edge(x, 1, 1), mirrored, shape, [1, 2, 2, 1], "SAME")
     for window in ((5, 1, 1, 1), (1, 5, 1, 1)):
         taps = tf.constant(np.tile(_TAPS.reshape(window), (1, 1, filters, 1)))
         y = tf.nn.depthwise_conv2d(y, taps, _ONE, "VALID")
-    places, excess = _border(x, kernel)
+    places, excess = _border(x, edges, filters)
     y = tf.tensor_scatter_sub(tf.reshape(y, [-1, filters]), places, excess)
     return tf.reshape(y, [x.shape.as_list()[0] or -1, 2 * height, 2 * width, filters])
 
@@ -46,14 +63,12 @@ def _count(x):
     return x.shape.as_list()[0] or tf.shape(x)[0]
 
 
-def _border(x, kernel):
+def _border(x, edges, filters):
     """(places, excess): what the repeated edge outside the map adds to the pixels along the border.
 
     places: (P, 1) int32 pixel numbers of the upsampled maps, the corners twice; excess: (P, F).
     """
     height, width = x.shape.as_list()[1:3]
-    first_row, _, last_row = tf.split(kernel, 3, axis=0)
-    first_column, _, last_column = tf.split(kernel, 3, axis=1)
     rows = tf.image.resize_bilinear(tf.concat([x[:, :1], x[:, -1:]], 0), [1, 2 * width], half_pixel_centers=True)
     columns = tf.image.resize_bilinear(
         tf.concat([x[:, :, :1], x[:, :, -1:]], 0), [2 * height, 1], half_pixel_centers=True
@@ -61,15 +76,11 @@ def _border(x, kernel):
     # The rows reach over the corners outside, the columns do not.
     top, bottom = tf.split(_repeat_edge(rows, 0, 1), 2)
     left, right = tf.split(tf.pad(columns, [[0, 0], [1, 1], [0, 0], [0, 0]]), 2)
-    excess = [
-        tf.nn.conv2d(strip, part, _ONE, "VALID")
-        for strip, part in ((top, first_row), (bottom, last_row), (left, first_column), (right, last_column))
-    ]
+    excess = [tf.nn.conv2d(strip, part, _ONE, "VALID") for strip, part in zip((top, bottom, left, right), edges)]
     numbers = np.arange(4 * height * width, dtype=np.int32).reshape(2 * height, 2 * width)
     first_pixels = tf.range(_count(x))[:, tf.newaxis] * numbers.size
     places = [first_pixels + strip for strip in (numbers[0], numbers[-1], numbers[:, 0], numbers[:, -1])]
     places = tf.concat([tf.reshape(strip, [-1, 1]) for strip in places], 0)
-    filters = kernel.shape.as_list()[3]
     return places, tf.concat([tf.reshape(strip, [-1, filters]) for strip in excess], 0)
 
 

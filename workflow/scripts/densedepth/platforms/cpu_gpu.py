@@ -1,10 +1,9 @@
 """CPUs and GPUs with TensorFlow's own kernels, in one process or in several."""
 
-import ctypes
-import gc
 import os
 from typing import Any, Dict, List, Optional, Sequence
 
+from .. import memory
 from ..tf import Tensor, tf
 from .base import Options, Platform, checked_modes
 from .collective import Group
@@ -79,11 +78,8 @@ class CpuGpu(Platform):
         return optimizer
 
     def prepare(self, session: Any, train_op: Tensor) -> Tensor:
-        # Building the graph and filling the variables leaves memory free that the C library would keep.
-        gc.collect()
-        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
-        if trim:
-            trim(0)
+        # Building the graph and filling the variables leaves much of it.
+        memory.give_back()
         return train_op
 
     def broadcast(self, variables: Sequence[Tensor]) -> Optional[Tensor]:
