@@ -8,9 +8,8 @@ The constant is the median of the ground-truth depths of this very test set, ins
 import sys
 
 import cli
-from densedepth import files
+from densedepth import data_settings, files
 from densedepth.data.test_archive import open_test_set
-from densedepth.errors import PipelineError
 from densedepth.evaluation import baseline, documents
 from densedepth.progress import Progress
 
@@ -25,13 +24,8 @@ def build_parser():
 
 def work(args):
     with open_test_set(args.test_data) as test_set:
-        if test_set.count < args.min_test:
-            raise PipelineError(
-                "{}: has {} {}, but report.gallery needs at least {}; lower report.gallery, or give more test "
-                "pairs (data.custom.test_share)".format(
-                    args.test_data, test_set.count, "image" if test_set.count == 1 else "images", args.min_test
-                )
-            )
+        found = "has {} {}".format(test_set.count, "image" if test_set.count == 1 else "images")
+        data_settings.check_gallery(args.test_data, found, test_set.count, args.min_test)
         document = baseline.evaluate(test_set, progress=Progress(test_set.count, "images"))
     files.write_json(args.json, document)
     print("constant depth {:.3f} m".format(document["source"]["depth_m"]))

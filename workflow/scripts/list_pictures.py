@@ -14,7 +14,7 @@ import json
 import sys
 
 import cli
-from densedepth import files
+from densedepth import data_settings, files
 from densedepth.data import custom_list, custom_pairs, datasets, mixture, scene_split, stored_depth
 from densedepth.errors import PipelineError
 
@@ -59,13 +59,7 @@ def build_parser():
     add_stored(add)
     add("--min_test", type=cli.positive_int, default=1, help="least number of test pairs")
     cli.add_number(arguments, "--seed", "seed", 0, "seed of the split")
-    add(
-        "--size",
-        type=cli.number("data.height"),
-        nargs=2,
-        default=[480, 640],
-        help="height and width to resize images to",
-    )
+    cli.add_size(arguments, "height and width to resize images to", [480, 640])
     cli.add_validation(arguments)
     add("--out", default="./results/data/pictures.json", help="the list")
     return arguments
@@ -151,17 +145,9 @@ def work(args):
         found["mixture"] = mixture.listed({name: dict(settings) for name, settings in args.mixture}, found)
     splits = (custom_pairs.TRAIN, custom_pairs.VALIDATION, custom_pairs.TEST)
     counts = {split: sum(row["split"] == split for row in found["rows"]) for split in splits}
-    if counts[custom_pairs.TEST] < args.min_test:
-        raise PipelineError(
-            "{}: {} {} for test, but report.gallery needs at least {}; lower report.gallery, or give more test "
-            "pairs{}".format(
-                args.path or args.csv or args.rgb,
-                counts[custom_pairs.TEST],
-                "pair" if counts[custom_pairs.TEST] == 1 else "pairs",
-                args.min_test,
-                " (data.custom.test_share)" if found["split"] == "drawn" else "",
-            )
-        )
+    count, path = counts[custom_pairs.TEST], args.path or args.csv or args.rgb
+    words = "{} {} for test".format(count, "pair" if count == 1 else "pairs")
+    data_settings.check_gallery(path, words, count, args.min_test, found["split"] == "drawn")
     files.write_json(args.out, found)
     print("{train} pairs for train and {test} for test; the split is {0}".format(found["split"], **counts))
     if counts[custom_pairs.VALIDATION]:

@@ -107,8 +107,7 @@ def _add_network(arguments):
     add, number, switch = _kinds(arguments)
     number("--mindepth", "centimetres", 10, "nearest depth of the targets, centimetres")
     number("--maxdepth", "centimetres", 1000, "farthest depth of the targets, centimetres")
-    pixels = cli.number("data.height")
-    add("--size", type=pixels, nargs=2, default=[480, 640], help="height and width of the network's input")
+    cli.add_size(arguments, "height and width of the network's input", [480, 640])
     words = "downsampling of the training target; also called pick (nearest) and mean (area)"
     ways = {"choices": training_input.HALVINGS, "default": "pick", "metavar": "{nearest,area}"}
     add("--target_downsampling", "--halving", dest="halving", type=_halving, help=words, **ways)

@@ -3,6 +3,8 @@
 import os
 from typing import Any, Dict, Iterator, List, Tuple
 
+from .errors import PipelineError
+
 # The archives that the pipeline draws itself.
 SAMPLE_FOLDER = "results/sample/"
 
@@ -71,3 +73,13 @@ def contradictions(data: Dict[str, Any]) -> Iterator[Tuple[List[Any], Any, str]]
     yield from _mixture(data)
     if picture_inputs(data) and any(path.startswith(SAMPLE_FOLDER) for path in data["examples"]):
         yield ["data", "examples"], None, "contains images of the embedded sample; give your own, or []"
+
+
+def check_gallery(path: str, found: str, count: int, least: int, drawn: bool = True) -> None:
+    """Raise PipelineError where `count` test pairs of `path` are fewer than the `least` that a gallery needs.
+
+    found: what there is, in words; drawn: whether a larger `data.custom.test_share` gives more.
+    """
+    if count < least:
+        words = "{}: {}, but report.gallery needs at least {}; lower report.gallery, or give more test pairs{}"
+        raise PipelineError(words.format(path, found, least, " (data.custom.test_share)" if drawn else ""))

@@ -3,6 +3,7 @@
 import math
 from typing import Any, Dict, List, Optional, Tuple
 
+from .. import data_settings
 from ..errors import PipelineError
 from ..progress import Progress
 from . import test_archive_writer, validation_list
@@ -54,11 +55,8 @@ def write_rows(
         usable, sizes = ([found[i] for i in order] for found in (usable, sizes))
         size = max(height for height, _ in sizes), max(width for _, width in sizes)
         more["sizes"] = sizes
-    if len(usable) < least:
-        raise PipelineError(
-            "{}: {} of {} test pairs can be used, but report.gallery needs at least {}; lower report.gallery, or give "
-            "more test pairs (data.custom.test_share)".format(source.path, len(usable), len(rows), least)
-        )
+    found = "{} of {} test pairs can be used".format(len(usable), len(rows))
+    data_settings.check_gallery(source.path, found, len(usable), least)
     progress = Progress(len(usable), "pairs")
 
     def pairs():
