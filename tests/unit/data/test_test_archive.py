@@ -55,6 +55,34 @@ def test_batches_hold_every_image_in_order(tmp_path, method):
     assert indices == [[0, 1], [2, 3], [4]]
 
 
+@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+def test_an_image_by_its_number(tmp_path, method):
+    contents = arrays()
+    contents["depth"][3, 0, 0] = 0
+    with open_test_set(write(tmp_path / "a.zip", contents, method=method)) as test_set:
+        for index in (1, 4, 0):
+            rgb, depth = test_set.image(index)
+            numpy.testing.assert_array_equal(rgb, contents["rgb"][[index]])
+            numpy.testing.assert_array_equal(depth, contents["depth"][[index]])
+        assert test_set.image(3, holes=True)[1][0, 0, 0] == 0
+        for index, words in ((3, "image 3: depths that are not finite and above zero"), (5, "has no image 5, only 5")):
+            assert words in refusal_of_file(lambda path, index=index: test_set.image(index), test_set.path)
+
+
+def test_of_what_is_stored_plainly_nothing_else_is_read(tmp_path):
+    """An image is another one than the checksum was taken of."""
+    rgb = numpy.random.RandomState(0).randint(0, 256, (COUNT, 60, 80, 3)).astype(numpy.uint8)
+    contents = arrays(rgb=rgb, depth=numpy.ones(rgb.shape[:3]))
+    path = tmp_path / "a.zip"
+    write(path, contents)
+    data = path.read_bytes()
+    assert data.count(contents["rgb"][0].tobytes()) == 1
+    path.write_bytes(data.replace(contents["rgb"][0].tobytes(), bytes(contents["rgb"][0].nbytes)))
+    with open_test_set(str(path)) as test_set:
+        numpy.testing.assert_array_equal(test_set.image(4)[0], contents["rgb"][[4]])
+    assert "Bad CRC-32" in refusal(str(path))
+
+
 def test_facts_and_a_second_pass(tmp_path):
     with open_test_set(write(tmp_path / "a.zip", arrays())) as test_set:
         assert test_set.count == COUNT

@@ -341,12 +341,11 @@ def _test_samples(path, most):
     """At most `most` samples of the test archive; of a damaged one, those before the damage."""
     samples = []
     with contextlib.suppress(PipelineError), open_test_set(path) as test_set:
-        chosen = set(_spread(most, test_set.count))
-        for rgb, depth, indices in test_set.batches(1, holes=True):
-            if indices[0] in chosen:
-                name = test_set.names[indices[0]] if test_set.names else ""
-                known = np.where(np.isfinite(depth[0]), np.maximum(depth[0], 0), 0)
-                samples.append((_caption("image {} (test)".format(indices[0]), name).rstrip(), rgb[0], known))
+        for index in sorted(set(_spread(most, test_set.count))):
+            rgb, depth = (one[0] for one in test_set.image(index, holes=True))
+            name = test_set.names[index] if test_set.names else ""
+            known = np.where(np.isfinite(depth), np.maximum(depth, 0), 0)
+            samples.append((_caption("image {} (test)".format(index), name).rstrip(), rgb, known))
     return samples
 
 

@@ -8,9 +8,12 @@ pictures.json          only in archives made of custom data: the greatest depth,
                        also these, in whose upper left corner of the arrays they lie, and what networks see of them
 """
 
+import contextlib
+import io
+import struct
 import tokenize
 import zipfile
-from typing import Any, Iterator, List, Optional, Tuple
+from typing import IO, Any, Iterator, List, Optional, Tuple
 
 import numpy
 
@@ -83,6 +86,8 @@ class TestSet:
         return self
 
     def __exit__(self, *exception: Any) -> None:
+        self._rgb.close()
+        self._depth.close()
         self._zip.close()
 
     def _read_crop(self, crop):
@@ -155,15 +160,30 @@ class TestSet:
         that are not finite, depths that are not above zero (with `holes`, here or of the archive, such depths are
         passed on), and a damaged archive.
         """
-        holes = holes or self.holes
         with self._rgb.open() as rgb_stream, self._depth.open() as depth_stream:
             for indices in self.groups(batch_size):
-                name, (height, width) = "image {}".format(indices[0]), self.size_of(indices[0])
-                rgb = self._rgb.read(rgb_stream, len(indices), name)[:, :height, :width]
-                depth = self._depth.read(depth_stream, len(indices), name)[:, :height, :width]
-                yield self._pixels(rgb, indices), self._metres(depth, indices, holes), indices
+                rgb, depth = self._read(indices, rgb_stream, depth_stream, holes)
+                yield rgb, depth, indices
             self._rgb.end(rgb_stream)
             self._depth.end(depth_stream)
+
+    def image(self, index: int, holes: bool = False) -> Tuple[numpy.ndarray, numpy.ndarray]:
+        """(rgb, depth) of the image of this number, as `batches(1, holes)` give them.
+
+        Of an array that is stored without compression only that image is read. In another one what lies before it is
+        unpacked, but for what an earlier call has: ask in rising order. The archive's checksums are not compared.
+        Raises PipelineError as `batches` does, and for a number that no image has.
+        """
+        if not 0 <= index < self.count:
+            raise PipelineError("{}: has no image {}, only {}".format(self.path, index, self.count))
+        return self._read([index], self._rgb.at(index), self._depth.at(index), holes)
+
+    def _read(self, indices, rgb_stream, depth_stream, holes):
+        """(rgb, depth) of the images, which are the next of the streams."""
+        name, (height, width) = "image {}".format(indices[0]), self.size_of(indices[0])
+        rgb = self._rgb.read(rgb_stream, len(indices), name)[:, :height, :width]
+        depth = self._depth.read(depth_stream, len(indices), name)[:, :height, :width]
+        return self._pixels(rgb, indices), self._metres(depth, indices, holes or self.holes)
 
     def _pixels(self, rgb, indices):
         if rgb.dtype == numpy.uint8:
@@ -193,6 +213,9 @@ class _Array:
     """One .npy member: header read at once, values read in order from a stream."""
 
     def __init__(self, path, archive, name):
+        # That of `at`, and what closes it.
+        self._stream: Optional[IO[bytes]] = None
+        self._opened = contextlib.ExitStack()
         self.path = path
         self.name = name
         self._zip = archive
@@ -261,12 +284,35 @@ class _Array:
             raise self.error("{}: cannot be read ({}); get the archive again", what, error) from None
         return numpy.frombuffer(data, self.dtype).reshape(shape)
 
+    def at(self, index):
+        """A stream at this entry along the first axis, which is the same with each call."""
+        if self._stream is None:
+            self._stream = self._opened.enter_context(self.open())
+            self._first = self._stream.tell()
+            if self._info.compress_type == zipfile.ZIP_STORED:
+                self._stream = self._opened.enter_context(io.FileIO(self.path))
+                self._first += _first_byte(self._stream, self._info)
+        try:
+            self._stream.seek(self._first + index * (self._count() // int(self.shape[0])) * self.dtype.itemsize)
+        except DAMAGE as error:
+            raise self.error("image {}: cannot be read ({}); get the archive again", index, error) from None
+        return self._stream
+
+    def close(self):
+        self._opened.close()
+
     def end(self, stream):
         """Read to the end, where the checksum of the whole member is compared."""
         try:
             stream.read(1)
         except DAMAGE as error:
             raise self.error("damaged ({}); get the archive again", error) from None
+
+
+def _first_byte(stream, info):
+    """Where the bytes of a stored member begin in its archive, behind a header whose last parts are of any length."""
+    stream.seek(info.header_offset + 26)
+    return info.header_offset + 30 + sum(struct.unpack("<HH", stream.read(4)))
 
 
 def _read_exactly(stream, size):

@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image
 
 from .. import files
+from ..imaging.depth import inside
 from ..inference import forward
 from ..tf import tf
 from . import documents
@@ -56,19 +57,17 @@ def pictures(predictor: Any, test_set: "TestSet", count: int = _IMAGES) -> List[
     that range; an invalid ground truth is blue.
     """
     count = min(count, test_set.count)
-    wanted = {(2 * i + 1) * test_set.count // (2 * count) for i in range(count)}
+    crop, limits, framing = test_set.crop, test_set.limits, test_set.framing
     shown = []
-    for rgb, truth, (index,) in test_set.batches(1, holes=True):
-        if index in wanted:
-            crop, limits, framing = test_set.crop, test_set.limits, test_set.framing
-            depth = forward.predict_depth(predictor, rgb, predictor.batch or 1, crop, limits, framing)[0]
-            shown.append((index, _row(rgb[0], truth[0], depth, test_set.crop)))
+    for index in sorted({(2 * i + 1) * test_set.count // (2 * count) for i in range(count)}):
+        rgb, truth = test_set.image(index, holes=True)
+        depth = forward.predict_depth(predictor, rgb, predictor.batch or 1, crop, limits, framing)[0]
+        shown.append((index, _row(rgb[0], truth[0], depth, test_set.crop)))
     return shown
 
 
 def _row(rgb, truth, depth, crop):
-    top, bottom, left, right = crop
-    rgb, truth = rgb[top : bottom + 1, left : right + 1], truth[top : bottom + 1, left : right + 1]
+    rgb, truth = (one[inside(crop)] for one in (rgb, truth))
     step = max(1, truth.shape[0] // _HEIGHT)
     rgb, truth, depth = (one[::step, ::step] for one in (rgb, truth, depth))
     known = truth > 0

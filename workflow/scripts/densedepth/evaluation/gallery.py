@@ -77,11 +77,11 @@ def draw(
     if not os.path.exists(os.path.join(folder, SIDE_FILE)):
         outputs.check_new(os.path.join(folder, one + end) for one in wanted for end in (".png", ".npz"))
     drawn = {}
-    for rgb, truth, (index,) in test_set.batches(1):
-        chosen = [one for one, place in wanted.items() if place == index]
-        if chosen:
-            prediction = predicted(rgb, index)
-            for one in chosen:
+    for index in sorted(set(wanted.values())):
+        rgb, truth = test_set.image(index)
+        prediction = predicted(rgb, index)
+        for one, place in wanted.items():
+            if place == index:
                 drawn[one] = _draw(folder, one, index, rgb[0], truth[0], prediction, test_set)
     scenes = [drawn[one] for one in wanted]
     files.write_json(
@@ -93,9 +93,8 @@ def draw(
 
 
 def _draw(folder, name, index, rgb, truth, predicted, test_set):
-    top, bottom, left, right = test_set.crop
-    inside = (slice(top, bottom + 1), slice(left, right + 1))
-    rgb, truth, mask = rgb[inside], truth[inside], None
+    shown = depth.inside(test_set.crop)
+    rgb, truth, mask = rgb[shown], truth[shown], None
     if test_set.holes:
         mask = truth > 0
     scores = metrics.image_scores(metrics.measure(truth=truth, prediction=predicted, mask=mask))
@@ -109,7 +108,7 @@ def _draw(folder, name, index, rgb, truth, predicted, test_set):
         title = "{} {}".format(name, title)
     visualize.draw_scene(os.path.join(folder, name + ".png"), title, rgb, known, predicted)
     camera = nyu_intrinsics(test_set.size_of(index))
-    camera = camera._replace(cx=camera.cx - left, cy=camera.cy - top)
+    camera = camera._replace(cx=camera.cx - shown[1].start, cy=camera.cy - shown[0].start)
     _write_data(os.path.join(folder, name + ".npz"), rgb, truth, predicted, camera)
     print("{}: {}".format(name, title))
     return dict(scene, picture=name + ".png", data=name + ".npz")

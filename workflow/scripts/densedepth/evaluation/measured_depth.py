@@ -8,7 +8,7 @@ import numpy as np
 
 from ..data.test_archive import open_test_set
 from ..errors import PipelineError
-from ..imaging.depth import Framing
+from ..imaging.depth import Framing, inside
 from ..inference import forward, image_files
 from . import calibration
 
@@ -32,14 +32,14 @@ def of_maps(predictor: "predictors.Predictor", path: str) -> Iterator[calibratio
         PipelineError: the archive cannot be read.
     """
     with open_test_set(path) as test_set:
-        top, bottom, left, right = crop = test_set.crop
+        crop = test_set.crop
         for rgb, truth, _ in test_set.batches(1, holes=True):
-            inside = truth[0, top : bottom + 1, left : right + 1]
-            known = np.isfinite(inside) & (inside > 0)
+            shown = truth[0][inside(crop)]
+            known = np.isfinite(shown) & (shown > 0)
             if known.any():
                 depth = forward.predict_depth(predictor, rgb, 1, crop, _WIDE, test_set.framing)[0]
                 step = max(1, int(known.sum()) // _PIXELS)
-                yield calibration.Measured(inside[known][::step].astype(np.float64), depth[known][::step])
+                yield calibration.Measured(shown[known][::step].astype(np.float64), depth[known][::step])
 
 
 def of_distances(predictor: "predictors.Predictor", path: str) -> Iterator[calibration.Measured]:

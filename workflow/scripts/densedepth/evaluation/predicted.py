@@ -110,9 +110,8 @@ def fitted(values: np.ndarray, size: Tuple[int, int], crop: Tuple[int, int, int,
     """`values` at `size`, of which only `crop` is wanted; float64 where they are enlarged."""
     if values.shape[0] > size[0] or values.shape[1] > size[1]:
         values = resize.resized(values[..., np.newaxis].astype(np.float32), size)[..., 0]
-    top, bottom, left, right = crop
     if values.shape == tuple(size):
-        return values[top : bottom + 1, left : right + 1]
+        return values[depth.inside(crop)]
     return depth.enlarge(values.astype(np.float64), size, crop)
 
 
@@ -135,18 +134,11 @@ def doubts(maps: Predicted, test_set: "TestSet") -> Optional[str]:
     depths: List[float] = []
     turned: Dict[str, List[float]] = {name: [] for name in _TURNS}
     pairs = []
-    places = _looked_at(test_set.count)
-    for rgb, truth, numbers in test_set.batches(1, holes=True):
-        if len(ratios) == len(places):
-            break
-        known = np.isfinite(truth[0]) & (truth[0] > 0)
-        # In place of an image without ground truth stands a later one.
-        if numbers[0] < places[len(ratios)] or not known.any():
-            continue
-        height, width = truth.shape[1:3]
-        stored = maps.values(numbers[0], rgb[0])
+    for index, rgb, truth, known in _looked_at(test_set):
+        height, width = truth.shape
+        stored = maps.values(index, rgb)
         values = fitted(stored, (height, width), (0, height - 1, 0, width - 1))
-        found, wanted = values[known], truth[0][known]
+        found, wanted = values[known], truth[known]
         ratios.append(float(np.median(found) / np.median(wanted)))
         slopes.append(ranks.correlation(found, wanted, _PLACES) or 0.0)
         depths.append(float(np.median(wanted)))
@@ -155,7 +147,7 @@ def doubts(maps: Predicted, test_set: "TestSet") -> Optional[str]:
         for name, turn in _TURNS.items():
             turned[name].append(ranks.correlation(turn(values)[known], wanted, _PLACES) or 0.0)
         chosen = np.linspace(0, values.size - 1, min(_PLACES, values.size)).astype(int)
-        pairs.append((values.shape, *(one.ravel()[chosen] for one in (values, truth[0], known))))
+        pairs.append((values.shape, *(one.ravel()[chosen] for one in (values, truth, known))))
     if not ratios:
         return None
     middle = [float(np.median(one)) for one in (ratios, slopes, depths)]
@@ -164,8 +156,21 @@ def doubts(maps: Predicted, test_set: "TestSet") -> Optional[str]:
     return view or _doubt(maps.unit, maps.alignment, *middle) or _order(pairs, inverse)
 
 
-def _looked_at(count):
-    """The indices of the images that are looked at, of so many: all of few."""
+def _looked_at(test_set):
+    """(index, rgb, ground truth, where that is known) of the images that are looked at: all of few."""
+    following = 0
+    for place in _places(test_set.count):
+        # In place of an image without ground truth stands a later one.
+        for index in range(max(place, following), test_set.count):
+            rgb, truth = (one[0] for one in test_set.image(index, holes=True))
+            known = np.isfinite(truth) & (truth > 0)
+            following = index + 1
+            if known.any():
+                yield index, rgb, truth, known
+                break
+
+
+def _places(count):
     if count <= _RUNS * _NEIGHBOURS:
         return list(range(count))
     starts = np.linspace(0, count - _NEIGHBOURS, _RUNS).astype(int)

@@ -47,25 +47,24 @@ def measure(
     missing = [name for name in names if name not in CORRUPTIONS and not library]
     if missing:
         raise PipelineError("corruption {}: needs --library (`make corruptions`)".format(missing[0]))
-    chosen = set(np.linspace(0, test_set.count - 1, min(images, test_set.count)).astype(int).tolist())
+    chosen = sorted(set(np.linspace(0, test_set.count - 1, min(images, test_set.count)).astype(int).tolist()))
     clean = metrics.Accumulator()
     found = {name: [metrics.Accumulator() for _ in range(SEVERITIES)] for name in names}
     pairs: Dict[str, List[np.ndarray]] = {"flip": [], "scale": []}
     done = 0
-    for rgb, truth, numbers in test_set.batches(1, holes=True):
-        if numbers[0] not in chosen:
-            continue
-        counted = _counted(truth[0], network)
-        both = network.both(rgb[0], counted, numbers[0])
+    for index in chosen:
+        rgb, truth = (one[0] for one in test_set.image(index, holes=True))
+        counted = _counted(truth, network)
+        both = network.both(rgb, counted, index)
         scored = _add(clean, network, both, counted)
         pairs["flip"].append(_apart(np.abs(both[0] - both[1]), scored, counted, counted > 0))
-        apart, seen = _apart_by_scale(network, rgb[0], both[0], counted, numbers[0])
+        apart, seen = _apart_by_scale(network, rgb, both[0], counted, index)
         pairs["scale"].append(_apart(apart, scored, counted, (counted > 0) & seen))
         for name, figures in found.items():
             for severity, one in enumerate(figures, 1):
-                worse, depth_of_it = _worse(name, severity, rgb[0], truth[0], numbers[0], library)
+                worse, depth_of_it = _worse(name, severity, rgb, truth, index, library)
                 moved = _counted(depth_of_it, network)
-                _add(one, network, network.both(worse, moved, numbers[0]), moved)
+                _add(one, network, network.both(worse, moved, index), moved)
             done += 1
             if progress:
                 progress(done)

@@ -312,8 +312,7 @@ def _block(protocol, limits, scores, images):
 
 def cropped(maps: np.ndarray, crop: Tuple[int, int, int, int]) -> np.ndarray:
     """`maps` (..., h, w) inside `crop` (top, bottom, left, right), inclusive, which ends with the maps."""
-    top, bottom, left, right = crop
-    return maps[..., top : bottom + 1, left : right + 1]
+    return maps[(..., *depth.inside(crop))]
 
 
 def _test_data(test_set):

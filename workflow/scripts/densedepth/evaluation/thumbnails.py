@@ -38,8 +38,9 @@ class Thumbnails:
     def __init__(self, test_set: Any) -> None:
         count = min(MOST, test_set.count)
         self._chosen = {(2 * place + 1) * test_set.count // (2 * count) for place in range(count)}
-        top, bottom, left, right = self._crop = test_set.crop
-        height, width = bottom - top + 1, right - left + 1
+        self._crop = test_set.crop
+        self._inside = depth.inside(self._crop)
+        height, width = (part.stop - part.start for part in self._inside)
         # Whole blocks of JPEG, so that neighbours do not run into each other.
         self._size = 8 * max(1, round(WIDTH * height / width / 8)), WIDTH
         self._inputs: Dict[int, np.ndarray] = {}
@@ -47,11 +48,10 @@ class Thumbnails:
 
     def add_inputs(self, numbers: Sequence[int], rgb: np.ndarray) -> None:
         """Whole images, uint8 (n, H, W, 3)."""
-        top, bottom, left, right = self._crop
         for number, image in zip(numbers, rgb):
             if number in self._chosen:
-                inside = image[np.newaxis, top : bottom + 1, left : right + 1]
-                self._inputs[number] = np.rint(depth.fit(inside, self._size)[0] * 255).astype(np.uint8)
+                shown = image[self._inside][np.newaxis]
+                self._inputs[number] = np.rint(depth.fit(shown, self._size)[0] * 255).astype(np.uint8)
 
     def add_maps(self, numbers: Sequence[int], truth: np.ndarray, predicted: np.ndarray) -> None:
         """True and predicted depth inside the crop (n, h, w), metres; a truth of 0 is not known."""

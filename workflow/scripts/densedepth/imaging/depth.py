@@ -109,6 +109,12 @@ def taken_out(metres: np.ndarray, where: Place, size: Tuple[int, int], picture_s
     return result
 
 
+def inside(crop: Tuple[int, int, int, int]) -> Tuple[slice, slice]:
+    """(rows, columns) of `crop` (top, bottom, left, right), inclusive as that of the test archive."""
+    top, bottom, left, right = crop
+    return slice(top, bottom + 1), slice(left, right + 1)
+
+
 def enlarge(maps: Any, size: Tuple[int, int], box: Optional[Tuple[int, int, int, int]] = None) -> np.ndarray:
     """Bilinear resizing of `maps` (..., h, w) to `size`, of which only the part in `box` is computed.
 
