@@ -15,7 +15,7 @@ from .. import files, outputs, runtime
 from ..data.test_archive import TestSet
 from ..errors import PipelineError
 from ..imaging import depth
-from ..inference import exporters, networks
+from ..inference import exported, exporters, networks
 from . import documents, export_table, scoring
 
 FORMAT = 1
@@ -110,7 +110,7 @@ def _made(kind, source, reference, limits, out):
                 network = networks.load(path)
                 _compare(row, network, reference)
                 _judge(row, made.exact, reference.metrics, limits)
-            side = exporters.facts(reference.network.describe(), row.get("sha256"))
+            side = exported.facts(reference.network.describe(), row.get("sha256"))
             files.write_json(path + ".json", dict(side, format=FORMAT, bytes=row["bytes"]))
             if kind == "onnx" and reference.network.size:
                 command = exporters.tensorrt_command(made.file, reference.network.size)
@@ -148,11 +148,7 @@ def _judge(row, exact, before, limits):
 def _pictures(test_set, size):
     """The images that are compared, evenly taken from the test set, as the network reads them."""
     step = max(1, test_set.count // _COMPARED)
-    taken: List[np.ndarray] = []
-    for rgb, _, numbers in test_set.batches(1):
-        if numbers[0] % step == 0 and len(taken) < _COMPARED:
-            taken.append(depth.fit(rgb, size)[0])
-    return taken
+    return [depth.fit(test_set.image(index)[0], size)[0] for index in range(0, test_set.count, step)[:_COMPARED]]
 
 
 def _outputs(network, pictures):

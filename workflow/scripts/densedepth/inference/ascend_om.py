@@ -21,9 +21,9 @@ import numpy as np
 from .. import files, metadata, outputs
 from ..errors import PipelineError
 from ..imaging import depth
-from ..metadata import COUNT, DEPTH_RANGE, SHA256, SIZE, Null, Number
-from ..network.model import GRAPH_SCHEMA, SCHEMA
-from . import ascend_atc
+from ..metadata import COUNT, SHA256, SIZE, Null, Number
+from ..network.model import GRAPH_SCHEMA
+from . import ascend_atc, exported
 from .ascend_session import Session
 
 if TYPE_CHECKING:
@@ -45,16 +45,9 @@ TENSORS = {
     "output": {"name": str, "shape": [Null(_POSITIVE)]},
 }
 # The metadata files of a frozen graph, of an ONNX file, of an OM file, and of batches and outputs.
-_SOURCE = {
-    "epoch": Null(COUNT),
-    "global_step": Null(COUNT),
-    "model": Null(SCHEMA),
-    "depth_range?": Null(DEPTH_RANGE),
-    "calibration?": {},
-}
 GRAPH = dict(GRAPH_SCHEMA, **TENSORS)
-_ONNX = dict(TENSORS, sha256=SHA256, opset=COUNT, source=_SOURCE)
-_OM = {"sha256": SHA256, "source": _SOURCE, "soc_version": str, "precision_mode": str, "batches?": [_POSITIVE]}
+_ONNX = dict(TENSORS, sha256=SHA256, opset=COUNT, source=exported.SOURCE)
+_OM = {"sha256": SHA256, "source": exported.SOURCE, "soc_version": str, "precision_mode": str, "batches?": [_POSITIVE]}
 _BATCHES = {"batches": COUNT, "batch_size": _POSITIVE, "images": COUNT, "size": SIZE, "type?": str, "model?": {}}
 _TYPES = {"float32": "<f4", "uint8": "u1"}
 
@@ -116,7 +109,7 @@ def convert(
             "command": ["atc"] + flags,
             "input": dict(side["input"], shape=shape, type="uint8" if uint8 else "float32"),
             "output": dict(side["output"], shape=[shape[0]] + side["output"]["shape"][1:]),
-            "source": dict(_source(side), graph_sha256=side["sha256"]),
+            "source": dict(side["source"], **exported.meaning(side), graph_sha256=side["sha256"]),
             "sha256": files.sha256(made),
             "bytes": os.path.getsize(made),
         }
@@ -129,12 +122,6 @@ def convert(
         files.replace(made, path)
     files.write_json(path + ".json", content)
     return content
-
-
-def _source(side):
-    """What the metadata file of a frozen graph says beside its source, and that of an ONNX file in it."""
-    told = {key: side[key] for key in ("model", "depth_range", "calibration") if key in side}
-    return dict(side["source"], **told)
 
 
 def write_batches(
@@ -339,13 +326,10 @@ def batches_side(folder: str) -> Dict[str, Any]:
 
 def describe(path: str) -> Dict[str, Any]:
     """What is known of an OM file, from its metadata file if that is of this file."""
-    known = dict.fromkeys(("epoch", "global_step", "model", "depth_range"))
-    known.update(path=path, sha256=files.sha256(path))
+    known = exported.source("om", path)
     if os.path.exists(path + ".json"):
         side = metadata.read(path + ".json", _OM, FORMAT)
         if side["sha256"] == known["sha256"]:
-            told = ("epoch", "global_step", "model", "depth_range", "calibration")
-            known.update({key: side["source"][key] for key in told if key in side["source"]})
             known.update({key: side[key] for key in ("soc_version", "precision_mode")})
     return known
 

@@ -9,17 +9,20 @@ from .. import files, metadata
 from ..metadata import COUNT, DEPTH_RANGE, SHA256, Null
 from ..network import model
 
-# The metadata file, as far as the network is run by it.
-SIDE = {
-    "sha256": SHA256,
-    "source": {
-        "epoch": Null(COUNT),
-        "global_step": Null(COUNT),
-        "model": Null(model.SCHEMA),
-        "depth_range?": Null(DEPTH_RANGE),
-        "calibration?": {},
-    },
+# What the metadata files of exports of every kind say of the network that they are made of.
+SOURCE = {
+    "epoch": Null(COUNT),
+    "global_step": Null(COUNT),
+    "model": Null(model.SCHEMA),
+    # Files of earlier versions do not tell it.
+    "depth_range?": Null(DEPTH_RANGE),
+    "calibration?": {},
 }
+# That of it which decides how the output is read; a frozen graph's metadata file has it beside its source.
+_MEANING = ("model", "depth_range", "calibration")
+
+# The metadata file, as far as the network is run by it.
+SIDE = {"sha256": SHA256, "source": SOURCE}
 
 
 class Predictor:
@@ -53,14 +56,22 @@ class Predictor:
 
 def source(kind: str, path: str) -> Dict[str, Any]:
     """As `predictors.Predictor.describe`, of the file at `path`; `size` is not known yet."""
-    found: Dict[str, Any] = {"kind": kind, "path": path, "epoch": None, "global_step": None, "model": None}
-    found["depth_range"] = None
+    found: Dict[str, Any] = dict(dict.fromkeys(("epoch", "global_step", "model", "depth_range")), kind=kind, path=path)
     found["sha256"] = files.sha256(path)
     if os.path.exists(path + ".json"):
         side = metadata.read(path + ".json", SIDE)
         if side["sha256"] == found["sha256"]:
-            found.update({key: side["source"][key] for key in ("epoch", "global_step", "model")})
-            # Files of earlier versions do not tell it.
-            found["depth_range"] = side["source"].get("depth_range")
-            found.update({key: side["source"][key] for key in ("calibration",) if key in side["source"]})
+            told = ("epoch", "global_step", *_MEANING)
+            found.update({key: side["source"][key] for key in told if key in side["source"]})
     return found
+
+
+def meaning(known: Dict[str, Any]) -> Dict[str, Any]:
+    """What decides how the output is read: that part of what is `known` of a network, here or in a metadata file."""
+    return {key: known[key] for key in _MEANING if key in known}
+
+
+def facts(described: Dict[str, Any], sha256: Optional[str] = None) -> Dict[str, Any]:
+    """What the metadata file of an export says of the network that `described` tells of; `sha256` is the file's."""
+    known: Dict[str, Any] = {"source": described, "sha256": sha256}
+    return dict(known, **meaning(described))

@@ -12,7 +12,7 @@ import os
 import tempfile
 import warnings
 from collections import OrderedDict
-from typing import Any, Callable, Dict, NamedTuple, Optional, Sequence
+from typing import Any, Callable, Dict, NamedTuple, Sequence
 
 import numpy as np
 
@@ -21,6 +21,7 @@ from ..imaging import depth
 from ..tf import tf
 from . import (
     coreml_export,
+    exported,
     freeze,
     networks,
     onnx_export,
@@ -170,12 +171,6 @@ def _nearest(source, quantized, path):
                     os.replace(os.path.join(trial, file), os.path.join(folder, file))
 
 
-def facts(described: Dict[str, Any], sha256: Optional[str] = None) -> Dict[str, Any]:
-    """What the metadata file of an export says of the graph that `described` tells of; `sha256` is the file's."""
-    known: Dict[str, Any] = {"source": described, "sha256": sha256}
-    return dict(known, **{key: described[key] for key in ("model", "depth_range", "calibration") if key in described})
-
-
 def size_of(folder: str) -> int:
     """Bytes of all files in and below a folder."""
     return sum(os.path.getsize(os.path.join(place, name)) for place, _, names in os.walk(folder) for name in names)
@@ -217,7 +212,7 @@ def _definition(source):
 
 def _saved_model(source, path):
     with networks.load(source.graph) as network:
-        known = facts(network.describe())
+        known = exported.facts(network.describe())
     freeze.write_saved_model(_definition(source), *_TENSORS, os.path.dirname(path), known)
 
 

@@ -28,7 +28,7 @@ def load(path: str, tool: Optional[str] = None, device: int = 0) -> "OmPredictor
     side = metadata.read(path + ".json", dict(_SIDE, **ascend_om.TENSORS))
     if side["sha256"] != files.sha256(path):
         raise PipelineError("{}.json: belongs to another file; convert the graph again with export_om.py".format(path))
-    source = dict(ascend_om.describe(path), kind="om", size=list(ascend_om.input_size(path + ".json")))
+    source = dict(ascend_om.describe(path), size=list(ascend_om.input_size(path + ".json")))
     sizes = side.get("batches") or [side["input"]["shape"][0]]
     type_name = side["input"].get("type", "float32")
     return OmPredictor(path, sizes, type_name, source, tool or ascend_om.installed_tool(), device)
