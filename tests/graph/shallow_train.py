@@ -3,7 +3,8 @@
 With --forked first, ranks are forked, which spares each of them the loading of TensorFlow. With --two-layers next, the
 network is that of `two_layers`. With --frozen after these, batch normalization uses its moving averages in training
 too, so that a sample's loss does not depend on which samples share its batch. With --bad-rank K, rank K alone sees
-losses that are not finite from step 3 on. With --quick-scale, the loss scale doubles after three good steps.
+losses that are not finite from step 3 on. With --quick-scale, the loss scale doubles after three good steps. With
+--apart, the ranks share no memory, as on several machines.
 SIGUSR1 lets it raise an exception wherever it is.
 """
 
@@ -21,7 +22,7 @@ import train
 import two_layers
 from densedepth.data import training_input
 from densedepth.network import architecture
-from densedepth.platforms import launcher, loss_scale
+from densedepth.platforms import launcher, loss_scale, shared_memory
 
 
 def freeze():
@@ -60,6 +61,9 @@ def main(words=None):
         words = words[1:]
     elif words[0] == "--quick-scale":
         loss_scale.GROWTH_STEPS = 3
+        words = words[1:]
+    elif words[0] == "--apart":
+        shared_memory.create = lambda: None
         words = words[1:]
     elif words[0] == "--bad-rank":
         if os.environ.get("RANK_ID") == words[1]:

@@ -19,6 +19,7 @@ from densedepth.data.test_archive import open_test_set
 from densedepth.evaluation import scoring
 from densedepth.inference import filter_variables, freeze, lean_graph, predictors
 from densedepth.network import architecture, model
+from densedepth.platforms import collective, ranks, shared_memory
 from densedepth.platforms.base import Options
 from densedepth.tf import tf
 from densedepth.training import loss, optimizers
@@ -80,6 +81,30 @@ def test_operations_of_a_training_step(monkeypatch):
     assert forward <= 1200
     assert whole - forward <= 80
     assert step <= 6000
+
+
+@pytest.mark.parametrize("memory", [None, shared_memory.create()], ids=["sent", "shared"])
+def test_gradients_are_exchanged_while_the_backward_pass_goes_on(monkeypatch, memory):
+    monkeypatch.setitem(architecture.BLOCKS, "densenet121", (2, 2, 2, 2))
+    piece = 1 << 17
+    with tf.Graph().as_default() as graph:
+        output = architecture.predict(tf.zeros((2, 64, 96, 3)), model.Model("densenet121"), training=True, lean=True)
+        total = loss.depth_loss(output, tf.ones((2, 32, 48, 1)))["total"]
+        gradients = tf.gradients(total, tf.trainable_variables())
+        # A convolution's gradients, but not those operations by which the forward pass enlarges.
+        backward = set(operations(graph, gradients)) - set(operations(graph, [total]))
+        backward = {op for op in backward if op.type.startswith("Conv2DBackprop")}
+        collective.Exchange(ranks.Ranks(0, 2, None, None, memory, 1, 60, True), piece).means(gradients)
+        waiting, left = set(backward), []
+        for number in range(len(collective.pieces(gradients, piece))):
+            scope = collective.SCOPE + ("_{}".format(number) if number else "") + "/"
+            exchange = [op for op in graph.get_operations() if op.name.startswith(scope)]
+            # Of the whole exchange of this piece, to its means.
+            waiting -= set(operations(graph, exchange))
+            left.append(len(waiting))
+    # For how much of the backward pass no exchange so far has waited.
+    shares = [count / len(backward) for count in left]
+    assert shares[0] >= 0.6 and shares[len(shares) // 2] >= 0.25 and shares[-1] == 0, str(shares)
 
 
 def kept_for_the_gradients():

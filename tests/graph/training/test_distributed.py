@@ -95,6 +95,11 @@ def test_devices_share_the_steps(undisturbed):
     np.testing.assert_allclose(performance["images_per_second"], 2000 / performance["step_ms"])
 
 
+def test_ranks_that_share_no_memory_take_the_same_steps(records, tmp_path, undisturbed):
+    checked(records, tmp_path, 2, *SMALL, first=[*SMALL_NETWORK, "--apart"])
+    assert_same(ended(undisturbed[0]), ended(tmp_path), 1e-6)
+
+
 def test_the_speed_is_measured_over_all_steps_of_each_device(records, tmp_path):
     figures = tmp_path / "performance.json"
     checked(records, tmp_path, 2, "--steps", "6", "--bs", "1", "--epochs", "1", "--performance", str(figures))

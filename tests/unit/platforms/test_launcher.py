@@ -21,11 +21,14 @@ from densedepth.errors import PipelineError
 launcher.end_with_launcher()
 here = ranks.find(os.environ, float(os.environ.get("TIMEOUT", "60")))
 open("log{{}}".format(here.rank), "w").write(str(os.getpid()))
+if here.memory is not None:
+    os.pwrite(here.memory, b"x", here.rank)
 try:
     group = heartbeat.Peers(here, 1000 + here.rank, os.environ.get("KIND{{}}".format(here.rank), "alike"))
 except PipelineError as error:
     sys.exit(str(error))
-open("ready{{}}".format(here.rank), "w").write(" ".join(group.addresses))
+written = os.pread(here.memory, 3, 0).decode() if here.memory is not None else ""
+open("ready{{}}".format(here.rank), "w").write(" ".join([*group.addresses, written]))
 while not os.path.exists("end"):
     if os.path.exists("raise{{}}".format(here.rank)):
         sys.exit("out of luck")
@@ -89,10 +92,10 @@ def gone(pid):
         return True
 
 
-def test_ranks_find_each_other_and_end_together(start, tmp_path):
+def test_ranks_find_each_other_share_memory_and_end_together(start, tmp_path):
     process, _ = start()
-    addresses = [(tmp_path / "ready{}".format(rank)).read_text() for rank in range(3)]
-    assert addresses == ["127.0.0.1:1000 127.0.0.1:1001 127.0.0.1:1002"] * 3
+    found = [(tmp_path / "ready{}".format(rank)).read_text() for rank in range(3)]
+    assert found == ["127.0.0.1:1000 127.0.0.1:1001 127.0.0.1:1002 xxx"] * 3
     (tmp_path / "end").touch()
     assert process.wait() == 0
 

@@ -1,4 +1,7 @@
-"""Data-parallel training in several processes, on TensorFlow's collective runtime over gRPC."""
+"""Data-parallel training in several processes, on TensorFlow's collective runtime over gRPC.
+
+Ranks of one machine hand each other their gradients through shared memory, and only say over gRPC that they are there.
+"""
 
 import collections
 import socket
@@ -6,6 +9,7 @@ from typing import Any, Dict, List, Sequence
 
 from ..errors import PipelineError
 from ..tf import Tensor, collective_ops, tf
+from . import shared_memory
 from .heartbeat import Peers
 from .ranks import Ranks
 
@@ -14,6 +18,8 @@ from .ranks import Ranks
 _PIECE = 8 << 20
 # Bytes that gRPC packs together; with TensorFlow's own 4096 an exchange takes a quarter more of the processor.
 _CHUNK = 256 << 10
+# In whose name scopes, `exchange`, `exchange_1`, ..., the operations of the pieces lie.
+SCOPE = "exchange"
 
 
 class Group:
@@ -25,9 +31,7 @@ class Group:
     """
 
     def __init__(self, ranks: Ranks, config: Any, kind: str) -> None:
-        self._size = ranks.size
-        self._rank = ranks.rank
-        self._key = 0
+        self._exchange = Exchange(ranks)
         with socket.socket() as reserved:
             reserved.bind(("", 0))
             port = reserved.getsockname()[1]
@@ -48,31 +52,75 @@ class Group:
         self.target = self._server.target
         self.config = config
 
-    def _sum(self, tensor, final="Id"):
+    def total(self, vector: Tensor) -> Tensor:
+        """`vector` summed over all ranks."""
+        return self._exchange.sum(vector)
+
+    def averaging(self, optimizer: Any) -> Any:
+        """`optimizer` with gradients averaged over all ranks."""
+        return _Averaging(optimizer, self._exchange.means)
+
+    def broadcast(self, variables: Sequence[Tensor]) -> Tensor:
+        """An operation that assigns rank 0's values to `variables` (float32 or integer) on all ranks."""
+        return self._exchange.broadcast(variables)
+
+    def close(self) -> None:
+        """Wait for all ranks to come here, so that none leaves while another still receives from it."""
+        self._peers.finish()
+
+
+class Exchange:
+    """The operations by which ranks exchange tensors; all ranks must make the same ones in the same order.
+
+    piece: bytes of gradients that are exchanged together, at most.
+    """
+
+    def __init__(self, ranks: Ranks, piece: int = _PIECE) -> None:
+        self._ranks = ranks
+        self._piece = piece
+        self._key = 0
+
+    def sum(self, tensor: Tensor, final: str = "Id") -> Tensor:
         """`tensor` summed over all ranks; with `final` "Div" their mean."""
         # Every exchange has a number of its own, equal on all ranks because their graphs are built alike.
         self._key += 1
         with tf.device("/cpu:0"):
-            return collective_ops.all_reduce(tf.identity(tensor), self._size, 1, self._key, "Add", final)
+            return collective_ops.all_reduce(tf.identity(tensor), self._ranks.size, 1, self._key, "Add", final)
 
-    def total(self, vector: Tensor) -> Tensor:
-        """`vector` summed over all ranks."""
-        return self._sum(vector)
-
-    def averaging(self, optimizer: Any) -> Any:
-        """`optimizer` with gradients averaged over all ranks."""
-        return _Averaging(optimizer, self._means)
-
-    def _means(self, tensors):
+    def means(self, tensors: Sequence[Tensor]) -> List[Tensor]:
         """The float32 `tensors`, each averaged over all ranks; exchanged in pieces, the last tensors first."""
+        found = pieces(tensors, self._piece)
+        shapes = [[tensors[i].shape.as_list() for i in piece] for piece in found]
+        areas: Sequence[Any] = [None] * len(found)
+        if self._ranks.memory is not None:
+            areas = shared_memory.areas(self._ranks.memory, self._ranks.rank, self._ranks.size, shapes)
         means: Dict[int, Tensor] = {}
-        for piece in pieces(tensors):
-            mean = self._sum(_joined([tensors[i] for i in piece]), "Div")
-            means.update(zip(piece, _parted(mean, [tensors[i].shape.as_list() for i in piece])))
+        for piece, area in zip(found, areas):
+            members = [tensors[i] for i in piece]
+            with tf.name_scope(SCOPE):
+                means.update(zip(piece, self._shared(members, area) if area else self._sent(members)))
         return [means[i] for i in range(len(tensors))]
 
+    def _sent(self, tensors):
+        """The means of `tensors` over all ranks, wherever these are."""
+        mean = self.sum(_joined(tensors), "Div")
+        return _parted(mean, [tensor.shape.as_list() for tensor in tensors])
+
+    def _shared(self, tensors, area):
+        """The same over ranks of this machine, through an area of shared memory.
+
+        The sums, of a number each, let no rank go on before all have come so far. No thread waits for them.
+        """
+        with tf.device("/cpu:0"):
+            there = self.sum(tf.py_func(area.put, tensors, tf.float32, name="put"))
+            averaged = self.sum(tf.py_func(area.average, [there], tf.float32, name="average"))
+            means = tf.py_func(area.take, [averaged], [tf.float32] * len(tensors), name="take")
+        for mean, tensor in zip(means, tensors):
+            mean.set_shape(tensor.shape)
+        return means
+
     def broadcast(self, variables: Sequence[Tensor]) -> Tensor:
-        """An operation that assigns rank 0's values to `variables` (float32 or integer) on all ranks."""
+        """See `Group.broadcast`."""
         kinds: Dict[Any, List[Tensor]] = collections.OrderedDict()
         for variable in variables:
             kinds.setdefault(variable.dtype.base_dtype, []).append(variable)
@@ -80,21 +128,17 @@ class Group:
         for dtype, members in kinds.items():
             for piece in pieces(members):
                 shapes = [members[i].shape.as_list() for i in piece]
-                if self._rank == 0:
+                if self._ranks.rank == 0:
                     sent = _joined([members[i] for i in piece])
                 else:
                     # Adding zeros to rank 0's values hands them over as they are.
                     sent = tf.zeros([sum(_count(shape) for shape in shapes)], dtype)
-                values = _parted(self._sum(sent), shapes)
-                if self._rank == 0:
+                values = _parted(self.sum(sent), shapes)
+                if self._ranks.rank == 0:
                     assigned.extend(values)
                 else:
                     assigned.extend(tf.assign(members[i], value) for i, value in zip(piece, values))
         return tf.group(*assigned)
-
-    def close(self) -> None:
-        """Wait for all ranks to come here, so that none leaves while another still receives from it."""
-        self._peers.finish()
 
 
 class _Averaging:

@@ -13,7 +13,7 @@ from typing import Any, Dict, Sequence
 
 from .. import orphans
 from ..errors import PipelineError
-from . import heartbeat, ranks
+from . import heartbeat, ranks, shared_memory
 
 # Seconds that the other ranks have for their own messages when one has failed.
 _GRACE = 2.0
@@ -47,13 +47,16 @@ def run(command: Sequence[str], environments: Sequence[Dict[str, str]], timeout:
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
     listener.listen(count)
+    memory = shared_memory.create()
     received = []
     handlers = {s: signal.signal(s, lambda number, _: received.append(number)) for s in (signal.SIGTERM, signal.SIGINT)}
     processes = []
     try:
-        with listener:
+        with listener, contextlib.ExitStack() as stack:
+            if memory is not None:
+                stack.callback(os.close, memory)
             for rank in range(count):
-                processes.append(_start(command, rank, environments, listener, folder))
+                processes.append(_start(command, rank, environments, listener, memory, folder))
         return _watch(processes, received, timeout)
     finally:
         for process in processes:
@@ -76,7 +79,7 @@ def enter_folder(folder: str, rank: int) -> None:
     os.chdir(folder)
 
 
-def _start(command, rank, environments, listener, folder):
+def _start(command, rank, environments, listener, memory, folder):
     count = len(environments)
     environ = dict(os.environ, RANK_ID=str(rank), RANK_SIZE=str(count))
     environ.update(environments[rank])
@@ -85,6 +88,10 @@ def _start(command, rank, environments, listener, folder):
     environ[ranks.LISTENER] = str(listener.fileno())
     environ[ranks.THREADS] = str(max(1, len(os.sched_getaffinity(0)) // count))
     environ["CUDA_VISIBLE_DEVICES"] = _device(rank)
+    passed = [listener.fileno()] if rank == 0 else []
+    if memory is not None:
+        environ[ranks.MEMORY] = str(memory)
+        passed.append(memory)
     with contextlib.ExitStack() as stack:
         streams: Dict[str, Any] = {}
         if rank > 0:
@@ -95,7 +102,7 @@ def _start(command, rank, environments, listener, folder):
             command,
             env=environ,
             stdin=subprocess.DEVNULL,
-            pass_fds=[listener.fileno()] if rank == 0 else [],
+            pass_fds=passed,
             # A group of its own: what a rank starts ends with it.
             start_new_session=True,
             **streams,

@@ -19,6 +19,8 @@ class Ranks:
     master: Optional[Tuple[str, int]]
     # Descriptor of a socket that rank 0 has inherited, already listening there.
     listener: Optional[int]
+    # Descriptor of memory that all ranks have inherited, see `shared_memory`; None where they are on several machines.
+    memory: Optional[int]
     # TensorFlow's threads in this process.
     threads: int
     # Seconds without a heartbeat after which a rank counts as lost.
@@ -30,6 +32,7 @@ class Ranks:
 LAUNCHER = "DENSEDEPTH_LAUNCHER"
 LISTENER = "DENSEDEPTH_LISTENER"
 MASTER = "DENSEDEPTH_MASTER"
+MEMORY = "DENSEDEPTH_MEMORY"
 THREADS = "DENSEDEPTH_THREADS"
 
 _SLURM_PORTS = (20000, 12000)
@@ -58,8 +61,9 @@ def find(environ: Mapping[str, str], timeout: float) -> Optional[Ranks]:
     if not 0 <= rank < size:
         raise PipelineError("rank {} of {}: ranks count from 0 to the number of ranks less 1".format(rank, size))
     listener = _number(environ, LISTENER) if LISTENER in environ and rank == 0 else None
+    memory = _number(environ, MEMORY) if MEMORY in environ else None
     master = _master(environ) if size > 1 and not by_table else None
-    return Ranks(rank, size, master, listener, _threads(environ), timeout, LAUNCHER in environ)
+    return Ranks(rank, size, master, listener, memory, _threads(environ), timeout, LAUNCHER in environ)
 
 
 def joined(environ: Mapping[str, str], is_distributed: bool, devices: int, timeout: float) -> Optional[Ranks]:
