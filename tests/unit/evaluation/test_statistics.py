@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -94,6 +95,27 @@ def test_intervals_are_repeated_and_few_images_have_none():
     assert statistics.intervals(block(errors(9))) == {}
     low, high = statistics.intervals(block(np.full(20, 0.5)), resamples=100)["rms_pooled"]
     assert low == high == pytest.approx(0.5)
+
+
+def test_memory_grows_with_the_images_not_with_their_square():
+    found = block(errors(5000))
+    tracemalloc.start()
+    try:
+        statistics.intervals(found, resamples=250)
+        # A square of 5,000 images is 200 MB.
+        assert tracemalloc.get_traced_memory()[1] < 50e6
+    finally:
+        tracemalloc.stop()
+
+
+def test_how_many_are_drawn_at_a_time_changes_no_figure(monkeypatch):
+    blocks = block(errors(40)), block(errors(40, seed=1))
+    found = []
+    for numbers in (statistics._NUMBERS, 40 * 7):
+        monkeypatch.setattr(statistics, "_NUMBERS", numbers)
+        statistics._drawn.cache_clear()
+        found.append(statistics.compare(*blocks, resamples=100)["rms_image"])
+    assert found[0] == pytest.approx(found[1], rel=1e-9)
 
 
 def test_a_small_difference_on_the_same_images_is_found_where_the_intervals_overlap():

@@ -28,8 +28,8 @@ Block = Dict[str, Any]
 # Fewer images give no interval that would hold what it promises.
 FEWEST = 10
 
-# Resamples at a time: bounds the memory at 654 images to some MB.
-_CHUNK = 1000
+# Resamples at a time, and numbers in them: bounds the memory to some MB, however many images there are.
+_CHUNK, _NUMBERS = 1000, 1000000
 
 
 def intervals(block: Block, seed: int = 0, resamples: int = RESAMPLES) -> Dict[str, Tuple[float, float]]:
@@ -176,7 +176,7 @@ class _Table:
 
     def jackknife(self):
         """{metric: (images,)} of the test set without each one of its images."""
-        return self.figures_of(np.ones((self.count, self.count)) - np.eye(self.count))
+        return self.finished(self.columns.sum(0) - self.columns, self.weights.sum(0) - self.weights)
 
     def finished(self, sums, weights):
         """{metric: figures} of sums over images (resamples, metrics) and the sums of their weights."""
@@ -208,9 +208,10 @@ def _unlike(first, second):
     return None
 
 
-def _chunks(resamples):
-    for first in range(0, resamples, _CHUNK):
-        yield min(_CHUNK, resamples - first)
+def _chunks(resamples, images):
+    most = max(1, min(_CHUNK, _NUMBERS // images))
+    for first in range(0, resamples, most):
+        yield min(most, resamples - first)
 
 
 def _joined(parts):
@@ -224,7 +225,10 @@ def _drawn(table, seed, resamples):
     random = np.random.RandomState(seed)
     even = np.full(table.count, 1 / table.count)
     return _joined(
-        [table.figures_of(random.multinomial(table.count, even, size).astype(float)) for size in _chunks(resamples)]
+        [
+            table.figures_of(random.multinomial(table.count, even, size).astype(float))
+            for size in _chunks(resamples, table.count)
+        ]
     )
 
 
@@ -233,7 +237,7 @@ def _exchanged(a, b, seed, resamples):
     random = np.random.RandomState(seed)
     reached = dict.fromkeys(a.names, 1)
     apart, weights_apart = a.columns - b.columns, a.weights - b.weights
-    for size in _chunks(resamples):
+    for size in _chunks(resamples, a.count):
         keep = random.randint(0, 2, (size, a.count)).astype(float)
         moved, weights_moved = keep @ apart, keep @ weights_apart
         one = a.finished(b.columns.sum(0) + moved, b.weights.sum(0) + weights_moved)
