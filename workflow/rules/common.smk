@@ -1,5 +1,6 @@
 """Functions for the rules: which files and flags follow from the settings."""
 
+import bisect
 import functools
 import json
 import os
@@ -8,11 +9,7 @@ import re
 from densedepth import configuration, contradictions, data_settings, file_names, run_settings
 from densedepth.inference import image_files
 from densedepth.errors import PipelineError
-
-
-def one_of(names):
-    """A pattern for exactly these names."""
-    return "|".join(re.escape(name) for name in names)
+from densedepth.patterns import one_of
 
 
 def missing_downloads():
@@ -112,7 +109,9 @@ def record_shards():
 
 def epoch_before(wildcards):
     """The kept epoch before that of the wildcards; 0 at the beginning of the run."""
-    return max([epoch for epoch in kept_epochs(wildcards.run) if epoch < int(wildcards.epoch)], default=0)
+    kept = kept_epochs(wildcards.run)
+    place = bisect.bisect_left(kept, int(wildcards.epoch))
+    return kept[place - 1] if place else 0
 
 
 def start_folder(wildcards):
