@@ -74,15 +74,16 @@ def archive(pairs):
     return made(path, [python("workflow"), program("make_archive.py"), *words])
 
 
-def conversion(runtime, pairs, out):
-    words = ["--input_dir", archive(pairs), "--out", out, "--shards", "2", "--workers", "1"]
+def conversion(runtime, pairs, out, depth_png="given"):
+    words = ["--input_dir", archive(pairs), "--out", out, "--shards", "2", "--workers", "1", "--depth_png", depth_png]
     return [python(runtime), os.path.join(SCRIPTS, "dataset_tool_tf.py"), *words]
 
 
-def records(pairs):
+def records(pairs, depth_png="given"):
     """The pattern of the record files of so many pairs."""
-    out = os.path.join(WORK, "records-{}".format(pairs), "x.tfrecords")
-    made(out[: -len(".tfrecords")] + ".json", conversion("tf2", pairs, out))
+    name = "records-{}".format(pairs) + ("" if depth_png == "given" else "-" + depth_png)
+    out = os.path.join(WORK, name, "x.tfrecords")
+    made(out[: -len(".tfrecords")] + ".json", conversion("tf2", pairs, out, depth_png))
     return os.path.join(os.path.dirname(out), "x-*.tfrecords")
 
 
@@ -230,20 +231,24 @@ def bench_pair_reading(full):
 def bench_input_pipeline(full):
     """From records to batches, beside a plain pipeline of the port's kind."""
     figures, points = [], {}
+    names = {"ours": "", "ours_unfiltered": ", `unfiltered`", "port_unfiltered": ": its own with `unfiltered`"}
     for runtime in runtimes():
-        words = ["--rounds", 8 if full else 4, "--steps", 15]
-        found = benchmark(
-            runtime, "input_pipeline.py", "--records", records(1000), *words, out=raw("input_pipeline", runtime)
-        )
-        ratios = [a["per_core"] / b["per_core"] for a, b in zip(found["rounds"]["ours"], found["rounds"]["port"])]
-        what = "input pipeline: images/s of a core by those of the port's"
-        figures.append(figure(what, runtime, ratios, 2.0))
+        words = ["--records", records(1000), "--unfiltered", records(1000, "unfiltered")]
+        words += ["--rounds", 8 if full else 4, "--steps", 15]
+        found = benchmark(runtime, "input_pipeline.py", *words, out=raw("input_pipeline", runtime))
+        for name, text in names.items():
+            what = "input pipeline: images/s of a core by those of the port's{}".format(text)
+            figures.append(figure(what, runtime, found["ratios"][name], 2.0 if name.startswith("ours") else None))
         for count in (10, 100, 1000, 10000):
             words = ["--alone", "ours", "--rounds", 2, "--steps", 10, "--records", records(count)]
             one = benchmark(runtime, "input_pipeline.py", *words, out=raw("input_pipeline", runtime, count))["ours"]
             points.setdefault(runtime, []).append([count, 1 / one["images_per_core_second"], one["peak_mb"]])
         what = "input pipeline: peak memory with a full shuffle of 10,000 records"
         figures.append(figure(what, runtime, points[runtime][-1][2], 1000, "MB", least=False))
+    sizes = found["bytes"]
+    for form, other in (("given", None), ("unfiltered", 2 * sizes["given"] / 1e3)):
+        what = "records: bytes of a pair, `{}`".format(form)
+        figures.append(figure(what, runtime, sizes[form] / 1e3, other, "kB", least=False))
     return figures, [curve("Input: processor time of an image, full shuffle", "records", points)]
 
 

@@ -4,10 +4,11 @@
 
 Both read the same records at 480x640 and make batches of 4. The plain one does what the port's does: read in file order
 through a shuffle buffer, decode, scale, clip, invert, resize both bilinearly, exchange channels and mirror under
-tf.cond. Each has a process of its own; their rounds alternate, so that other work on the machine falls on both. The
-figures are images per second of processor time, all threads counted, from a full queue to a full queue; the ratio is
-the median of those of the rounds. The decoders alone, of TensorFlow and of Pillow, say how much of it could be saved
-at all. --json takes all figures.
+tf.cond. --unfiltered names records of the same pairs with `data.depth_png: unfiltered`, which both read, too. Each has
+a process of its own; their rounds alternate, so that other work on the machine falls on all. The figures are images per
+second of processor time, all threads counted, from a full queue to a full queue; ratios are by the plain one with the
+given records, the medians of those of the rounds. The decoders alone, of TensorFlow and of Pillow, say how much of it
+could be saved at all. --json takes all figures.
 """
 
 import argparse
@@ -17,20 +18,23 @@ import os
 import platform
 import resource
 import statistics
-import subprocess
 import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "workflow", "scripts"))
 
-from densedepth.data import training_input
+from densedepth.data import training_input, unfiltered_png
 from densedepth.data.order import CHANNEL_ORDERS, Order
 from densedepth.data.records import RecordIndex, expand
 from densedepth.tf import tf
 from PIL import Image
 
+from frame import Worker, answer
+
 BATCH = 4
 PIPELINES = ("port", "ours")
+# Behind the name of a pipeline that reads the other records.
+UNFILTERED = "_unfiltered"
 
 
 def port(paths, size):
@@ -71,41 +75,34 @@ def ours(index, size, halving):
 def main():
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("--records", nargs="+", required=True)
+    arguments.add_argument(
+        "--unfiltered", nargs="+", default=[], help="records of the same pairs, depth without filters"
+    )
     arguments.add_argument("--size", type=int, nargs=2, default=[480, 640])
     arguments.add_argument("--halving", default="pick")
     arguments.add_argument("--steps", type=int, default=25, help="batches in a round")
     arguments.add_argument("--rounds", type=int, default=6)
     arguments.add_argument("--alone", choices=PIPELINES, help="run one of them only")
     arguments.add_argument("--json", help="file for the figures")
-    # What the two processes are started with: a round for each line on the standard input.
-    arguments.add_argument("--served", action="store_true", help=argparse.SUPPRESS)
+    # What the processes are started with: a round for each number on the standard input.
+    arguments.add_argument("--served", help=argparse.SUPPRESS)
     args = arguments.parse_args()
     if args.served:
         return serve(args)
-    names = [args.alone] if args.alone else PIPELINES
+    names = [args.alone] if args.alone else list(PIPELINES)
+    names += [name + UNFILTERED for name in names] if args.unfiltered else []
     rounds = {name: [] for name in names}
-    processes = {name: start(name) for name in names}
-    for number in range(args.rounds + 1):
-        for name, process in processes.items():
-            process.stdin.write("\n")
-            process.stdin.flush()
-            found = json.loads(process.stdout.readline())
-            # The first one warms up.
-            if number:
-                rounds[name].append(found)
-                print(
-                    "{}: {per_core:.1f} images/s per core, {per_second:.1f} images/s".format(name, **found), flush=True
-                )
-    for process in processes.values():
-        process.communicate()
+    command = [sys.executable, os.path.abspath(__file__), *sys.argv[1:], "--served"]
+    workers = {name: Worker([*command, name], quiet=True) for name in names}
+    for number in range(args.rounds):
+        for name, worker in workers.items():
+            rounds[name].append(worker.ask(number))
+            text = "{}: {per_core:.1f} images/s per core, {per_second:.1f} images/s"
+            print(text.format(name, **rounds[name][-1]), flush=True)
+    for worker in workers.values():
+        worker.end()
     write(args, rounds)
     return 0
-
-
-def start(name):
-    command = [sys.executable, os.path.abspath(__file__), "--served", "--alone", name] + sys.argv[1:]
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
-    return subprocess.Popen(command, universal_newlines=True, **pipes)
 
 
 def write(args, rounds):
@@ -116,6 +113,8 @@ def write(args, rounds):
         "halving": args.halving,
         "rounds": rounds,
         "decoders_per_core": decoders(args.records),
+        "bytes": {name: size(paths) for name, paths in (("given", args.records), ("unfiltered", args.unfiltered))},
+        "ratios": {},
     }
     for name, found in rounds.items():
         figures[name] = {
@@ -127,24 +126,34 @@ def write(args, rounds):
                 name, **figures[name]
             )
         )
+        if "port" in rounds and name != "port":
+            ratios = [one["per_core"] / port["per_core"] for one, port in zip(found, rounds["port"])]
+            figures["ratios"][name] = ratios
+            print("{}: {:.2f} times the port's".format(name, statistics.median(ratios)))
     print("decoding alone: " + ", ".join("{} {:.0f}/s".format(*pair) for pair in figures["decoders_per_core"].items()))
-    if len(rounds) == 2:
-        figures["ratio"] = statistics.median(
-            ours["per_core"] / port["per_core"] for ours, port in zip(rounds["ours"], rounds["port"])
-        )
-        print("ratio: {:.2f}".format(figures["ratio"]))
+    print("bytes a pair: " + ", ".join("{} {:,.0f}".format(*pair) for pair in figures["bytes"].items()))
     if args.json:
         with open(args.json, "w") as stream:
             json.dump(figures, stream, indent=2, sort_keys=True)
 
 
+def size(records):
+    """Bytes of a pair in the records, in the mean; 0 where there are none."""
+    paths = expand(records)
+    with RecordIndex(paths) as index:
+        return sum(map(os.path.getsize, paths)) / max(1, len(index))
+
+
 def serve(args):
-    paths = expand(args.records)
+    name, other, _ = args.served.partition(UNFILTERED)
+    paths = expand(args.unfiltered if other else args.records)
     with RecordIndex(paths) as index, tf.Session(config=tf.ConfigProto(inter_op_parallelism_threads=2)) as session:
-        dataset = port(paths, args.size) if args.alone == "port" else ours(index, tuple(args.size), args.halving)
+        dataset = port(paths, args.size) if name == "port" else ours(index, tuple(args.size), args.halving)
         element = tf.data.make_one_shot_iterator(dataset).get_next()
+        # The first round warms up.
+        answer(measure(session, element, args.steps))
         for _ in sys.stdin:
-            print(json.dumps(measure(session, element, args.steps)), flush=True)
+            answer(measure(session, element, args.steps))
     return 0
 
 
@@ -191,6 +200,10 @@ def decoders(records, count=48):
         for key, kind in (("data_x", "JPEG"), ("data_y", "PNG")):
             found["TensorFlow " + kind] = per_core(session.make_callable(decode[key], [data]), pictures[key])
             found["Pillow " + kind] = per_core(lambda one: Image.open(io.BytesIO(one)).load(), pictures[key])
+    depths = [unfiltered_png.recoded(one) for one in pictures["data_y"]]
+    sizes = [Image.open(io.BytesIO(one)).size[::-1] for one in depths[:1]]
+    found["Pillow unfiltered PNG"] = per_core(lambda one: Image.open(io.BytesIO(one)).load(), depths)
+    found["ours unfiltered PNG"] = per_core(lambda one: unfiltered_png.decoded(one, sizes[0]), depths)
     return found
 
 

@@ -153,15 +153,16 @@ def test_a_line_tells_which_settings_of_a_training_differ(settings):
     assert replacement.changes(settings, {("write_report", None)}) == []
 
 
-def test_a_line_tells_of_other_validation_pairs(settings):
+def test_a_line_tells_of_other_validation_pairs_and_of_another_form_of_records(settings):
     checkpoint(training={})
     replacement.record(settings, [])
     assert replacement.changes(settings, JOBS) == []
     settings["data"]["validation"]["share"] = 0.25
+    settings["data"]["depth_png"] = "unfiltered"
     (line,) = replacement.changes(settings, JOBS)
     assert line == (
-        "data.validation.share 0 -> 0.25: trains 1p again from the first epoch; to keep both, work in another folder "
-        "(--directory), since all runs share the pairs"
+        "data.validation.share 0 -> 0.25, data.depth_png given -> unfiltered: trains 1p again from the "
+        "first epoch; to keep both, work in another folder (--directory), since all runs share the pairs"
     )
 
 

@@ -101,6 +101,10 @@ ROWS = {
         set_to(train={"learning_rate": 0.001}),
         {"train_model": 2, **FROM_TRAINING, **REPORT},
     ),
+    "a setting of the conversion": (
+        set_to(data={"depth_png": "unfiltered"}),
+        {"convert_records": 1, "train_model": 2, **FROM_TRAINING, **REPORT},
+    ),
     "an archive": (
         archive,
         {"evaluate_checkpoint": 2, "evaluate_baseline": 1, "infer_frozen_graph": 1, "draw_gallery": 1, **REPORT},

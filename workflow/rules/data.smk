@@ -111,6 +111,7 @@ rule convert_records:
     params:
         shards=lookup(dpath="data/shards", within=config),
         seed=lookup(dpath="seed", within=config),
+        depth_png=lookup(dpath="data/depth_png", within=config),
         left_out=["--left_out", *validation_list()] if validation_list() else [],
     message:
         "converting {input.archive} to {params.shards} record files"
@@ -124,6 +125,7 @@ rule convert_records:
             --workers {threads} \
             --check_images {resources.check_images:q} \
             --skip_bad {resources.skip_bad:q} \
+            --depth_png {params.depth_png:q} \
             {params.left_out:q} \
             >{log:q} 2>&1
         """

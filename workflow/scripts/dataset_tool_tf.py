@@ -10,7 +10,7 @@ takes a list that list_pictures.py made.
 import sys
 
 import cli
-from densedepth.data import conversion, records
+from densedepth.data import conversion, records, unfiltered_png
 
 
 def build_parser():
@@ -31,13 +31,16 @@ def build_parser():
         default=0,
         help="faulty pairs that may be left out; 0: stop at one",
     )
+    words = "PNG of depth: as it is, or the same pixels without row filters, decoded faster (docs/data.md)"
+    arguments.add_argument("--depth_png", choices=unfiltered_png.FORMS, default=unfiltered_png.GIVEN, help=words)
     arguments.add_argument("--left_out", default="", help="list of pairs for validation, by split_validation.py")
     return arguments
 
 
 def work(args):
     counts = (args.shards, args.seed, args.workers)
-    side = conversion.convert(args.input_dir, args.out, *counts, args.check_images, args.skip_bad, args.left_out)
+    more = (args.check_images, args.skip_bad, args.left_out, args.depth_png)
+    side = conversion.convert(args.input_dir, args.out, *counts, *more)
     height, width = side["rgb_size"]
     print("{} pairs of {}x{} in {}".format(side["records"], width, height, ", ".join(side["shards"])))
     if side["skipped"]:

@@ -6,10 +6,10 @@ import io
 
 import numpy as np
 import pytest
-from densedepth.data import augmentation, training_input
+from densedepth.data import augmentation, training_input, unfiltered_png
 from densedepth.data.augmentation import Augmentation
 from densedepth.data.order import CHANNEL_ORDERS, Order
-from densedepth.data.records import RecordIndex
+from densedepth.data.records import RecordIndex, framed
 from densedepth.errors import PipelineError
 from densedepth.tf import tf
 from PIL import Image
@@ -304,3 +304,68 @@ def test_a_record_of_another_size_is_named(tmp_path):
         ).get_next()
         with pytest.raises(tf.errors.OpError, match=r"y.tfrecords record 0.*another size or kind"):
             session.run(element)
+
+
+# Depth without row filters
+
+
+def unfiltered(index, path):
+    """The records of `index` with their depth as `unfiltered_png` stores it."""
+    with open(str(path), "wb") as stream:
+        for number in range(len(index)):
+            record = tf.train.Example.FromString(index.read(number))
+            stored = record.features.feature["data_y"].bytes_list.value
+            stored[0] = unfiltered_png.recoded(stored[0])
+            stream.write(framed(record.SerializeToString()))
+    return str(path)
+
+
+ALL = Augmentation(max_zoom=2.0, max_rotation=20.0, brightness=0.3, contrast=0.3, saturation=0.3, hue=0.1)
+
+
+@pytest.mark.parametrize("views", [augmentation.NONE, ALL], ids=["whole", "views"])
+@pytest.mark.parametrize("kind", ["index", "holed"])
+def test_batches_of_unfiltered_depth_are_the_same_to_the_bit(request, tmp_path, kind, views):
+    """In the same order, also from a later step on, at the size of the records and at others."""
+    given = request.getfixturevalue(kind)
+    with RecordIndex([unfiltered(given, tmp_path / "x.tfrecords")]) as index:
+        order = Order(len(given), 2, 7, 0.5, 0.5, augmentation=views)
+        for halving, size in (("pick", SIZE), ("mean", SIZE), ("pick", (32, 64)), ("mean", (32, 64))):
+            expected = read(given, order, 6, size, halving)
+            for found in (read(index, order, 6, size, halving), read(index, order, 2, size, halving, first=4)):
+                for one, other in zip(found, expected[-len(found) :]):
+                    assert [part.tobytes() for part in one] == [part.tobytes() for part in other]
+
+
+def test_records_of_both_forms_are_read_together(index, tmp_path):
+    paths = [*index.paths, unfiltered(index, tmp_path / "y.tfrecords")]
+    order = Order(12, 12, 7, 0, 0)
+    for one in (paths, paths[::-1]):
+        with RecordIndex(one) as both:
+            ((images, targets, records),) = read(both, order, 1)
+        for first, second in zip(np.argsort(records)[:6], np.argsort(records)[6:]):
+            assert images[first].tobytes() == images[second].tobytes()
+            assert targets[first].tobytes() == targets[second].tobytes()
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+def test_tensorflow_reads_unfiltered_depth(bits):
+    """So does any program that reads the reference port's records."""
+    values = np.random.RandomState(0).randint(0, 1 << bits, SIZE).astype("uint{}".format(bits))
+    with tf.Graph().as_default(), tf.Session() as session:
+        pixels = tf.image.decode_png(unfiltered_png.encoded(values), dtype=tf.as_dtype(values.dtype))
+        np.testing.assert_array_equal(session.run(pixels)[:, :, 0], values)
+
+
+def test_unfiltered_depth_of_another_kind_is_refused(index, tmp_path):
+    """Sixteen bits without a unit, after a record of eight."""
+    record = tf.train.Example.FromString(index.read(0))
+    records = []
+    for bits in (8, 16):
+        png = unfiltered_png.encoded(np.zeros(SIZE, "uint{}".format(bits)))
+        record.features.feature["data_y"].bytes_list.value[0] = png
+        records.append(framed(record.SerializeToString()))
+    (tmp_path / "x.tfrecords").write_bytes(b"".join(records))
+    with RecordIndex([str(tmp_path / "x.tfrecords")]) as mixed:
+        with pytest.raises(tf.errors.OpError, match=r"x.tfrecords record 1.*another size or kind"):
+            read(mixed, plain(2), 1)

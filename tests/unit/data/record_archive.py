@@ -31,10 +31,11 @@ def make_archive(path, pairs=PAIRS, changed=()):
 
 
 def parsed(serialized):
+    """{name: bytes} of a record, without its numbers."""
     from densedepth.tf import tf
 
     features = tf.train.Example.FromString(serialized).features.feature
-    return {name: features[name].bytes_list.value[0] for name in features}
+    return {name: features[name].bytes_list.value[0] for name in features if features[name].bytes_list.value}
 
 
 def read_all(paths):

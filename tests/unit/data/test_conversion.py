@@ -1,5 +1,6 @@
 """From a source of pairs to record files: what is written, taken over, left out and refused."""
 
+import io
 import json
 import os
 import re
@@ -15,9 +16,11 @@ from densedepth.data import (
     conversion,
     records,
     train_archive,
+    unfiltered_png,
 )
 from densedepth.errors import PipelineError
 from pairs import SIZE, rgb, save
+from PIL import Image
 from record_archive import PAIRS, encoded, make_archive, read_all
 from refusals import refusal
 
@@ -48,6 +51,32 @@ def test_one_file_holds_the_archives_bytes(archive, tmp_path):
     assert side["archive"]["size_bytes"] == os.path.getsize(archive)
     with train_archive.Archive(archive) as source:
         assert side["archive"]["members_sha256"] == source.identity()["members_sha256"]
+
+
+def pixels(png):
+    return numpy.asarray(Image.open(io.BytesIO(png)))
+
+
+@pytest.mark.parametrize("source", ["archive", "camera"])
+def test_unfiltered_depth_has_the_pixels_of_the_given(request, tmp_path, source):
+    source, found = request.getfixturevalue(source), {}
+    for form in unfiltered_png.FORMS:
+        side = conversion.convert(source, str(tmp_path / form / "x.tfrecords"), depth_png=form)
+        assert side["depth_png"] == form
+        found[form] = read_all([str(tmp_path / form / "x.tfrecords")])
+    for given, unfiltered in zip(found["given"], found["unfiltered"]):
+        assert [given[key] for key in ("data_x", "name")] == [unfiltered[key] for key in ("data_x", "name")]
+        expected = pixels(given["data_y"])
+        numpy.testing.assert_array_equal(pixels(unfiltered["data_y"]), expected)
+        assert unfiltered_png.decoded(unfiltered["data_y"], expected.shape) is not None
+
+
+def test_depth_that_cannot_be_stored_anew_is_a_faulty_pair(tmp_path):
+    path = make_archive(tmp_path / "nyu_data.zip", changed={"data/t/2.png": BROKEN})
+    said = refusal(conversion.convert, path, str(tmp_path / "x.tfrecords"), depth_png="unfiltered")
+    assert "row 3, data/t/2.png: its pixels cannot be decoded" in said
+    side = conversion.convert(path, str(tmp_path / "x.tfrecords"), depth_png="unfiltered", skip=1)
+    assert [fault["row"] for fault in side["skipped"]] == [3]
 
 
 def test_shuffle_is_by_seed_and_shards_keep_the_sequence(archive, tmp_path):
@@ -145,7 +174,7 @@ def test_an_interrupted_call_goes_on_shard_by_shard(archive, tmp_path, monkeypat
         assert (out / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
 
 
-@pytest.mark.parametrize("change", [{"seed": 1}, {"check": True}])
+@pytest.mark.parametrize("change", [{"seed": 1}, {"check": True}, {"depth_png": "unfiltered"}])
 def test_shards_of_other_arguments_are_not_taken_over(archive, tmp_path, monkeypatch, change):
     out = str(tmp_path / "x.tfrecords")
     with monkeypatch.context() as patch, pytest.raises(Killed):

@@ -99,9 +99,10 @@ def record(config: Settings, configfiles: Iterable[str]) -> None:
 
 
 def _split(config: Settings) -> Dict[str, Any]:
-    """The settings of the validation pairs, which are not trained on."""
+    """The settings of what all runs train on: of the validation pairs, which are left out, and of the records."""
     validation = config["data"]["validation"]
-    return _named("data.validation", {key: validation[key] for key in ("share", "scenes", "csv")})
+    found = _named("data.validation", {key: validation[key] for key in ("share", "scenes", "csv")})
+    return dict(found, **_named("data", {"depth_png": config["data"]["depth_png"]}))
 
 
 def _data(config: Settings, jobs: Jobs, identity: Callable[[str], Dict[str, Any]]) -> List[str]:

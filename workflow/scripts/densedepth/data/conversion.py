@@ -14,7 +14,7 @@ from .. import files, metadata, progress, runtime
 from ..errors import PipelineError
 from ..metadata import COUNT, SHA256, Null, Number
 from ..pool import Workers
-from . import records, validation_list
+from . import records, unfiltered_png, validation_list
 from .sources import kept_open
 from .train_archive import Row, size_text
 
@@ -40,6 +40,7 @@ def convert(
     check: bool = False,
     skip: int = 0,
     left_out: str = "",
+    depth_png: str = unfiltered_png.GIVEN,
 ) -> Dict[str, Any]:
     """Write the training pairs of the source as TFRecords, shuffled by `seed`; returns the metadata file's content.
 
@@ -49,19 +50,20 @@ def convert(
     the same source and arguments takes over those whose files have not changed since. `check` decodes every image. Up
     to `skip` faulty pairs are left out and listed in the metadata file; one more, or any with `skip` 0, raises
     PipelineError with row and member, as images of more than one size always do. left_out: the list of validation pairs
-    of an archive (see `validation_list`), which become no records.
+    of an archive (see `validation_list`), which become no records. depth_png: one of `unfiltered_png.FORMS`; where the
+    depth is stored in another form than the source has it, every image is decoded, as by `check`.
     """
     if not 0 <= seed < 2**32:
         raise PipelineError("seed {}: expected an integer from 0 to 4294967295".format(seed))
     # The workers open the source while it is read here: a large archive's directory takes half a second.
     with Workers(min(workers, shards), functools.partial(kept_open, source_path)) as pool:
         try:
-            return _convert(source_path, out, shards, seed, pool, check, skip, left_out)
+            return _convert(source_path, out, shards, seed, pool, check, skip, left_out, depth_png)
         finally:
             kept_open.cache_clear()
 
 
-def _convert(source_path, out, shards, seed, pool, check, skip, left_out):
+def _convert(source_path, out, shards, seed, pool, check, skip, left_out, depth_png):
     sets = kept_open(source_path).sets
     of_sets = [_source(path, shards, seed, skip, left_out) for _, _, path in sets]
     parts, states = ([one for of_set in of_sets for one in of_set[place]] for place in (0, 1))
@@ -80,8 +82,9 @@ def _convert(source_path, out, shards, seed, pool, check, skip, left_out):
         # What finished shards must have been made from to be taken over, as JSON.
         stamp = [FORMAT, os.path.abspath(source_path), count, shards, seed, check]
         stamp += [files.sha256(left_out)] if left_out else []
+        stamp += [depth_png] if depth_png != unfiltered_png.GIVEN else []
         tasks = [
-            (path, part, os.path.join(partial, os.path.basename(name)), stamp + [state], check, skip)
+            (path, part, os.path.join(partial, os.path.basename(name)), stamp + [state], check, skip, depth_png)
             for path, part, state, name in zip(paths, parts, states, names)
         ]
         done = [_finished(task) for task in tasks]
@@ -105,6 +108,7 @@ def _convert(source_path, out, shards, seed, pool, check, skip, left_out):
             "rgb_size": list(size),
             "seed": seed,
             "depth_unit": unit,
+            "depth_png": depth_png,
             "archive": dict(identity, path=source_path, size_bytes=os.path.getsize(source_path), rows=count),
             **_written(names, results),
             **_sets(sets, [result["records"] for result in results]),
@@ -220,12 +224,12 @@ def _same_size(source_path, first, size, row):
 
 
 def _write_shard(task, tick):
-    source_path, rows, path, stamp, check, skip = task
+    source_path, rows, path, stamp, check, skip, depth_png = task
     os.makedirs(os.path.dirname(path), exist_ok=True)
     source = kept_open(source_path)
     try:
         with files.atomic_path(path) as temporary, open(temporary, "wb") as stream:
-            result = _write_pairs(stream, source, rows, check, skip, tick)
+            result = _write_pairs(stream, source, rows, check, skip, depth_png, tick)
     except OSError as error:
         raise PipelineError("{}: cannot be written ({})".format(path, error.strerror or error)) from None
     result["stamp"] = stamp
@@ -233,12 +237,12 @@ def _write_shard(task, tick):
     return result
 
 
-def _write_pairs(stream, source, rows, check, skip, tick):
+def _write_pairs(stream, source, rows, check, skip, depth_png, tick):
     result: Dict[str, Any] = {"records": 0, "size": None, "first": None, "size_bytes": 0, "faults": []}
     digest = hashlib.sha256()
     for row in rows:
         try:
-            rgb, depth, size = source.pair(row, check)
+            rgb, depth, size = _pair(source, row, check, depth_png)
         except PipelineError as error:
             if len(result["faults"]) == skip:
                 raise PipelineError(_too_many(skip, error) if skip else str(error)) from None
@@ -256,6 +260,14 @@ def _write_pairs(stream, source, rows, check, skip, tick):
         tick(1)
     result["sha256"] = digest.hexdigest()
     return result
+
+
+def _pair(source, row, check, depth_png):
+    """As `source.pair`, with the depth in the form `depth_png`."""
+    if depth_png == unfiltered_png.GIVEN:
+        return source.pair(row, check)
+    rgb, depth, size = source.pair(row, True)
+    return rgb, unfiltered_png.recoded(depth), size
 
 
 def _example(rgb, depth, name, unit):

@@ -20,7 +20,7 @@ from .. import ranges
 from ..errors import PipelineError
 from ..imaging import resize
 from ..tf import tf
-from . import augmentation
+from . import augmentation, unfiltered_png
 from .order import CHANNEL_ORDERS, Order
 from .records import RecordIndex
 
@@ -136,8 +136,11 @@ def _finished(jobs, arrays):
 
 def sample_name(index: RecordIndex, record: int) -> str:
     """What the user knows the record by: the image's name in the archive where it is stored, and the record's place."""
-    stored = _features(index, record)["name"].bytes_list.value
-    place = index.name(record)
+    return _name(_features(index, record), index.name(record))
+
+
+def _name(features, place):
+    stored = features["name"].bytes_list.value
     return "{} ({})".format(stored[0].decode(errors="replace"), place) if stored else place
 
 
@@ -152,13 +155,18 @@ def _features(index, record):
     raise PipelineError("{}: not a tf.train.Example; {}".format(index.name(record), _AGAIN))
 
 
-def _picture(features, key, name, formats=None):
-    """The image in the feature `key`, decoded here, since NumPy keeps errors of decoding to itself."""
+def _stored(features, key, name):
     stored = features[key].bytes_list.value
     if not stored or not stored[0]:
         raise PipelineError("{}: no feature {} with an image in it; {}".format(name, key, _AGAIN))
+    return stored[0]
+
+
+def _picture(features, key, name, formats=None):
+    """The image in the feature `key`, decoded here, since NumPy keeps errors of decoding to itself."""
+    stored = _stored(features, key, name)
     try:
-        picture = Image.open(io.BytesIO(stored[0]), formats=formats)
+        picture = Image.open(io.BytesIO(stored), formats=formats)
         picture.load()
     except _DAMAGE as error:
         # Pillow names the stream, which nobody knows.
@@ -196,13 +204,16 @@ class _Kind(NamedTuple):
     size: Tuple[int, int]
     # Metres per value of 16-bit depth, in which 0 is invalid; None for 8-bit depth.
     unit: Optional[float]
+    # Whether the depth is in the form of `unfiltered_png`.
+    unfiltered: bool
 
 
 def _kind(index):
     """What the records are, by the first; the batches refuse others."""
     features, name = _features(index, 0), index.name(0)
-    width, height = _picture(features, "data_x", name).size
-    return _Kind((height, width), _unit(features, name))
+    size = _picture(features, "data_x", name).size[::-1]
+    unfiltered = unfiltered_png.decoded(_stored(features, "data_y", name), size) is not None
+    return _Kind(size, _unit(features, name), unfiltered)
 
 
 def _unit(features, name):
@@ -257,14 +268,14 @@ class _Reader:
         return jobs, (images, targets, np.array([sample.record for sample in samples], np.int64))
 
     def _read(self, sample, image, target):
-        features, name = _features(self._index, sample.record), self._name(sample)
+        features = _features(self._index, sample.record)
+        name = _name(features, self._index.name(sample.record))
         rgb = _picture(features, "data_x", name)
         rgb = rgb.convert("RGB") if rgb.mode != "RGB" else rgb
-        depth = _picture(features, "data_y", name, ["PNG"])
-        fits = depth.mode in _DEPTH_MODES[self._kind.unit is not None] and _unit(features, name) == self._kind.unit
-        if not (fits and rgb.size[::-1] == depth.size[::-1] == self._kind.size):
+        depth = self._depth(features, name)
+        fits = depth is not None and _unit(features, name) == self._kind.unit
+        if not (fits and rgb.size[::-1] == depth.shape == self._kind.size):
             raise PipelineError("{}: of another size or kind of depth than the first record; {}".format(name, _AGAIN))
-        depth = np.asarray(depth)
         if sample.view is None:
             self._fill_image(rgb, sample, image)
             values = self._target(depth)
@@ -276,8 +287,14 @@ class _Reader:
             values = self._reduced(np.where(known, table[depth], np.float32(HOLE)))
         target[:, :, 0] = values[:, ::-1] if sample.mirror else values
 
-    def _name(self, sample):
-        return sample_name(self._index, sample.record)
+    def _depth(self, features, name):
+        """The stored depth (H, W); None for values of a kind that the first record does not have."""
+        if self._kind.unfiltered:
+            depth = unfiltered_png.decoded(_stored(features, "data_y", name), self._kind.size)
+            if depth is not None:
+                return depth if depth.itemsize == 1 or self._kind.unit is not None else None
+        picture = _picture(features, "data_y", name, ["PNG"])
+        return np.asarray(picture) if picture.mode in _DEPTH_MODES[self._kind.unit is not None] else None
 
     def _fill_image(self, rgb, sample, out):
         # Pillow moves whole pixels, which is several times faster than NumPy's strides.
