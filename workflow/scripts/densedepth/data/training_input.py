@@ -14,7 +14,7 @@ import weakref
 from typing import Any, Callable, Deque, NamedTuple, Optional, Tuple
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageFile
 
 from .. import ranges
 from ..errors import PipelineError
@@ -126,6 +126,11 @@ def _keep_freed_memory():
     if set_option is not None:
         for parameter, value in _MALLOC.items():
             set_option(parameter, value)
+
+
+def _looked_up(table, values):
+    """The entries of `table` for whole numbers of any type: NumPy is faster with its own, the conversion included."""
+    return table[values.astype(np.intp)]
 
 
 def _finished(jobs, arrays):
@@ -241,6 +246,8 @@ class _Reader:
         self._kind = _kind(index)
         self._arrays = _Arrays()
         _keep_freed_memory()
+        # Bytes that Pillow hands out at once: an image becomes an array without being put together from parts.
+        ImageFile.MAXBLOCK = max(ImageFile.MAXBLOCK, 4 * self._kind.size[0] * self._kind.size[1])
         self._depth_range = depth_range
         self._table = self._target_table()
         self._halves = self._kind.size == (2 * self._half[0], 2 * self._half[1])
@@ -284,7 +291,7 @@ class _Reader:
             self._fill_image(rgb, sample, image)
             augmentation.recolour(image, sample.view)
             table = self._target_table(augmentation.depth_scale(sample.view))
-            values = self._reduced(np.where(known, table[depth], np.float32(HOLE)))
+            values = self._reduced(np.where(known, _looked_up(table, depth), np.float32(HOLE)))
         target[:, :, 0] = values[:, ::-1] if sample.mirror else values
 
     def _depth(self, features, name):
@@ -313,11 +320,11 @@ class _Reader:
         """The target (height / 2, width / 2) of the depth image, not mirrored."""
         if self._halving == "pick":
             # On the values, before the inversion, so that nothing is computed for pixels that are not used.
-            return self._table[depth[self._used]]
+            return _looked_up(self._table, depth[self._used])
         if self._halves and self._kind.unit is None:
-            rows = self._pairs[np.ascontiguousarray(depth).view(np.uint16)]
+            rows = _looked_up(self._pairs, np.ascontiguousarray(depth).view(np.uint16))
             return rows[::2] + rows[1::2]
-        inverse = self._table[depth]
+        inverse = _looked_up(self._table, depth)
         return self._averaged(inverse) if self._kind.unit is None else self._reduced(inverse)
 
     def _reduced(self, inverse):
