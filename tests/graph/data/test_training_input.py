@@ -77,6 +77,15 @@ def test_batches_keep_their_values_while_others_are_read(index):
             np.testing.assert_allclose(target[:, :, 0], halved(inverse, "pick"), rtol=1e-6)
 
 
+def test_a_record_is_read_once_for_a_sample(index, monkeypatch):
+    """And the first once more, which says what the records are."""
+    found, whole = [], RecordIndex.read
+    monkeypatch.setattr(RecordIndex, "read", lambda self, record: found.append(record) or whole(self, record))
+    order = plain()
+    read(index, order, 3)
+    assert sorted(found) == sorted([0] + [sample.record for step in range(3) for sample in order.batch(step)])
+
+
 def test_every_sample_is_mirrored_and_its_channels_exchanged_as_ordered(index):
     order = plain(mirror=0.5, swap=1.0)
     seen = set()
