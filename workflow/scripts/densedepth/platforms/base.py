@@ -40,11 +40,14 @@ IMPLEMENTATION_MODES = (
 )
 
 
-def checked_modes(options: Options) -> None:
-    """Raises PipelineError where `precision_mode` or `op_select_implmode` of `options` is no word for training."""
+def checked_modes(options: Options, more: Sequence[str] = ()) -> None:
+    """Raises PipelineError where `precision_mode` or `op_select_implmode` of `options` is no word for training.
+
+    more: words of `precision_mode` that this platform knows besides.
+    """
     if options.precision_mode == "force_fp16":
         raise PipelineError("precision_mode = force_fp16: is for inference only; train with allow_mix_precision")
-    for name, words in (("precision_mode", PRECISION_MODES), ("op_select_implmode", IMPLEMENTATION_MODES)):
+    for name, words in (("precision_mode", (*PRECISION_MODES, *more)), ("op_select_implmode", IMPLEMENTATION_MODES)):
         value = getattr(options, name)
         if value not in words:
             raise PipelineError("{} = {!r}: must be one of {}".format(name, value, ", ".join(words)))
