@@ -37,6 +37,7 @@ from frame import (
 
 sys.path.insert(0, SCRIPTS)
 
+from densedepth.platforms import processors
 from densedepth.report import published_results
 
 RESULTS = os.path.join(ROOT, "results", "bench")
@@ -87,23 +88,33 @@ def records(pairs, depth_png="given"):
     return os.path.join(os.path.dirname(out), "x-*.tfrecords")
 
 
+# Of a training step: whose seconds by whose, and what is wanted of time and of memory.
+STEPS = (
+    ("by those of tf.keras", "ours", "keras", 0.75, None),
+    ("by those of PyTorch", "ours", "torch", 1.0, 1.25),
+    ("in bfloat16 by those in float32", "ours_bfloat16", "ours", None, None),
+    ("by those of PyTorch, both in bfloat16", "ours_bfloat16", "torch_bfloat16", None, None),
+)
+
+
 def bench_training_step(full):
     """A training step at 480x640 beside tf.keras and PyTorch."""
     figures = []
     for runtime in runtimes():
-        others = ["keras", "torch"] if runtime == "tf2" else ["keras"]
+        sides = ["ours", "keras", "torch"] if runtime == "tf2" else ["ours", "keras"]
+        if runtime == "tf2" and processors.has_bfloat16():
+            sides += ["ours_bfloat16", "torch_bfloat16"]
         for batch in (1, 4):
-            words = ["--sides", "ours", *others, "--bs", batch, "--rounds", 5 if full else 3, "--steps", 2]
+            words = ["--sides", *sides, "--bs", batch, "--rounds", 5 if full else 3, "--steps", 2]
             found = benchmark(runtime, "training_step.py", *words, out=raw("training_step", runtime, batch))
-            for other in others:
-                seconds = found["seconds"]
-                ratios = [own / theirs for own, theirs in zip(seconds["ours"], seconds[other])]
-                name = {"keras": "tf.keras", "torch": "PyTorch"}[other]
-                what = "training step 480x640, batch {}: seconds by those of {}".format(batch, name)
-                figures.append(figure(what, runtime, ratios, 0.75 if other == "keras" else 1.0, least=False))
-                memory = found["peak_mb"]["ours"] / found["peak_mb"][other]
-                what = "the same: peak memory by that of {}".format(name)
-                figures.append(figure(what, runtime, memory, 1.25 if other == "torch" else None, least=False))
+            for name, own, other, time_target, memory_target in STEPS:
+                if {own, other} <= set(sides):
+                    ratios = [one / two for one, two in zip(found["seconds"][own], found["seconds"][other])]
+                    what = "training step 480x640, batch {}: seconds {}".format(batch, name)
+                    figures.append(figure(what, runtime, ratios, time_target, least=False))
+                    memory = found["peak_mb"][own] / found["peak_mb"][other]
+                    what = "the same: peak memory {}".format(name.replace("those", "that"))
+                    figures.append(figure(what, runtime, memory, memory_target, least=False))
     return figures, []
 
 

@@ -13,6 +13,8 @@ keras           tf.keras layers, loss of tf.image.ssim and tf.image.image_gradie
 keras_our_loss  the same with this project's loss
 torch           PyTorch, channels last, fused Adam
 torch_compiled  the same through torch.compile
+ours_bfloat16   ours with `precision_mode: mixed_bfloat16`
+torch_bfloat16  PyTorch under torch.autocast with bfloat16
 
 The figures are ratios of seconds a step, ours by another's, median over the rounds with lowest and highest; the same
 of processor seconds, which suffer less where the machine does other work as well; and the peak of resident memory of
@@ -34,8 +36,11 @@ from frame import Worker, answer
 
 FOLDER = os.path.dirname(os.path.abspath(__file__))
 SCRIPTS = os.path.join(FOLDER, "..", "workflow", "scripts")
-SIDES = ("ours", "keras", "keras_our_loss", "torch", "torch_compiled")
+SIDES = ("ours", "keras", "keras_our_loss", "torch", "torch_compiled", "ours_bfloat16", "torch_bfloat16")
+# What is compared, where both sides ran.
+PAIRS = [("ours", side) for side in SIDES[1:]] + [("ours_bfloat16", "torch_bfloat16")]
 RATE = 1e-4
+FLOAT32 = "must_keep_origin_dtype"
 
 
 def parse(argv):
@@ -103,14 +108,16 @@ def report(args, workers, seconds, processor, peaks):
         line = "{:15s} {:.3f} s a step, {:.3f} s of processor time, peak {:.0f} MB"
         medians = (statistics.median(figures[side]) for figures in (seconds, processor))
         print(line.format(side, *medians, peaks[side]))
-    for side in seconds:
-        if side != "ours":
-            time_ratio = spread(seconds["ours"], seconds[side])
-            processor_ratio = spread(processor["ours"], processor[side])
-            memory = peaks["ours"] / peaks[side]
-            found["ratios"][side] = {"seconds": time_ratio, "processor_seconds": processor_ratio, "memory": memory}
-            line = "ours / {}: time {:.2f} ({:.2f} to {:.2f}), processor time {:.2f} ({:.2f} to {:.2f}), memory {:.2f}"
-            print(line.format(side, *time_ratio, *processor_ratio, memory))
+    for own, other in PAIRS:
+        if {own, other} <= set(seconds):
+            ratio = {
+                "seconds": spread(seconds[own], seconds[other]),
+                "processor_seconds": spread(processor[own], processor[other]),
+                "memory": peaks[own] / peaks[other],
+            }
+            found["ratios"][other if own == "ours" else "{}/{}".format(own, other)] = ratio
+            line = "{} / {}: time {:.2f} ({:.2f} to {:.2f}), processor time {:.2f} ({:.2f} to {:.2f}), memory {:.2f}"
+            print(line.format(own, other, *ratio["seconds"], *ratio["processor_seconds"], ratio["memory"]))
     if args.json:
         with open(args.json, "w") as stream:
             json.dump(found, stream, indent=1, sort_keys=True)
@@ -132,7 +139,7 @@ def start(side, args, weights):
 
 
 def work(args):
-    make = {"ours": ours, "torch": torch_step, "torch_compiled": torch_step}.get(args.worker, keras)
+    make = {"ours": ours, "torch": torch_step}.get(args.worker.partition("_")[0], keras)
     step, version = make(args, *batch_of(args.bs, args.size))
     first, *_ = [float(step()) for _ in range(args.warmup)]
     answer({"loss": first, "version": version})
@@ -161,11 +168,12 @@ def batch_of(count, size):
 
 
 def ours(args, images, targets):
-    session, fetches, version = our_session(args, images, targets)
+    mode = "mixed_bfloat16" if args.worker == "ours_bfloat16" else FLOAT32
+    session, fetches, version = our_session(args, images, targets, mode=mode)
     return lambda: session.run(fetches)[0], version
 
 
-def our_session(args, images, targets, one_at_a_time=False):
+def our_session(args, images, targets, one_at_a_time=False, mode=FLOAT32):
     """(session, what a step of it fetches, the loss first, and TensorFlow's version).
 
     one_at_a_time: no two operations at once; each has all threads.
@@ -178,7 +186,7 @@ def our_session(args, images, targets, one_at_a_time=False):
     from densedepth.tf import tf
     from densedepth.training import loss, optimizers
 
-    platform = platforms.create("cpu_gpu", Options("must_keep_origin_dtype", "high_precision", False, False))
+    platform = platforms.create("cpu_gpu", Options(mode, "high_precision", False, False))
     platform.start()
     feeds = [tf.placeholder(tf.float32, array.shape) for array in (images, targets)]
     held = [tf.Variable(feed, trainable=False, collections=[tf.GraphKeys.LOCAL_VARIABLES]) for feed in feeds]
@@ -193,7 +201,7 @@ def our_session(args, images, targets, one_at_a_time=False):
     session.run(tf.local_variables_initializer(), dict(zip(feeds, (images, targets))))
     moving = [v for v in tf.global_variables() if "/moving_" in v.op.name]
     values = architecture.initial_values(tf.trainable_variables() + moving, 0)
-    if args.weights:
+    if args.weights and mode == FLOAT32:
         np.savez(args.weights, **values)
     from densedepth.network import weights
 
@@ -308,8 +316,12 @@ def torch_step(args, images, targets):
     optimizer = torch.optim.Adam(model.parameters(), RATE, eps=1e-7, fused=True)
     images, targets = (torch.from_numpy(array).permute(0, 3, 1, 2) for array in (images, targets))
 
+    bfloat16 = args.worker == "torch_bfloat16"
+
     def compute(images, targets):
-        return torch_network.depth_loss(model(images), targets)
+        with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
+            depth = model(images)
+        return torch_network.depth_loss(depth.float(), targets)
 
     if args.worker == "torch_compiled":
         compute = torch.compile(compute)

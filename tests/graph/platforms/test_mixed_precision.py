@@ -9,7 +9,7 @@ from densedepth import platforms
 from densedepth.errors import PipelineError
 from densedepth.network import architecture, weights
 from densedepth.network.model import Model
-from densedepth.platforms import base, cpu_gpu
+from densedepth.platforms import base, cpu_gpu, processors
 from densedepth.platforms.base import Options
 from densedepth.tf import tf
 from densedepth.training import loss, optimizers
@@ -36,7 +36,7 @@ def lists(monkeypatch):
 @pytest.fixture
 def bfloat16(monkeypatch):
     """A platform for bfloat16, whatever the processor."""
-    monkeypatch.setattr(cpu_gpu, "has_bfloat16", lambda: True)
+    monkeypatch.setattr(processors, "has_bfloat16", lambda: True)
     return platform(False, "mixed_bfloat16")
 
 
@@ -68,7 +68,7 @@ def test_words_that_no_platform_knows_are_refused():
 )
 @current
 def test_bfloat16_is_refused_where_there_is_none(monkeypatch, gpu, instructions, reason):
-    monkeypatch.setattr(cpu_gpu, "has_bfloat16", lambda: instructions)
+    monkeypatch.setattr(processors, "has_bfloat16", lambda: instructions)
     monkeypatch.setattr(tf.config.experimental, "list_physical_devices", lambda kind: [kind] * gpu)
     with pytest.raises(PipelineError) as caught:
         platform(False, "mixed_bfloat16")
@@ -115,7 +115,7 @@ def _check(nodes, kind):
 
 
 @current
-@pytest.mark.skipif(not cpu_gpu.has_bfloat16(), reason="this processor has no bfloat16")
+@pytest.mark.skipif(not processors.has_bfloat16(), reason="this processor has no bfloat16")
 def test_steps_in_bfloat16_are_near_those_in_float32(one_layer):
     images, targets = (
         np.random.RandomState(n).uniform(1, 9, shape).astype(np.float32)

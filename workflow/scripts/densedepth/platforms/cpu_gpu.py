@@ -6,6 +6,7 @@ from typing import Any, Dict, List, Optional, Sequence
 from .. import memory
 from ..errors import PipelineError
 from ..tf import Tensor, tf
+from . import processors
 from .base import Options, Platform, checked_modes
 from .collective import Group
 from .loss_scale import DynamicLossScale
@@ -18,8 +19,6 @@ _LISTS = "TF_AUTO_MIXED_PRECISION_GRAPH_REWRITE_"
 
 # Switches of TensorFlow's optimizer for its rewrites of a graph.
 _FLOAT16_REWRITE, _BFLOAT16_REWRITE = "auto_mixed_precision", "auto_mixed_precision_onednn_bfloat16"
-# What /proc/cpuinfo calls the instructions; without them oneDNN computes bfloat16 in float32, slower than float32.
-_BFLOAT16_FLAGS = frozenset(["avx512_bf16", "amx_bf16"])
 
 
 class CpuGpu(Platform):
@@ -138,18 +137,9 @@ def _check_bfloat16(gpu):
         reason = "is for processors; a GPU has allow_mix_precision"
     elif not hasattr(tf.ConfigProto().graph_options.rewrite_options, _BFLOAT16_REWRITE):
         reason = "TensorFlow {} has no such rewrite; use the current one".format(tf.VERSION)
-    elif not has_bfloat16():
+    elif not processors.has_bfloat16():
         reason = "this processor has no instructions for bfloat16 ({}); leave it out".format(
-            " or ".join(sorted(_BFLOAT16_FLAGS))
+            " or ".join(sorted(processors.BFLOAT16))
         )
     if reason:
         raise PipelineError("precision_mode = {}: {}".format(BFLOAT16, reason))
-
-
-def has_bfloat16() -> bool:
-    """Whether the processor multiplies in bfloat16 (Linux on x86; False elsewhere)."""
-    try:
-        with open("/proc/cpuinfo") as stream:
-            return any(line.startswith("flags") and not _BFLOAT16_FLAGS.isdisjoint(line.split()) for line in stream)
-    except OSError:
-        return False
