@@ -6,10 +6,11 @@ import os
 import list_pictures
 import numpy as np
 import pytest
-from densedepth.data import check, conversion, records, training_input
+from densedepth.data import check, conversion, records, training_input, unfiltered_png
 from densedepth.data.custom_pairs import Pictures
 from densedepth.data.order import Order, samples
 from pairs import SIZE, listed, rgb, save
+from record_archive import read_all
 
 ARGUMENTS = {"batch_size": 5, "seed": 3, "mirror_probability": 0.5, "swap_probability": 0.5}
 SETS = [(7, 1.0), (4, 0.5), (3, 2.0)]
@@ -84,6 +85,15 @@ def test_the_records_of_all_sets_have_one_size_and_unit(mixed, tmp_path, capsys)
         assert source.unit == 10 / 65535 and not depth[:4].any() and (depth[4:] == 4).all()
     found = check.check(mixed)
     assert (found["pairs"], found["faults"], found["farthest_m"]) == (3 + 1 + 3, [], 10)
+
+
+def test_the_records_of_all_sets_have_unfiltered_depth_where_asked(mixed, tmp_path):
+    conversion.convert(mixed, str(tmp_path / "x.tfrecords"), shards=2, depth_png=unfiltered_png.UNFILTERED)
+    found = read_all(records.expand([str(tmp_path / "x.tfrecords")]))
+    depths = [unfiltered_png.decoded(record["data_y"], SIZE) for record in found]
+    assert len(depths) == 3 + 3 and all(depth is not None for depth in depths)
+    with records.RecordIndex(records.expand([str(tmp_path / "x.tfrecords")])) as index:
+        assert index.sets == [(3, 1.0), (3, 0.5)] and training_input.has_holes(index)
 
 
 def test_test_images_of_the_main_set_are_not_trained_on(mixed, tmp_path, capsys):
