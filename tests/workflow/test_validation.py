@@ -92,9 +92,15 @@ def test_custom_pairs_are_listed_with_their_validation(project):
     assert "--pictures results/data/pictures.json" in output
 
 
+def hours_after(project, hours):
+    """A time so many hours after the last change of the code, which a checkout or an edit may have made just now."""
+    code = [project.path("Snakefile"), *project.path("workflow").rglob("*")]
+    return max(path.stat().st_mtime for path in code) + hours * 3600
+
+
 def make(project, run, deltas, kept):
     """Files of a training up to its epochs `deltas`: {epoch: validation δ1}, one second after the other."""
-    now = os.stat(project.path("Snakefile")).st_mtime + 3600
+    now = hours_after(project, 1)
 
     def write(name, text=""):
         nonlocal now
@@ -126,7 +132,7 @@ def make(project, run, deltas, kept):
 
 def make_rest(project):
     """Files of all that follows the checkpoints, of a time after theirs."""
-    now = os.stat(project.path("Snakefile")).st_mtime + 7200
+    now = hours_after(project, 2)
     run = ("export/model.pb", "export/model.pb.json", "inference/frozen.json", "inference/examples.png")
     for name in ("report.md", "report.html", *("1p/" + name for name in run)):
         path = project.path("results/" + name)
