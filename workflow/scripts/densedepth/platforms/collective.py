@@ -124,21 +124,22 @@ class Exchange:
         kinds: Dict[Any, List[Tensor]] = collections.OrderedDict()
         for variable in variables:
             kinds.setdefault(variable.dtype.base_dtype, []).append(variable)
-        assigned = []
+        done: List[Tensor] = []
         for dtype, members in kinds.items():
             for piece in pieces(members):
-                shapes = [members[i].shape.as_list() for i in piece]
-                if self._ranks.rank == 0:
-                    sent = _joined([members[i] for i in piece])
-                else:
-                    # Adding zeros to rank 0's values hands them over as they are.
-                    sent = tf.zeros([sum(_count(shape) for shape in shapes)], dtype)
-                values = _parted(self.sum(sent), shapes)
-                if self._ranks.rank == 0:
-                    assigned.extend(values)
-                else:
-                    assigned.extend(tf.assign(members[i], value) for i, value in zip(piece, values))
-        return tf.group(*assigned)
+                # One after another: all at once would take the memory of all variables several times.
+                with tf.control_dependencies(done[-1:]):
+                    done.append(self._sent_by_first([members[i] for i in piece], dtype))
+        return tf.group(*done)
+
+    def _sent_by_first(self, variables, dtype):
+        """As `broadcast`, of a piece."""
+        shapes = [variable.shape.as_list() for variable in variables]
+        if self._ranks.rank == 0:
+            return tf.group(*_parted(self.sum(_joined(variables)), shapes))
+        # Adding zeros to rank 0's values hands them over as they are.
+        values = _parted(self.sum(tf.zeros([sum(_count(shape) for shape in shapes)], dtype)), shapes)
+        return tf.group(*(tf.assign(variable, value) for variable, value in zip(variables, values)))
 
 
 class _Averaging:
