@@ -18,7 +18,9 @@ import sys
 import tempfile
 import time
 
+import growth
 import performance_page
+import scaling
 from frame import (
     FOLDER,
     ROOT,
@@ -306,17 +308,12 @@ def bench_scaling(full):
     """Two processes of one thread beside one of one thread, and small steps of more."""
     figures, points = [], {}
     for runtime in runtimes():
-        words = ["--records", records(1000), "--rounds", 4 if full else 2]
-        found = benchmark(runtime, "scaling.py", *words, out=raw("scaling", runtime))
-        figures.append(
-            figure("training by 2 processes of 1 thread: images/s by those of 1", runtime, found["ratios"], 1.8)
-        )
-        words = ["--size", 96, 128, "--encoder", "densenet121", "--steps", 12, "--rounds", 1, "--processes", 1, 2, 4, 8]
-        rounds = benchmark(
-            runtime, "scaling.py", "--records", records(1000), *words, out=raw("scaling", runtime, "small")
-        )["rounds"]
-        for count, (one,) in rounds.items():
-            points.setdefault(runtime, []).append([int(count), one["step_ms"] / 1000, one["peak_memory_mb"]])
+        words = ["--records", records(1000), "--rounds", 4 if full else 2, "--sides", "apart"]
+        large = benchmark(runtime, "scaling.py", *words, out=raw("scaling", runtime))
+        words += ["whole", "--size", 96, 128, "--encoder", "densenet121", "--steps", 12, "--processes", 1, 2, 4, 8]
+        small = benchmark(runtime, "scaling.py", *words, out=raw("scaling", runtime, "small"))
+        figures += scaling.figures(runtime, large["ratios"], small["ratios"])
+        points[runtime] = scaling.points(small["rounds"])
     return figures, [curve("A step of 4 images of 96x128 in each process, on 2 cores", "processes", points)]
 
 
@@ -339,6 +336,20 @@ def bench_dry_run(full):
         one = benchmark("workflow", "dry_run.py", fresh("dry"), *words, out=raw("dry_run", epochs))
         points.append([epochs, sorted(one["seconds"]["nothing to do"])[0], one["peak_mb"]])
     return figures, [curve("`snakemake -n all`, nothing to do", "kept epochs", {"workflow": points})]
+
+
+def bench_growth(full):
+    """What more images, records, epochs and devices cost."""
+    checkpoint = os.path.join(os.path.dirname(network((32, 64), "densenet121")[0]), "checkpoint")
+    figures, points = [], {}
+    for kind, counts in growth.COUNTS.items():
+        for runtime in runtimes() if kind in ("images", "records") else ["workflow"]:
+            words = [kind, "--counts", *counts[not full], "--runtime", runtime, "--checkpoint", checkpoint]
+            found = benchmark("workflow", "growth.py", *words, out=raw("growth", kind, runtime))
+            for part, line in found.items():
+                points.setdefault(kind, {})["{}, {}".format(part, runtime)] = line
+                figures += growth.figures(kind, part, runtime, line)
+    return figures, [curve("Growth with the {}".format(kind), kind, lines) for kind, lines in points.items()]
 
 
 def fresh(name):

@@ -25,6 +25,7 @@ ORDER = (
     "pair_reading",
     "input_pipeline",
     "scaling",
+    "growth",
     "dry_run",
 )
 PACKAGES = {

@@ -10,6 +10,7 @@ sys.path.insert(0, str(REPOSITORY / "benchmarks"))
 
 import bench
 import frame
+import growth
 import performance_page
 
 
@@ -115,3 +116,12 @@ def test_a_failed_program_is_told_with_its_last_lines():
         frame.followed([sys.executable, "-c", "import sys; sys.exit('no such thing')"])
     seconds, memory = frame.followed([sys.executable, "-c", HOLDS])
     assert seconds > 0 and memory > 190
+
+
+def test_growth_is_1_where_one_more_costs_as_much_as_the_first_ones():
+    linear = [[count, 5 + 0.02 * count, 300] for count in (100, 1000, 10000)]
+    seconds, memory = growth.figures("images", "evaluation", "tf2", linear)
+    assert (seconds["median"], memory["median"]) == (pytest.approx(1), 1) and seconds["reached"]
+    square = [[count, 5 + 0.02 * count**2, count] for count in (100, 1000, 10000)]
+    seconds, memory = growth.figures("images", "evaluation", "tf2", square)
+    assert seconds["median"] == pytest.approx(10) and not seconds["reached"] and not memory["reached"]
