@@ -8,6 +8,8 @@ from densedepth.tf import tf
 pytestmark = pytest.mark.usefixtures("shallow")
 
 OUTPUT = "conv3/BiasAdd"
+# TensorFlow 1.15 has none.
+ONEDNN = [False] if tf.__version__.startswith("1.") else [True, False]
 IMAGES = np.random.RandomState(0).uniform(0, 1, (3, 64, 96, 3)).astype(np.float32)
 
 
@@ -50,7 +52,15 @@ def run(definition, filters, *batches):
         return [session.run("conv3/BiasAdd:0", {"input_1:0": images}) for images in batches]
 
 
-def test_results_stay_for_any_batch_and_any_scale(plain, monkeypatch):
+@pytest.fixture(params=ONEDNN)
+def onednn(request, monkeypatch):
+    """Whether oneDNN is used; once with it where there is."""
+    if not request.param:
+        monkeypatch.setattr(filter_variables, "by_onednn", lambda: False)
+    return request.param
+
+
+def test_results_stay_for_any_batch_and_any_scale(plain, onednn, monkeypatch):
     monkeypatch.setattr(filter_variables, "_LARGE", 1)
     # The same images again after others: layouts of filters are kept from one run to the next.
     batches = (IMAGES, IMAGES[:1], IMAGES)
@@ -60,15 +70,18 @@ def test_results_stay_for_any_batch_and_any_scale(plain, monkeypatch):
         np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-5 * np.abs(expected[0]).max())
 
 
-def test_both_patterns_are_found_everywhere(plain):
+def test_all_patterns_are_found_everywhere(plain, onednn):
     definition, filters = lean(plain)
     assert {node.name for node in definition.node if node.op == "Placeholder"} == {"input_1", *filters}
     count = collections.Counter(node.op for node in definition.node)
     # Four dense layers, three transitions, the end; one sum by a normalisation's shift is left nowhere.
-    assert count["Maximum"] == count["Minimum"] == 4 + 3 + 1
+    passes = [count[kind] for kind in ("FusedBatchNormV3", "Maximum", "Minimum")]
+    assert passes == ([8, 0, 0] if onednn else [0, 8, 8])
     assert count["Mul"] == 0 or not [n for n in definition.node if n.op == "Mul" and n.name.endswith("bn/Mul")]
     assert count["Conv2DBackpropInput"] == 4
     assert not [n.name for n in definition.node if n.op == "ConcatV2" and n.name.startswith("up")]
+    # No convolution has one channel but that which puts nine together.
+    assert [n.op for n in definition.node if n.name == OUTPUT] == ["Identity"]
 
 
 def test_an_unfolded_graph_runs_as_written(frozen, shallow_frozen):
@@ -85,3 +98,10 @@ def test_the_predictor_takes_the_lean_form_unless_told_otherwise(checkpoint, tmp
         kinds = [{op.type for op in p._session.graph.get_operations()} for p in (fast, plain)]
         np.testing.assert_allclose(fast.run(images), plain.run(images), rtol=1e-5, atol=1e-5)
     assert "Maximum" in kinds[0] and "Maximum" not in kinds[1]
+
+
+def test_large_maps_are_normalised_by_onednn(shallow_frozen, onednn, monkeypatch):
+    # The first dense block's maps are of 8x16 pixels here, the next of 4x8.
+    monkeypatch.setattr(lean_graph, "_MANY", 100)
+    kinds = collections.Counter(node.op for node in lean(predictors._read_graph(shallow_frozen))[0].node)
+    assert (kinds["FusedBatchNormV3"], kinds["Maximum"]) == ((2, 6) if onednn else (0, 8))

@@ -70,10 +70,18 @@ def load(definition: Any, values: Dict[str, np.ndarray]) -> Tuple[List[Tensor], 
             starts.append(tf.raw_ops.AssignVariableOp(resource=handle, value=initial))
             variables[name] = tf.raw_ops.ReadVariableOp(resource=handle, dtype=tf.float32)
             feeds[initial] = value
-    if values and _keeps_layout():
+    if values and by_onednn():
         definition = _keeping(definition, values)
     tf.import_graph_def(definition, input_map=variables, name="")
     return starts, feeds
+
+
+def by_onednn() -> bool:
+    """Whether TensorFlow computes by oneDNN, with convolutions as we know them."""
+    return all(
+        "is_filter_const" in names and _NEEDED.issuperset(name for name, default in names.items() if not default)
+        for names in map(_attributes, (_ALONE, _FUSED))
+    )
 
 
 def _attributes(kind):
@@ -82,14 +90,6 @@ def _attributes(kind):
     if os.environ.get("TF_ENABLE_ONEDNN_OPTS") == "0" or not any(kernel.label == _LABEL for kernel in found):
         return {}
     return {one.name: one.HasField("default_value") for one in tf.Graph().op_def_for_type(kind).attr}
-
-
-def _keeps_layout():
-    """Whether there are the convolutions by oneDNN as we know them."""
-    return all(
-        "is_filter_const" in names and _NEEDED.issuperset(name for name, default in names.items() if not default)
-        for names in map(_attributes, (_ALONE, _FUSED))
-    )
 
 
 def _keeping(definition, values):

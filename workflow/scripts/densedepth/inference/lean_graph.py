@@ -1,11 +1,14 @@
 """A folded frozen graph rewritten to run faster on a CPU, with the same results up to rounding.
 
-Two patterns are replaced, whatever the graph's names:
+Three patterns are replaced, whatever the graph's names:
 
 - 3x3 convolution of concat(x upsampled bilinearly by 2, skip): without the upsampled map, see `convolution`.
 - relu(x * scale + shift) before a 1x1 convolution, with or without an average pool between: the sum and the product
   become part of the convolution. Where scale > 0, relu(x * scale + shift) = max(x, -shift / scale) * scale + shift;
-  where scale < 0, the same with min.
+  where scale < 0, the same with min. oneDNN has the whole in one pass, as a normalisation, which is faster on large
+  maps, and where both max and min would be needed.
+- 3x3 convolution to one channel: libraries compute several channels at a time anyway, so each of the nine weights gets
+  a channel of its own by a 1x1 convolution, and a small 3x3 one puts them together.
 
 The files keep the plain form: it is that of the reference port, which Ascend's and other compilers take.
 """
@@ -20,6 +23,9 @@ from . import filter_variables
 
 _ONE = [1, 1, 1, 1]
 _LARGEST = float(np.finfo(np.float32).max)
+# Pixels from which on oneDNN's normalisation is faster than a maximum; the smallest epsilon that TensorFlow takes.
+_MANY = 4000
+_EPSILON = 1.001e-5
 
 
 def applies(definition: Any, output: str) -> bool:
@@ -32,7 +38,7 @@ def applies(definition: Any, output: str) -> bool:
 
 
 def rewrite(definition: Any, filters: Dict[str, np.ndarray], output: str) -> Any:
-    """The GraphDef with both patterns replaced, cut down to what the operation named `output` needs.
+    """The GraphDef with the patterns replaced, cut down to what the operation named `output` needs.
 
     filters: the values of its placeholders for filters (see `filter_variables`); changed to those of the result. Where
     there is none of the patterns, both are left as they are.
@@ -43,16 +49,20 @@ def rewrite(definition: Any, filters: Dict[str, np.ndarray], output: str) -> Any
     with tf.Graph().as_default() as pieces:
         wires = {}
         for op in original.get_operations():
-            found = op.type == "Conv2D" and (_upsampled(op, filters) or _normalised(op, filters))
+            found = op.type == "Conv2D" and _pattern(op, filters)
             if found:
                 end, inputs, build = found
                 with tf.name_scope("lean/" + op.name + "/"):
                     taps = [tf.placeholder(tensor.dtype, tensor.shape) for tensor in inputs]
                     wires.update({tap.op.name: _name(tensor) for tap, tensor in zip(taps, inputs)})
                     wires[end.name] = _name(build(*taps, hold=lambda value: _held(value, made)))
-    if not wires or output in wires:
+    if not wires:
         return definition
-    result = tf.graph_util.extract_sub_graph(_joined(definition, pieces.as_graph_def(), wires), [output])
+    result = _joined(definition, pieces.as_graph_def(), wires)
+    if output in wires:
+        end = result.node.add(name=output, op="Identity", input=[wires[output]])
+        end.attr["T"].type = tf.float32.as_datatype_enum
+    result = tf.graph_util.extract_sub_graph(result, [output])
     filters.update(made)
     for name in set(filters) - {node.name for node in result.node}:
         del filters[name]
@@ -95,8 +105,13 @@ def _name(tensor):
     return tensor.op.name if tensor.name.endswith(":0") else tensor.name
 
 
+def _pattern(op, filters):
+    """What is found of a convolution: (what to replace, tensors, what builds the other from them), or None."""
+    return _upsampled(op, filters) or _normalised(op, filters) or _to_one_channel(op, filters)
+
+
 def _upsampled(op, filters):
-    """Of a convolution of an upsampled map and a skip: (what to replace, their tensors, what builds the other)."""
+    """A convolution of an upsampled map and a skip."""
     x, kernel = op.inputs
     joined = x.op
     kernel = _static(kernel, filters)
@@ -133,7 +148,7 @@ def _plain(op, padding):
 
 
 def _normalised(op, filters):
-    """As `_upsampled`, for a 1x1 convolution of normalised features."""
+    """A 1x1 convolution of normalised features."""
     x, kernel = op.inputs
     kernel = _static(kernel, filters)
     if kernel is None or kernel.shape[:2] != (1, 1) or list(op.get_attr("strides")) != _ONE:
@@ -151,16 +166,50 @@ def _normalised(op, filters):
         return None
 
     bias, replaced = _bias_behind(op)
+    features = scaled.inputs[0]
     limits, weights, offset = _folded(scale, shift, kernel)
+    one_pass = filter_variables.by_onednn() and (len(limits) > 1 or _pixels(features) >= _MANY)
+    if one_pass:
+        weights, offset = kernel, np.zeros_like(offset)
 
     def build(x, hold):
-        for operation, limit in limits:
-            x = operation(x, limit)
+        if one_pass:
+            x = tf.nn.relu(_scaled(x, scale, shift))
+        else:
+            for operation, limit in limits:
+                x = operation(x, limit)
         if pool:
             x = tf.nn.avg_pool(x, pool.get_attr("ksize"), pool.get_attr("strides"), "VALID")
         return tf.nn.bias_add(tf.nn.conv2d(x, hold(weights), _ONE, "SAME"), (offset + bias).astype(np.float32))
 
-    return replaced, (scaled.inputs[0],), build
+    return replaced, (features,), build
+
+
+def _pixels(x):
+    """Of a map; infinite where its size is not known."""
+    return x.shape[1:3].num_elements() or float("inf")
+
+
+def _scaled(x, scale, shift):
+    """x * scale + shift as the normalisation that TensorFlow computes by oneDNN together with its activation."""
+    mean, variance = np.zeros_like(scale), np.ones_like(scale) - np.float32(_EPSILON)
+    return tf.nn.fused_batch_norm(x, scale, shift, mean, variance, epsilon=_EPSILON, is_training=False)[0]
+
+
+def _to_one_channel(op, filters):
+    """A 3x3 convolution with one output channel."""
+    x, kernel = op.inputs
+    kernel = _static(kernel, filters)
+    if kernel is None or kernel.shape[:2] + kernel.shape[3:] != (3, 3, 1) or not _plain(op, b"SAME"):
+        return None
+    bias, replaced = _bias_behind(op)
+
+    def build(x, hold):
+        y = tf.nn.conv2d(x, hold(kernel.transpose(2, 0, 1, 3).reshape(1, 1, -1, 9)), _ONE, "SAME")
+        y = tf.nn.conv2d(y, np.eye(9, dtype=np.float32).reshape(3, 3, 9, 1), _ONE, "SAME")
+        return tf.nn.bias_add(y, np.zeros(1, np.float32) + bias)
+
+    return replaced, (x,), build
 
 
 def _bias_behind(op):

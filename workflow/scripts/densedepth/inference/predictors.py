@@ -42,8 +42,8 @@ class Predictor:
         starts: Sequence[Tensor] = (),
         feeds: Optional[Dict[Tensor, np.ndarray]] = None,
     ) -> None:
-        # A graph with its normalisations is to give the checkpoint's results bit for bit.
-        exact = any(op.type.startswith("FusedBatchNorm") for op in graph.get_operations())
+        # A graph as it was written, with its normalisations, is to give the checkpoint's results bit for bit.
+        exact = not starts and any(op.type.startswith("FusedBatchNorm") for op in graph.get_operations())
         self._session = tf.Session(graph=graph, config=_session_config(exact))
         if starts:
             self._session.run(starts, feeds)
