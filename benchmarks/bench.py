@@ -137,6 +137,10 @@ def bench_inference(full):
             title = {"onnxruntime": "ONNX Runtime", "openvino": "OpenVINO"}[other]
             what = "inference 480x640, batch {}: images/s by those of {}".format(batch, title)
             figures.append(figure(what, mine, ratios, 1.0))
+        if batch == 1:
+            what = "inference 480x640, batch 1: peak memory"
+            peaks = {name: peak for name, peak in found["peak_mb"].items() if name in runtimes()}
+            figures += [figure(what, name, peak, 1000, "MB", least=False) for name, peak in peaks.items()]
         for name, seconds in found["seconds"].items():
             middle = sorted(seconds)[len(seconds) // 2]
             speed.setdefault(name, []).append([batch, middle, found["peak_mb"][name]])
