@@ -19,6 +19,7 @@ from densedepth.data import (
     unfiltered_png,
 )
 from densedepth.errors import PipelineError
+from faulty_pngs import header, of_rows
 from pairs import SIZE, rgb, save
 from PIL import Image
 from record_archive import PAIRS, encoded, make_archive, read_all
@@ -221,6 +222,26 @@ def test_every_pixel_is_looked_at_only_when_asked(tmp_path):
     assert conversion.convert(path, str(tmp_path / "x.tfrecords"))["records"] == PAIRS
     with pytest.raises(PipelineError, match=r"row 3, data/t/2.png: its pixels cannot be decoded"):
         conversion.convert(path, str(tmp_path / "x.tfrecords"), check=True)
+
+
+GREY = header(12, 16)
+MISFITS = {
+    "colours": (of_rows(12, bytes(range(48)), GREY, header(12, 16, colour=2)), r"\(12, 16, 3\) uint8"),
+    "16 bits": (of_rows(12, bytes(range(32)), GREY, header(12, 16, bits=16)), r"\(12, 16\) \S*"),
+    "half the width": (of_rows(12, bytes(range(8)), GREY, header(12, 8)), r"\(12, 8\) uint8"),
+}
+
+
+@pytest.mark.parametrize("options", [{"check": True}, {"depth_png": "unfiltered"}], ids=["check", "unfiltered"])
+@pytest.mark.parametrize("kind", MISFITS)
+def test_pixels_that_are_not_what_the_first_header_says(tmp_path, kind, options):
+    """Pillow goes by the last header."""
+    png, found = MISFITS[kind]
+    path, out = make_archive(tmp_path / "nyu_data.zip", changed={"data/t/2.png": png}), str(tmp_path / "x.tfrecords")
+    said = refusal(conversion.convert, path, out, **options)
+    words = r"row 3, data/t/2.png: its pixels are " + found + r", where its header says \(12, 16\) uint8; .*"
+    assert re.search(words + "$", said)
+    assert [fault["row"] for fault in conversion.convert(path, out, skip=1, **options)["skipped"]] == [3]
 
 
 def test_a_member_that_is_not_there_counts_as_a_faulty_pair(tmp_path):

@@ -173,30 +173,35 @@ class Archive:
                 )
             )
         if check:
-            self._decoded(row, row.rgb, rgb)
-            self._decoded(row, row.depth, depth)
+            self._decoded(row, row.rgb, rgb, rgb_size + (3,))
+            self._decoded(row, row.depth, depth, rgb_size)
         return rgb, depth, rgb_size
 
     def arrays(self, row: Row) -> Tuple[numpy.ndarray, numpy.ndarray]:
         """(rgb uint8 (H, W, 3), depth float32 (H, W) in metres) of `row`; raises as `pair` does."""
-        rgb, depth, _ = self.pair(row)
-        depth = self._decoded(row, row.depth, depth).astype(numpy.float32) * numpy.float32(10 / 255)
-        return self._decoded(row, row.rgb, rgb), depth
+        rgb, depth, size = self.pair(row)
+        depth = self._decoded(row, row.depth, depth, size).astype(numpy.float32) * numpy.float32(10 / 255)
+        return self._decoded(row, row.rgb, rgb, size + (3,)), depth
 
     def look(self, row: Row) -> Tuple[numpy.ndarray, numpy.ndarray, int]:
         """What `arrays` gives, and the number of pixels that are unknown for being too far: none, by the 8 bits."""
         return self.arrays(row) + (0,)
 
-    def _decoded(self, row, member, data):
+    def _decoded(self, row, member, data, shape):
+        """The pixels, which are of `shape` as the first header says; Pillow goes by the last one."""
         try:
             image = open_image(io.BytesIO(data))
             # Here, since NumPy keeps the error to itself.
             image.load()
-            return numpy.asarray(image)
+            pixels = numpy.asarray(image)
         except DAMAGE + (SyntaxError, ValueError) as error:
             raise PipelineError(
                 "{}: its pixels cannot be decoded ({}); get the archive again".format(self._where(row, member), error)
             ) from None
+        if pixels.shape != shape or pixels.dtype != numpy.uint8:
+            words = "{}: its pixels are {} {}, where its header says {} uint8; get the archive again"
+            raise PipelineError(words.format(self._where(row, member), pixels.shape, pixels.dtype, shape))
+        return pixels
 
     def _read(self, row, member):
         try:
