@@ -85,9 +85,11 @@ def test_all_patterns_are_found_everywhere(plain, onednn):
 
 
 def test_an_unfolded_graph_runs_as_written(frozen, shallow_frozen):
-    assert not lean_graph.applies(predictors._read_graph(frozen), OUTPUT)
-    assert lean_graph.applies(predictors._read_graph(shallow_frozen), OUTPUT)
-    assert not lean_graph.applies(predictors._read_graph(shallow_frozen), "depth")
+    ends = ("input_1", OUTPUT)
+    assert not lean_graph.applies(predictors._read_graph(frozen), ends)
+    assert lean_graph.applies(predictors._read_graph(shallow_frozen), ends)
+    assert not lean_graph.applies(predictors._read_graph(shallow_frozen), ("input_1", "depth"))
+    assert not lean_graph.applies(predictors._read_graph(shallow_frozen), ("conv1/relu", OUTPUT))
 
 
 def test_the_predictor_takes_the_lean_form_unless_told_otherwise(checkpoint, tmp_path):
@@ -105,3 +107,64 @@ def test_large_maps_are_normalised_by_onednn(shallow_frozen, onednn, monkeypatch
     monkeypatch.setattr(lean_graph, "_MANY", 100)
     kinds = collections.Counter(node.op for node in lean(predictors._read_graph(shallow_frozen))[0].node)
     assert (kinds["FusedBatchNormV3"], kinds["Maximum"]) == ((2, 6) if onednn else (0, 8))
+
+
+def foreign(kind):
+    """The GraphDef of another program's network, of 64 channels and one at the end."""
+    random = np.random.RandomState(0)
+
+    def filters(*shape):
+        return tf.constant(random.normal(0, 0.05, shape).astype(np.float32))
+
+    one = [1, 1, 1, 1]
+    with tf.Graph().as_default() as graph:
+        images = tf.placeholder(tf.float32, (None, 32, 32, 3), name="images")
+        x = tf.nn.relu(tf.nn.conv2d(images, filters(3, 3, 3, 64), one, "SAME"))
+        kernel = filters(3, 3, 64, 64)
+        with tf.control_dependencies([x] if kind == "control edge" else []):
+            y = tf.nn.conv2d(x, kernel, one, "SAME", name="wide")
+        if kind == "two branches":
+            y = tf.add_n(
+                [tf.nn.bias_add(y, tf.ones([64])), tf.nn.bias_add(tf.nn.conv2d(x, kernel, one, "SAME"), tf.ones([64]))]
+            )
+        if kind == "colocated":
+            with tf.colocate_with(y):
+                y = tf.identity(y)
+        y = tf.nn.relu(y)
+        if kind == "explicit padding":
+            y = tf.nn.relu(tf.nn.bias_add(y * np.full(64, 2, np.float32), np.full(64, -0.1, np.float32)))
+            y = tf.nn.conv2d(y, filters(1, 1, 64, 64), one, [[0, 0], [1, 1], [1, 1], [0, 0]])
+        if kind == "halves":
+            head = tf.cast(filters(3, 3, 64, 1), tf.float16)
+            y = tf.cast(tf.nn.conv2d(tf.cast(y, tf.float16), head, one, "SAME"), tf.float32)
+        else:
+            y = tf.nn.conv2d(y, filters(3, 3, 64, 1), one, "SAME")
+        y = tf.identity(y, name="depth")
+        if kind == "read before the end":
+            tf.nn.relu(tf.nn.bias_add(y, tf.ones([1])), name="more")
+        return graph.as_graph_def()
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "no bias",
+        "two branches",
+        "control edge",
+        "colocated",
+        "explicit padding",
+        "halves",
+        "read before the end",
+    ],
+)
+def test_networks_of_others_give_what_they_say(tmp_path, kind):
+    path = str(tmp_path / "other.pb")
+    with open(path, "wb") as stream:
+        stream.write(foreign(kind).SerializeToString())
+    images = IMAGES[:2, :32, :32]
+    found = []
+    for as_written in (True, False):
+        with predictors.load_frozen(path, "images", "depth", as_written) as predictor:
+            found.append(predictor.run(images))
+    assert found[0].shape == found[1].shape
+    np.testing.assert_allclose(found[1], found[0], rtol=1e-5, atol=1e-5 * np.abs(found[0]).max())

@@ -1,6 +1,7 @@
 """Mixed precision on the graph that TensorFlow makes: float16 for a GPU, bfloat16 for a processor."""
 
 import collections
+import functools
 import os
 
 import numpy as np
@@ -60,14 +61,16 @@ def test_words_that_no_platform_knows_are_refused():
 
 
 @pytest.mark.parametrize(
-    "gpu, instructions, reason",
+    "gpu, instructions, onednn, reason",
     [
-        (True, True, "is for processors; a GPU has allow_mix_precision"),
-        (False, False, "this processor has no instructions for bfloat16 (amx_bf16 or avx512_bf16); leave it out"),
+        (True, True, "1", "is for processors; a GPU has allow_mix_precision"),
+        (False, False, "1", "this processor has no instructions for bfloat16 (amx_bf16 or avx512_bf16); leave it out"),
+        (False, True, "false", "TF_ENABLE_ONEDNN_OPTS = false turns off what computes it; unset it"),
     ],
 )
 @current
-def test_bfloat16_is_refused_where_there_is_none(monkeypatch, gpu, instructions, reason):
+def test_bfloat16_is_refused_where_there_is_none(monkeypatch, gpu, instructions, onednn, reason):
+    monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", onednn)
     monkeypatch.setattr(processors, "has_bfloat16", lambda: instructions)
     monkeypatch.setattr(tf.config.experimental, "list_physical_devices", lambda kind: [kind] * gpu)
     with pytest.raises(PipelineError) as caught:
@@ -94,7 +97,8 @@ def test_a_gpu_gets_convolutions_in_float16_and_the_loss_in_float32(monkeypatch)
 def test_a_processor_gets_convolutions_in_bfloat16_and_the_loss_in_float32(monkeypatch, bfloat16):
     monkeypatch.setitem(architecture.BLOCKS, "densenet121", (1, 1, 1, 1))
     graph = _training_graph(bfloat16, "/cpu:0")
-    _check(_rewritten(graph, cpu_gpu.rewrite_to_bfloat16, "auto_mixed_precision_onednn_bfloat16"), BFLOAT16)
+    rewrite = functools.partial(cpu_gpu.rewrite_to_bfloat16, shared=False)
+    _check(_rewritten(graph, rewrite, "auto_mixed_precision_onednn_bfloat16"), BFLOAT16)
     options = bfloat16.session_config().graph_options.rewrite_options
     assert options.auto_mixed_precision_onednn_bfloat16 == rewriter_config_pb2.RewriterConfig.ON
     assert (bfloat16.precision, bfloat16.notes()[1]) == (

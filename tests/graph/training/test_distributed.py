@@ -10,7 +10,7 @@ import faults
 import numpy as np
 import pytest
 import trainings
-from densedepth.platforms import collective
+from densedepth.platforms import collective, processors
 from densedepth.tf import tf
 from scenes import write_holed_records
 from trainings import assert_same, history, side
@@ -72,6 +72,19 @@ def test_a_global_batch_gives_the_same_losses_on_1_2_4_and_8_devices(records, tm
             np.testing.assert_allclose([e[name] for e in found], [e[name] for e in expected], rtol=2e-3, err_msg=name)
         performance = side(ended(tmp_path / str(devices), epoch=1))["performance"]
         assert (performance["world_size"], performance["batch_size"]) == (devices, 8 // devices)
+
+
+@pytest.mark.skipif(
+    tf.VERSION.startswith("1.") or not processors.has_bfloat16(), reason="needs current TensorFlow and bfloat16"
+)
+def test_two_ranks_train_in_bfloat16(records, tmp_path):
+    losses = []
+    for mode in ("must_keep_origin_dtype", "mixed_bfloat16"):
+        words = ["--steps", "2", "--bs", "1", "--epochs", "1", "--precision_mode", mode]
+        checked(records, tmp_path / mode, 2, *words)
+        losses.append([entry["loss"] for entry in history(ended(tmp_path / mode, epoch=1))])
+    assert losses[0] != losses[1]
+    np.testing.assert_allclose(losses[1], losses[0], rtol=0.02)
 
 
 # As many steps as a signal needs to come before the last one, each of a few milliseconds.

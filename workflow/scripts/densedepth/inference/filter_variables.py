@@ -5,11 +5,11 @@ optimizer, the graph that runs. The graphs here have placeholders instead, of wh
 """
 
 import collections
-import os
 from typing import Any, Dict, List, Tuple
 
 import numpy as np
 
+from ..platforms import processors
 from ..tf import Tensor, kernels, tf
 
 # Bytes. Smaller ones stay constants: the first layer's, which TensorFlow joins with the padding before it, is one.
@@ -23,7 +23,7 @@ _ALONE, _FUSED = "_MklNativeConv2D", "_MklNativeFusedConv2D"
 _LABEL = "MklNameChangeOp"
 # Their attributes that have no default, by which other releases than those that we know are left alone.
 _NEEDED = {"T", "TArgs", "num_args", "strides", "padding"}
-# What the second computes along, one operation of each row; the sum only with a bias.
+# What the second computes along, one operation of each row; the others only with the bias.
 _BEHIND = (("BiasAdd",), ("AddN",), ("Relu", "LeakyRelu"))
 
 
@@ -87,7 +87,7 @@ def by_onednn() -> bool:
 def _attributes(kind):
     """{name: whether it has a default} of an operation by oneDNN; empty where this TensorFlow cannot run it."""
     found = kernels.get_registered_kernels_for_op(kind).kernel
-    if os.environ.get("TF_ENABLE_ONEDNN_OPTS") == "0" or not any(kernel.label == _LABEL for kernel in found):
+    if not processors.onednn_asked() or not any(kernel.label == _LABEL for kernel in found):
         return {}
     return {one.name: one.HasField("default_value") for one in tf.Graph().op_def_for_type(kind).attr}
 
@@ -113,7 +113,7 @@ def _chain(node, readers):
     chain = [node]
     for kinds in _BEHIND:
         following = readers[chain[-1].name]
-        if len(following) == 1 and following[0].op in kinds and (kinds != ("AddN",) or len(chain) == 2):
+        if len(following) == 1 and following[0].op in kinds and (kinds == _BEHIND[0] or len(chain) > 1):
             chain += following
     return chain
 

@@ -13,7 +13,7 @@ Three patterns are replaced, whatever the graph's names:
 The files keep the plain form: it is that of the reference port, which Ascend's and other compilers take.
 """
 
-from typing import Any, Dict
+from typing import Any, Dict, Tuple
 
 import numpy as np
 
@@ -26,15 +26,50 @@ _LARGEST = float(np.finfo(np.float32).max)
 # Pixels from which on oneDNN's normalisation is faster than a maximum; the smallest epsilon that TensorFlow takes.
 _MANY = 4000
 _EPSILON = 1.001e-5
+# What a folded network of this project is made of.
+_KINDS = frozenset(
+    [
+        "Placeholder",
+        "Const",
+        "Identity",
+        "Pad",
+        "Conv2D",
+        "BiasAdd",
+        "Relu",
+        "LeakyRelu",
+        "MaxPool",
+        "AvgPool",
+        "Mul",
+        "ConcatV2",
+        "ResizeBilinear",
+        "Shape",
+        "StridedSlice",
+    ]
+)
+_TYPES = (tf.float32.as_datatype_enum, tf.int32.as_datatype_enum)
 
 
-def applies(definition: Any, output: str) -> bool:
-    """Whether `rewrite` is for the GraphDef: it has an operation named `output`, and no FusedBatchNorm.
+def applies(definition: Any, ends: Tuple[str, str]) -> bool:
+    """Whether `rewrite` is for the GraphDef: it is made of what this project's folded graphs are, and nothing else.
 
-    With one it was frozen for equality bit by bit.
+    ends: the operations that are to be fed and read. A graph with FusedBatchNorm was frozen for equality bit by bit,
+    and what other programs wrote may rest on anything: control edges, functions, other layouts and types.
     """
-    names = {node.name for node in definition.node}
-    return output in names and not any(node.op.startswith("FusedBatchNorm") for node in definition.node)
+    kinds = {node.name: node.op for node in definition.node}
+    known = not definition.library.function and all(node.op in _KINDS and _usual(node) for node in definition.node)
+    return known and kinds.get(ends[0]) == "Placeholder" and ends[1] in kinds
+
+
+def _usual(node):
+    # To ask for an attribute by [] alone would add it.
+    found = {name: node.attr[name] for name in ("T", "data_format", "padding") if name in node.attr}
+    return (
+        not any(name.startswith("^") or ":" in name for name in node.input)
+        and "_class" not in node.attr
+        and ("T" not in found or found["T"].type in _TYPES)
+        and ("data_format" not in found or found["data_format"].s == b"NHWC")
+        and ("padding" not in found or found["padding"].s in (b"SAME", b"VALID"))
+    )
 
 
 def rewrite(definition: Any, filters: Dict[str, np.ndarray], output: str) -> Any:
@@ -107,6 +142,9 @@ def _name(tensor):
 
 def _pattern(op, filters):
     """What is found of a convolution: (what to replace, tensors, what builds the other from them), or None."""
+    kernel = _static(op.inputs[1], filters)
+    if kernel is None or op.inputs[0].shape[3] != kernel.shape[2]:
+        return None
     return _upsampled(op, filters) or _normalised(op, filters) or _to_one_channel(op, filters)
 
 
@@ -118,7 +156,7 @@ def _upsampled(op, filters):
     if joined.type != "ConcatV2" or len(joined.inputs) != 3 or tf.get_static_value(joined.inputs[2]) not in (3, -1):
         return None
     upsampled, skip = joined.inputs[:2]
-    if kernel is None or kernel.shape[:2] != (3, 3) or not _plain(op, b"SAME") or not _doubles(upsampled.op):
+    if kernel.shape[:2] != (3, 3) or not _plain(op, b"SAME") or not _doubles(upsampled.op):
         return None
     small = upsampled.op.inputs[0]
     above, below = np.split(kernel, [small.shape.as_list()[3]], axis=2)
@@ -151,7 +189,7 @@ def _normalised(op, filters):
     """A 1x1 convolution of normalised features."""
     x, kernel = op.inputs
     kernel = _static(kernel, filters)
-    if kernel is None or kernel.shape[:2] != (1, 1) or list(op.get_attr("strides")) != _ONE:
+    if kernel.shape[:2] != (1, 1) or list(op.get_attr("strides")) != _ONE:
         return None
     pool = x.op if x.op.type == "AvgPool" and x.op.get_attr("padding") in (b"VALID", "VALID") else None
     relu = pool.inputs[0].op if pool else x.op
@@ -162,7 +200,7 @@ def _normalised(op, filters):
     if scaled.type != "Mul":
         return None
     scale, shift = (tf.get_static_value(tensor) for tensor in (scaled.inputs[1], shifted.inputs[1]))
-    if scale is None or shift is None or scale.shape != shift.shape:
+    if scale is None or shift is None or not scale.shape == shift.shape == kernel.shape[2:3]:
         return None
 
     bias, replaced = _bias_behind(op)
@@ -200,7 +238,7 @@ def _to_one_channel(op, filters):
     """A 3x3 convolution with one output channel."""
     x, kernel = op.inputs
     kernel = _static(kernel, filters)
-    if kernel is None or kernel.shape[:2] + kernel.shape[3:] != (3, 3, 1) or not _plain(op, b"SAME"):
+    if kernel.shape[:2] + kernel.shape[3:] != (3, 3, 1) or not _plain(op, b"SAME"):
         return None
     bias, replaced = _bias_behind(op)
 

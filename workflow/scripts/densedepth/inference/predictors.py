@@ -193,12 +193,14 @@ def load_saved_model(folder: str) -> Predictor:
 
 def _of_graph(holder, source, input_tensor_name, output_tensor_name, as_written=False):
     """The `Predictor` of the GraphDef in the list `holder`, which is emptied so that nothing else holds the weights."""
-    path, end = source["path"], output_tensor_name.split(":")[0]
+    path = source["path"]
+    begin, end = (name.split(":")[0] for name in (input_tensor_name, output_tensor_name))
     definition, filters = holder.pop(), {}  # type: Any, Dict[str, np.ndarray]
     with tf.Graph().as_default() as graph:
         try:
             on_processor = not tf.config.experimental.list_physical_devices("GPU")
-            if not as_written and on_processor and lean_graph.applies(definition, end):
+            if not as_written and on_processor and lean_graph.applies(definition, (begin, end)):
+                definition = tf.graph_util.extract_sub_graph(definition, [end])
                 definition, filters = filter_variables.take_out(definition)
                 definition = lean_graph.rewrite(definition, filters, end)
             starts, feeds = filter_variables.load(definition, filters)

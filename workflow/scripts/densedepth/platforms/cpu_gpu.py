@@ -77,7 +77,7 @@ class CpuGpu(Platform):
         if self._mixed:
             rewrite_to_float16(config)
         if self._bfloat16:
-            rewrite_to_bfloat16(config)
+            rewrite_to_bfloat16(config, self.size > 1)
         return config
 
     def device(self, session: Any) -> str:
@@ -117,9 +117,16 @@ def rewrite_to_float16(config: Any) -> None:
     _rewrite(config, _FLOAT16_REWRITE)
 
 
-def rewrite_to_bfloat16(config: Any) -> None:
-    """Let sessions with `config` compute convolutions on processors in bfloat16 and the loss in float32."""
+def rewrite_to_bfloat16(config: Any, shared: bool) -> None:
+    """Let sessions with `config` compute convolutions on processors in bfloat16 and the loss in float32.
+
+    shared: whether the session is one of a cluster. There TensorFlow 2.21 joins convolution and bias to an operation
+    that does not take bfloat16, so that joining is off.
+    """
     _rewrite(config, _BFLOAT16_REWRITE)
+    if shared:
+        # RewriterConfig.OFF.
+        config.graph_options.rewrite_options.remapping = 2
 
 
 def _rewrite(config, switch):
@@ -137,6 +144,10 @@ def _check_bfloat16(gpu):
         reason = "is for processors; a GPU has allow_mix_precision"
     elif not hasattr(tf.ConfigProto().graph_options.rewrite_options, _BFLOAT16_REWRITE):
         reason = "TensorFlow {} has no such rewrite; use the current one".format(tf.VERSION)
+    elif not processors.onednn_asked():
+        reason = "TF_ENABLE_ONEDNN_OPTS = {} turns off what computes it; unset it".format(
+            os.environ["TF_ENABLE_ONEDNN_OPTS"]
+        )
     elif not processors.has_bfloat16():
         reason = "this processor has no instructions for bfloat16 ({}); leave it out".format(
             " or ".join(sorted(processors.BFLOAT16))

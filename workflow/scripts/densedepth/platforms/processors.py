@@ -1,4 +1,6 @@
-"""What the processor of this machine can do."""
+"""What the processor of this machine can do, and what TensorFlow is to use of it."""
+
+import os
 
 # Instructions for bfloat16, as /proc/cpuinfo calls them. Without them oneDNN computes bfloat16 in float32, which takes
 # longer than float32 itself.
@@ -12,3 +14,8 @@ def has_bfloat16() -> bool:
             return any(line.startswith("flags") and not BFLOAT16.isdisjoint(line.split()) for line in stream)
     except OSError:
         return False
+
+
+def onednn_asked() -> bool:
+    """Whether the environment leaves oneDNN on, by TensorFlow's own reading of `TF_ENABLE_ONEDNN_OPTS`."""
+    return os.environ.get("TF_ENABLE_ONEDNN_OPTS", "1").lower() not in ("0", "false")
