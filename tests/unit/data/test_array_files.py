@@ -9,6 +9,8 @@ import pytest
 from densedepth.data import array_files, stored_depth
 from densedepth.data.trees import Folder, Tars
 from densedepth.errors import PipelineError
+from densedepth.imaging import untrusted
+from faulty_pngs import header, of_rows
 from layout_files import encoded, h5, in_tar, mat_array, mat_file, npy
 from PIL import Image
 
@@ -109,6 +111,20 @@ def test_a_file_in_an_archive_is_read_once_for_all_its_arrays(tmp_path):
             assert np.array_equal(array_files.load(tree, name + "::rgb"), WHOLE)
             assert np.array_equal(array_files.load(tree, name + "::depth"), DEPTH)
     assert tree.reads == ["x/a.h5", "x/b.h5"]
+
+
+@pytest.mark.parametrize("row, bits, colour", [(8, 16, 0), (12, 8, 2), (2, 4, 0), (4, 8, 3)])
+def test_a_png_without_its_last_rows(row, bits, colour):
+    palette = [(b"PLTE", bytes(range(1, 61)))] if colour == 3 else []
+    for rows in (1, 2, 3):
+        png = of_rows(rows, bytes([17]) * row, header(3, 4, bits, colour), *palette)
+        if rows == 3:
+            assert np.asarray(untrusted.picture(png)).any()
+        else:
+            with pytest.raises(
+                OSError, match=r"^{} of {} bytes of rows are there$".format(rows * (row + 1), 3 * (row + 1))
+            ):
+                untrusted.picture(png)
 
 
 def test_raw_numbers_need_a_size(tmp_path):

@@ -244,6 +244,22 @@ def test_pixels_that_are_not_what_the_first_header_says(tmp_path, kind, options)
     assert [fault["row"] for fault in conversion.convert(path, out, skip=1, **options)["skipped"]] == [3]
 
 
+@pytest.mark.parametrize("options", [{"check": True}, {"depth_png": "unfiltered"}], ids=["check", "unfiltered"])
+def test_depth_without_its_last_rows(tmp_path, options):
+    """Pillow makes them the nearest depth without a word."""
+    png, out = of_rows(7, bytes(range(1, 17)), GREY), str(tmp_path / "x.tfrecords")
+    path = make_archive(tmp_path / "nyu_data.zip", changed={"data/t/2.png": png})
+    said = refusal(conversion.convert, path, out, **options)
+    words = (
+        "row 3, data/t/2.png: its pixels cannot be decoded (119 of 204 bytes of rows are there); get the archive again"
+    )
+    assert said.endswith(words)
+    # All black is depth, too.
+    for black in (of_rows(12, bytes(16), GREY), of_rows(12, bytes(16), GREY, GREY)):
+        path = make_archive(tmp_path / "nyu_data.zip", changed={"data/t/2.png": black})
+        assert conversion.convert(path, out, **options)["records"] == PAIRS
+
+
 def test_a_member_that_is_not_there_counts_as_a_faulty_pair(tmp_path):
     path = make_archive(tmp_path / "nyu_data.zip")
     with zipfile.ZipFile(path, "a") as archive:

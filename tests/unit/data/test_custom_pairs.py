@@ -9,6 +9,7 @@ import pytest
 from densedepth.errors import PipelineError
 from densedepth.imaging.depth import fit
 from densedepth.inference import image_files
+from faulty_pngs import header, of_rows
 from pairs import SIZE, metres, one, rgb, save
 from PIL import Image
 from refusals import refusal
@@ -208,6 +209,12 @@ def test_files_that_cannot_be_read(tmp_path):
     whole = (tmp_path / "b.png").read_bytes()
     (tmp_path / "b.png").write_bytes(whole[: len(whole) // 2])
     assert "b.png: cannot be read as an image" in refusal(source.arrays, row)
+    # Pillow makes the rows that are missing black, and invalid depth.
+    height, width = SIZE
+    (tmp_path / "b.png").write_bytes(of_rows(height - 1, bytes([7, 208]) * width, header(height, width, 16)))
+    assert "b.png: cannot be read as an image (3999 of 4128 bytes of rows are there)" in refusal(source.arrays, row)
+    (tmp_path / "a.png").write_bytes(of_rows(height - 1, bytes([9, 9, 9]) * width, header(height, width, colour=2)))
+    assert "a.png: cannot be read as an image (5983 of 6176 bytes" in refusal(source.arrays, row)
     (tmp_path / "a.png").unlink()
     assert "a.png: cannot be read as an image" in refusal(source.arrays, row)
 

@@ -22,7 +22,7 @@ import numpy as np
 from PIL import Image
 
 from ..errors import PipelineError
-from ..imaging.untrusted import LARGEST, open_image
+from ..imaging.untrusted import LARGEST, picture
 from .trees import Tree
 
 READING = (
@@ -166,14 +166,6 @@ def _opened(tree, path, local, data):
         tree.close_kept()
         tree.kept[path] = hdf5.opened(local or path, data)
     return tree.kept[path]
-
-
-def picture(data: bytes) -> Image.Image:
-    """The image in `data`, its pixels decoded."""
-    image = open_image(io.BytesIO(data))
-    # Here, since NumPy keeps the error to itself.
-    image.load()
-    return image
 
 
 _PNG_MODES = ("L", "I", "I;16", "I;16B")

@@ -1,6 +1,5 @@
 """The files of the pairs of a list: images and depth in metres, read from wherever they lie."""
 
-import io
 import os
 from typing import Any, Dict, Tuple
 
@@ -8,7 +7,7 @@ import numpy as np
 
 from .. import file_names
 from ..errors import PipelineError
-from ..imaging.untrusted import open_image
+from ..imaging.untrusted import picture
 from ..imaging.upright import upright_rgb
 from . import array_files, laser_scan, stored_depth
 from .array_files import READING
@@ -46,8 +45,7 @@ class PairFiles:
                 raise self.error(row, row.rgb, "expected uint8 (height, width, 3), got {} {}", array.dtype, array.shape)
             return np.ascontiguousarray(array)
         try:
-            with open_image(io.BytesIO(self.read(row, row.rgb))) as image:
-                return upright_rgb(image)[0]
+            return upright_rgb(picture(self.read(row, row.rgb)))[0]
         except READING as error:
             raise self.error(row, row.rgb, "cannot be read as an image ({})", words(error)) from None
 

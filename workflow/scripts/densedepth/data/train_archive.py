@@ -17,7 +17,7 @@ from PIL import Image
 
 from .. import file_names, files
 from ..errors import PipelineError
-from ..imaging.untrusted import DAMAGE, check_supported, open_image, open_zip, unpacked, visible
+from ..imaging.untrusted import DAMAGE, check_supported, open_image, open_zip, picture, unpacked, visible
 
 TRAIN_CSV = "data/nyu2_train.csv"
 
@@ -190,10 +190,7 @@ class Archive:
     def _decoded(self, row, member, data, shape):
         """The pixels, which are of `shape` as the first header says; Pillow goes by the last one."""
         try:
-            image = open_image(io.BytesIO(data))
-            # Here, since NumPy keeps the error to itself.
-            image.load()
-            pixels = numpy.asarray(image)
+            pixels = numpy.asarray(picture(data))
         except DAMAGE + (SyntaxError, ValueError) as error:
             raise PipelineError(
                 "{}: its pixels cannot be decoded ({}); get the archive again".format(self._where(row, member), error)
