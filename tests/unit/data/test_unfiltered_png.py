@@ -1,11 +1,13 @@
 """Depth as PNG without row filters: any reader gets the pixels, and no other file is taken for one."""
 
 import io
+import tracemalloc
 import zlib
 
 import numpy as np
 import pytest
 from densedepth.data import unfiltered_png
+from faulty_pngs import header, of_rows
 from PIL import Image
 
 SIZE = (20, 33)
@@ -86,3 +88,16 @@ OTHERS = {
 def test_no_other_file_is_taken_for_one(kind):
     assert unfiltered_png.decoded(GOOD, SIZE) is not None
     assert unfiltered_png.decoded(OTHERS[kind], SIZE) is None
+
+
+def test_no_more_is_inflated_than_the_rows_need():
+    """A record of some kB may inflate to any size."""
+    png = of_rows(10**5, bytes(SIZE[1]), header(*SIZE))
+    assert len(png) < 10**4
+    assert unfiltered_png.decoded(of_rows(SIZE[0], bytes(SIZE[1]), header(*SIZE)), SIZE) is not None
+    tracemalloc.start()
+    try:
+        assert unfiltered_png.decoded(png, SIZE) is None
+        assert tracemalloc.get_traced_memory()[1] < 10**5
+    finally:
+        tracemalloc.stop()

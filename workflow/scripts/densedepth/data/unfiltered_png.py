@@ -60,8 +60,8 @@ def recoded(png: bytes) -> bytes:
 def decoded(png: bytes, size: Tuple[int, int]) -> Optional[np.ndarray]:
     """The pixels (height, width) of a file of `encoded`, uint8 or big-endian uint16; None for any other file.
 
-    size: (height, width) that it must have, so that no header makes this ask for more memory. Checksums are not
-    looked at: a record has its own.
+    size: (height, width) that it must have, so that neither header nor stream makes this ask for more memory.
+    Checksums are not looked at: a record has its own.
     """
     if len(png) < _HEAD.size + _TAIL:
         return None
@@ -70,11 +70,12 @@ def decoded(png: bytes, size: Tuple[int, int]) -> Optional[np.ndarray]:
     if form != (_SIGNATURE, tuple(size), _KINDS, b"IDAT", len(png) - _HEAD.size - _TAIL) or bits not in (8, 16):
         return None
     stride = 1 + width * bits // 8
+    inflating = zlib.decompressobj(-zlib.MAX_WBITS)
     try:
-        deflated = memoryview(png)[_HEAD.size + _ZLIB_HEAD : -_TAIL - _ADLER]
-        data = zlib.decompress(deflated, -zlib.MAX_WBITS, height * stride)
+        # With room for the end of the stream, and for no more of one that is longer.
+        data = inflating.decompress(memoryview(png)[_HEAD.size + _ZLIB_HEAD : -_TAIL - _ADLER], height * stride + 1)
     except zlib.error:
         return None
-    if len(data) != height * stride or np.frombuffer(data, np.uint8)[::stride].any():
+    if not inflating.eof or len(data) != height * stride or np.frombuffer(data, np.uint8)[::stride].any():
         return None
     return np.ndarray((height, width), ">u2" if bits == 16 else np.uint8, data, 1, (stride, bits // 8))
