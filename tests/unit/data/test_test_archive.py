@@ -83,6 +83,24 @@ def test_of_what_is_stored_plainly_nothing_else_is_read(tmp_path):
     assert "Bad CRC-32" in refusal(str(path))
 
 
+@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+def test_an_image_is_of_the_archive_that_was_opened(tmp_path, monkeypatch, method):
+    """Whatever has its name now, or none."""
+    contents = arrays()
+    write(tmp_path / "a.zip", contents, method=method)
+    monkeypatch.chdir(tmp_path)
+    with open_test_set("a.zip") as test_set:
+        write(tmp_path / "b.zip", arrays(rgb=255 - contents["rgb"]), method=method)
+        (tmp_path / "b.zip").replace(tmp_path / "a.zip")
+        numpy.testing.assert_array_equal(test_set.image(3)[0], contents["rgb"][[3]])
+        monkeypatch.chdir("/")
+        # What reads on in one place does not move another.
+        passing = test_set.batches(1)
+        for index in (0, 1):
+            numpy.testing.assert_array_equal(next(passing)[0], contents["rgb"][[index]])
+            numpy.testing.assert_array_equal(test_set.image(4)[0], contents["rgb"][[4]])
+
+
 def test_facts_and_a_second_pass(tmp_path):
     with open_test_set(write(tmp_path / "a.zip", arrays())) as test_set:
         assert test_set.count == COUNT

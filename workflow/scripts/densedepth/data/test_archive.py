@@ -10,6 +10,7 @@ pictures.json          only in archives made of custom data: the greatest depth,
 
 import contextlib
 import io
+import os
 import struct
 import tokenize
 import zipfile
@@ -214,7 +215,7 @@ class _Array:
 
     def __init__(self, path, archive, name):
         # That of `at`, and what closes it.
-        self._stream: Optional[IO[bytes]] = None
+        self._stream: Any = None
         self._opened = contextlib.ExitStack()
         self.path = path
         self.name = name
@@ -290,7 +291,7 @@ class _Array:
             self._stream = self._opened.enter_context(self.open())
             self._first = self._stream.tell()
             if self._info.compress_type == zipfile.ZIP_STORED:
-                self._stream = self._opened.enter_context(io.FileIO(self.path))
+                self._stream = self._opened.enter_context(_Elsewhere(self._zip.fp))
                 self._first += _first_byte(self._stream, self._info)
         try:
             self._stream.seek(self._first + index * (self._count() // int(self.shape[0])) * self.dtype.itemsize)
@@ -307,6 +308,28 @@ class _Array:
             stream.read(1)
         except DAMAGE as error:
             raise self.error("damaged ({}); get the archive again", error) from None
+
+
+class _Elsewhere(io.RawIOBase):
+    """The bytes of an open file from a place of its own, whatever has the file's name by now."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file, self._place = file, 0
+
+    def seek(self, place: int, whence: int = os.SEEK_SET) -> int:
+        """Read on from the byte of this number; `whence` is as it is."""
+        self._place = place
+        return place
+
+    def readable(self) -> bool:
+        """Yes."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Fill the buffer as far as the system does at once; the number of bytes, 0 at the end."""
+        count = os.preadv(self._file.fileno(), [buffer], self._place)
+        self._place += count
+        return count
 
 
 def _first_byte(stream, info):
