@@ -120,6 +120,20 @@ def test_disagreement_and_error():
     assert robustness.calibration(np.zeros(8), np.arange(8.0))["rank_correlation"] is None
 
 
+def test_no_figures_of_a_damaged_archive(archive, tmp_path):
+    """Also where the damage lies in no image that is looked at."""
+    with open(archive, "rb") as stream:
+        data = bytearray(stream.read())
+    pixels = image(1)[0].tobytes()
+    assert data.count(pixels) == 1
+    data[data.index(pixels) + 100] ^= 1
+    (tmp_path / "test.zip").write_bytes(data)
+    with open_test_set(str(tmp_path / "test.zip")) as test_set, pytest.raises(
+        PipelineError, match=r"eigen_test_rgb.npy: damaged \(Bad CRC-32"
+    ):
+        robustness.measure(own_network(test_set), test_set, 1, ("jpeg",))
+
+
 def test_an_unknown_corruption_is_one_line(archive):
     with open_test_set(archive) as test_set, pytest.raises(
         PipelineError, match="corruption snow: unknown, legal are ga"

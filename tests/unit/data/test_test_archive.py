@@ -101,6 +101,30 @@ def test_an_image_is_of_the_archive_that_was_opened(tmp_path, monkeypatch, metho
             numpy.testing.assert_array_equal(test_set.image(4)[0], contents["rgb"][[4]])
 
 
+@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+@pytest.mark.parametrize("name", ["rgb", "depth", None])
+def test_the_checksums_of_what_is_read_image_by_image(tmp_path, name, method):
+    random, size = numpy.random.RandomState(0), (COUNT, 60, 80)
+    rgb = random.randint(0, 256, size + (3,)).astype(numpy.uint8)
+    path = tmp_path / "a.zip"
+    write(path, arrays(rgb=rgb, depth=random.uniform(1, 2, size)), method=method)
+    if name:
+        with zipfile.ZipFile(str(path)) as archive:
+            info = archive.getinfo("eigen_test_{}.npy".format(name))
+        data = bytearray(path.read_bytes())
+        # In the last image, behind what opening reads.
+        data[info.header_offset + 30 + len(info.filename) + info.compress_size - 40] ^= 1
+        path.write_bytes(bytes(data))
+    with open_test_set(str(path)) as test_set:
+        if name:
+            words = "eigen_test_{}.npy: damaged ".format(name)
+            assert words in refusal_of_file(lambda path: test_set.check_sums(), test_set.path)
+        else:
+            test_set.check_sums()
+        # Where what is read is shown alone, nothing else is.
+        assert (test_set.image(0)[0] == rgb[0]).all()
+
+
 def test_facts_and_a_second_pass(tmp_path):
     with open_test_set(write(tmp_path / "a.zip", arrays())) as test_set:
         assert test_set.count == COUNT

@@ -24,6 +24,9 @@ from ..imaging.depth import LIMITS_M, STRETCHED, Framing
 from ..imaging.untrusted import DAMAGE, LARGEST, check_supported, open_zip, unpacked, visible
 from .test_archive_writer import CROP, DEPTH, PICTURES, RGB
 
+# Bytes read at once where only the checksum counts.
+_PIECE = 1 << 20
+
 # `pictures.json`, as far as it is used.
 SCHEMA = {
     "max_depth_m": metadata.Number(1e-3, 1000),
@@ -172,12 +175,21 @@ class TestSet:
         """(rgb, depth) of the image of this number, as `batches(1, holes)` give them.
 
         Of an array that is stored without compression only that image is read. In another one what lies before it is
-        unpacked, but for what an earlier call has: ask in rising order. The archive's checksums are not compared.
+        unpacked, but for what an earlier call has: ask in rising order. `check_sums` compares the archive's checksums.
         Raises PipelineError as `batches` does, and for a number that no image has.
         """
         if not 0 <= index < self.count:
             raise PipelineError("{}: has no image {}, only {}".format(self.path, index, self.count))
         return self._read([index], self._rgb.at(index), self._depth.at(index), holes)
+
+    def check_sums(self) -> None:
+        """Compare the archive's checksums, as a pass of `batches` does, where figures are made of single images.
+
+        Raises PipelineError naming the array that is damaged.
+        """
+        for array in (self._rgb, self._depth):
+            with array.open() as stream:
+                array.end(stream)
 
     def _read(self, indices, rgb_stream, depth_stream, holes):
         """(rgb, depth) of the images, which are the next of the streams."""
@@ -305,7 +317,8 @@ class _Array:
     def end(self, stream):
         """Read to the end, where the checksum of the whole member is compared."""
         try:
-            stream.read(1)
+            while stream.read(_PIECE):
+                pass
         except DAMAGE as error:
             raise self.error("damaged ({}); get the archive again", error) from None
 

@@ -47,6 +47,7 @@ def measure(
     missing = [name for name in names if name not in CORRUPTIONS and not library]
     if missing:
         raise PipelineError("corruption {}: needs --library (`make corruptions`)".format(missing[0]))
+    test_set.check_sums()
     chosen = sorted(set(np.linspace(0, test_set.count - 1, min(images, test_set.count)).astype(int).tolist()))
     clean = metrics.Accumulator()
     found = {name: [metrics.Accumulator() for _ in range(SEVERITIES)] for name in names}
