@@ -84,7 +84,10 @@ def areas(descriptor: int, rank: int, size: int, pieces: Sequence[Sequence[Seque
         os.posix_fallocate(descriptor, 0, whole)
         memory = np.frombuffer(mmap.mmap(descriptor, whole), np.float32)
     except OSError as error:
-        words = "{:.0f} MB that the {} ranks share for their gradients: {}"
+        words = (
+            "{:.0f} MB that the {} ranks share for their gradients: {}; give them more memory (and files of any size: "
+            "ulimit -f unlimited), or train on fewer devices (runs.<run>.devices)"
+        )
         raise PipelineError(words.format(whole / 1e6, size, error.strerror)) from None
     found, first = [], 0
     for shapes, length in zip(pieces, lengths):
