@@ -1,4 +1,4 @@
-"""Depth maps as PNG without row filters, which decode several times as fast and which any reader of PNG takes.
+"""Depth maps as PNG without row filters, which decode in less time and which any reader of PNG takes.
 
 A filter stores each byte of a row as the difference from its neighbours; taking that back goes from pixel to pixel and
 is most of the time of decoding. Without filters one stream is left to inflate, which `decoded` does in one call.
