@@ -37,7 +37,7 @@ def test_each_encoder_has_one_file_for_all_its_runs():
     assert run_settings.encoder_files(CONFIG) == {"densenet121": "dataset/121.h5", "densenet169": "dataset/169.h5"}
     assert run_settings.weights_key(CONFIG, "dataset/121.h5") == "train.weights"
     assert run_settings.weights_key(CONFIG, "dataset/169.h5") == "runs.big.train.weights"
-    assert list(run_settings.contradictions(CONFIG)) == []
+    assert [found for check in run_settings.CHECKS for found in check(CONFIG)] == []
 
 
 @pytest.mark.parametrize(
@@ -53,5 +53,5 @@ def test_each_encoder_has_one_file_for_all_its_runs():
 )
 def test_runs_that_do_not_go_together(run, words):
     config = dict(CONFIG, runs=dict(CONFIG["runs"], new=run))
-    ((path, _, said),) = run_settings.contradictions(config)
+    ((path, _, said),) = [found for check in run_settings.CHECKS for found in check(config)]
     assert path[:2] == ["runs", "new"] and words in said

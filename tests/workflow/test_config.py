@@ -115,7 +115,6 @@ def test_our_own_settings_are_accepted(overlay):
         ),
         ("evaluate.protocols", ["port", "kitti"], "must be one of port, paper, bts, garg, eigen"),
         ("data.mixture", {"a": {"csv": "x.csv"}}, "config: data.mixture: needs a main set, for the test"),
-        ("data.mixture.a", {"csv": "x.csv", "weight": 0}, "data.mixture.a.weight = 0: must be"),
         ("runs.1p\n", {"devices": 1}, "config: runs.1p\n: not a legal name; letters, digits,"),
         ("downloads", {"dataset/checksums.json": {"urls": ["a"]}}, "json: not a legal name; the pipeline uses"),
         ("pretrained.a/b", "a.h5", "config: pretrained.a/b: not a legal name; letters, digits,"),

@@ -1,9 +1,11 @@
 """Settings of the recipe and the evaluation: what is refused, and that older files of settings need not have them; and
 what is looked for beside a value that is wrong."""
 
+import copy
+
 import pytest
 from conftest import REPOSITORY
-from densedepth import configuration, contradictions, provenance
+from densedepth import configuration, illegal, provenance
 
 SCHEMA = configuration.schema(str(REPOSITORY / "workflow/schemas/config.schema.yaml"))
 CONFIG = configuration.read(str(REPOSITORY / "config/config.yaml"))
@@ -52,14 +54,103 @@ def test_what_cannot_be_measured_is_one_line(section, key, value, expected):
     assert expected in line
 
 
+def missing_or_wrong(overlay):
+    config = configuration.completed(configuration.merge(CONFIG, overlay), SCHEMA)
+    found, usable = configuration.checked(config, SCHEMA)
+    return [line.split(": ")[1].split(" = ")[0] for line in found + provenance.missing(usable)]
+
+
+@pytest.mark.parametrize(
+    "overlay, expected",
+    [
+        (
+            {
+                "data": {"height": 65},
+                "train": {"accumulate": 3, "keep_epochs": [2, 9]},
+                "evaluate": {"protocols": ["bts"]},
+            },
+            {"data.height", "train.accumulate", "train.keep_epochs[1]", "evaluate.protocols"},
+        ),
+        (
+            {"seed": "x", "data": {"examples": ["gone.png"], "train_archive": "gone.zip", "test_archive": "gone2.zip"}},
+            {"seed", "data.examples[0]", "data.train_archive", "data.test_archive"},
+        ),
+        (
+            {
+                "seed": "x",
+                "data": {"custom": {"csv": "gone.csv"}, "examples": []},
+                "evaluate": {"protocols": ["port"]},
+            },
+            {"seed", "data.custom.csv"},
+        ),
+        (
+            {"colour": 1, "train": {"accumulate": 3, "weights": "gone.h5"}},
+            {"colour", "train.accumulate", "train.weights"},
+        ),
+        (
+            {
+                "predictions": {"a": {"input": 3}, "b": {"input": ["x.png"], "run": "gone"}},
+                "runs": {"1p": {"train": {"keep_epochs": [99]}}},
+            },
+            {"predictions.a.input", "predictions.b.run", "runs.1p.train.keep_epochs[0]"},
+        ),
+        ({"data": {"mixture": {"a": {"csv": "x.csv", "weight": 0}}}}, {"data.mixture.a.weight", "data.mixture"}),
+        # What resembles a key is taken for it.
+        (
+            {"trian": {"epochs": 99}, "train": {"keep_epochs": [99]}, "evaluate": {"protocols": ["bts"]}},
+            {"trian", "evaluate.protocols"},
+        ),
+        # A run of a sweep that is illegal may be the one that is meant.
+        (
+            {"sweeps": {"s": {"grid": {"seed": ["x", 1]}}}, "predictions": {"a": {"input": ["x"], "run": "s-seed_1"}}},
+            {"sweeps.s.grid.seed[0]"},
+        ),
+        (
+            {"sweeps": {"s": {"base": {}}}, "predictions": {"a": {"input": ["x"], "run": "s-seed_1"}}},
+            {"sweeps.s"},
+        ),
+    ],
+)
+def test_a_check_waits_only_for_what_it_reads(overlay, expected, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    found = missing_or_wrong(overlay)
+    assert sorted(found) == sorted(expected)
+
+
+def places(value, path=()):
+    """The paths of all that is in nested settings."""
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, item in inner:
+        yield [*path, key]
+        yield from places(item, [*path, key])
+
+
 @pytest.mark.parametrize("overlay", ["nyu.yaml", "custom.yaml"])
-def test_what_is_looked_for_between_keys_needs_no_other_section_than_it_says(overlay):
+def test_a_value_that_is_illegal_hides_faults_and_makes_none(overlay, tmp_path, monkeypatch):
+    """Whichever it is: nothing stumbles over it."""
+    monkeypatch.chdir(tmp_path)
+    faults = {
+        "data": {"examples": ["gone.png"]},
+        "train": {"accumulate": 3, "keep_epochs": [999], "weights": "published/gone", "patience": 1},
+        "evaluate": {"protocols": ["garg"]},
+        "external": {"x": {"unit": "disparity", "mean": [0, 0, 0]}},
+        "predictions": {"a": {"input": ["x"], "run": "gone", "scale": [2, 1]}},
+        "runs": {"1p": {"train": {"keep_epochs": [998]}, "weights": "published/gone"}},
+        "sweeps": {"s": {"grid": {"seed": [1, 2]}}},
+    }
     config = configuration.merge(CONFIG, configuration.read(str(REPOSITORY / "config" / overlay)))
-    for check, needed in contradictions.BETWEEN:
-        assert list(check({key: config[key] for key in needed or config})) == []
-    every = provenance.missing(config)
-    for section in config:
-        assert set(provenance.missing({key: config[key] for key in config if key != section})) <= set(every)
+    config = configuration.completed(configuration.merge(config, faults), SCHEMA)
+
+    def told(settings):
+        found, usable = configuration.checked(settings, {})
+        return {*found, *provenance.missing(usable)}
+
+    every = told(config)
+    assert len(every) > 10
+    for path in places(config):
+        changed = copy.deepcopy(config)
+        illegal.put(changed, path)
+        assert told(changed) <= every, path
 
 
 def test_a_key_with_a_dot_is_told_as_what_it_stands_for():
