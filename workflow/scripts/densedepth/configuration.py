@@ -1,6 +1,7 @@
 """Validation of the configuration: all errors at once, each in one line with the key, the value and what is legal."""
 
 import contextlib
+import copy
 import difflib
 import json
 import math
@@ -11,7 +12,7 @@ from typing import Any, Callable, Dict, List, Tuple
 import jsonschema
 import yaml
 
-from . import contradictions, ranges, run_settings, sweeps
+from . import contradictions, illegal, ranges, run_settings, sweeps
 from .errors import PipelineError
 
 # Mappings whose keys are the user's own names: an overlay takes an entry away with null.
@@ -166,16 +167,31 @@ def problems(config: Dict[str, Any], schema: Dict[str, Any]) -> List[str]:
 def checked(config: Dict[str, Any], schema: Dict[str, Any]) -> Tuple[List[str], Dict[str, Any]]:
     """(`problems`, what of `config` can be used).
 
-    That has the runs of all sweeps, and lacks the sections that hold a value which is wrong by itself.
+    That has the runs of all sweeps, and in place of what is wrong by itself an `illegal.Illegal`.
     """
     validator = _validator()(schema)
     errors = sorted(validator.iter_errors(config), key=lambda error: [str(part) for part in error.absolute_path])
     found = [line for error in errors for line in _lines(error)]
-    faulty = {error.absolute_path[0] if error.absolute_path else None for error in errors}
-    # What is unknown or lacking at the top may be meant for any section.
-    usable = {} if None in faulty else {key: value for key, value in config.items() if key not in faulty}
-    more, usable = _contradictions(usable, not faulty)
-    return found + more, usable
+    if errors:
+        config = copy.deepcopy(config)
+    for error in errors:
+        for path in _illegal(error):
+            illegal.put(config, path)
+    more, config = _contradictions(config)
+    return found + more, config
+
+
+def _illegal(error):
+    """The paths of what cannot be used."""
+    path = list(error.absolute_path)
+    if error.validator == "required":
+        return [path + [key] for key in error.validator_value if key not in error.instance]
+    if error.validator == "additionalProperties":
+        # An unknown key may be meant for the one that it resembles.
+        known = error.schema.get("properties", {})
+        near = [difflib.get_close_matches(key, known, 1) for key in map(str, error.instance) if key not in known]
+        return [path + [name] for names in near for name in names]
+    return [path + [error.instance]] if "propertyNames" in error.absolute_schema_path else [path]
 
 
 def _validator():
@@ -283,27 +299,27 @@ def _show(value):
     return text if len(text) <= 80 else text[:77] + "..."
 
 
-def _contradictions(config, whole):
-    """(problems between keys, `config` with the runs of all sweeps): of those sections alone that are there, or of the
-    `whole` configuration."""
-    found = []
-    places = list(sweeps.contradictions(config)) if whole else []
-    expandable = whole and not places
-    origins = sweeps.origins(config) if expandable else {}
-    config = sweeps.expanded(config) if expandable else config
-    for problems_of, needed in contradictions.BETWEEN:
-        places += problems_of(config) if whole or (needed and needed <= set(config)) else []
+def _contradictions(config):
+    """(problems between keys, `config` with the runs of all sweeps)."""
+    found: List[str] = []
+    places: List[Tuple[List[Any], Any, str]] = []
+    origins: Dict[str, str] = {}
+    expanded = dict(config, sweeps=illegal.Illegal())
+    with contextlib.suppress(illegal.Waits):
+        places += sweeps.contradictions(config)
+        if not places:
+            origins, expanded = sweeps.origins(config), sweeps.expanded(config)
     told = set()
-    for path, value, words in places:
+    for path, value, words in [*places, *contradictions.between(expanded)]:
         sweep = origins.get(path[1]) if path[0] == "runs" else None
         # What is wrong with all runs of a sweep is told once.
         if sweep is None or (sweep, *path[2:], words) not in told:
-            found.append("{}{}: {}".format(_place(path, sweep), "" if value is None else " = " + _show(value), words))
+            # The value itself may be illegal.
+            with contextlib.suppress(illegal.Waits):
+                shown = "" if value is None else " = " + _show(value)
+                found.append("{}{}: {}".format(_place(path, sweep), shown, words))
         told.add((sweep, *path[2:], words))
-    for name, entry in sorted(config.get("downloads", {}).items()):
-        if "sha256" in entry and "md5" in entry:
-            found.append("{}: give sha256 or md5, not both".format(_name(["downloads", name])))
-    return found, config
+    return found, expanded
 
 
 def _place(path, sweep):

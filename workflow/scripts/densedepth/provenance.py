@@ -11,9 +11,14 @@ from typing import Any, Dict, List
 from . import file_names, files, run_settings
 from .data_settings import downloads_of, mixture_inputs, picture_inputs
 from .errors import PipelineError
+from .illegal import readable
 
 # Where rules make files; that these have what they need, Snakemake sees.
 _MADE = "results" + os.sep
+
+_LIST = "results/data/pictures.json"
+_MOUNTED = "is the path right, the disk mounted?"
+_PUT = "put it there, or give addresses under downloads"
 
 _REBUILT = os.path.join("results", "data", "nyu_test.zip")
 _REBUILT_FROM = ("dataset/nyu_depth_v2_labeled.mat", "dataset/splits.mat")
@@ -23,16 +28,11 @@ def missing(config: Dict[str, Any]) -> List[str]:
     """Lines such as `config: data.train_archive = dataset/x.zip: no such file; ...`; none where all is there.
 
     A source that is not there is no fault where an address for it is given, and where its first result is there and
-    says that it was made from this source with these settings. Sections that `config` lacks are not looked at.
+    says that it was made from this source with these settings. What uses an
+    `illegal.Illegal` is not looked at.
     """
-    found: List[str] = []
-    for lost_of, needed in (
-        (_data, {"data", "downloads", "seed"}),
-        (_weights, {"runs", "train", "model", "downloads"}),
-        (_networks, {"pretrained", "downloads"}),
-    ):
-        found += lost_of(config) if needed <= set(config) else []
-    return found
+    every = (_pictures, _training, _testing, _examples, _validation, _weights, _networks)
+    return [line for lost_of in every for line in readable(lost_of(config))]
 
 
 def pictures_facts(data: Dict[str, Any], seed: int) -> Dict[str, Any]:
@@ -64,77 +64,83 @@ def pictures_facts(data: Dict[str, Any], seed: int) -> Dict[str, Any]:
     }
 
 
-def _data(config):
-    found = _pictures(config) if picture_inputs(config["data"]) else _archives(config)
+def _examples(config):
     for index, path in enumerate(config["data"]["examples"]):
-        if not _can_be_had(config, path):
-            found.append(_line("data.examples[{}]".format(index), path, "give images that are there, or []"))
-    return found + _validation(config)
+        yield from readable(_example(config, "data.examples[{}]".format(index), path))
+
+
+def _example(config, key, path):
+    if not _can_be_had(config, path):
+        yield _line(key, path, "give images that are there, or []")
 
 
 def _pictures(config):
     data = config["data"]
-    if _says("results/data/pictures.json", pictures_facts(data, config["seed"])):
-        return []
-    lost = [path for path in mixture_inputs(data) if not os.path.exists(path)]
-    if lost:
-        return [_line("data.mixture", lost[0], "is the path right, the disk mounted?")]
+    if not picture_inputs(data):
+        return
+    if os.path.exists(_LIST) and _says(_LIST, pictures_facts(data, config["seed"])):
+        return
+    for path in mixture_inputs(data):
+        if not os.path.exists(path):
+            yield _line("data.mixture", path, _MOUNTED)
     if data.get("dataset"):
-        advice = "is the path right, the disk mounted?"
-        advice = "get it: {}".format(data["obtain"]) if data.get("obtain") else advice
-        there = os.path.exists(data["path"]) or downloads_of(config) or _can_be_had(config, data["path"])
-        return [] if there else [_line("data.path", data["path"], advice)]
-    return [
-        _line("data.custom." + key, path, "is the path right, the disk mounted?")
-        for key, path in data["custom"].items()
-        if key in ("csv", "rgb", "depth") and path and not os.path.exists(path)
-    ]
+        if not (os.path.exists(data["path"]) or downloads_of(config) or _can_be_had(config, data["path"])):
+            advice = "get it: {}".format(data["obtain"]) if data.get("obtain") else _MOUNTED
+            yield _line("data.path", data["path"], advice)
+        return
+    for key in ("csv", "rgb", "depth"):
+        path = data["custom"][key]
+        if path and not os.path.exists(path):
+            yield _line("data.custom." + key, path, _MOUNTED)
 
 
 def _validation(config):
     path = config["data"]["validation"]["csv"]
     if not path or os.path.exists(path) or os.path.exists("results/data/validation.zip"):
-        return []
-    return [_line("data.validation.csv", path, "it must list the validation pairs")]
+        return
+    yield _line("data.validation.csv", path, "it must list the validation pairs")
 
 
-def _archives(config):
-    train, test = config["data"]["train_archive"], config["data"]["test_archive"]
-    advice = "put it there, or give addresses under downloads"
-    found = []
+def _training(config):
+    train = config["data"]["train_archive"]
     converted = {"archive": {"path": train}, "seed": config["seed"]}
-    if not _can_be_had(config, train) and not _says("results/data/nyu_train.json", converted):
-        found.append(_line("data.train_archive", train, advice))
-    if _says("results/baseline.json", {"test_data": {"path": test}}):
-        return found
+    if picture_inputs(config["data"]) or _can_be_had(config, train):
+        return
+    if not _says("results/data/nyu_train.json", converted):
+        yield _line("data.train_archive", train, _PUT)
+
+
+def _testing(config):
+    test = config["data"]["test_archive"]
+    if picture_inputs(config["data"]) or _says("results/baseline.json", {"test_data": {"path": test}}):
+        return
     if not _can_be_had(config, test):
-        found.append(_line("data.test_archive", test, advice))
+        yield _line("data.test_archive", test, _PUT)
     if os.path.normpath(test) == _REBUILT and not os.path.exists(test):
         words = "it is rebuilt from {}, which is not there; put it there, or add config/nyu_more.yaml for its address"
         lost = [path for path in _REBUILT_FROM if not _can_be_had(config, path)]
-        found += ["config: data.test_archive = {}: {}".format(test, words.format(path)) for path in lost]
-    return found
+        yield from ("config: data.test_archive = {}: {}".format(test, words.format(path)) for path in lost)
 
 
 def _weights(config):
-    found = []
     for encoder, path in run_settings.encoder_files(config).items():
         made = _says("results/weights/{}/weights.json".format(encoder), {"source": {"path": path}})
         if not made and not _can_be_had(config, path):
             key = run_settings.weights_key(config, path)
-            found.append(_line(key, path, "put it there, give addresses under downloads, or leave it empty"))
-    return found
+            yield _line(key, path, "put it there, give addresses under downloads, or leave it empty")
 
 
 def _networks(config):
     """Pretrained networks of which there is an import, of another file. Others are not for all targets."""
-    found = []
     for name, entry in sorted(config["pretrained"].items()):
-        path = entry["file"] if isinstance(entry, dict) else entry
-        side = "results/published/{}/checkpoints/epoch0/model.json".format(name)
-        if os.path.exists(side) and not _can_be_had(config, path) and not imported_from(side, path):
-            found.append(_line("pretrained." + name, path, "what was imported is another file"))
-    return found
+        yield from readable(_network(config, name, entry))
+
+
+def _network(config, name, entry):
+    path = entry["file"] if isinstance(entry, dict) else entry
+    side = "results/published/{}/checkpoints/epoch0/model.json".format(name)
+    if os.path.exists(side) and not _can_be_had(config, path) and not imported_from(side, path):
+        yield _line("pretrained." + name, path, "what was imported is another file")
 
 
 def imported_from(side: str, path: str) -> bool:

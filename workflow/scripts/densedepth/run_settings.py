@@ -4,7 +4,9 @@ Sources of data and what is shared besides (records, graphs, exports, report) ar
 """
 
 import json
-from typing import Any, Dict, Iterable, Iterator, List, Tuple
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Tuple
+
+from .illegal import readable
 
 Settings = Dict[str, Any]
 
@@ -75,9 +77,13 @@ def weights_key(config: Settings, path: str) -> str:
 
 def _beginnings(config: Settings) -> Iterator[Tuple[str, str, str]]:
     for run in config["runs"]:
-        settings = of_run(config, run)
-        if settings["train"]["weights"].endswith(_ENCODER_FILES):
-            yield run, settings["model"]["encoder"], settings["train"]["weights"]
+        yield from readable(_beginning(config, run))
+
+
+def _beginning(config, run):
+    settings = of_run(config, run)
+    if settings["train"]["weights"].endswith(_ENCODER_FILES):
+        yield run, settings["model"]["encoder"], settings["train"]["weights"]
 
 
 def schema_with_runs(schema: Settings) -> Settings:
@@ -111,15 +117,22 @@ def _optional(rule: Settings) -> Settings:
     return {key: value for key, value in rule.items() if key not in ("required", "default")}
 
 
-def unfit_recipe(settings: Settings) -> Iterator[Tuple[List[Any], Any, str]]:
-    """As `contradictions`, for what does not go together in the recipe of one run, or in the common one."""
+def _frozen(settings):
     train = settings["train"]
     if train["frozen_encoder_epochs"] and not train["weights"]:
         words = "an encoder of random weights cannot be left as it is; give train.weights"
         yield ["train", "frozen_encoder_epochs"], train["frozen_encoder_epochs"], words
+
+
+def _accumulated(settings):
+    train = settings["train"]
     if train["batch_size"] % train["accumulate"]:
         words = "must divide train.batch_size = {} into equal parts".format(train["batch_size"])
         yield ["train", "accumulate"], train["accumulate"], words
+
+
+def _warmup(settings):
+    train = settings["train"]
     if isinstance(train["steps"], int):
         devices = 1 if settings.get("steps_per_device") else settings.get("devices", 1)
         # As training shares them.
@@ -129,12 +142,13 @@ def unfit_recipe(settings: Settings) -> Iterator[Tuple[List[Any], Any, str]]:
             yield ["train", "warmup_steps"], train["warmup_steps"], words
 
 
-def contradictions(config: Settings) -> Iterator[Tuple[List[Any], Any, str]]:
-    """(path of a key, its value or None, what is wrong with it) for runs that do not go together."""
+def _weights_twice(config):
     for run, own in config["runs"].items():
         if "weights" in own and "weights" in own.get("train", {}):
             yield ["runs", run, "weights"], own["weights"], "give this or train.weights of the run, not both"
-    yield from _encoders(config)
+
+
+def _equal(config):
     known: Dict[str, str] = {}
     for run in config["runs"]:
         other = known.setdefault(identity(of_run(config, run)), run)
@@ -153,3 +167,11 @@ def _encoders(config):
         elif encoder_of.setdefault(path, encoder) != encoder:
             words = "is for {} of other runs; give the file of {}, or leave it empty"
             yield key, path, words.format(encoder_of[path], encoder)
+
+
+_Check = Callable[[Settings], Iterator[Tuple[List[Any], Any, str]]]
+
+# Each yields (path of a key, its value or None, what is wrong with it): in the recipe of one run, or the common one,
+RECIPE: List[_Check] = [_frozen, _accumulated, _warmup]
+# and between the runs.
+CHECKS: List[_Check] = [_weights_twice, _encoders, _equal]

@@ -1,10 +1,11 @@
 """What the settings say of a validation: whether there is one, which figure it goes by, and what they must not say."""
 
-from typing import Any, Dict, Iterator, List, Tuple
+from typing import Any, Callable, Dict, Iterator, List, Tuple
 
 from .run_settings import kept_epochs
 
 _SPLITS = ("share", "scenes", "csv")
+_NEEDED = "needs validation pairs; set share, scenes or csv of data.validation"
 
 Settings = Dict[str, Any]
 # (path of a key, its value or None, what is wrong with it)
@@ -23,17 +24,31 @@ def splits(config: Settings) -> Iterator[Problem]:
         yield ["data", "validation"], None, "give only one of {}".format(", ".join(given))
 
 
-def choices(config: Settings) -> Iterator[Problem]:
-    """What is wrong with the settings of a run that choose a checkpoint, or an end of the training."""
-    train, export = config["train"], config["export"]
-    kept = kept_epochs(train)
-    if isinstance(export, int) and export not in kept:
-        yield ["export"], export, "must be last, best or one of the kept epochs {}".format(", ".join(map(str, kept)))
-    if not wanted(config["data"]):
-        words = "needs validation pairs; set share, scenes or csv of data.validation"
-        if export == "best":
-            yield ["export"], export, words
-        if train["patience"]:
-            yield ["train", "patience"], train["patience"], words
-    elif train["patience"] and isinstance(export, int):
+def _kept(config):
+    export = config["export"]
+    if isinstance(export, int):
+        kept = kept_epochs(config["train"])
+        if export not in kept:
+            names = ", ".join(map(str, kept))
+            yield ["export"], export, "must be last, best or one of the kept epochs {}".format(names)
+
+
+def _best(config):
+    if config["export"] == "best" and not wanted(config["data"]):
+        yield ["export"], "best", _NEEDED
+
+
+def _patience(config):
+    patience = config["train"]["patience"]
+    if patience and not wanted(config["data"]):
+        yield ["train", "patience"], patience, _NEEDED
+
+
+def _end(config):
+    export = config["export"]
+    if isinstance(export, int) and config["train"]["patience"] and wanted(config["data"]):
         yield ["export"], export, "with train.patience the run may end before this epoch; take last or best"
+
+
+# What is wrong with the settings of a run that choose a checkpoint, or an end of the training.
+CHOICES: List[Callable[[Settings], Iterator[Problem]]] = [_kept, _best, _patience, _end]
