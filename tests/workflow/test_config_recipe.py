@@ -34,6 +34,28 @@ def test_a_recipe_that_cannot_be_used_is_one_line(path, value, expected):
 
 
 @pytest.mark.parametrize(
+    "where, words",
+    [
+        (
+            {"platform": "ascend"},
+            "is for processors; give npu_options: {precision_mode_v2: mixed_bfloat16} on chips that have it, or leave it",
+        ),
+        ({"runtime": "tf1"}, "TensorFlow 1.15 does not know it; use runtime: tf2"),
+    ],
+)
+def test_bfloat16_where_no_training_has_it_is_one_line(where, words):
+    asked = {"precision_mode": "mixed_bfloat16"}
+    for overlay, key in (({"train": asked}, "train"), ({"runs": {"1p": {"train": asked}}}, "runs.1p.train")):
+        config = configuration.merge(configuration.merge(CONFIG, overlay), where)
+        (line,) = configuration.problems(config, SCHEMA)
+        assert line.startswith('config: {}.precision_mode = "mixed_bfloat16": {}'.format(key, words))
+        assert configuration.problems(configuration.merge(CONFIG, overlay), SCHEMA) == []
+    # What a Python of one's own knows is not known here.
+    theirs = configuration.merge(CONFIG, {"train": asked, "runtime": "tf1", "python": "python3"})
+    assert configuration.problems(theirs, SCHEMA) == []
+
+
+@pytest.mark.parametrize(
     "section, key, value, expected",
     [
         ("external", "x", {"unit": "metres"}, "config: external.x: give either predictions or network"),

@@ -65,3 +65,14 @@ def test_a_refusal_is_a_line_for_each_fault(project, name):
     said = output.splitlines()[-len(expected) :]
     assert all(words in line for words, line in zip(expected, said)), output
     assert not list(project.path(".snakemake").glob("locks/*"))
+
+
+def test_the_runtime_that_is_found_is_told_to_lack_bfloat16(project):
+    """Before anything is made, not by the training."""
+    python = project.path(".venv/tf1/bin/python")
+    python.parent.mkdir(parents=True)
+    python.write_text("")
+    settings = project.configure({"train": {"precision_mode": "mixed_bfloat16"}})
+    words = 'config: train.precision_mode = "mixed_bfloat16": TensorFlow 1.15 does not know it; use runtime: tf2'
+    assert words in project.snakemake("-n", *settings, fails=True)
+    assert project.planned(*settings, "--config", "runtime=tf2")
