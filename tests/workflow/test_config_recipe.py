@@ -38,7 +38,7 @@ def test_a_recipe_that_cannot_be_used_is_one_line(path, value, expected):
     [
         (
             {"platform": "ascend"},
-            "is for processors; give npu_options: {precision_mode_v2: mixed_bfloat16} on chips that have it, or leave it",
+            "is for processors; give npu_options: {precision_mode_v2: mixed_bfloat16} on chips that have it, or leave",
         ),
         ({"runtime": "tf1"}, "TensorFlow 1.15 does not know it; use runtime: tf2"),
     ],

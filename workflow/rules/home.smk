@@ -102,11 +102,13 @@ def check_config():
         update_config(config, configuration.typed(old_names.renamed(workflow.config_settings.config)[0], schema))
     config.update(configuration.completed(config, schema))
     put_default_runs_first()
-    problems, usable = configuration.checked(config, schema)
+    # The checks know TensorFlow by its version; the setting stays as it was given.
+    found = {"runtime": runtime()} if config.get("runtime") == "auto" else {}
+    problems, usable = configuration.checked(dict(config, **found), schema)
     problems += provenance.missing(usable) if workflow.is_main_process else []
     if problems:
         refuse("\n".join(["invalid configuration:", *problems]))
-    config.update(usable)
+    config.update(usable, **dict.fromkeys(found, "auto"))
 
 
 def put_default_runs_first():

@@ -59,6 +59,17 @@ def _network(config):
         yield ["train", "weights"], weights, "no such network in pretrained, which has {}".format(known)
 
 
+def _precision(config):
+    mode = config["train"]["precision_mode"]
+    if mode != "mixed_bfloat16":
+        return
+    if config["platform"] == "ascend":
+        words = "is for processors; give npu_options: {precision_mode_v2: mixed_bfloat16} on chips that have it, or "
+        yield ["train", "precision_mode"], mode, words + "leave it out"
+    elif config["runtime"] == "tf1" and not config["python"]:
+        yield ["train", "precision_mode"], mode, "TensorFlow 1.15 does not know it; use runtime: tf2"
+
+
 def _runs(config):
     """What the checks of a recipe say of the keys that a run has itself; all test images are of the common size."""
     for run in config["runs"]:
@@ -145,6 +156,7 @@ _RECIPE: List[_Check] = [
     *run_settings.RECIPE,
     *validation_settings.CHOICES,
     _network,
+    _precision,
 ]
 _ALL: List[_Check] = [
     *data_settings.CHECKS,
