@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from conftest import REPOSITORY, TINY, Project
 
 SEGMENTS = [5, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20]
@@ -161,6 +162,22 @@ def test_what_a_call_is_asked_for_is_shown_by_what_it_makes_beside(project):
     assert "--exports results/1p/exports.json" in card and "model.pb.json results/1p/export/model.onnx.json" in card
     assert "--deployed results/1p/inference/onnx.json" in page
     assert not {"prove_exports", "export_onnx"} & set(project.planned(*pages))
+
+
+@pytest.mark.parametrize(
+    "target, settings, made",
+    [
+        ("inference/onnx.json", {}, ["model.onnx.json"]),
+        ("demo", {}, ["model.onnx.json"]),
+        ("inference/om.json", {"om": {"source": "pb"}}, ["model.om.json"]),
+        ("om/gallery", {"om": {"source": "onnx"}}, ["model.onnx.json", "model.om.json"]),
+        ("export/torch/densedepth_torch.py", {}, ["torch/model.safetensors.json"]),
+    ],
+)
+def test_the_card_names_what_is_exported_for_other_targets_of_its_call(project, target, settings, made):
+    asked = ("results/1p/MODEL_CARD.md", "results/1p/{}".format(target), *project.configure(settings))
+    card = " ".join(commands(project.snakemake("-n", "-p", *asked))["model_card.py"])
+    assert "--export " + " ".join("results/1p/export/" + name for name in ["model.pb.json", *made]) + " --" in card
 
 
 def test_without_example_pictures_there_is_no_panel(project):
