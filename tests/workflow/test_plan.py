@@ -169,7 +169,7 @@ def test_what_a_call_is_asked_for_is_shown_by_what_it_makes_beside(project):
     [
         ("inference/onnx.json", {}, ["model.onnx.json"]),
         ("demo", {}, ["model.onnx.json"]),
-        ("inference/om.json", {"om": {"source": "pb"}}, ["model.om.json"]),
+        ("inference/om.json", {"om": {"source": "frozen"}}, ["model.om.json"]),
         ("om/gallery", {"om": {"source": "onnx"}}, ["model.onnx.json", "model.om.json"]),
         ("export/torch/densedepth_torch.py", {}, ["torch/model.safetensors.json"]),
     ],

@@ -315,9 +315,14 @@ def there_or_asked(paths):
 
     A target of the same name up to its suffix counts, too, as exports.md does for exports.json: one rule makes both.
     """
-    targets = [os.path.normpath(target) for target in workflow.dag_settings.targets] if workflow.dag_settings else []
-    asked = {*targets, *(os.path.splitext(target)[0] for target in targets)}
-    return [path for path in paths if os.path.exists(path) or os.path.splitext(path)[0] in asked]
+    targets = asked()
+    targets += [os.path.splitext(target)[0] for target in targets]
+    return [path for path in paths if os.path.exists(path) or os.path.splitext(path)[0] in targets]
+
+
+def asked():
+    """The targets that this call names."""
+    return [os.path.normpath(target) for target in workflow.dag_settings.targets] if workflow.dag_settings else []
 
 
 def deployed_graphs(runs):
@@ -326,9 +331,17 @@ def deployed_graphs(runs):
 
 
 def exports_beside(wildcards):
-    """Input function: the metadata files of what else the run was exported to, where they are there."""
-    names = ("model.onnx.json", "model.om.json", "torch/model.safetensors.json")
-    return there_or_asked("results/{}/export/{}".format(wildcards.run, name) for name in names)
+    """Input function: the metadata files of what else the run was exported to, or is for a target of this call."""
+    of_om = ("export/model.om", "inference/om.", "om/output", "om/gallery")
+    of_onnx = ("export/model.onnx", "inference/onnx.", "demo", *(of_om if config["om"]["source"] == "onnx" else ()))
+    asked_by = {"model.onnx.json": of_onnx, "model.om.json": of_om, "torch/model.safetensors.json": ("export/torch",)}
+    place = os.path.join("results", wildcards.run, "")
+    return [
+        place + os.path.join("export", name)
+        for name, targets in asked_by.items()
+        if os.path.exists(place + os.path.join("export", name))
+        or any(target.startswith(tuple(place + start for start in targets)) for target in asked())
+    ]
 
 
 def evaluated_networks():
