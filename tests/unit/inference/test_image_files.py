@@ -1,5 +1,6 @@
 """Pictures of every kind become upright RGB, and those that are none are named."""
 
+import json
 import os
 import struct
 import zlib
@@ -33,6 +34,30 @@ def test_words_find_each_picture_once_in_order(tmp_path, monkeypatch):
     os.mkdir("empty")
     with pytest.raises(PipelineError, match="empty: is a folder without images"):
         image_files.find(["empty"])
+
+
+def test_results_alone_are_told_to_be_just_that(tmp_path, monkeypatch):
+    for name in ("out/a_depth.npy", "out/a_panel.png", "more/b.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"")
+    side = {"source": {"path": "a.png", "frame": None, "sha256": "0"}, "network": {}, "depth": {}}
+    side["files"] = {"npy": {"name": "a_depth.npy"}, "panel": {"name": "a_panel.png"}}
+    for name in ("out/a.json", "more/a.json"):
+        (tmp_path / name).write_text(json.dumps(side))
+    monkeypatch.chdir(tmp_path)
+    for word, count in (("out/*.png", "1 result"), ("out", "3 results")):
+        with pytest.raises(PipelineError) as caught:
+            image_files.search([word])
+        assert str(caught.value) == "--input {}: has only {} of predict.py; name one to predict it".format(word, count)
+    with pytest.raises(PipelineError, match=r"more: is a folder without .*; left out are 1 results of predict\.py"):
+        image_files.search(["more"])
+    for name in ("out/a.json", "out/a_depth.npy"):
+        with pytest.raises(PipelineError) as caught:
+            image_files.search([name], broken_links=True, videos=True)
+        assert str(caught.value) == "--input {}: is a result of predict.py and no image".format(name)
+    found = image_files.search(["out/a_panel.png", "out/a.json"])
+    assert found.paths == ["out/a_panel.png"]
+    assert found.lines[1:] == ["warning: out/a.json: left out, is a result of predict.py and no image"]
 
 
 def test_a_folder_gives_its_videos_where_they_are_asked_for(tmp_path, monkeypatch):
