@@ -18,6 +18,8 @@ from . import prediction_files
 # What a folder is searched for. A file that is named is tried whatever its name.
 SUFFIXES = (".apng", ".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp")
 
+_NO_IMAGE = "is a result of predict.py and no image"
+
 # Containers whose further images are frames. Others, such as the MPO of phones, keep previews and second views there.
 _ANIMATED = ("GIF", "PNG", "TIFF", "WEBP")
 
@@ -51,10 +53,10 @@ def search(words: Iterable[str], broken_links: bool = False, videos: bool = Fals
     """The files that `words` (files, folders, glob patterns; `**` reaches subfolders) stand for.
 
     Of a folder, those right in it that have one of `SUFFIXES`, with `videos` also those called like a video; nothing
-    hidden (see `names`) that is not named. A result of predict.py is taken only where it is named, and a line warns of
-    it. Within a word the order is that of the numbers in the names: frame2 before frame10. A file that several words
-    spell differently is spelled as by the first. Links to nothing are among them with `broken_links`, for who tells
-    that they cannot be read. Raises PipelineError for a word that is no file.
+    hidden (see `names`) that is not named. A result of predict.py is taken only where it is named and is an image; a
+    line warns of it. Within a word the order is that of the numbers in the names: frame2 before frame10. A file that
+    several words spell differently is spelled as by the first. Links to nothing are among them with `broken_links`, for
+    who tells that they cannot be read. Raises PipelineError for a word that is no file.
     """
 
     def taken(path):
@@ -64,12 +66,17 @@ def search(words: Iterable[str], broken_links: bool = False, videos: bool = Fals
     suffixes = SUFFIXES + file_names.VIDEOS if videos else SUFFIXES
     found: Dict[Tuple[str, str], str] = {}
     lines: List[str] = []
+    no_images: List[str] = []
     for word in words:
         paths, results, reason, others = _below(word, suffixes) if os.path.isdir(word) else _named(word)
         paths = sorted(filter(taken, paths), key=file_names.natural)
         if not paths:
             raise PipelineError("--input {}: {}".format(word, reason))
         lines += others
+        if results == [word] and not word.lower().endswith(SUFFIXES + file_names.VIDEOS):
+            no_images.append(word)
+            lines.append("warning: {}: left out, {}".format(word, _NO_IMAGE))
+            continue
         if results == [word]:
             lines.append("warning: {}: is itself a result of predict.py".format(word))
         elif results:
@@ -77,6 +84,8 @@ def search(words: Iterable[str], broken_links: bool = False, videos: bool = Fals
         for path in paths:
             # Links to one file are images with names of their own.
             found.setdefault((os.path.realpath(os.path.dirname(path)), os.path.basename(path)), path)
+    if no_images and not found:
+        raise PipelineError("--input {}: {}".format(no_images[0], _NO_IMAGE))
     return Found(list(found.values()), list(map(files.printable, lines)))
 
 
@@ -90,7 +99,8 @@ def _below(folder, suffixes):
     others = file_names.left_out(folder, suffixes, deep=False)
     kinds = "images or videos" if len(suffixes) > len(SUFFIXES) else "images"
     reason = "is a folder without {} ({})".format(kinds, " ".join(suffixes))
-    return paths, results, reason + "; {}".format(others) * bool(others), [others] * bool(others)
+    reason = _reason_with(results, every, reason + "; {}".format(others) * bool(others))
+    return paths, results, reason, [others] * bool(others)
 
 
 def _named(word):
@@ -100,7 +110,16 @@ def _named(word):
     results = list(filter(prediction_files.is_result, every))
     own = set(results) - {word}
     reason = "matches no file (working folder {}); quote the pattern or check the path".format(os.getcwd())
-    return [path for path in every if path not in own], results, reason + file_names.hint(word), []
+    reason = _reason_with(results, every, reason + file_names.hint(word))
+    return [path for path in every if path not in own], results, reason, []
+
+
+def _reason_with(results, every, reason):
+    """`reason`, why there is no file, where `results` among `every` file there are left out."""
+    if results and len(results) == len(every):
+        words = "has only {} result{} of predict.py; name one to predict it"
+        return words.format(len(results), "s" if len(results) > 1 else "")
+    return reason + "; left out are {} results of predict.py".format(len(results)) * bool(results)
 
 
 def _matches(word):
