@@ -129,7 +129,8 @@ def _add_devices(arguments):
     words = "more options of the platform ascend"
     add("--npu_option", nargs="+", action="append", default=[], metavar="KEY=VALUE", help=words)
     add("--npu_addresses", nargs="+", default=[], help="of the Ascend devices 0, 1, ...; default: /etc/hccn.conf")
-    add("--precision_mode", default="must_keep_origin_dtype", help="as on Ascend")
+    words = "as on Ascend; allow_mix_precision also on GPUs, mixed_bfloat16 only on processors with it (TensorFlow 2)"
+    add("--precision_mode", default="must_keep_origin_dtype", help=words)
     add("--op_select_implmode", default="high_precision", help="as on Ascend")
     switch("--is_loss_scale", False, "dynamic loss scale, with mixed precision")
     number("--devices", "runs.*.devices", 1, "devices of this machine, a process for each")
