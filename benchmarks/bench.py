@@ -39,7 +39,7 @@ from frame import (
 
 sys.path.insert(0, SCRIPTS)
 
-from densedepth.platforms import processors
+from densedepth import processors
 from densedepth.report import published_results
 
 RESULTS = os.path.join(ROOT, "results", "bench")

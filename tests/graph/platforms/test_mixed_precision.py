@@ -6,11 +6,11 @@ import os
 
 import numpy as np
 import pytest
-from densedepth import platforms
+from densedepth import platforms, processors
 from densedepth.errors import PipelineError
 from densedepth.network import architecture, weights
 from densedepth.network.model import Model
-from densedepth.platforms import base, cpu_gpu, processors
+from densedepth.platforms import base, cpu_gpu
 from densedepth.platforms.base import Options
 from densedepth.tf import tf
 from densedepth.training import loss, optimizers

@@ -10,7 +10,8 @@ import faults
 import numpy as np
 import pytest
 import trainings
-from densedepth.platforms import collective, processors
+from densedepth import processors
+from densedepth.platforms import collective
 from densedepth.tf import tf
 from scenes import write_holed_records
 from trainings import assert_same, history, side

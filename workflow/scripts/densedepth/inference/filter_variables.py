@@ -9,7 +9,7 @@ from typing import Any, Dict, List, Tuple
 
 import numpy as np
 
-from ..platforms import processors
+from .. import processors
 from ..tf import Tensor, kernels, tf
 
 # Bytes. Smaller ones stay constants: the first layer's, which TensorFlow joins with the padding before it, is one.

@@ -3,10 +3,9 @@
 import os
 from typing import Any, Dict, List, Optional, Sequence
 
-from .. import memory
+from .. import memory, processors
 from ..errors import PipelineError
 from ..tf import Tensor, tf
-from . import processors
 from .base import Options, Platform, checked_modes
 from .collective import Group
 from .loss_scale import DynamicLossScale
