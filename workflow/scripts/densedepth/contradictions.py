@@ -3,19 +3,16 @@
 Each function yields (path of a key, its value or None, what is wrong with it).
 """
 
-from typing import Any, Callable, Dict, Iterator, List, Tuple
+from typing import Any, Dict, Iterator, List
 
 from . import data_settings, run_settings, validation_settings
-from .illegal import readable
+from .illegal import Check, Problem, readable
 
 # What `external` says of the input and output of a network.
 EXTERNAL_NETWORK = ("size", "mean", "deviation", "highest", "layout", "colours", "output")
 
-_Found = Iterator[Tuple[List[Any], Any, str]]
-_Check = Callable[[Dict[str, Any]], _Found]
 
-
-def between(config: Dict[str, Any]) -> _Found:
+def between(config: Dict[str, Any]) -> Iterator[Problem]:
     """All that is wrong between the settings; a check that uses an `illegal.Illegal` waits, and no other."""
     for check in _ALL:
         yield from readable(check(config))
@@ -148,7 +145,7 @@ def _downloads(config):
 
 
 # What is looked for in the settings of all runs, and again in those of a run.
-_RECIPE: List[_Check] = [
+_RECIPE: List[Check] = [
     _kept,
     _port,
     _own_size,
@@ -158,7 +155,7 @@ _RECIPE: List[_Check] = [
     _network,
     _precision,
 ]
-_ALL: List[_Check] = [
+_ALL: List[Check] = [
     *data_settings.CHECKS,
     *_RECIPE,
     _predictions,

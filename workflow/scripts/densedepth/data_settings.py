@@ -1,10 +1,10 @@
 """The settings of the data: what the pairs are read from, and what contradicts."""
 
 import os
-from typing import Any, Callable, Dict, Iterator, List, Tuple
+from typing import Any, Dict, List
 
 from .errors import PipelineError
-from .illegal import readable
+from .illegal import Check, readable
 
 # The archives that the pipeline draws itself.
 SAMPLE_FOLDER = "results/sample/"
@@ -102,7 +102,7 @@ def _examples(config):
 
 
 # Each yields (path of a key, its value or None, what is wrong with it) of RGB-D pairs.
-CHECKS: List[Callable[[Dict[str, Any]], Iterator[Tuple[List[Any], Any, str]]]] = [
+CHECKS: List[Check] = [
     _main,
     _distance,
     _mixture,

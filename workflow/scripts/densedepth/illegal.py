@@ -5,9 +5,13 @@ what it found before stays.
 """
 
 import contextlib
-from typing import Any, Iterator, List, NoReturn, TypeVar
+from typing import Any, Callable, Dict, Iterator, List, NoReturn, Tuple, TypeVar
 
 _T = TypeVar("_T")
+
+# What checks of a configuration yield: path of a key, its value or None, what is wrong with it.
+Problem = Tuple[List[Any], Any, str]
+Check = Callable[[Dict[str, Any]], Iterator[Problem]]
 
 
 class Waits(Exception):

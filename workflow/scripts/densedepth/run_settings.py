@@ -4,9 +4,9 @@ Sources of data and what is shared besides (records, graphs, exports, report) ar
 """
 
 import json
-from typing import Any, Callable, Dict, Iterable, Iterator, List, Tuple
+from typing import Any, Dict, Iterable, Iterator, List, Tuple
 
-from .illegal import readable
+from .illegal import Check, readable
 
 Settings = Dict[str, Any]
 
@@ -169,9 +169,7 @@ def _encoders(config):
             yield key, path, words.format(encoder_of[path], encoder)
 
 
-_Check = Callable[[Settings], Iterator[Tuple[List[Any], Any, str]]]
-
 # Each yields (path of a key, its value or None, what is wrong with it): in the recipe of one run, or the common one,
-RECIPE: List[_Check] = [_frozen, _accumulated, _warmup]
+RECIPE: List[Check] = [_frozen, _accumulated, _warmup]
 # and between the runs.
-CHECKS: List[_Check] = [_weights_twice, _encoders, _equal]
+CHECKS: List[Check] = [_weights_twice, _encoders, _equal]

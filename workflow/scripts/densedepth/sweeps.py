@@ -8,6 +8,7 @@ import re
 from typing import Any, Dict, Iterator, List, Tuple
 
 from . import run_settings
+from .illegal import Problem
 
 Settings = Dict[str, Any]
 
@@ -45,7 +46,7 @@ def origins(config: Settings) -> Dict[str, str]:
     return found
 
 
-def contradictions(config: Settings) -> Iterator[Tuple[List[Any], Any, str]]:
+def contradictions(config: Settings) -> Iterator[Problem]:
     """(path of a key, its value or None, what is wrong with it) for sweeps that cannot be expanded."""
     seen: Dict[str, str] = {}
     for sweep, rule in config.get("sweeps", {}).items():

@@ -1,15 +1,14 @@
 """What the settings say of a validation: whether there is one, which figure it goes by, and what they must not say."""
 
-from typing import Any, Callable, Dict, Iterator, List, Tuple
+from typing import Any, Dict, Iterator, List
 
+from .illegal import Check, Problem
 from .run_settings import kept_epochs
 
 _SPLITS = ("share", "scenes", "csv")
 _NEEDED = "needs validation pairs; set share, scenes or csv of data.validation"
 
 Settings = Dict[str, Any]
-# (path of a key, its value or None, what is wrong with it)
-Problem = Tuple[List[Any], Any, str]
 
 
 def wanted(data: Settings) -> bool:
@@ -51,4 +50,4 @@ def _end(config):
 
 
 # What is wrong with the settings of a run that choose a checkpoint, or an end of the training.
-CHOICES: List[Callable[[Settings], Iterator[Problem]]] = [_kept, _best, _patience, _end]
+CHOICES: List[Check] = [_kept, _best, _patience, _end]
