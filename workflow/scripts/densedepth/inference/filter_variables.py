@@ -5,6 +5,7 @@ optimizer, the graph that runs. The graphs here have placeholders instead, of wh
 """
 
 import collections
+import functools
 from typing import Any, Dict, List, Tuple
 
 import numpy as np
@@ -31,7 +32,7 @@ def take_out(definition: Any) -> Tuple[Any, Dict[str, np.ndarray]]:
     """(the GraphDef with placeholders for the large filters of its convolutions, {their names: float32 arrays})."""
     readers = collections.Counter(name for node in definition.node for name in node.input)
     filters = collections.Counter(name for node in definition.node if node.op == "Conv2D" for name in node.input[1:2])
-    rest = tf.GraphDef(versions=definition.versions, library=definition.library)
+    rest = tf.GraphDef(versions=definition.versions)
     values = {}
     for node in definition.node:
         value = _value(node) if 0 < readers[node.name] == filters[node.name] else None
@@ -78,16 +79,17 @@ def load(definition: Any, values: Dict[str, np.ndarray]) -> Tuple[List[Tensor], 
 
 def by_onednn() -> bool:
     """Whether TensorFlow computes by oneDNN, with convolutions as we know them."""
-    return all(
+    return processors.onednn_asked() and all(
         "is_filter_const" in names and _NEEDED.issuperset(name for name, default in names.items() if not default)
         for names in map(_attributes, (_ALONE, _FUSED))
     )
 
 
+@functools.lru_cache(maxsize=None)
 def _attributes(kind):
     """{name: whether it has a default} of an operation by oneDNN; empty where this TensorFlow cannot run it."""
     found = kernels.get_registered_kernels_for_op(kind).kernel
-    if not processors.onednn_asked() or not any(kernel.label == _LABEL for kernel in found):
+    if not any(kernel.label == _LABEL for kernel in found):
         return {}
     return {one.name: one.HasField("default_value") for one in tf.Graph().op_def_for_type(kind).attr}
 
@@ -102,7 +104,7 @@ def _keeping(definition, values):
         _chain(node, readers) for node in definition.node if node.op == "Conv2D" and set(node.input[1:2]) & set(values)
     ]
     gone = {node.name for chain in chains for node in chain}
-    rest = tf.GraphDef(versions=definition.versions, library=definition.library)
+    rest = tf.GraphDef(versions=definition.versions)
     rest.node.extend(node for node in definition.node if node.name not in gone)
     rest.node.extend(map(_joined, chains))
     return rest

@@ -205,6 +205,4 @@ def flip_averaged(
         return depth.enlarge(average, size, crop)
     shown = (2 * average.shape[1], 2 * average.shape[2])
     where = depth.place(size, shown, framing.window)
-    top, bottom, left, right = crop
-    maps = [depth.taken_out(one, where, shown, size)[top : bottom + 1, left : right + 1] for one in average]
-    return np.stack(maps)
+    return np.stack([depth.taken_out(one, where, shown, size)[depth.inside(crop)] for one in average])

@@ -145,14 +145,12 @@ def _pattern(op, filters):
     kernel = _static(op.inputs[1], filters)
     if kernel is None or op.inputs[0].shape[3] != kernel.shape[2]:
         return None
-    return _upsampled(op, filters) or _normalised(op, filters) or _to_one_channel(op, filters)
+    return _upsampled(op, kernel) or _normalised(op, kernel) or _to_one_channel(op, kernel)
 
 
-def _upsampled(op, filters):
+def _upsampled(op, kernel):
     """A convolution of an upsampled map and a skip."""
-    x, kernel = op.inputs
-    joined = x.op
-    kernel = _static(kernel, filters)
+    joined = op.inputs[0].op
     if joined.type != "ConcatV2" or len(joined.inputs) != 3 or tf.get_static_value(joined.inputs[2]) not in (3, -1):
         return None
     upsampled, skip = joined.inputs[:2]
@@ -185,10 +183,9 @@ def _plain(op, padding):
     return list(strides) == _ONE and list(dilations) == _ONE and op.get_attr("padding") in (padding, padding.decode())
 
 
-def _normalised(op, filters):
+def _normalised(op, kernel):
     """A 1x1 convolution of normalised features."""
-    x, kernel = op.inputs
-    kernel = _static(kernel, filters)
+    x = op.inputs[0]
     if kernel.shape[:2] != (1, 1) or list(op.get_attr("strides")) != _ONE:
         return None
     pool = x.op if x.op.type == "AvgPool" and x.op.get_attr("padding") in (b"VALID", "VALID") else None
@@ -234,10 +231,8 @@ def _scaled(x, scale, shift):
     return tf.nn.fused_batch_norm(x, scale, shift, mean, variance, epsilon=_EPSILON, is_training=False)[0]
 
 
-def _to_one_channel(op, filters):
+def _to_one_channel(op, kernel):
     """A 3x3 convolution with one output channel."""
-    x, kernel = op.inputs
-    kernel = _static(kernel, filters)
     if kernel.shape[:2] + kernel.shape[3:] != (3, 3, 1) or not _plain(op, b"SAME"):
         return None
     bias, replaced = _bias_behind(op)
@@ -247,7 +242,7 @@ def _to_one_channel(op, filters):
         y = tf.nn.conv2d(y, np.eye(9, dtype=np.float32).reshape(3, 3, 9, 1), _ONE, "SAME")
         return tf.nn.bias_add(y, np.zeros(1, np.float32) + bias)
 
-    return replaced, (x,), build
+    return replaced, (op.inputs[0],), build
 
 
 def _bias_behind(op):
