@@ -100,27 +100,39 @@ STEPS = (
 )
 
 
+def sides_of_a_step(runtime):
+    """What a training step is compared with, in groups that 24 GB of memory hold at once."""
+    if runtime == "tf1":
+        return [["ours", "keras"]]
+    others = ["torch_compiled"] * bool(shutil.which("g++"))
+    if processors.has_bfloat16():
+        others += ["ours_bfloat16", "torch_bfloat16"]
+    return [["ours", "keras", "torch"], ["ours", *others]]
+
+
 def bench_training_step(full):
     """A training step at 480x640 beside tf.keras and PyTorch."""
     figures = []
     for runtime in runtimes():
-        sides = ["ours", "keras", "torch"] if runtime == "tf2" else ["ours", "keras"]
-        if runtime == "tf2" and shutil.which("g++"):
-            sides += ["torch_compiled"]
-        if runtime == "tf2" and processors.has_bfloat16():
-            sides += ["ours_bfloat16", "torch_bfloat16"]
         for batch in (1, 4):
-            words = ["--sides", *sides, "--bs", batch, "--rounds", 5 if full else 3, "--steps", 2]
-            found = benchmark(runtime, "training_step.py", *words, out=raw("training_step", runtime, batch))
-            for name, own, other, time_target, memory_target in STEPS:
-                if {own, other} <= set(sides):
-                    ratios = [one / two for one, two in zip(found["seconds"][own], found["seconds"][other])]
-                    what = "training step 480x640, batch {}: seconds {}".format(batch, name)
-                    figures.append(figure(what, runtime, ratios, time_target, least=False))
-                    memory = found["peak_mb"][own] / found["peak_mb"][other]
-                    what = "the same: peak memory {}".format(name.replace("those", "that"))
-                    figures.append(figure(what, runtime, memory, memory_target, least=False))
+            for number, sides in enumerate(sides_of_a_step(runtime)):
+                words = ["--sides", *sides, "--bs", batch, "--rounds", 5 if full else 3, "--steps", 2]
+                found = benchmark(runtime, "training_step.py", *words, out=raw("training_step", runtime, batch, number))
+                figures += figures_of_a_step(runtime, batch, found["seconds"], found["peak_mb"])
     return figures, []
+
+
+def figures_of_a_step(runtime, batch, seconds, peaks):
+    """Rows for the table, of those sides that ran."""
+    figures = []
+    for name, own, other, time_target, memory_target in STEPS:
+        if {own, other} <= set(seconds):
+            ratios = [one / two for one, two in zip(seconds[own], seconds[other])]
+            what = "training step 480x640, batch {}: seconds {}".format(batch, name)
+            figures.append(figure(what, runtime, ratios, time_target, least=False))
+            what = "the same: peak memory {}".format(name.replace("those", "that"))
+            figures.append(figure(what, runtime, peaks[own] / peaks[other], memory_target, least=False))
+    return figures
 
 
 # Of inference: by whose images/s, and what is wanted.

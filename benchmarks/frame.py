@@ -1,9 +1,11 @@
 """What the benchmark programs are run and reported with: programs followed to their end, machine, figures."""
 
+import contextlib
 import glob
 import json
 import os
 import platform
+import signal
 import statistics
 import subprocess
 import sys
@@ -87,19 +89,24 @@ class Worker:
 
     def ask(self, number):
         """Its answer to the number."""
-        self.process.stdin.write("{}\n".format(number))
-        self.process.stdin.flush()
+        # One that has ended is told of by its answer.
+        with contextlib.suppress(BrokenPipeError):
+            self.process.stdin.write("{}\n".format(number))
+            self.process.stdin.flush()
         return self._answer()
 
     def _answer(self):
         for line in self.process.stdout:
             if line.startswith(_ANSWER):
                 return json.loads(line[len(_ANSWER) :])
-        words = "{}: ended by itself with status {}; run the command to see why"
-        raise SystemExit(words.format(" ".join(self.process.args), self.process.wait()))
+        words = "{}: ended by itself with status {}{}; run the command to see why"
+        status = self.process.wait()
+        killed = ", killed: is there memory enough for all sides at once?" if status == -signal.SIGKILL else ""
+        raise SystemExit(words.format(" ".join(self.process.args), status, killed))
 
     def end(self):
-        self.process.stdin.close()
+        with contextlib.suppress(BrokenPipeError):
+            self.process.stdin.close()
         self.process.wait()
 
     def kill(self):
