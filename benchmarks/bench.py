@@ -1,6 +1,6 @@
 """Run the benchmarks and write results/bench/<name>.json and the page docs/performance.md.
 
-    .venv/workflow/bin/python benchmarks/bench.py                     all of them, about half an hour on two idle cores
+    .venv/workflow/bin/python benchmarks/bench.py                     all of them, nearly two hours on two idle cores
     .venv/workflow/bin/python benchmarks/bench.py inference dry_run   some
     .venv/workflow/bin/python benchmarks/bench.py --full              with the sizes that take hours
 
@@ -21,6 +21,7 @@ import time
 import growth
 import performance_page
 import scaling
+import training_step
 from frame import (
     FOLDER,
     ROOT,
@@ -39,7 +40,6 @@ from frame import (
 
 sys.path.insert(0, SCRIPTS)
 
-from densedepth import processors
 from densedepth.report import published_results
 
 RESULTS = os.path.join(ROOT, "results", "bench")
@@ -90,49 +90,16 @@ def records(pairs, depth_png="given"):
     return os.path.join(os.path.dirname(out), "x-*.tfrecords")
 
 
-# Of a training step: whose seconds by whose, and what is wanted of time and of memory.
-STEPS = (
-    ("by those of tf.keras", "ours", "keras", 0.5, None),
-    ("by those of PyTorch", "ours", "torch", 0.6, 0.75),
-    ("by those of torch.compile", "ours", "torch_compiled", 0.6, 0.75),
-    ("in bfloat16 by those in float32", "ours_bfloat16", "ours", None, None),
-    ("by those of PyTorch, both in bfloat16", "ours_bfloat16", "torch_bfloat16", None, None),
-)
-
-
-def sides_of_a_step(runtime):
-    """What a training step is compared with, in groups that 24 GB of memory hold at once."""
-    if runtime == "tf1":
-        return [["ours", "keras"]]
-    others = ["torch_compiled"] * bool(shutil.which("g++"))
-    if processors.has_bfloat16():
-        others += ["ours_bfloat16", "torch_bfloat16"]
-    return [["ours", "keras", "torch"], ["ours", *others]]
-
-
 def bench_training_step(full):
     """A training step at 480x640 beside tf.keras and PyTorch."""
     figures = []
     for runtime in runtimes():
         for batch in (1, 4):
-            for number, sides in enumerate(sides_of_a_step(runtime)):
+            for number, sides in enumerate(training_step.sides(runtime)):
                 words = ["--sides", *sides, "--bs", batch, "--rounds", 5 if full else 3, "--steps", 2]
                 found = benchmark(runtime, "training_step.py", *words, out=raw("training_step", runtime, batch, number))
-                figures += figures_of_a_step(runtime, batch, found["seconds"], found["peak_mb"])
+                figures += training_step.figures(runtime, batch, found["seconds"], found["peak_mb"])
     return figures, []
-
-
-def figures_of_a_step(runtime, batch, seconds, peaks):
-    """Rows for the table, of those sides that ran."""
-    figures = []
-    for name, own, other, time_target, memory_target in STEPS:
-        if {own, other} <= set(seconds):
-            ratios = [one / two for one, two in zip(seconds[own], seconds[other])]
-            what = "training step 480x640, batch {}: seconds {}".format(batch, name)
-            figures.append(figure(what, runtime, ratios, time_target, least=False))
-            what = "the same: peak memory {}".format(name.replace("those", "that"))
-            figures.append(figure(what, runtime, peaks[own] / peaks[other], memory_target, least=False))
-    return figures
 
 
 # Of inference: by whose images/s, and what is wanted.
@@ -335,7 +302,8 @@ def bench_scaling(full):
     figures, points = [], {}
     for runtime in runtimes():
         words = ["--records", records(1000), "--rounds", 4 if full else 2, "--sides", "apart"]
-        large = benchmark(runtime, "scaling.py", *words, out=raw("scaling", runtime))
+        steps = ["--steps", 8 if full else 4]
+        large = benchmark(runtime, "scaling.py", *words, *steps, out=raw("scaling", runtime))
         words += ["whole", "--size", 96, 128, "--encoder", "densenet121", "--steps", 12, "--processes", 1, 2, 4, 8]
         small = benchmark(runtime, "scaling.py", *words, out=raw("scaling", runtime, "small"))
         figures += scaling.figures(runtime, large["ratios"], small["ratios"])

@@ -25,6 +25,7 @@ import argparse
 import json
 import os
 import resource
+import shutil
 import statistics
 import sys
 import tempfile
@@ -32,7 +33,7 @@ import time
 
 import numpy as np
 
-from frame import Worker, answer
+from frame import Worker, answer, figure
 
 FOLDER = os.path.dirname(os.path.abspath(__file__))
 SCRIPTS = os.path.join(FOLDER, "..", "workflow", "scripts")
@@ -41,6 +42,15 @@ SIDES = ("ours", "keras", "keras_our_loss", "torch", "torch_compiled", "ours_bfl
 PAIRS = [("ours", side) for side in SIDES[1:]] + [("ours_bfloat16", "torch_bfloat16")]
 RATE = 1e-4
 FLOAT32 = "must_keep_origin_dtype"
+
+# Rows of the table: whose seconds by whose, and what is wanted of time and of memory.
+ROWS = (
+    ("by those of tf.keras", "ours", "keras", 0.5, None),
+    ("by those of PyTorch", "ours", "torch", 0.6, 0.75),
+    ("by those of torch.compile", "ours", "torch_compiled", 0.6, 0.75),
+    ("in bfloat16 by those in float32", "ours_bfloat16", "ours", None, None),
+    ("by those of PyTorch, both in bfloat16", "ours_bfloat16", "torch_bfloat16", None, None),
+)
 
 
 def parse(argv):
@@ -334,6 +344,31 @@ def torch_step(args, images, targets):
         return loss.item()
 
     return step, "PyTorch " + torch.__version__
+
+
+def sides(runtime):
+    """What a training step is compared with, in groups that 24 GB of memory hold at once."""
+    if runtime == "tf1":
+        return [["ours", "keras"]]
+    others = ["torch_compiled"] * bool(shutil.which("g++"))
+    from densedepth import processors
+
+    if processors.has_bfloat16():
+        others += ["ours_bfloat16", "torch_bfloat16"]
+    return [["ours", "keras", "torch"], ["ours", *others]]
+
+
+def figures(runtime, batch, seconds, peaks):
+    """Rows for the table, of those sides that ran."""
+    found = []
+    for name, own, other, time_target, memory_target in ROWS:
+        if {own, other} <= set(seconds):
+            ratios = [one / two for one, two in zip(seconds[own], seconds[other])]
+            what = "training step 480x640, batch {}: seconds {}".format(batch, name)
+            found.append(figure(what, runtime, ratios, time_target, least=False))
+            what = "the same: peak memory {}".format(name.replace("those", "that"))
+            found.append(figure(what, runtime, peaks[own] / peaks[other], memory_target, least=False))
+    return found
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ import bench
 import frame
 import growth
 import performance_page
+import training_step
 
 
 @pytest.fixture
@@ -116,6 +117,23 @@ def test_a_failed_program_is_told_with_its_last_lines():
         frame.followed([sys.executable, "-c", "import sys; sys.exit('no such thing')"])
     seconds, memory = frame.followed([sys.executable, "-c", HOLDS])
     assert seconds > 0 and memory > 190
+
+
+KILLED = 'print("answer 1", flush=True); import os, signal; input(); os.kill(os.getpid(), signal.SIGKILL)'
+
+
+def test_a_side_that_the_system_killed_is_told_as_that():
+    worker = frame.Worker([sys.executable, "-c", KILLED])
+    for _ in range(2):
+        with pytest.raises(SystemExit, match="status -9, killed: is there memory enough for all sides at once"):
+            worker.ask(1)
+    worker.end()
+
+
+def test_a_step_is_compared_with_few_others_at_once():
+    for runtime in ("tf1", "tf2"):
+        for sides in training_step.sides(runtime):
+            assert sides[0] == "ours" and len(sides) <= 4
 
 
 def test_growth_is_1_where_one_more_costs_as_much_as_the_first_ones():
