@@ -125,7 +125,7 @@ def draw(one, path):
     import matplotlib
 
     matplotlib.use("Agg")
-    from matplotlib import pyplot
+    from matplotlib import pyplot, ticker
 
     figure, (left, right) = pyplot.subplots(1, 2, figsize=(9, 3.2))
     for name, points in sorted(one["points"].items()):
@@ -133,7 +133,12 @@ def draw(one, path):
         left.plot(counts, seconds, marker="o", label=name)
         right.plot(counts, memory, marker="o", label=name)
     left.set(xscale="log", yscale="log", xlabel=one["items"], ylabel="seconds")
-    right.set(xscale="log", xlabel=one["items"], ylabel="peak memory, MB", ylim=(0, None))
+    right.set(xscale="log", xlabel=one["items"], ylabel="peak memory, MB")
+    # Room for the legend above the curves.
+    right.set_ylim(0, 1.3 * max(memory for points in one["points"].values() for _, _, memory in points))
+    left.yaxis.set_major_formatter(ticker.FormatStrFormatter("%g"))
+    left.yaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5), numticks=12))
+    left.yaxis.minorticks_off()
     ticks = sorted({count for points in one["points"].values() for count, _, _ in points})
     for axes in (left, right):
         axes.set_xticks(ticks, ["{:,}".format(tick) for tick in ticks])
