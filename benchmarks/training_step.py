@@ -33,10 +33,8 @@ import time
 
 import numpy as np
 
-from frame import Worker, answer, figure
+from frame import FOLDER, SCRIPTS, Worker, answer, figure
 
-FOLDER = os.path.dirname(os.path.abspath(__file__))
-SCRIPTS = os.path.join(FOLDER, "..", "workflow", "scripts")
 SIDES = ("ours", "keras", "keras_our_loss", "torch", "torch_compiled", "ours_bfloat16", "torch_bfloat16")
 # What is compared, where both sides ran.
 PAIRS = [("ours", side) for side in SIDES[1:]] + [("ours_bfloat16", "torch_bfloat16")]
@@ -350,12 +348,13 @@ def sides(runtime):
     """What a training step is compared with, in groups that 24 GB of memory hold at once."""
     if runtime == "tf1":
         return [["ours", "keras"]]
-    others = ["torch_compiled"] * bool(shutil.which("g++"))
+    sys.path.insert(0, SCRIPTS)
     from densedepth import processors
 
+    others = ["torch_compiled"] if shutil.which("g++") else []
     if processors.has_bfloat16():
         others += ["ours_bfloat16", "torch_bfloat16"]
-    return [["ours", "keras", "torch"], ["ours", *others]]
+    return [["ours", "keras", "torch"]] + [["ours", *others]] * bool(others)
 
 
 def figures(runtime, batch, seconds, peaks):
