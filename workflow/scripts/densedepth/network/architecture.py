@@ -16,6 +16,7 @@ import numpy as np
 from ..errors import PipelineError
 from ..tf import Tensor, tf
 from . import recompute, upsample_conv
+from .convolution import conv2d
 from .model import BLOCKS, Model
 
 INPUT = "input_1"
@@ -112,7 +113,8 @@ def encode(
                 # Keras convolves, then averages. Averaging first gives the same for a 1x1 convolution without bias
                 # and leaves a quarter of its work.
                 x = tf.nn.avg_pool(x, [1, 2, 2, 1], [1, 2, 2, 1], "VALID", name=last + "pool")
-                x = features[last + "pool"] = _conv(x, last + "conv", _channels(x) // 2, size=1, bias=False)
+                x = _conv(x, last + "conv", _channels(x) // 2, size=1, bias=False, lean=lean and training)
+                features[last + "pool"] = x
         features["relu"] = x
     return features
 
@@ -121,13 +123,13 @@ def decode(features: Dict[str, Tensor], model: Model, lean: bool = False) -> Ten
     """The network's output, as `predict`, from the features that `encode` gives.
 
     `lean` computes the same, up to rounding, without the upsampled maps (see `upsample_conv`), where the upsampling is
-    half_pixel, and its gradients keep less; all shapes must be known then.
+    half_pixel, and its gradients keep less and are faster (see `convolution`); all shapes must be known then.
     """
     leaky_relu = recompute.leaky_relu if lean else tf.nn.leaky_relu
     x = features["relu"]
     filters = _channels(x) // (2 if model.width == "half" else 1)
     with _shared_variables():
-        x = _conv(x, "conv2", filters, size=1)
+        x = _conv(x, "conv2", filters, size=1, lean=lean)
         for level, skip in enumerate(SKIPS, start=1):
             up = "up{}".format(level)
             filters //= 2
@@ -139,9 +141,9 @@ def decode(features: Dict[str, Tensor], model: Model, lean: bool = False) -> Ten
                 x = _conv(x, up + "_convA", filters, size=3)
             if model.mid_activation:
                 x = leaky_relu(x, LEAK, name=up + "_convA/LeakyRelu")
-            x = _conv(x, up + "_convB", filters, size=3)
+            x = _conv(x, up + "_convB", filters, size=3, lean=lean)
             x = leaky_relu(x, LEAK, name=up + "_convB/LeakyRelu")
-        return _conv(x, "conv3", 1, size=3)
+        return _conv(x, "conv3", 1, size=3, lean=lean)
 
 
 def in_encoder(name: str) -> bool:
@@ -227,9 +229,12 @@ def _channels(x):
     return x.shape.as_list()[3]
 
 
-def _conv(x, name, filters, size, stride=1, padding="SAME", bias=True):
+def _conv(x, name, filters, size, stride=1, padding="SAME", bias=True, lean=False):
     kernel = _kernel(name, size, _channels(x), filters)
-    x = tf.nn.conv2d(x, kernel, [1, stride, stride, 1], padding, name=name + "/Conv2D")
+    if lean:
+        x = conv2d(x, kernel, name + "/Conv2D")
+    else:
+        x = tf.nn.conv2d(x, kernel, [1, stride, stride, 1], padding, name=name + "/Conv2D")
     return _bias(x, name) if bias else x
 
 

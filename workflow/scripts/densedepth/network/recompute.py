@@ -9,8 +9,7 @@ variance is an inverse deviation.
 from typing import Sequence, Tuple
 
 from ..tf import Tensor, tf
-
-_ONE = [1, 1, 1, 1]
+from .convolution import conv2d
 
 
 def norm_relu_conv(
@@ -27,7 +26,7 @@ def norm_relu_conv(
         norm = tf.raw_ops.FusedBatchNormV3(
             x=x, scale=gamma, offset=beta, mean=[], variance=[], epsilon=epsilon, is_training=True
         )
-        y = tf.nn.conv2d(tf.nn.relu(norm.y), kernel, _ONE, "SAME")
+        y = conv2d(tf.nn.relu(norm.y), kernel)
 
         def gradient(dy, *_):
             # Delay the recomputation until the gradient is available.
@@ -37,7 +36,7 @@ def norm_relu_conv(
             again = tf.nn.fused_batch_norm(
                 again, gamma, beta, norm.batch_mean, variance, epsilon=epsilon, is_training=False
             )[0]
-            convolved = tf.nn.conv2d(tf.nn.relu(again), kernel, _ONE, "SAME")
+            convolved = conv2d(tf.nn.relu(again), kernel)
             d_norm, d_kernel = tf.gradients(convolved, [again, kernel], dy)
             found = tf.raw_ops.FusedBatchNormGradV3(
                 y_backprop=d_norm,
@@ -119,11 +118,11 @@ def scale_relu_conv(x: Tensor, parts: Sequence[Tensor], gamma: Tensor, beta: Ten
         def gradient(dy):
             again = _joined(parts, dy)
             activated = _scale_relu(again, gamma, beta)
-            convolved = tf.nn.conv2d(activated, kernel, _ONE, "SAME")
+            convolved = conv2d(activated, kernel)
             d_activated, d_kernel = tf.gradients(convolved, [activated, kernel], dy)
             return _scale_relu_gradient(d_activated, again, activated, gamma) + (d_kernel,)
 
-        return tf.nn.conv2d(_scale_relu(x, gamma, beta), kernel, _ONE, "SAME"), gradient
+        return conv2d(_scale_relu(x, gamma, beta), kernel), gradient
 
     return compute(x, gamma, beta, kernel)
 

@@ -11,6 +11,7 @@ from typing import Any, List, Sequence, Tuple
 import numpy as np
 
 from ..tf import Tensor, tf
+from .convolution import conv2d
 
 # The filter in one direction. The first tap only makes the window odd, so that the transposed convolution's output
 # need not be cropped.
@@ -25,7 +26,7 @@ def of_upsampled(x: Tensor, skip: Tensor, kernel: Tensor, name: str) -> Tensor:
     x: (N, h, w, C); skip: (N, 2h, 2w, D); kernel: (3, 3, C + D, F); of known shape but for N. Returns (N, 2h, 2w, F).
     """
     above, below = tf.split(kernel, [x.shape.as_list()[3], skip.shape.as_list()[3]], axis=2)
-    return tf.add(of_upsampled_alone(x, above), tf.nn.conv2d(skip, below, _ONE, "SAME"), name=name)
+    return tf.add(of_upsampled_alone(x, above), conv2d(skip, below), name=name)
 
 
 def of_upsampled_alone(x: Tensor, kernel: Tensor) -> Tensor:

@@ -1,0 +1,106 @@
+"""Convolutions for training on processors (`Platform.lean`), with faster gradients where TensorFlow has no oneDNN.
+
+Its own (1.15, or with oneDNN off) copy patches of whole images, which no cache holds, and take twice the time of the
+convolution itself. Here the gradient by the input is a convolution, too, and that by the filter a product of the input
+with patches of the output's gradient, made in parts that a cache holds, or a convolution over the images.
+"""
+
+from typing import Iterator, List, Tuple
+
+from .. import processors
+from ..tf import Tensor, kernels, tf
+
+_ONE = [1, 1, 1, 1]
+_GRADIENT = "OfFastOperations"
+# Bytes of patches that are made at once, and below which TensorFlow's own gradient is as fast.
+_PATCHES, _SMALL = 16 << 20, 1 << 20
+# Filters up to which patches are faster than the convolution over the images.
+_FEW = 64
+
+
+def conv2d(x: Tensor, kernel: Tensor, name: str = "Conv2D") -> Tensor:
+    """`tf.nn.conv2d` of stride 1 and padding SAME. x: (N, h, w, C) of known shape; kernel: (k, k, C, F), k odd."""
+    if has_onednn():
+        return tf.nn.conv2d(x, kernel, _ONE, "SAME", name=name)
+    with tf.get_default_graph().gradient_override_map({"Conv2D": _GRADIENT}):
+        return tf.nn.conv2d(x, kernel, _ONE, "SAME", name=name)
+
+
+def has_onednn() -> bool:
+    """Whether this TensorFlow computes convolutions by oneDNN."""
+    return processors.onednn_asked() and bool(kernels.get_registered_kernels_for_op("_MklNativeConv2D").kernel)
+
+
+@tf.RegisterGradient(_GRADIENT)
+def _gradients(op, dy):
+    x, kernel = op.inputs
+    return _by_input(kernel, dy), _by_filter(x, kernel.shape.as_list(), dy)
+
+
+def _by_input(kernel, dy):
+    turned = tf.reverse(kernel, [0, 1]) if kernel.shape.as_list()[0] > 1 else kernel
+    return tf.nn.conv2d(dy, tf.transpose(turned, [0, 1, 3, 2]), _ONE, "SAME")
+
+
+def _by_filter(x, shape, dy):
+    if shape[0] == 1:
+        return tf.reshape(tf.matmul(_pixels(x), _pixels(dy), transpose_a=True), shape)
+    if 4 * shape[0] * shape[1] * dy.shape.num_elements() < _SMALL:
+        return tf.raw_ops.Conv2DBackpropFilter(
+            input=x, filter_sizes=shape, out_backprop=dy, strides=_ONE, padding="SAME"
+        )
+    if shape[3] <= _FEW:
+        return _by_patches(x, shape, dy)
+    # A convolution, too: over the images instead of the channels, by filters of the size of the map.
+    turned = tf.pad(tf.transpose(x, [3, 1, 2, 0]), _border(shape[0]))
+    return tf.transpose(tf.nn.conv2d(turned, tf.transpose(dy, [1, 2, 0, 3]), _ONE, "VALID"), [1, 2, 0, 3])
+
+
+def _by_patches(x, shape, dy):
+    size, _, channels, filters = shape
+    total = tf.zeros((channels, size * size * filters))
+    for images, rows in _parts(dy.shape.as_list(), 4 * size * size):
+        # One after another: all at once would take their memory at once, too.
+        with tf.control_dependencies([total]):
+            part, strip = x[images, rows], _with_border(dy[images], rows, size // 2)
+        total += tf.matmul(_pixels(part), _pixels(_moved(strip, size)), transpose_a=True)
+    # What is moved by -1 belongs to the weight at +1.
+    return tf.reverse(tf.transpose(tf.reshape(total, [channels, size, size, filters]), [1, 2, 0, 3]), [0, 1])
+
+
+def _parts(shape: List[int], factor: int) -> Iterator[Tuple[slice, slice]]:
+    """(images, rows) of parts of a map (N, h, w, F) of at most `_PATCHES` bytes when each number makes `factor`."""
+    count, height, width, filters = shape
+    most = max(1, _PATCHES // (factor * width * filters))
+    if count * height <= most:
+        yield slice(0, count), slice(0, height)
+        return
+    number = -(-height // most)
+    rows = -(-height // number)
+    for image in range(count):
+        for first in range(0, height, rows):
+            yield slice(image, image + 1), slice(first, min(first + rows, height))
+
+
+def _moved(strip, size):
+    """(N, h, w, size * size * F): the map (N, h + size - 1, w + size - 1, F), moved to all places, joined."""
+    height, width = (side - size + 1 for side in strip.shape.as_list()[1:3])
+    places = range(size)
+    return tf.concat([strip[:, i : i + height, j : j + width] for i in places for j in places], 3)
+
+
+def _with_border(dy, rows, width):
+    """The rows of the maps (N, h, w, F) with `width` pixels on each side: those of the map, zeros outside."""
+    height = dy.shape.as_list()[1]
+    first, last = rows.start - width, rows.stop + width
+    outside = [max(0, -first), max(0, last - height)]
+    return tf.pad(dy[:, max(0, first) : last], [[0, 0], outside, [width, width], [0, 0]])
+
+
+def _pixels(x):
+    return tf.reshape(x, [-1, x.shape.as_list()[3]])
+
+
+def _border(size):
+    half = size // 2
+    return [[0, 0], [half, half], [half, half], [0, 0]]
