@@ -1,9 +1,14 @@
 """Gradients of convolutions by other operations: the same values as TensorFlow's own, in parts one after another."""
 
+import sys
+
 import numpy as np
 import pytest
-from densedepth.network import convolution
+from densedepth.network import architecture, convolution, model
 from densedepth.tf import tf
+from densedepth.training import loop
+
+HAS_ONEDNN = convolution.has_onednn
 
 # Images, height, width, channels, filters, size of the filter.
 SHAPES = [
@@ -85,11 +90,50 @@ def test_parts_are_made_one_after_another(monkeypatch):
 
 def test_parts_cover_each_row_once():
     for count, height, most in [(1, 1, 1), (3, 7, 2), (2, 8, 8), (2, 8, 16), (4, 240, 26)]:
-        convolution_parts = convolution._parts([count, height, 1, convolution._PATCHES // most], 1)
+        convolution_parts = convolution._parts([count, height, 1, convolution._PATCHES // most // 4], 1)
         rows = [
             (n, row) for images, part in convolution_parts for n in range(count)[images] for row in range(height)[part]
         ]
         assert sorted(rows) == [(n, row) for n in range(count) for row in range(height)]
+
+
+def test_parts_are_of_as_many_images_as_fit():
+    parts = list(convolution._parts([7, 8, 2, convolution._PATCHES // 4 // 2 // 8 // 3], 1))
+    assert [images for images, _ in parts] == [slice(0, 3), slice(3, 6), slice(6, 7)]
+
+
+def test_convolutions_by_onednn_are_known(monkeypatch):
+    monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "1")
+    assert HAS_ONEDNN() == (not tf.VERSION.startswith("1."))
+    monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "0")
+    assert not HAS_ONEDNN()
+
+
+def test_lean_training_uses_them(monkeypatch):
+    monkeypatch.setitem(architecture.BLOCKS, "densenet121", (2, 2, 2, 2))
+    with tf.Graph().as_default() as graph:
+        output = architecture.predict(tf.zeros((2, 64, 96, 3)), model.Model("densenet121"), training=True, lean=True)
+        tf.gradients(output, tf.trainable_variables())
+        backward = [op for op in graph.get_operations() if op.type == "Conv2DBackpropFilter"]
+        windows = [op for op in backward if list(op.get_attr("strides")) == [1, 1, 1, 1]]
+    # TensorFlow's own are left to the first layer, to transposed convolutions, and to strips along the border.
+    assert len(backward) - len(windows) == 5
+    assert all(1 in op.outputs[0].shape.as_list()[:2] for op in windows)
+    assert not [op for op in windows if op.outputs[0].shape.as_list()[:2] == [1, 1]]
+
+
+def test_a_state_made_by_other_code_of_the_network_is_not_resumed():
+    waiting, found = [architecture], set()
+    while waiting:
+        one = waiting.pop()
+        if one not in found:
+            found.add(one)
+            for value in vars(one).values():
+                name = getattr(value, "__module__", None) or getattr(value, "__name__", "")
+                if str(name).startswith("densedepth.network."):
+                    waiting.append(sys.modules[name])
+    assert convolution in found
+    assert found <= set(loop._NUMBERS), sorted(module.__name__ for module in found - set(loop._NUMBERS))
 
 
 def ancestors(op):

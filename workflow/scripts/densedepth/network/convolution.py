@@ -19,7 +19,10 @@ _FEW = 64
 
 
 def conv2d(x: Tensor, kernel: Tensor, name: str = "Conv2D") -> Tensor:
-    """`tf.nn.conv2d` of stride 1 and padding SAME. x: (N, h, w, C) of known shape; kernel: (k, k, C, F), k odd."""
+    """`tf.nn.conv2d` of stride 1 and padding SAME. kernel: (k, k, C, F), k odd.
+
+    x: (N, h, w, C), of known shape where there are to be gradients.
+    """
     if has_onednn():
         return tf.nn.conv2d(x, kernel, _ONE, "SAME", name=name)
     with tf.get_default_graph().gradient_override_map({"Conv2D": _GRADIENT}):
@@ -59,7 +62,7 @@ def _by_filter(x, shape, dy):
 def _by_patches(x, shape, dy):
     size, _, channels, filters = shape
     total = tf.zeros((channels, size * size * filters))
-    for images, rows in _parts(dy.shape.as_list(), 4 * size * size):
+    for images, rows in _parts(dy.shape.as_list(), size * size):
         # One after another: all at once would take their memory at once, too.
         with tf.control_dependencies([total]):
             part, strip = x[images, rows], _with_border(dy[images], rows, size // 2)
@@ -69,17 +72,17 @@ def _by_patches(x, shape, dy):
 
 
 def _parts(shape: List[int], factor: int) -> Iterator[Tuple[slice, slice]]:
-    """(images, rows) of parts of a map (N, h, w, F) of at most `_PATCHES` bytes when each number makes `factor`."""
+    """(images, rows) of parts of a map (N, h, w, F), some images or some rows of one.
+
+    Each is of at most `_PATCHES` bytes when each byte of the map makes `factor`, or of one row.
+    """
     count, height, width, filters = shape
-    most = max(1, _PATCHES // (factor * width * filters))
-    if count * height <= most:
-        yield slice(0, count), slice(0, height)
-        return
-    number = -(-height // most)
-    rows = -(-height // number)
-    for image in range(count):
+    most = max(1, _PATCHES // (4 * factor * width * filters))
+    images = max(1, most // height)
+    rows = -(-height // -(-height // most))
+    for image in range(0, count, images):
         for first in range(0, height, rows):
-            yield slice(image, image + 1), slice(first, min(first + rows, height))
+            yield slice(image, min(image + images, count)), slice(first, min(first + rows, height))
 
 
 def _moved(strip, size):

@@ -20,7 +20,7 @@ from .. import files, progress, runtime
 from ..data import augmentation, order, records, training_input
 from ..errors import PipelineError
 from ..imaging import resize
-from ..network import architecture, checkpoints, model, recompute, upsample_conv, weights
+from ..network import architecture, checkpoints, convolution, model, recompute, upsample_conv, weights
 from ..platforms import loss_scale
 from ..platforms.base import Platform
 from ..tf import tf
@@ -34,6 +34,7 @@ _WARM_UP = 3
 _NUMBERS = (
     accumulation,
     augmentation,
+    convolution,
     upsample_conv,
     training_input,
     loss,
