@@ -18,7 +18,7 @@ from densedepth.data.records import RecordIndex
 from densedepth.data.test_archive import open_test_set
 from densedepth.evaluation import scoring
 from densedepth.inference import filter_variables, freeze, lean_graph, predictors
-from densedepth.network import architecture, model
+from densedepth.network import architecture, convolution, model
 from densedepth.platforms import collective, ranks, shared_memory
 from densedepth.platforms.base import Options
 from densedepth.tf import tf
@@ -81,7 +81,7 @@ def test_operations_of_a_training_step(monkeypatch):
     assert forward <= 1200
     assert whole - forward <= 80
     # Without oneDNN, 250 turn filters for the gradients of convolutions.
-    assert step <= 6300
+    assert step <= (6000 if convolution.has_onednn() else 6300)
 
 
 @pytest.mark.parametrize("memory", [None, shared_memory.create()], ids=["sent", "shared"])
@@ -92,9 +92,10 @@ def test_gradients_are_exchanged_while_the_backward_pass_goes_on(monkeypatch, me
         output = architecture.predict(tf.zeros((2, 64, 96, 3)), model.Model("densenet121"), training=True, lean=True)
         total = loss.depth_loss(output, tf.ones((2, 32, 48, 1)))["total"]
         gradients = tf.gradients(total, tf.trainable_variables())
-        # A convolution's gradients, but not those operations by which the forward pass enlarges.
+        # A convolution's gradients, but not those operations by which the forward pass enlarges, nor their own.
         backward = set(operations(graph, gradients)) - set(operations(graph, [total]))
-        backward = {op for op in backward if op.type.startswith(("Conv2D", "MatMul"))}
+        enlarging = {op for op in backward if op.type == "Conv2D" and list(op.get_attr("strides")) != [1, 1, 1, 1]}
+        backward = {op for op in backward - enlarging if op.type.startswith(("Conv2D", "MatMul"))}
         collective.Exchange(ranks.Ranks(0, 2, None, None, memory, 1, 60, True), piece).means(gradients)
         waiting, left = set(backward), []
         for number in range(len(collective.pieces(gradients, piece))):
@@ -105,7 +106,7 @@ def test_gradients_are_exchanged_while_the_backward_pass_goes_on(monkeypatch, me
             left.append(len(waiting))
     # For how much of the backward pass no exchange so far has waited.
     shares = [count / len(backward) for count in left]
-    assert shares[0] >= 0.55 and shares[len(shares) // 2] >= 0.25 and shares[-1] == 0, str(shares)
+    assert shares[0] >= 0.6 and shares[len(shares) // 2] >= 0.25 and shares[-1] == 0, str(shares)
 
 
 def kept_for_the_gradients():

@@ -10,7 +10,7 @@ from typing import Any, Dict, List, Tuple
 
 import numpy as np
 
-from .. import processors
+from ..network import convolution
 from ..tf import Tensor, kernels, tf
 
 # Bytes. Smaller ones stay constants: the first layer's, which TensorFlow joins with the padding before it, is one.
@@ -79,7 +79,7 @@ def load(definition: Any, values: Dict[str, np.ndarray]) -> Tuple[List[Tensor], 
 
 def by_onednn() -> bool:
     """Whether TensorFlow computes by oneDNN, with convolutions as we know them."""
-    return processors.onednn_asked() and all(
+    return convolution.has_onednn() and all(
         "is_filter_const" in names and _NEEDED.issuperset(name for name, default in names.items() if not default)
         for names in map(_attributes, (_ALONE, _FUSED))
     )

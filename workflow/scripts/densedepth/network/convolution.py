@@ -55,7 +55,7 @@ def _by_filter(x, shape, dy):
     if shape[3] <= _FEW:
         return _by_patches(x, shape, dy)
     # A convolution, too: over the images instead of the channels, by filters of the size of the map.
-    turned = tf.pad(tf.transpose(x, [3, 1, 2, 0]), _border(shape[0]))
+    turned = _with_border(tf.transpose(x, [3, 1, 2, 0]), slice(0, x.shape.as_list()[1]), shape[0] // 2)
     return tf.transpose(tf.nn.conv2d(turned, tf.transpose(dy, [1, 2, 0, 3]), _ONE, "VALID"), [1, 2, 0, 3])
 
 
@@ -92,18 +92,13 @@ def _moved(strip, size):
     return tf.concat([strip[:, i : i + height, j : j + width] for i in places for j in places], 3)
 
 
-def _with_border(dy, rows, width):
+def _with_border(x, rows, width):
     """The rows of the maps (N, h, w, F) with `width` pixels on each side: those of the map, zeros outside."""
-    height = dy.shape.as_list()[1]
+    height = x.shape.as_list()[1]
     first, last = rows.start - width, rows.stop + width
     outside = [max(0, -first), max(0, last - height)]
-    return tf.pad(dy[:, max(0, first) : last], [[0, 0], outside, [width, width], [0, 0]])
+    return tf.pad(x[:, max(0, first) : last], [[0, 0], outside, [width, width], [0, 0]])
 
 
 def _pixels(x):
     return tf.reshape(x, [-1, x.shape.as_list()[3]])
-
-
-def _border(size):
-    half = size // 2
-    return [[0, 0], [half, half], [half, half], [0, 0]]

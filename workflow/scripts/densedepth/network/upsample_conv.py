@@ -23,8 +23,8 @@ _ONE = [1, 1, 1, 1]
 def of_upsampled(x: Tensor, skip: Tensor, kernel: Tensor, name: str) -> Tensor:
     """The 3x3 convolution "SAME" of concat(x upsampled, skip), up to rounding.
 
-    x: (N, h, w, C); skip: (N, 2h, 2w, D); kernel: (3, 3, C + D, F); of known shape, N only
-    where there are to be gradients. Returns (N, 2h, 2w, F).
+    x: (N, h, w, C); skip: (N, 2h, 2w, D); kernel: (3, 3, C + D, F); of known shape, N only where there are to be
+    gradients. Returns (N, 2h, 2w, F).
     """
     above, below = tf.split(kernel, [x.shape.as_list()[3], skip.shape.as_list()[3]], axis=2)
     return tf.add(of_upsampled_alone(x, above), conv2d(skip, below), name=name)
