@@ -38,8 +38,8 @@ class Group:
             # All ranks hold their ports until all have one, so that no two on a machine choose the same.
             self._peers = Peers(ranks, port, "TensorFlow {}, {}".format(tf.VERSION, kind))
         config.intra_op_parallelism_threads = ranks.threads
-        # Two, so that the input never waits for a thread that itself waits for the input.
-        config.inter_op_parallelism_threads = max(2, ranks.threads)
+        # Of a rank with one thread one: two would share its core. Nothing that runs in it waits for another rank.
+        config.inter_op_parallelism_threads = ranks.threads
         config.experimental.recv_buf_max_chunk = _CHUNK
         config.experimental.collective_group_leader = "/job:worker/replica:0/task:0"
         config.device_filters.append("/job:worker/task:{}".format(ranks.rank))
