@@ -41,8 +41,7 @@ rule measure_robustness:
             --images {params.images:q} \
             --library {resources.library:q} \
             --json {output.figures:q} \
-            >{log:q} 2>&1
-        tail -n 1 {log:q}
+            2>&1 | (trap "" INT TERM && tee {log:q} | exec grep --line-buffered -v '^  --')
         """
 
 
@@ -88,6 +87,5 @@ rule measure_external_robustness:
             --images {params.images:q} \
             --library {resources.library:q} \
             --json {output.figures:q} \
-            >{log:q} 2>&1
-        tail -n 1 {log:q}
+            2>&1 | (trap "" INT TERM && tee {log:q} | exec grep --line-buffered -v '^  --')
         """
