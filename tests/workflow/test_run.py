@@ -169,7 +169,7 @@ def measure(project, place):
 def test_worse_images_are_in_the_report_once_they_are_measured(finished):
     shown = finished.snakemake("results/1p/robustness.json", *SETTINGS)
     # It takes minutes on a real test set.
-    assert re.search(r"^\d+/\d+ images, .* left$", shown, re.MULTILINE) and "\n  --" not in shown
+    assert re.search(r"^\d+/\d+ corrupted images, .* left$", shown, re.MULTILINE) and "\n  --" not in shown
     assert finished.planned("results/report.md", *SETTINGS) == {"write_report": 1}
     finished.snakemake("results/report.md", *SETTINGS)
     text = finished.path("results/report.md").read_text()

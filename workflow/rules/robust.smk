@@ -41,7 +41,7 @@ rule measure_robustness:
             --images {params.images:q} \
             --library {resources.library:q} \
             --json {output.figures:q} \
-            2>&1 | (trap "" INT TERM && tee {log:q} | exec grep --line-buffered -v '^  --')
+            2>&1 | (trap "" INT TERM && tee {log:q} | exec grep --line-buffered -a -v '^  --')
         """
 
 
@@ -87,5 +87,5 @@ rule measure_external_robustness:
             --images {params.images:q} \
             --library {resources.library:q} \
             --json {output.figures:q} \
-            2>&1 | (trap "" INT TERM && tee {log:q} | exec grep --line-buffered -v '^  --')
+            2>&1 | (trap "" INT TERM && tee {log:q} | exec grep --line-buffered -a -v '^  --')
         """

@@ -64,7 +64,7 @@ rule train_model:
             {params.segment:q} \
             {params.settings:q} \
             {resources.besides} \
-            2>&1 | (trap "" INT TERM && tee {log:q} | exec grep --line-buffered -v '^  --')
+            2>&1 | (trap "" INT TERM && tee {log:q} | exec grep --line-buffered -a -v '^  --')
         """
 
 

@@ -70,7 +70,7 @@ def work(args):
     with open_test_set(args.test_data) as test_set, _network(args, test_set) as network:
         with corruption_library.Library(args.library) if args.library else contextlib.nullcontext() as library:
             names = args.corruptions or [*corruptions.CORRUPTIONS, *(corruption_library.NAMES if library else ())]
-            report = Progress(min(args.images, test_set.count) * len(names), "images")
+            report = Progress(min(args.images, test_set.count) * len(names), "corrupted images")
             document = robustness.measure(network, test_set, args.images, names, report, library)
     if args.json:
         files.write_json(args.json, document)

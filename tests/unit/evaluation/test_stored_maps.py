@@ -219,6 +219,12 @@ def wrong(place, case):
         return folder(place / "maps", "npy", maps=maps[1:]), unit
     if case == "nan":
         maps[4] = np.full(SIZE, np.nan, np.float32)
+    elif case == "constant":
+        maps = [one * 0 + 2000 for one in maps]
+    elif case == "no number":
+        path = folder(place / "maps", "npy", maps=maps)
+        (place / "maps/frame4.npy").rename(place / "maps/four.npy")
+        return path, unit
     elif case == "zero":
         maps[4] = maps[4] * 0
     elif case == "view":
@@ -249,7 +255,9 @@ def wrong(place, case):
     [
         ("one less", "has 10 depth maps, {archive} has 11 images; predict each image once"),
         ("nan", "frame4.npy: 3072 values are not finite"),
-        ("zero", "frame4.npy: the lowest value is 0, millimetres must be above zero"),
+        ("zero", "frame4.npy: the lowest value is 0, millimetres must be above zero; every pixel must be predicted"),
+        ("constant", "11 of 11 maps hold one value everywhere; was it another output"),
+        ("no number", "four.npy has no number in its name, so its image is not known; name each map by the number"),
         ("view", "frame4.npy: is 48x55, its image 48x64, another aspect ratio"),
         (
             "colours",

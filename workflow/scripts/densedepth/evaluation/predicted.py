@@ -132,11 +132,13 @@ def doubts(maps: Predicted, test_set: "TestSet") -> Optional[str]:
     ratios: List[float] = []
     slopes: List[float] = []
     depths: List[float] = []
+    constant = 0
     turned: Dict[str, List[float]] = {name: [] for name in _TURNS}
     pairs = []
     for index, rgb, truth, known in _looked_at(test_set):
         height, width = truth.shape
         stored = maps.values(index, rgb)
+        constant += bool((stored == stored.flat[0]).all())
         values = fitted(stored, (height, width), (0, height - 1, 0, width - 1))
         found, wanted = values[known], truth[known]
         ratios.append(float(np.median(found) / np.median(wanted)))
@@ -150,6 +152,11 @@ def doubts(maps: Predicted, test_set: "TestSet") -> Optional[str]:
         pairs.append((values.shape, *(one.ravel()[chosen] for one in (values, truth, known))))
     if not ratios:
         return None
+    if 2 * constant > len(ratios):
+        words = (
+            "{} of {} maps hold one value everywhere; was it another output, or other pixels than the network wants?"
+        )
+        return words.format(constant, len(ratios))
     middle = [float(np.median(one)) for one in (ratios, slopes, depths)]
     inverse = maps.unit in alignment.INVERSE
     view = _turned(slopes, turned, inverse) if len(pairs) == len(slopes) else None

@@ -9,6 +9,7 @@ their names: frame2 before frame10.
 import collections
 import contextlib
 import os
+import re
 from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator, List, Optional, Tuple, TypeVar
 
 import numpy as np
@@ -178,6 +179,10 @@ def _matched(path, named, test_set):
         elif named[0][0] and len(named) <= _FEW:
             words += " (it holds {})".format(", ".join(name for name, _ in named))
         raise PipelineError(words)
+    unnumbered = [name for name, _ in named if name and not re.search("[0-9]", name)]
+    if unnumbered and len(named) > 1:
+        words = "{}: {} has no number in its name, so its image is not known; name each map by the number of its image"
+        raise PipelineError(words.format(path, unnumbered[0]))
     return named, "order"
 
 
