@@ -153,9 +153,7 @@ def doubts(maps: Predicted, test_set: "TestSet") -> Optional[str]:
     if not ratios:
         return None
     if 2 * constant > len(ratios):
-        words = (
-            "{} of {} maps hold one value everywhere; was it another output, or other pixels than the network wants?"
-        )
+        words = "{} of {} maps hold one value everywhere, as of another output or of pixels that the network does not want"
         return words.format(constant, len(ratios))
     middle = [float(np.median(one)) for one in (ratios, slopes, depths)]
     inverse = maps.unit in alignment.INVERSE
