@@ -153,7 +153,7 @@ def doubts(maps: Predicted, test_set: "TestSet") -> Optional[str]:
     if not ratios:
         return None
     if 2 * constant > len(ratios):
-        words = "{} of {} maps hold one value everywhere, as of another output or of pixels that the network does not want"
+        words = "{} of {} maps hold one value everywhere, as of another output, or of pixels not as the network wants"
         return words.format(constant, len(ratios))
     middle = [float(np.median(one)) for one in (ratios, slopes, depths)]
     inverse = maps.unit in alignment.INVERSE
