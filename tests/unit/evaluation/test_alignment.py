@@ -109,8 +109,7 @@ def test_values_at_the_ends():
     assert alignment.aligned([[[1.0, 1.0]]], truth, "metres", "affine", LIMITS).tolist() == [[[3.0, 3.0]]]
 
 
-POSITIVE = " must be above zero; "
-SHIFT = POSITIVE + "a shift for values of any sign is fitted by "
+POSITIVE = " must be above zero everywhere; a shift for any values is fitted by "
 LINES = "affine, affine_robust, affine_trimmed"
 
 
@@ -119,18 +118,13 @@ LINES = "affine, affine_robust, affine_trimmed"
     [
         ([1.0, np.nan], "metres", "none", "1 values are not finite; every pixel must be predicted"),
         ([1.0, np.inf], "disparity", "affine_disparity", "1 values are not finite; every pixel must be predicted"),
-        ([1.0, -2.0], "metres", "median", "the lowest value is -2, metres" + SHIFT + LINES),
-        (
-            [1.0, 0.0],
-            "millimetres",
-            "none",
-            "the lowest value is 0, millimetres" + POSITIVE + "every pixel must be predicted",
-        ),
+        ([1.0, -2.0], "metres", "median", "the lowest value is -2, metres" + POSITIVE + LINES),
+        ([1.0, 0.0], "millimetres", "none", "the lowest value is 0, millimetres" + POSITIVE + LINES),
         (
             [1.0, -2.0],
             "disparity",
             "scale",
-            "the lowest value is -2, disparity" + SHIFT + "affine_disparity",
+            "the lowest value is -2, disparity" + POSITIVE + "affine_disparity",
         ),
         ([0.0, 0.0], "inverse", "none", "all values are zero"),
     ],

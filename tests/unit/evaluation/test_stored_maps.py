@@ -255,7 +255,7 @@ def wrong(place, case):
     [
         ("one less", "has 10 depth maps, {archive} has 11 images; predict each image once"),
         ("nan", "frame4.npy: 3072 values are not finite"),
-        ("zero", "frame4.npy: the lowest value is 0, millimetres must be above zero; every pixel must be predicted"),
+        ("zero", "frame4.npy: the lowest value is 0, millimetres must be above zero everywhere; a shift"),
         ("constant", "11 of 11 maps hold one value everywhere, as of another output"),
         ("no number", "four.npy has no number in its name, so its image is not known; name each map by the number"),
         ("view", "frame4.npy: is 48x55, its image 48x64, another aspect ratio"),

@@ -72,9 +72,7 @@ def problem(values: np.ndarray, unit: str, alignment: str) -> str:
     lowest = float(values.min())
     # An inverse depth of 0 is infinitely far.
     if lowest < 0 or (lowest == 0 and unit not in INVERSE):
-        if lowest == 0:
-            return "the lowest value is 0, {} must be above zero; every pixel must be predicted".format(unit)
-        words = "the lowest value is {:.4g}, {} must be above zero; a shift for values of any sign is fitted by {}"
+        words = "the lowest value is {:.4g}, {} must be above zero everywhere; a shift for any values is fitted by {}"
         shifting = [name for name, units in _SHIFTED.items() if unit in units]
         return words.format(lowest, unit, ", ".join(shifting))
     return "" if values.any() else "all values are zero"

@@ -138,7 +138,7 @@ def doubts(maps: Predicted, test_set: "TestSet") -> Optional[str]:
     for index, rgb, truth, known in _looked_at(test_set):
         height, width = truth.shape
         stored = maps.values(index, rgb)
-        constant += bool((stored == stored.flat[0]).all())
+        constant += bool(stored.min() == stored.max())
         values = fitted(stored, (height, width), (0, height - 1, 0, width - 1))
         found, wanted = values[known], truth[known]
         ratios.append(float(np.median(found) / np.median(wanted)))
