@@ -20,7 +20,7 @@ from .. import files, progress, runtime
 from ..data import augmentation, order, records, training_input
 from ..errors import PipelineError
 from ..imaging import resize
-from ..network import architecture, checkpoints, convolution, model, recompute, upsample_conv, weights
+from ..network import architecture, checkpoints, convolution, model, recompute, upsample_conv, weights, winograd
 from ..platforms import loss_scale
 from ..platforms.base import Platform
 from ..tf import tf
@@ -47,6 +47,7 @@ _NUMBERS = (
     resize,
     schedules,
     step_graph,
+    winograd,
 )
 
 
