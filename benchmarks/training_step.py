@@ -198,7 +198,8 @@ def our_session(args, images, targets, one_at_a_time=False, mode=FLOAT32):
     platform.start()
     feeds = [tf.placeholder(tf.float32, array.shape) for array in (images, targets)]
     held = [tf.Variable(feed, trainable=False, collections=[tf.GraphKeys.LOCAL_VARIABLES]) for feed in feeds]
-    output = architecture.predict(held[0], Model(), training=True, lean=platform.lean)
+    with platform.network_scope():
+        output = architecture.predict(held[0], Model(), training=True, lean=platform.lean)
     with platform.loss_scope(), tf.name_scope("loss"):
         losses = loss.depth_loss(output, held[1])
     train, norm = optimizers.training_step(losses["total"], tf.constant(RATE), platform)

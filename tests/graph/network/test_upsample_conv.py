@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from densedepth.network import architecture, recompute, upsample_conv, weights
+from densedepth.network import architecture, recompute, upsample_conv, weights, winograd
 from densedepth.network.model import Model
 from densedepth.tf import tf
 
@@ -37,8 +37,10 @@ def test_convolution_of_an_upsampled_map(batch, height, width):
 
 # The smallest input makes maps of one pixel, the other has maps with an odd number of rows. With the statistics of two
 # pixels normalisation is plus or minus one, and gradients are rounding alone.
+@pytest.mark.parametrize("many", [winograd._MANY, 0], ids=["", "by sums"])
 @pytest.mark.parametrize("size, training", [((32, 32), False), ((96, 64), False), ((96, 64), True)])
-def test_the_lean_network_is_the_plain_one(monkeypatch, size, training):
+def test_the_lean_network_is_the_plain_one(monkeypatch, size, training, many):
+    monkeypatch.setattr(winograd, "_MANY", many)
     # Of two layers, the second has joined features before it.
     monkeypatch.setitem(architecture.BLOCKS, "densenet121", (1, 2, 1, 2))
     batch = np.random.RandomState(4).uniform(0, 1, (2,) + size + (3,))

@@ -6,7 +6,6 @@ convolution itself. Here the gradient by the input is a convolution, too, and th
 with patches of the output's gradient, made in parts that a cache holds, or a convolution over the images.
 """
 
-import contextlib
 from typing import Iterator, List, Tuple
 
 from .. import processors
@@ -19,19 +18,6 @@ _GRADIENT = "OfFastOperations"
 _PATCHES, _SMALL = 16 << 20, 1 << 20
 # Filters up to which patches are faster than the convolution over the images.
 _FEW = 64
-# A collection of graphs, filled where products have too few digits for sums in place of multiplications.
-_DIRECT = "densedepth_direct_convolutions"
-
-
-@contextlib.contextmanager
-def direct() -> Iterator[None]:
-    """Within it, the graph's convolutions are made with all multiplications."""
-    marks = tf.get_collection_ref(_DIRECT)
-    marks.append(True)
-    try:
-        yield
-    finally:
-        marks.pop()
 
 
 def conv2d(x: Tensor, kernel: Tensor, name: str = "Conv2D") -> Tensor:
@@ -39,13 +25,14 @@ def conv2d(x: Tensor, kernel: Tensor, name: str = "Conv2D") -> Tensor:
 
     x: (N, h, w, C), of known shape where there are to be gradients.
     """
-    if winograd.applies(x, kernel.shape.as_list()) and not tf.get_collection(_DIRECT):
+    if winograd.applies(x, kernel.shape.as_list()):
         with tf.name_scope(name):
-            return winograd.conv2d(x, kernel, _conv2d)
-    return _conv2d(x, kernel, name)
+            return winograd.conv2d(x, kernel, convolve)
+    return convolve(x, kernel, name)
 
 
-def _conv2d(x, kernel, name="Conv2D"):
+def convolve(x: Tensor, kernel: Tensor, name: str = "Conv2D") -> Tensor:
+    """As `conv2d`, with all multiplications; kernel: (k, l, C, F), k and l odd."""
     if has_onednn():
         return tf.nn.conv2d(x, kernel, _ONE, "SAME", name=name)
     with tf.get_default_graph().gradient_override_map({"Conv2D": _GRADIENT}):

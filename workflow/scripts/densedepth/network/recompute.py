@@ -9,7 +9,11 @@ variance is an inverse deviation.
 from typing import Sequence, Tuple
 
 from ..tf import Tensor, tf
-from .convolution import conv2d
+from . import winograd
+from .convolution import conv2d, convolve
+
+# Channels of a dense layer's convolution, for which sums of rows pay, since a pass over the features is made anyway.
+_FEW = 32
 
 
 def norm_relu_conv(
@@ -26,18 +30,23 @@ def norm_relu_conv(
         norm = tf.raw_ops.FusedBatchNormV3(
             x=x, scale=gamma, offset=beta, mean=[], variance=[], epsilon=epsilon, is_training=True
         )
-        y = conv2d(tf.nn.relu(norm.y), kernel)
+        few = winograd.applies(x, kernel.shape.as_list(), _FEW)
+        y = _relu_conv_by_sums(norm.y, kernel) if few else conv2d(tf.nn.relu(norm.y), kernel)
 
         def gradient(dy, *_):
             # Delay the recomputation until the gradient is available.
             with tf.control_dependencies([dy]):
                 again = tf.identity(x)
             variance = _biased(norm.batch_variance, x)
-            again = tf.nn.fused_batch_norm(
-                again, gamma, beta, norm.batch_mean, variance, epsilon=epsilon, is_training=False
-            )[0]
-            convolved = conv2d(tf.nn.relu(again), kernel)
-            d_norm, d_kernel = tf.gradients(convolved, [again, kernel], dy)
+            if few:
+                scale = gamma * tf.rsqrt(variance + epsilon)
+                d_norm, d_kernel = _gradients_by_sums(dy, again, scale, beta - norm.batch_mean * scale, kernel)
+            else:
+                again = tf.nn.fused_batch_norm(
+                    again, gamma, beta, norm.batch_mean, variance, epsilon=epsilon, is_training=False
+                )[0]
+                convolved = conv2d(tf.nn.relu(again), kernel)
+                d_norm, d_kernel = tf.gradients(convolved, [again, kernel], dy)
             found = tf.raw_ops.FusedBatchNormGradV3(
                 y_backprop=d_norm,
                 x=x,
@@ -53,6 +62,31 @@ def norm_relu_conv(
         return (y, norm.batch_mean, norm.batch_variance), gradient
 
     return compute(x, gamma, beta, kernel)
+
+
+def _relu_conv_by_sums(x, kernel):
+    return winograd.of_maps(winograd.shared(_relu_taken_apart, x), kernel, x.shape.as_list()[1], convolve)
+
+
+def _gradients_by_sums(dy, x, scale, shift, kernel):
+    """Those of the convolution of relu(x * scale + shift) by what the ReLU reads and by the kernel."""
+    maps = winograd.shared(_scaled_taken_apart, x, scale, shift)
+    d_maps, d_kernel = winograd.gradients(maps, kernel, dy, convolve)
+    [d_norm] = winograd.shared(_scaled_gradient, x, scale, shift, *d_maps)
+    return d_norm, d_kernel
+
+
+def _relu_taken_apart(x):
+    return winograd.taken_apart(tf.nn.relu(x))
+
+
+def _scaled_taken_apart(x, scale, shift):
+    return _relu_taken_apart(x * scale + shift)
+
+
+def _scaled_gradient(x, scale, shift, *d_maps):
+    [d_relu] = winograd.taken_apart_gradient(*d_maps, height=x.shape.as_list()[1])
+    return [tf.where(x * scale + shift > 0, d_relu, tf.zeros_like(d_relu))]
 
 
 def normalise(x: Tensor, epsilon: float) -> Tuple[Tensor, Tensor, Tensor]:

@@ -7,7 +7,9 @@ one, rounding grows little.) XLA compiles the sums to one pass over the map; as 
 what the multiplications save.
 """
 
-from typing import Callable, List, Sequence
+import contextlib
+import functools
+from typing import Callable, Iterator, List, Sequence, Tuple
 
 import numpy as np
 
@@ -22,6 +24,10 @@ _POINTS = (0, 5 / 8, -5 / 8, 3 / 2, -3 / 2)
 _MANY = 10**8
 # Channels and filters, below which the sums cost as much as the multiplications.
 _CHANNELS = 48
+# A collection of the graph, filled within `off`.
+_OFF = "densedepth_winograd_off"
+# Another, of one dict: the functions of `shared` as compiled.
+_SHARED = "densedepth_compiled"
 
 
 def _matrices():
@@ -41,16 +47,35 @@ def _matrices():
 _BEFORE, FILTERS, _AFTER = _matrices()
 
 
-def applies(x: Tensor, kernel: Sequence[int]) -> bool:
-    """Whether the convolution of x (N, h, w, C) with a kernel of this shape (k, k, C, F) is faster here."""
+# Computes convolutions "SAME" of stride 1, of maps (N, h / 4, w, C) and kernels (1, 3, C, F).
+Convolve = Callable[[Tensor, Tensor], Tensor]
+
+
+def applies(x: Tensor, kernel: Sequence[int], channels: int = _CHANNELS) -> bool:
+    """Whether the convolution of x (N, h, w, C) with a kernel of this shape (k, k, C, F) is faster here.
+
+    channels: and filters, below which the sums cost too much.
+    """
     pixels = x.shape[1:3].num_elements()
     return (
         list(kernel[:2]) == [3, 3]
-        and min(kernel[2:]) >= _CHANNELS
+        and min(kernel[2:]) >= channels
         and pixels is not None
         and 9 * pixels * kernel[2] * kernel[3] >= _MANY
         and has_xla()
+        and not tf.get_collection(_OFF)
     )
+
+
+@contextlib.contextmanager
+def off() -> Iterator[None]:
+    """Within it, `applies` to nothing: for products of too few digits to take differences of them."""
+    marks = tf.get_collection_ref(_OFF)
+    marks.append(True)
+    try:
+        yield
+    finally:
+        marks.pop()
 
 
 def has_xla() -> bool:
@@ -58,47 +83,64 @@ def has_xla() -> bool:
     return any(kernel.device_type == "CPU" for kernel in kernels.get_registered_kernels_for_op("XlaLaunch").kernel)
 
 
-def conv2d(x: Tensor, kernel: Tensor, convolve: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
+def conv2d(x: Tensor, kernel: Tensor, convolve: Convolve) -> Tensor:
     """The 3x3 convolution "SAME" up to rounding, whose gradients are computed likewise.
 
-    x: (N, h, w, C) of known shape; kernel: (3, 3, C, F); convolve: computes convolutions "SAME" of stride 1, of maps
-    (N, h / 4, w, C) and kernels (1, 3, C, F). Returns (N, h, w, F). Nothing but x is kept for the gradients.
+    x: (N, h, w, C) of known shape; kernel: (3, 3, C, F). Returns (N, h, w, F). Nothing but x is kept for the gradients.
     """
 
     @tf.custom_gradient
     def compute(x, kernel):
-        parts = _filters(kernel)
-        products = [convolve(*pair) for pair in zip(taken_apart(x), parts)]
+        height = x.shape.as_list()[1]
 
         def gradient(dy):
-            height = x.shape.as_list()[1]
             # Delay the recomputation until the gradient is available.
             with tf.control_dependencies([dy]):
                 again = tf.identity(x)
-            maps = taken_apart(again)
-            convolved = [convolve(*pair) for pair in zip(maps, parts)]
-            found = tf.gradients(convolved, maps + parts, _compiled(_put_together_gradient, dy))
-            [dx] = _compiled(lambda *maps: _taken_apart_gradient(maps, height), *found[:_TAKEN])
-            return dx, tf.gradients(parts, kernel, found[_TAKEN:])[0]
+            d_maps, d_kernel = gradients(shared(taken_apart, again), kernel, dy, convolve)
+            [dx] = shared(taken_apart_gradient, *d_maps, height=height)
+            return dx, d_kernel
 
-        return put_together(products, x.shape.as_list()[1]), gradient
+        return of_maps(shared(taken_apart, x), kernel, height, convolve), gradient
 
     return compute(x, kernel)
 
 
-def taken_apart(x: Tensor) -> List[Tensor]:
-    """The six sums of rows, (N, ceil(h / 4), w, C) each, of a map (N, h, w, C) of known h."""
-    return _compiled(_taken_apart, x)
-
-
-def put_together(products: Sequence[Tensor], height: int) -> Tensor:
-    """The map (N, height, w, F) from the six convolved maps (N, ceil(height / 4), w, F)."""
-    [y] = _compiled(lambda *products: _put_together(products, height), *products)
+def of_maps(maps: Sequence[Tensor], kernel: Tensor, height: int, convolve: Convolve) -> Tensor:
+    """The convolution (N, height, w, F) from the six maps of `taken_apart`; kernel: (3, 3, C, F)."""
+    products = [convolve(*pair) for pair in zip(maps, _filters(kernel))]
+    [y] = shared(put_together, *products, height=height)
     return y
 
 
-def _compiled(function, *tensors):
+def gradients(
+    maps: Sequence[Tensor], kernel: Tensor, dy: Tensor, convolve: Convolve
+) -> Tuple[List[Tensor], Tensor]:
+    """The gradients of `of_maps` by the six maps and by the kernel, from that by its output, dy (N, h, w, F)."""
+    filters = _filters(kernel)
+    products = [convolve(*pair) for pair in zip(maps, filters)]
+    found = tf.gradients(products, list(maps) + filters, shared(put_together_gradient, dy))
+    return found[:_TAKEN], tf.gradients(filters, kernel, found[_TAKEN:])[0]
+
+
+def compiled(function: Callable, *tensors: Tensor) -> List[Tensor]:
+    """What the function makes of the tensors, a list, compiled by XLA to one operation."""
     return list(tf.xla.experimental.compile(function, list(tensors)))
+
+
+def shared(function: Callable, *tensors: Tensor, **numbers: int) -> List[Tensor]:
+    """As `compiled`; on current TensorFlow once for all calls in the graph with tensors of the same shapes.
+
+    A network of many equal layers starts in half of the time.
+    """
+    if tf.VERSION.startswith("1."):
+        return compiled(functools.partial(function, **numbers), *tensors)
+    made = tf.get_collection_ref(_SHARED)
+    if not made:
+        made.append({})
+    if function not in made[0]:
+        made[0][function] = tf.function(function, autograph=False, jit_compile=True)
+    return list(made[0][function](*tensors, **numbers))
 
 
 def _filters(kernel):
@@ -113,26 +155,30 @@ def _sums(matrix, rows):
     return [tf.add_n([row * np.float32(weight) for weight, row in zip(line, rows) if weight]) for line in matrix]
 
 
-def _taken_apart(x):
+def taken_apart(x: Tensor) -> List[Tensor]:
+    """The six sums of rows, (N, ceil(h / 4), w, C) each, of a map (N, h, w, C) of known h; to be compiled."""
     height = x.shape.as_list()[1]
     count = -(-height // _ROWS)
     padded = tf.pad(x, [[0, 0], [1, _ROWS * count + 1 - height], [0, 0], [0, 0]])
     return _sums(_BEFORE, [padded[:, row : row + _ROWS * count - 3 : _ROWS] for row in range(_TAKEN)])
 
 
-def _taken_apart_gradient(maps, height):
+def taken_apart_gradient(*maps: Tensor, height: int) -> List[Tensor]:
+    """The gradient by the map (N, height, w, C) from those by the six sums; to be compiled."""
     first, *own, last = _sums(_BEFORE.T, maps)
     # The first and last rows of six are the neighbours' last and first of four.
     own[0] += tf.pad(last, [[0, 0], [1, 0], [0, 0], [0, 0]])[:, :-1]
     own[-1] += tf.pad(first, [[0, 0], [0, 1], [0, 0], [0, 0]])[:, 1:]
-    return _in_turn(own, height)
+    return [_in_turn(own, height)]
 
 
-def _put_together(products, height):
-    return _in_turn(_sums(_AFTER, products), height)
+def put_together(*products: Tensor, height: int) -> List[Tensor]:
+    """The result (N, height, w, F) from the six products (N, ceil(height / 4), w, F); to be compiled."""
+    return [_in_turn(_sums(_AFTER, products), height)]
 
 
-def _put_together_gradient(dy):
+def put_together_gradient(dy: Tensor) -> List[Tensor]:
+    """The gradients by the six products from that by the result (N, h, w, F); to be compiled."""
     height = dy.shape.as_list()[1]
     padded = tf.pad(dy, [[0, 0], [0, -height % _ROWS], [0, 0], [0, 0]])
     return _sums(_AFTER.T, [padded[:, row::_ROWS] for row in range(_ROWS)])

@@ -112,6 +112,10 @@ class Platform:
         """What `session` computes on, for the tables."""
         raise NotImplementedError
 
+    def network_scope(self) -> ContextManager[Any]:
+        """A context manager in which the network is built."""
+        return contextlib.nullcontext()
+
     def loss_scope(self) -> ContextManager[Any]:
         """A context manager in which the loss, and what else must not lose precision, is built."""
         return contextlib.nullcontext()

@@ -1,10 +1,11 @@
 """CPUs and GPUs with TensorFlow's own kernels, in one process or in several."""
 
 import os
-from typing import Any, Dict, List, Optional, Sequence
+from typing import Any, ContextManager, Dict, List, Optional, Sequence
 
 from .. import memory, processors
 from ..errors import PipelineError
+from ..network import winograd
 from ..tf import Tensor, tf
 from .base import Options, Platform, checked_modes
 from .collective import Group
@@ -83,6 +84,10 @@ class CpuGpu(Platform):
         """`GPU`, or the kind of processor."""
         kinds = {device.device_type for device in session.list_devices()}
         return "GPU" if "GPU" in kinds else "{} CPU".format(os.uname().machine)
+
+    def network_scope(self) -> ContextManager[Any]:
+        """In bfloat16 every multiplication is made: sums and differences of the maps would have too few digits."""
+        return winograd.off() if self._bfloat16 else super().network_scope()
 
     def wrap_optimizer(self, optimizer: Any) -> Any:
         if self._group:

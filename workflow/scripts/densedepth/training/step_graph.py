@@ -73,9 +73,10 @@ class StepGraph:
     def _losses(self, images, targets):
         """{name: float32 scalar}: the loss and its terms; `without_depth`: 1 where no target of the batch is valid."""
         s, platform = self._settings, self._platform
-        output = architecture.predict(
-            images, s.model, training=True, momentum=s.batch_norm_momentum, lean=platform.lean
-        )
+        with platform.network_scope():
+            output = architecture.predict(
+                images, s.model, training=True, momentum=s.batch_norm_momentum, lean=platform.lean
+            )
         # Corners that a rotation leaves have no depth.
         holes = training_input.has_holes(self._index) or s.augmentation.max_rotation > 0
         with platform.loss_scope():
