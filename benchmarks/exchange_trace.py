@@ -21,7 +21,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 from densedepth import platforms, progress
 from densedepth.data import records
 from densedepth.network import architecture, model, weights
-from densedepth.platforms import collective, launcher, ranks
+from densedepth.platforms import collective, launcher, ranks, shared_memory
 from densedepth.platforms.base import Options
 from densedepth.tf import tf
 from densedepth.training import settings, step_graph
@@ -37,6 +37,7 @@ def build_parser():
     arguments.add_argument("--bs", type=int, default=4)
     arguments.add_argument("--steps", type=int, default=4, help="the last of them is traced")
     arguments.add_argument("--processes", type=int, default=2)
+    arguments.add_argument("--network", action="store_true", help="over gRPC, as between machines")
     arguments.add_argument("--json", help="file for the figures")
     return arguments
 
@@ -45,6 +46,8 @@ def main():
     args = build_parser().parse_args()
     if ranks.LAUNCHER not in os.environ:
         command = [sys.executable, os.path.abspath(__file__), *sys.argv[1:]]
+        if args.network:
+            shared_memory.create = lambda: None
         with tempfile.TemporaryDirectory() as folder:
             sys.exit(launcher.run(command, [{}] * args.processes, TIMEOUT, folder))
     launcher.end_with_launcher()

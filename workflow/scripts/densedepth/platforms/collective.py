@@ -38,8 +38,9 @@ class Group:
             # All ranks hold their ports until all have one, so that no two on a machine choose the same.
             self._peers = Peers(ranks, port, "TensorFlow {}, {}".format(tf.VERSION, kind))
         config.intra_op_parallelism_threads = ranks.threads
-        # Of a rank with one thread one: two would share its core. Nothing that runs in it waits for another rank.
-        config.inter_op_parallelism_threads = ranks.threads
+        # Of a rank with one thread one: two would share its core. Nothing that runs in it waits for another rank, but
+        # what has come from one waits there for the backward pass. Between machines the exchange shall not end then.
+        config.inter_op_parallelism_threads = ranks.threads if ranks.memory is not None else max(2, ranks.threads)
         config.experimental.recv_buf_max_chunk = _CHUNK
         config.experimental.collective_group_leader = "/job:worker/replica:0/task:0"
         config.device_filters.append("/job:worker/task:{}".format(ranks.rank))
