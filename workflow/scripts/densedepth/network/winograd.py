@@ -91,10 +91,25 @@ def taken_apart(x: Tensor) -> List[Tensor]:
     return _compiled(_taken_apart, x)
 
 
-def put_together(products: Sequence[Tensor], height: int) -> Tensor:
-    """The map (N, height, w, F) from the six convolved maps (N, ceil(height / 4), w, F)."""
-    [y] = _compiled(lambda *products: _put_together(products, height), *products)
+def put_together(
+    products: Sequence[Tensor], height: int, others: Sequence[Tensor] = (), finish: Callable[..., Tensor] = tf.identity
+) -> Tensor:
+    """finish(y, *others) of the map y (N, height, w, F) from the six convolved maps (N, ceil(height / 4), w, F).
+
+    Elementwise operations of `finish` are computed in the same pass over the map.
+    """
+
+    def compute(*tensors):
+        return finish(_put_together(tensors[:_TAKEN], height), *tensors[_TAKEN:])
+
+    [y] = _compiled(compute, *products, *others)
     return y
+
+
+def filters(kernel: np.ndarray) -> List[np.ndarray]:
+    """The six 1x3 kernels (1, 3, C, F) that a kernel (3, 3, C, F) makes, for one that does not change."""
+    sums = np.tensordot(FILTERS, kernel.astype(np.float64), 1)
+    return list(sums[:, np.newaxis].astype(np.float32))
 
 
 def _compiled(function, *tensors):
