@@ -169,6 +169,9 @@ def _upsampled(op, kernel):
         def build(x, skip, hold):
             mirrored, edges = upsample_conv.parts(above)
             other = upsample_conv.of_parts(x, hold(mirrored), [hold(edge) for edge in edges])
+            # Not before the rest is there: the products take more memory than the skip, which is ready early.
+            with tf.control_dependencies([other]):
+                skip = tf.identity(skip)
             return _halved(skip, below, hold, lambda y, other: activation(y + bias + other), other)
 
         return replaced, (small, skip), build
