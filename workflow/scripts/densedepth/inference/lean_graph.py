@@ -168,11 +168,13 @@ def _upsampled(op, kernel):
 
         def build(x, skip, hold):
             mirrored, edges = upsample_conv.parts(above)
-            other = upsample_conv.of_parts(x, hold(mirrored), [hold(edge) for edge in edges])
+            others = upsample_conv.unfiltered(x, hold(mirrored), [hold(edge) for edge in edges])
             # Not before the rest is there: the products take more memory than the skip, which is ready early.
-            with tf.control_dependencies([other]):
+            with tf.control_dependencies(others[:1]):
                 skip = tf.identity(skip)
-            return _halved(skip, below, hold, lambda y, other: activation(y + bias + other), other)
+            return _halved(
+                skip, below, hold, lambda y, *others: activation(y + bias + upsample_conv.filtered(*others)), *others
+            )
 
         return replaced, (small, skip), build
 
