@@ -147,9 +147,7 @@ def _pattern(op, filters):
     kernel = _static(op.inputs[1], filters)
     if kernel is None or op.inputs[0].shape[3] != kernel.shape[2]:
         return None
-    return (
-        _upsampled(op, kernel) or _normalised(op, kernel) or _to_one_channel(op, kernel) or _by_halves(op, kernel)
-    )
+    return _upsampled(op, kernel) or _normalised(op, kernel) or _to_one_channel(op, kernel) or _by_halves(op, kernel)
 
 
 def _upsampled(op, kernel):
@@ -168,7 +166,8 @@ def _upsampled(op, kernel):
 
         def build(x, skip, hold):
             mirrored, edges = upsample_conv.parts(above)
-            others = upsample_conv.unfiltered(x, hold(mirrored), [hold(edge) for edge in edges])
+            padded = upsample_conv.with_edge(x)
+            others = upsample_conv.unfiltered(x, padded, hold(mirrored), [hold(edge) for edge in edges])
             # Not before the rest is there: the products take more memory than the skip, which is ready early.
             with tf.control_dependencies(others[:1]):
                 skip = tf.identity(skip)

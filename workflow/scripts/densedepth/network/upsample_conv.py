@@ -49,7 +49,7 @@ def of_parts(x: Tensor, mirrored: Tensor, edges: Sequence[Any]) -> Tensor:
     mirrored: the kernel turned by 180 degrees, (3, 3, F, C). edges: its first and last row, first and last column.
     """
     height, width = x.shape.as_list()[1:3]
-    y, *strips = unfiltered(x, mirrored, edges)
+    y, *strips = unfiltered(x, _repeat_edge(x, 1, 1), mirrored, edges)
     filters = mirrored.shape.as_list()[2]
     for window in ((5, 1, 1, 1), (1, 5, 1, 1)):
         taps = tf.constant(np.tile(_TAPS.reshape(window), (1, 1, filters, 1)))
@@ -59,15 +59,21 @@ def of_parts(x: Tensor, mirrored: Tensor, edges: Sequence[Any]) -> Tensor:
     return tf.reshape(y, [x.shape.as_list()[0] or -1, 2 * height, 2 * width, filters])
 
 
-def unfiltered(x: Tensor, mirrored: Tensor, edges: Sequence[Any]) -> List[Tensor]:
-    """What `filtered` makes the result of `of_parts` from.
+def with_edge(x: Tensor) -> Tensor:
+    """x (N, h, w, C) with its edge repeated, (N, h + 2, w + 2, C); for inference, faster than padding."""
+    x = tf.concat([x[:, :, :1], x, x[:, :, -1:]], 2)
+    return tf.concat([x[:, :1], x, x[:, -1:]], 1)
+
+
+def unfiltered(x: Tensor, padded: Tensor, mirrored: Tensor, edges: Sequence[Any]) -> List[Tensor]:
+    """What `filtered` makes the result of `of_parts` from. padded: x with its edge repeated.
 
     The transposed convolution (N, 2h + 4, 2w + 4, F), and what the repeated edge outside the map adds to the first and
     last row (N, 1, 2w, F), the first and last column (N, 2h, 1, F).
     """
     height, width = x.shape.as_list()[1:3]
     shape = [_count(x), 2 * height + 4, 2 * width + 4, mirrored.shape.as_list()[2]]
-    y = tf.nn.conv2d_transpose(_repeat_edge(x, 1, 1), mirrored, shape, [1, 2, 2, 1], "SAME")
+    y = tf.nn.conv2d_transpose(padded, mirrored, shape, [1, 2, 2, 1], "SAME")
     return [y] + [tf.nn.conv2d(strip, part, _ONE, "VALID") for strip, part in zip(_outside(x), edges)]
 
 
