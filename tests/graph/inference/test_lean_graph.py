@@ -3,6 +3,7 @@ import collections
 import numpy as np
 import pytest
 from densedepth.inference import filter_variables, freeze, lean_graph, predictors
+from densedepth.network import winograd
 from densedepth.tf import tf
 
 pytestmark = pytest.mark.usefixtures("shallow")
@@ -38,18 +39,18 @@ def node_shape(node):
     return [dim.size for dim in node.attr["value"].tensor.tensor_shape.dim]
 
 
-def lean(definition):
+def lean(definition, output=OUTPUT):
     """(GraphDef, values of its filters) in the lean form."""
-    definition, filters = filter_variables.take_out(definition)
-    return lean_graph.rewrite(definition, filters, OUTPUT), filters
+    definition, filters = filter_variables.take_out(tf.graph_util.extract_sub_graph(definition, [output]))
+    return lean_graph.rewrite(definition, filters, output), filters
 
 
-def run(definition, filters, *batches):
+def run(definition, filters, *batches, output=OUTPUT):
     """The output for each batch of images."""
     with tf.Graph().as_default() as graph, tf.Session(graph=graph) as session:
         starts, feeds = filter_variables.load(definition, filters)
         session.run(starts, feeds)
-        return [session.run("conv3/BiasAdd:0", {"input_1:0": images}) for images in batches]
+        return [session.run(output + ":0", {"input_1:0": images}) for images in batches]
 
 
 @pytest.fixture(params=ONEDNN)
@@ -58,6 +59,25 @@ def onednn(request, monkeypatch):
     if not request.param:
         monkeypatch.setattr(filter_variables, "by_onednn", lambda: False)
     return request.param
+
+
+@pytest.fixture
+def small_halves(monkeypatch):
+    """Small maps count as large ones, of which 3x3 convolutions have half of the multiplications."""
+    if not winograd.has_xla():
+        pytest.skip("this TensorFlow has no XLA for processors")
+    monkeypatch.setattr(winograd, "_MANY", 1)
+    monkeypatch.setattr(winograd, "_CHANNELS", 2)
+
+
+def passes(definition):
+    """What XLA compiles: {of a program: the replaced convolutions whose operations are in it}."""
+    found = collections.defaultdict(set)
+    for node in definition.node:
+        if "_xla_compile_id" in node.attr:
+            assert node.name.startswith("lean/")
+            found[node.attr["_xla_compile_id"].s].add(node.name.split("/")[1])
+    return dict(found)
 
 
 def test_results_stay_for_any_batch_and_any_scale(plain, onednn, monkeypatch):
@@ -82,6 +102,61 @@ def test_all_patterns_are_found_everywhere(plain, onednn):
     assert not [n.name for n in definition.node if n.op == "ConcatV2" and n.name.startswith("up")]
     # No convolution has one channel but that which puts nine together.
     assert [n.op for n in definition.node if n.name == OUTPUT] == ["Identity"]
+
+
+def test_large_maps_take_half_of_the_multiplications(plain, small_halves, onednn, monkeypatch):
+    monkeypatch.setattr(filter_variables, "_LARGE", 1)
+    definition, filters = lean(plain)
+    # Four layers of the encoder, two of each stage of the decoder; each is two programs of its own.
+    names = [name for [name] in passes(definition).values()]
+    assert sorted(collections.Counter(names).values()) == [2] * 12
+    assert {"up{}_conv{}".format(stage, which) for stage in range(1, 5) for which in "AB"} < set(names)
+    # What is added and the activation are inside.
+    outside = [node for node in definition.node if "_xla_compile_id" not in node.attr]
+    assert not [node.name for node in outside if node.op == "LeakyRelu" or node.name.startswith("up")]
+    # Maps of 2 to 64 rows, not all multiples of four; a batch size twice.
+    batches = (IMAGES, IMAGES[:1], IMAGES)
+    expected = run(plain, {}, *batches)
+    for found, wanted in zip(run(definition, filters, *batches), expected):
+        np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-5 * np.abs(expected[0]).max())
+
+
+def test_small_maps_keep_their_multiplications(plain):
+    assert not passes(lean(plain)[0])
+
+
+@pytest.mark.parametrize("end", ["up4_convB/LeakyRelu", "up4_convB/BiasAdd", "up4_convB/Conv2D", "up3_convA/BiasAdd"])
+def test_the_end_may_be_any_of_the_replaced(plain, small_halves, end):
+    definition, filters = lean(plain, end)
+    assert end.split("/")[0] in set().union(*passes(definition).values())
+    [expected] = run(tf.graph_util.extract_sub_graph(plain, [end]), {}, IMAGES, output=end)
+    [found] = run(definition, filters, IMAGES, output=end)
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5 * np.abs(expected).max())
+
+
+def test_a_tensor_that_others_read_stays(small_halves):
+    """The sum with the bias has two readers, so that its activation cannot be inside."""
+    one = [1, 1, 1, 1]
+    random = np.random.RandomState(0)
+    kernel = random.normal(0, 0.2, (3, 3, 3, 4)).astype(np.float32)
+    with tf.Graph().as_default() as graph:
+        images = tf.placeholder(tf.float32, (None, 13, 7, 3), name="input_1")
+        y = tf.nn.bias_add(tf.nn.conv2d(images, kernel, one, "SAME"), np.arange(4, dtype=np.float32))
+        tf.add_n([tf.nn.leaky_relu(y, 0.3), tf.nn.relu(y)], name="end")
+    plain = graph.as_graph_def()
+    definition, filters = lean(plain, "end")
+    assert len(passes(definition)) == 2 and "LeakyRelu" in [node.op for node in definition.node]
+    pictures = IMAGES[:, :13, :7]
+    [expected], [found] = (run(*parts, pictures, output="end") for parts in ((plain, {}), (definition, filters)))
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5 * np.abs(expected).max())
+
+
+def test_maps_of_unknown_size_keep_their_multiplications(small_halves):
+    with tf.Graph().as_default() as graph:
+        images = tf.placeholder(tf.float32, (None, None, None, 3), name="input_1")
+        kernel = tf.ones([3, 3, 3, 4])
+        tf.nn.conv2d(images, kernel, [1, 1, 1, 1], "SAME", name="end")
+    assert not passes(lean(graph.as_graph_def(), "end")[0])
 
 
 def test_an_unfolded_graph_runs_as_written(frozen, shallow_frozen):
@@ -157,7 +232,9 @@ def foreign(kind):
         "read before the end",
     ],
 )
-def test_networks_of_others_give_what_they_say(tmp_path, kind):
+@pytest.mark.parametrize("limit", [winograd._MANY, 1])
+def test_networks_of_others_give_what_they_say(tmp_path, monkeypatch, limit, kind):
+    monkeypatch.setattr(winograd, "_MANY", limit)
     path = str(tmp_path / "other.pb")
     with open(path, "wb") as stream:
         stream.write(foreign(kind).SerializeToString())

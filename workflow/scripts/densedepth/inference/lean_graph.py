@@ -1,6 +1,6 @@
 """A folded frozen graph rewritten to run faster on a CPU, with the same results up to rounding.
 
-Three patterns are replaced, whatever the graph's names:
+Four patterns are replaced, whatever the graph's names:
 
 - 3x3 convolution of concat(x upsampled bilinearly by 2, skip): without the upsampled map, see `convolution`.
 - relu(x * scale + shift) before a 1x1 convolution, with or without an average pool between: the sum and the product
@@ -9,6 +9,8 @@ Three patterns are replaced, whatever the graph's names:
   maps, and where both max and min would be needed.
 - 3x3 convolution to one channel: libraries compute several channels at a time anyway, so each of the nine weights gets
   a channel of its own by a 1x1 convolution, and a small 3x3 one puts them together.
+- Other 3x3 convolutions of large maps, and the skip's part of the first ones: with half of the multiplications, and
+  what is added and the activation in the pass that makes the map of the products; see `winograd`.
 
 The files keep the plain form: it is that of the reference port, which Ascend's and other compilers take.
 """
@@ -17,7 +19,7 @@ from typing import Any, Dict, Tuple
 
 import numpy as np
 
-from ..network import upsample_conv
+from ..network import upsample_conv, winograd
 from ..tf import tf
 from . import filter_variables
 
@@ -145,7 +147,7 @@ def _pattern(op, filters):
     kernel = _static(op.inputs[1], filters)
     if kernel is None or op.inputs[0].shape[3] != kernel.shape[2]:
         return None
-    return _upsampled(op, kernel) or _normalised(op, kernel) or _to_one_channel(op, kernel)
+    return _upsampled(op, kernel) or _normalised(op, kernel) or _to_one_channel(op, kernel) or _by_halves(op, kernel)
 
 
 def _upsampled(op, kernel):
@@ -159,6 +161,21 @@ def _upsampled(op, kernel):
     small = upsampled.op.inputs[0]
     above, below = np.split(kernel, [small.shape.as_list()[3]], axis=2)
     bias, replaced = _bias_behind(op)
+    if winograd.applies(skip, below.shape):
+        activation, replaced = _activation_behind(replaced)
+
+        def build(x, skip, hold):
+            mirrored, edges = upsample_conv.parts(above)
+            padded = upsample_conv.with_edge(x)
+            others = upsample_conv.unfiltered(x, padded, hold(mirrored), [hold(edge) for edge in edges])
+            # Not before the rest is there: the products take more memory than the skip, which is ready early.
+            with tf.control_dependencies(others[:1]):
+                skip = tf.identity(skip)
+            return _halved(
+                skip, below, hold, lambda y, *others: activation(y + bias + upsample_conv.filtered(*others)), *others
+            )
+
+        return replaced, (small, skip), build
 
     def build(x, skip, hold):
         # In this order TensorFlow makes one operation of convolution, bias, sum and activation.
@@ -243,6 +260,36 @@ def _to_one_channel(op, kernel):
         return tf.nn.bias_add(y, np.zeros(1, np.float32) + bias)
 
     return replaced, (op.inputs[0],), build
+
+
+def _by_halves(op, kernel):
+    """Another 3x3 convolution of a large map."""
+    if not winograd.applies(op.inputs[0], kernel.shape) or not _plain(op, b"SAME"):
+        return None
+    bias, biased = _bias_behind(op)
+    activation, replaced = _activation_behind(biased)
+
+    def build(x, hold):
+        return _halved(x, kernel, hold, lambda y: activation(y + bias))
+
+    return replaced, (op.inputs[0],), build
+
+
+def _halved(x, kernel, hold, finish, *others):
+    """finish(the 3x3 convolution of x, *others)."""
+    filters = [hold(part) for part in winograd.fixed_filters(kernel)]
+    return winograd.fixed_conv2d(x, filters, lambda x, part: tf.nn.conv2d(x, part, _ONE, "SAME"), finish, others)
+
+
+def _activation_behind(op):
+    """(activation, operation) of the activation that alone reads the output; else (nothing, the operation itself)."""
+    readers = op.outputs[0].consumers()
+    if len(readers) == 1 and readers[0].type == "LeakyRelu":
+        slope = readers[0].get_attr("alpha")
+        return lambda x: tf.nn.leaky_relu(x, slope), readers[0]
+    if len(readers) == 1 and readers[0].type == "Relu":
+        return tf.nn.relu, readers[0]
+    return tf.identity, op
 
 
 def _bias_behind(op):

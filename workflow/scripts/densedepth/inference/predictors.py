@@ -3,7 +3,7 @@
 import os
 import re
 import warnings
-from typing import Any, Dict, Optional, Sequence, Tuple
+from typing import Any, Dict, Optional, Sequence, Set, Tuple
 
 import numpy as np
 
@@ -50,6 +50,8 @@ class Predictor:
         self._input = input_tensor
         self._output = output_tensor
         self._source = source
+        # Batch sizes that were run.
+        self._settled: Set[int] = set()
         shape = input_tensor.shape.as_list()
         self.batch = shape[0]
         self.size = tuple(shape[1:3]) if None not in shape[1:3] else None
@@ -74,7 +76,7 @@ class Predictor:
                 )
             )
         try:
-            return self._session.run(self._output, {self._input: images})
+            output = self._session.run(self._output, {self._input: images})
         except tf.errors.ResourceExhaustedError:
             raise PipelineError(
                 "{}: no memory for {} images of {}x{} at once; take a smaller --bs".format(
@@ -88,6 +90,11 @@ class Predictor:
                     *(self._source["path"], tf.__version__) + images.shape[:3] + (checkpoints.reason(error)[:300],)
                 )
             ) from None
+        if len(images) not in self._settled:
+            # Programs for this batch size were compiled; what that took is free.
+            self._settled.add(len(images))
+            memory.give_back()
+        return output
 
     def describe(self) -> Dict[str, Any]:
         """What this is: kind ("checkpoint", "frozen" or "saved_model"), path, epoch, global_step, model, size,

@@ -9,7 +9,7 @@ what the multiplications save.
 
 import contextlib
 import functools
-from typing import Callable, Iterator, List, Sequence, Tuple
+from typing import Callable, Iterator, List, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -44,22 +44,22 @@ def _matrices():
     return before, filters, after
 
 
-_BEFORE, FILTERS, _AFTER = _matrices()
+_BEFORE, _FILTERS, _AFTER = _matrices()
 
 
 # Computes convolutions "SAME" of stride 1, of maps (N, h / 4, w, C) and kernels (1, 3, C, F).
 Convolve = Callable[[Tensor, Tensor], Tensor]
 
 
-def applies(x: Tensor, kernel: Sequence[int], channels: int = _CHANNELS) -> bool:
+def applies(x: Tensor, kernel: Sequence[int], channels: Optional[int] = None) -> bool:
     """Whether the convolution of x (N, h, w, C) with a kernel of this shape (k, k, C, F) is faster here.
 
-    channels: and filters, below which the sums cost too much.
+    channels: and filters, below which the sums cost too much, if not as usual.
     """
     pixels = x.shape[1:3].num_elements()
     return (
         list(kernel[:2]) == [3, 3]
-        and min(kernel[2:]) >= channels
+        and min(kernel[2:]) >= (channels or _CHANNELS)
         and pixels is not None
         and 9 * pixels * kernel[2] * kernel[3] >= _MANY
         and has_xla()
@@ -123,6 +123,33 @@ def gradients(
     return found[:_TAKEN], tf.gradients(filters, kernel, found[_TAKEN:])[0]
 
 
+def fixed_filters(kernel: np.ndarray) -> List[np.ndarray]:
+    """The six 1x3 kernels (1, 3, C, F) of a kernel (3, 3, C, F) that does not change."""
+    sums = np.tensordot(_FILTERS, kernel.astype(np.float64), 1)
+    return list(sums[:, np.newaxis].astype(np.float32))
+
+
+def fixed_conv2d(
+    x: Tensor,
+    filters: Sequence[Tensor],
+    convolve: Convolve,
+    finish: Callable[..., Tensor] = tf.identity,
+    others: Sequence[Tensor] = (),
+) -> Tensor:
+    """finish(y, *others) of the convolution y (N, h, w, F) of x (N, h, w, C) by six filters of `fixed_filters`.
+
+    Elementwise operations of `finish` are computed in the pass that makes y.
+    """
+    products = [convolve(*pair) for pair in zip(compiled(taken_apart, x), filters)]
+
+    def end(*tensors):
+        [y] = put_together(*tensors[:_TAKEN], height=x.shape.as_list()[1])
+        return [finish(y, *tensors[_TAKEN:])]
+
+    [y] = compiled(end, *products, *others)
+    return y
+
+
 def compiled(function: Callable, *tensors: Tensor) -> List[Tensor]:
     """What the function makes of the tensors, a list, compiled by XLA to one operation."""
     return list(tf.xla.experimental.compile(function, list(tensors)))
@@ -146,7 +173,7 @@ def shared(function: Callable, *tensors: Tensor, **numbers: int) -> List[Tensor]
 def _filters(kernel):
     """The six 1x3 kernels (1, 3, C, F) of a kernel (3, 3, C, F)."""
     shape = kernel.shape.as_list()
-    sums = tf.matmul(tf.constant(FILTERS, tf.float32), tf.reshape(kernel, [3, -1]))
+    sums = tf.matmul(tf.constant(_FILTERS, tf.float32), tf.reshape(kernel, [3, -1]))
     return tf.unstack(tf.reshape(sums, [_TAKEN, 1] + shape[1:]))
 
 

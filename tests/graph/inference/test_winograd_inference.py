@@ -1,0 +1,38 @@
+"""Parts of a 3x3 convolution with half of the multiplications, for filters that do not change."""
+
+import numpy as np
+import pytest
+from densedepth.network import winograd
+from densedepth.tf import tf
+
+pytestmark = pytest.mark.skipif(not winograd.has_xla(), reason="this TensorFlow has no XLA for processors")
+ONE = [1, 1, 1, 1]
+
+
+@pytest.mark.parametrize("height, width", [(1, 1), (3, 5), (4, 2), (13, 6), (16, 3)])
+def test_parts_make_the_convolution_and_what_follows(height, width):
+    random = np.random.RandomState(height)
+    kernel = random.normal(0, 0.3, (3, 3, 5, 4)).astype(np.float32)
+    x, other = (random.normal(0, 1, (2, height, width, depth)).astype(np.float32) for depth in (5, 4))
+    with tf.Graph().as_default(), tf.Session() as session:
+        # As in frozen graphs, the number of images is not known.
+        maps, added = (tf.placeholder(tf.float32, (None,) + array.shape[1:]) for array in (x, other))
+        wanted = tf.nn.leaky_relu(tf.nn.conv2d(maps, kernel, ONE, "SAME") + added, 0.2)
+        found = winograd.fixed_conv2d(
+            maps,
+            winograd.fixed_filters(kernel),
+            lambda x, part: tf.nn.conv2d(x, part, ONE, "SAME"),
+            lambda y, z: tf.nn.leaky_relu(y + z, 0.2),
+            [added],
+        )
+        assert found.shape.as_list() == [None, height, width, 4]
+        found, wanted = session.run([found, wanted], {maps: x, added: other})
+    np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-5 * np.abs(wanted).max())
+
+
+def test_filters_are_rounded_once():
+    kernel = np.random.RandomState(0).normal(0, 1, (3, 3, 2, 4)).astype(np.float32)
+    parts = winograd.fixed_filters(kernel)
+    assert [part.shape for part in parts] == [(1, 3, 2, 4)] * 6 and {part.dtype for part in parts} == {np.dtype("f4")}
+    exact = np.einsum("pr,rkcf->pkcf", winograd._FILTERS, kernel.astype(np.float64))
+    np.testing.assert_allclose(np.concatenate(parts), exact, rtol=1e-7)
