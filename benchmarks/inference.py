@@ -161,7 +161,7 @@ def make(args):
     from densedepth.inference import predictors
     from densedepth.tf import tf
 
-    predictor = predictors.load_frozen(args.model_path, as_written=args.worker == "tf2_as_written")
+    predictor = predictors.load_frozen(args.model_path, as_written=args.worker == "tf2_as_written", images=1000)
     return predictor.run, tf.__version__
 
 

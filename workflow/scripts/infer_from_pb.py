@@ -41,7 +41,7 @@ def build_parser():
 
 def work(args):
     with open_test_set(args.image_path) as test_set, networks.load(
-        args.model_path, args.input_tensor_name, args.output_tensor_name
+        args.model_path, args.input_tensor_name, args.output_tensor_name, images=2 * test_set.count
     ) as predictor:
         limits = _limits(args, test_set)
         thumbnails = Thumbnails(test_set) if args.thumbnails else None

@@ -54,7 +54,7 @@ def build_parser():
 @contextlib.contextmanager
 def _network(args, test_set):
     if not args.network:
-        with networks.load(args.model_path) as predictor:
+        with networks.load(args.model_path, images=test_set.count) as predictor:
             yield under_test.Ours(predictor, test_set)
         return
     if not args.unit:

@@ -2,7 +2,7 @@ import collections
 
 import numpy as np
 import pytest
-from densedepth.inference import filter_variables, freeze, lean_graph, predictors
+from densedepth.inference import filter_variables, freeze, lean_graph, networks, predictors
 from densedepth.network import winograd
 from densedepth.tf import tf
 
@@ -39,10 +39,10 @@ def node_shape(node):
     return [dim.size for dim in node.attr["value"].tensor.tensor_shape.dim]
 
 
-def lean(definition, output=OUTPUT):
-    """(GraphDef, values of its filters) in the lean form."""
+def lean(definition, output=OUTPUT, images=1000):
+    """(GraphDef, values of its filters) in the lean form, by default for many images."""
     definition, filters = filter_variables.take_out(tf.graph_util.extract_sub_graph(definition, [output]))
-    return lean_graph.rewrite(definition, filters, output), filters
+    return lean_graph.rewrite(definition, filters, output, images), filters
 
 
 def run(definition, filters, *batches, output=OUTPUT):
@@ -123,6 +123,16 @@ def test_large_maps_take_half_of_the_multiplications(plain, small_halves, onednn
 
 def test_small_maps_keep_their_multiplications(plain):
     assert not passes(lean(plain)[0])
+
+
+def test_for_few_images_nothing_is_compiled(shallow_frozen, plain, small_halves):
+    assert passes(lean(plain, images=50)[0]) and not passes(lean(plain, images=49)[0])
+    compiled = []
+    for options in ({}, {"images": 50}):
+        with networks.load(shallow_frozen, **options) as network:
+            graph = network._predictor._session.graph
+            compiled.append("XlaClusterOutput" in {op.type for op in graph.get_operations()})
+    assert compiled == [False, True]
 
 
 @pytest.mark.parametrize("end", ["up4_convB/LeakyRelu", "up4_convB/BiasAdd", "up4_convB/Conv2D", "up3_convA/BiasAdd"])
@@ -241,7 +251,7 @@ def test_networks_of_others_give_what_they_say(tmp_path, monkeypatch, limit, kin
     images = IMAGES[:2, :32, :32]
     found = []
     for as_written in (True, False):
-        with predictors.load_frozen(path, "images", "depth", as_written) as predictor:
+        with predictors.load_frozen(path, "images", "depth", as_written, 1000) as predictor:
             found.append(predictor.run(images))
     assert found[0].shape == found[1].shape
     np.testing.assert_allclose(found[1], found[0], rtol=1e-5, atol=1e-5 * np.abs(found[0]).max())

@@ -64,7 +64,7 @@ def make(
         raise PipelineError("exports: {!r} is unknown, known are {}".format(unknown[0], ", ".join(exporters.KINDS)))
     for kind in kinds:
         outputs.check_folder(os.path.join(out, kind), _FILES, exporters.KINDS[kind].file + ".json")
-    with networks.load(graph) as frozen:
+    with networks.load(graph, images=2 * test_set.count) as frozen:
         pictures = _pictures(test_set, frozen.size)
         expected = depth.metres(_outputs(frozen, pictures))
         reference = _Reference(frozen, pictures, expected, test_set, _scored(frozen, test_set, names))

@@ -15,6 +15,7 @@ Four patterns are replaced, whatever the graph's names:
 The files keep the plain form: it is that of the reference port, which Ascend's and other compilers take.
 """
 
+import contextlib
 from typing import Any, Dict, Tuple
 
 import numpy as np
@@ -28,6 +29,8 @@ _LARGEST = float(np.finfo(np.float32).max)
 # Pixels from which on oneDNN's normalisation is faster than a maximum; the smallest epsilon that TensorFlow takes.
 _MANY = 4000
 _EPSILON = 1.001e-5
+# Images of 480x640 in which half of the multiplications of the decoder save the two to three seconds of compilation.
+_SOME_TENS = 50
 # What a folded network of this project is made of.
 _KINDS = frozenset(
     [
@@ -74,8 +77,10 @@ def _usual(node):
     )
 
 
-def rewrite(definition: Any, filters: Dict[str, np.ndarray], output: str) -> Any:
+def rewrite(definition: Any, filters: Dict[str, np.ndarray], output: str, images: int = 1) -> Any:
     """The GraphDef with the patterns replaced, cut down to what the operation named `output` needs.
+
+    images: on how many the graph is to be run, about; the last pattern is for many.
 
     filters: the values of its placeholders for filters (see `filter_variables`); changed to those of the result. Where
     there is none of the patterns, both are left as they are.
@@ -83,7 +88,7 @@ def rewrite(definition: Any, filters: Dict[str, np.ndarray], output: str) -> Any
     with tf.Graph().as_default() as original:
         tf.import_graph_def(definition, name="")
     made: Dict[str, np.ndarray] = {}
-    with tf.Graph().as_default() as pieces:
+    with tf.Graph().as_default() as pieces, _sums_for(images):
         wires = {}
         for op in original.get_operations():
             found = op.type == "Conv2D" and _pattern(op, filters)
@@ -104,6 +109,10 @@ def rewrite(definition: Any, filters: Dict[str, np.ndarray], output: str) -> Any
     for name in set(filters) - {node.name for node in result.node}:
         del filters[name]
     return result
+
+
+def _sums_for(images):
+    return contextlib.nullcontext() if images >= _SOME_TENS else winograd.off()
 
 
 def _held(value, filters):

@@ -18,7 +18,7 @@ from ..imaging import depth
 from . import forward
 
 
-def load(path: str, *tensors: str) -> "Network":
+def load(path: str, *tensors: str, images: int = 1) -> "Network":
     """The `Network` in `path`, ready to run:
 
     - an ONNX file (`.onnx`), by ONNX Runtime
@@ -30,6 +30,8 @@ def load(path: str, *tensors: str) -> "Network":
     - a frozen graph: any other file
 
     `tensors` are the names of a frozen graph's input and output where they are not `input_1:0` and `conv3/BiasAdd:0`.
+    `images`: on about how many it will be run. For many, parts of a large frozen graph are compiled, which takes some
+    seconds and pays after some tens of images; depth is the same up to rounding.
     A network for TensorFlow switches this process to graph mode (`tf.compat.v1.disable_v2_behavior`). Raises
     PipelineError, which names the file and what is wrong with it.
     """
@@ -52,7 +54,7 @@ def load(path: str, *tensors: str) -> "Network":
         return Network(litert_predictor.load(path))
     from . import predictors
 
-    return Network(predictors.load(path, *tensors))
+    return Network(predictors.load(path, *tensors, images=images))
 
 
 class Network:

@@ -106,16 +106,17 @@ class Predictor:
         return dict(self._source)
 
 
-def load(path: str, *tensors: Any) -> Predictor:
+def load(path: str, *tensors: Any, images: int = 1) -> Predictor:
     """The `Predictor` for `path`: a SavedModel (its folder or `saved_model.pb`), a frozen graph (another file) or a
-    checkpoint (see `checkpoints.find`). `tensors`: names of a frozen graph's input and output, if not ours.
+    checkpoint (see `checkpoints.find`). `tensors`: names of a frozen graph's input and output, if not ours. `images`: as
+    in `load_frozen`.
     """
     if not os.path.exists(path) and not checkpoints.is_part(path):
         raise PipelineError("{}: no such file or folder; {}".format(path, _MADE))
     if os.path.basename(path) == SAVED_MODEL or os.path.isfile(os.path.join(path, SAVED_MODEL)):
-        return load_saved_model(os.path.dirname(path) or "." if os.path.isfile(path) else path)
+        return load_saved_model(os.path.dirname(path) or "." if os.path.isfile(path) else path, images)
     frozen = os.path.isfile(path) and not checkpoints.is_part(path)
-    return load_frozen(path, *tensors) if frozen else load_checkpoint(path)
+    return load_frozen(path, *tensors, images=images) if frozen else load_checkpoint(path)
 
 
 def load_checkpoint(path: str) -> Predictor:
@@ -158,19 +159,23 @@ def _checkpoint_source(checkpoint):
 
 
 def load_frozen(
-    path: str, input_tensor_name: str = INPUT_TENSOR, output_tensor_name: str = OUTPUT_TENSOR, as_written: bool = False
+    path: str,
+    input_tensor_name: str = INPUT_TENSOR,
+    output_tensor_name: str = OUTPUT_TENSOR,
+    as_written: bool = False,
+    images: int = 1,
 ) -> Predictor:
     """The `Predictor` of the frozen graph in file `path`.
 
-    On a processor a folded graph is run in the form that `lean_graph` gives it, unless it shall run `as_written`. The
-    tensor names may lack the `:0`. Model and epoch are taken from `path`.json if it is of this file. Raises
+    On a processor a folded graph is run in the form that `lean_graph` gives it for so many `images`, unless it shall run
+    `as_written`. The tensor names may lack the `:0`. Model and epoch are taken from `path`.json if it is of this file. Raises
     PipelineError when the file is no frozen graph, or has no such tensor: then with the likely names.
     """
     holder = [_read_graph(path)]
-    return _of_graph(holder, _source("frozen", path), input_tensor_name, output_tensor_name, as_written)
+    return _of_graph(holder, _source("frozen", path), input_tensor_name, output_tensor_name, images, as_written)
 
 
-def load_saved_model(folder: str) -> Predictor:
+def load_saved_model(folder: str, images: int = 1) -> Predictor:
     """The `Predictor` of the SavedModel in `folder`: signature `serving_default`, one input and one output.
 
     Model, epoch and range of depth are taken from `saved_model.pb.json` in it if it is of this file. Raises
@@ -195,10 +200,10 @@ def load_saved_model(folder: str) -> Predictor:
     holder = [definition]
     del definition, meta
     source = dict(_source("saved_model", os.path.join(folder, SAVED_MODEL)), path=folder)
-    return _of_graph(holder, source, read.name, made.name)
+    return _of_graph(holder, source, read.name, made.name, images)
 
 
-def _of_graph(holder, source, input_tensor_name, output_tensor_name, as_written=False):
+def _of_graph(holder, source, input_tensor_name, output_tensor_name, images, as_written=False):
     """The `Predictor` of the GraphDef in the list `holder`, which is emptied so that nothing else holds the weights."""
     path = source["path"]
     begin, end = (name.split(":")[0] for name in (input_tensor_name, output_tensor_name))
@@ -209,7 +214,7 @@ def _of_graph(holder, source, input_tensor_name, output_tensor_name, as_written=
             if not as_written and on_processor and lean_graph.applies(definition, (begin, end)):
                 definition = tf.graph_util.extract_sub_graph(definition, [end])
                 definition, filters = filter_variables.take_out(definition)
-                definition = lean_graph.rewrite(definition, filters, end)
+                definition = lean_graph.rewrite(definition, filters, end, images)
             starts, feeds = filter_variables.load(definition, filters)
         except (tf.errors.OpError, ValueError, TypeError) as error:
             _refuse_unknown_operation(path, error)
@@ -219,12 +224,12 @@ def _of_graph(holder, source, input_tensor_name, output_tensor_name, as_written=
     inputs = [op for op in graph.get_operations() if op.type == "Placeholder" and op.name not in ours]
     read = {tensor.op.name for op in graph.get_operations() for tensor in op.inputs}
     ends = [op for op in graph.get_operations() if op.outputs and op.inputs and op.name not in read]
-    images = _tensor(graph, path, "input", input_tensor_name, inputs)
+    fed = _tensor(graph, path, "input", input_tensor_name, inputs)
     output = _tensor(graph, path, "output", output_tensor_name, ends)
-    if images.shape.ndims != 4 or images.shape.as_list()[3] != 3 or images.dtype != tf.float32:
+    if fed.shape.ndims != 4 or fed.shape.as_list()[3] != 3 or fed.dtype != tf.float32:
         raise PipelineError(
             "{}: input {}: expected float32 (images, height, width, 3), got {} of shape {}".format(
-                path, images.name, images.dtype.name, images.shape
+                path, fed.name, fed.dtype.name, fed.shape
             )
         )
     if output.dtype != tf.float32 or not output.shape.is_compatible_with([None, None, None, 1]):
@@ -232,9 +237,9 @@ def _of_graph(holder, source, input_tensor_name, output_tensor_name, as_written=
             "{}: output {}: expected float32 (images, height, width, 1), got {} of shape {}: this is no network from "
             "image to depth".format(path, output.name, output.dtype.name, output.shape)
         )
-    if None not in images.shape.as_list()[1:3]:
-        source["size"] = images.shape.as_list()[1:3]
-    predictor = Predictor(graph, images, output, source, starts, feeds)
+    if None not in fed.shape.as_list()[1:3]:
+        source["size"] = fed.shape.as_list()[1:3]
+    predictor = Predictor(graph, fed, output, source, starts, feeds)
     del definition, filters, feeds
     memory.give_back()
     return predictor
