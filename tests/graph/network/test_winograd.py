@@ -64,19 +64,17 @@ def test_rounding_is_not_much_more_than_of_the_convolution_itself():
     assert found < 4 * max(own, 2e-7 * np.abs(exact).max())
 
 
+def with_normalisation(x, gamma, beta, kernel):
+    return recompute.norm_relu_conv(x, gamma, beta, kernel, 1e-3)[0]
+
+
 @pytest.mark.parametrize("height", [4, 7, 16])
 def test_layers_with_normalisation(monkeypatch, height):
     x, kernel, dy, gamma, beta = drawn((2, height, 6, 40), (3, 3, 40, 32), (2, height, 6, 32), (40,), (40,))
     found = []
     for many in (10**18, 0):
         monkeypatch.setattr(winograd, "_MANY", many)
-        made = []
-
-        def layer(x, gamma, beta, kernel):
-            made.extend(recompute.norm_relu_conv(x, gamma, beta, kernel, 1e-3))
-            return made[0]
-
-        found.append(results(layer, [x, gamma, beta, kernel], dy))
+        found.append(results(with_normalisation, [x, gamma, beta, kernel], dy))
     close(found[1], found[0])
 
 
@@ -98,7 +96,13 @@ def pieces(build):
 
 def decoder(scope, height, width):
     """Of the usual network, from features as its encoder gives them."""
-    shapes = {"relu": (32, 1664), "pool3_pool": (16, 256), "pool2_pool": (8, 128), "pool1": (4, 64), "conv1/relu": (2, 64)}
+    shapes = {
+        "relu": (32, 1664),
+        "pool3_pool": (16, 256),
+        "pool2_pool": (8, 128),
+        "pool1": (4, 64),
+        "conv1/relu": (2, 64),
+    }
 
     def build():
         with scope:

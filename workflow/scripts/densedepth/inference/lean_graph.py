@@ -172,19 +172,7 @@ def _upsampled(op, kernel):
     bias, replaced = _bias_behind(op)
     if winograd.applies(skip, below.shape):
         activation, replaced = _activation_behind(replaced)
-
-        def build(x, skip, hold):
-            mirrored, edges = upsample_conv.parts(above)
-            padded = upsample_conv.with_edge(x)
-            others = upsample_conv.unfiltered(x, padded, hold(mirrored), [hold(edge) for edge in edges])
-            # Not before the rest is there: the products take more memory than the skip, which is ready early.
-            with tf.control_dependencies(others[:1]):
-                skip = tf.identity(skip)
-            return _halved(
-                skip, below, hold, lambda y, *others: activation(y + bias + upsample_conv.filtered(*others)), *others
-            )
-
-        return replaced, (small, skip), build
+        return replaced, (small, skip), _upsampled_and_halved(above, below, lambda y: activation(y + bias))
 
     def build(x, skip, hold):
         # In this order TensorFlow makes one operation of convolution, bias, sum and activation.
@@ -195,6 +183,21 @@ def _upsampled(op, kernel):
         return tf.add_n([y, upsample_conv.of_parts(x, hold(mirrored), [hold(edge) for edge in edges])])
 
     return replaced, (small, skip), build
+
+
+def _upsampled_and_halved(above, below, finish):
+    """What builds finish(the convolution), the skip's part with half of the multiplications."""
+
+    def build(x, skip, hold):
+        mirrored, edges = upsample_conv.parts(above)
+        padded = upsample_conv.with_edge(x)
+        others = upsample_conv.unfiltered(x, padded, hold(mirrored), [hold(edge) for edge in edges])
+        # Not before the rest is there: the products take more memory than the skip, which is ready early.
+        with tf.control_dependencies(others[:1]):
+            skip = tf.identity(skip)
+        return _halved(skip, below, hold, lambda y, *rest: finish(y + upsample_conv.filtered(*rest)), *others)
+
+    return build
 
 
 def _doubles(op):

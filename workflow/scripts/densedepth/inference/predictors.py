@@ -106,17 +106,20 @@ class Predictor:
         return dict(self._source)
 
 
-def load(path: str, *tensors: Any, images: int = 1) -> Predictor:
+def load(path: str, *tensors: str, images: int = 1) -> Predictor:
     """The `Predictor` for `path`: a SavedModel (its folder or `saved_model.pb`), a frozen graph (another file) or a
-    checkpoint (see `checkpoints.find`). `tensors`: names of a frozen graph's input and output, if not ours. `images`: as
-    in `load_frozen`.
+    checkpoint (see `checkpoints.find`). `tensors`: names of a frozen graph's input and output, if not ours. `images`:
+    as in `load_frozen`.
     """
     if not os.path.exists(path) and not checkpoints.is_part(path):
         raise PipelineError("{}: no such file or folder; {}".format(path, _MADE))
     if os.path.basename(path) == SAVED_MODEL or os.path.isfile(os.path.join(path, SAVED_MODEL)):
         return load_saved_model(os.path.dirname(path) or "." if os.path.isfile(path) else path, images)
     frozen = os.path.isfile(path) and not checkpoints.is_part(path)
-    return load_frozen(path, *tensors, images=images) if frozen else load_checkpoint(path)
+    if not frozen:
+        return load_checkpoint(path)
+    begin, end = tensors + (INPUT_TENSOR, OUTPUT_TENSOR)[len(tensors) :]
+    return load_frozen(path, begin, end, images=images)
 
 
 def load_checkpoint(path: str) -> Predictor:
@@ -167,9 +170,9 @@ def load_frozen(
 ) -> Predictor:
     """The `Predictor` of the frozen graph in file `path`.
 
-    On a processor a folded graph is run in the form that `lean_graph` gives it for so many `images`, unless it shall run
-    `as_written`. The tensor names may lack the `:0`. Model and epoch are taken from `path`.json if it is of this file. Raises
-    PipelineError when the file is no frozen graph, or has no such tensor: then with the likely names.
+    On a processor a folded graph is run in the form that `lean_graph` gives it for so many `images`, unless it shall
+    run `as_written`. The tensor names may lack the `:0`. Model and epoch are taken from `path`.json if it is of this
+    file. Raises PipelineError when the file is no frozen graph, or has no such tensor: then with the likely names.
     """
     holder = [_read_graph(path)]
     return _of_graph(holder, _source("frozen", path), input_tensor_name, output_tensor_name, images, as_written)

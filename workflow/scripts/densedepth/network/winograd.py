@@ -113,9 +113,7 @@ def of_maps(maps: Sequence[Tensor], kernel: Tensor, height: int, convolve: Convo
     return y
 
 
-def gradients(
-    maps: Sequence[Tensor], kernel: Tensor, dy: Tensor, convolve: Convolve
-) -> Tuple[List[Tensor], Tensor]:
+def gradients(maps: Sequence[Tensor], kernel: Tensor, dy: Tensor, convolve: Convolve) -> Tuple[List[Tensor], Tensor]:
     """The gradients of `of_maps` by the six maps and by the kernel, from that by its output, dy (N, h, w, F)."""
     filters = _filters(kernel)
     products = [convolve(*pair) for pair in zip(maps, filters)]
