@@ -20,6 +20,7 @@ from typing import Any, Dict, Tuple
 
 import numpy as np
 
+from .. import multiplications
 from ..network import upsample_conv, winograd
 from ..tf import tf
 from . import filter_variables
@@ -112,7 +113,7 @@ def rewrite(definition: Any, filters: Dict[str, np.ndarray], output: str, images
 
 
 def _sums_for(images):
-    return contextlib.nullcontext() if images >= _SOME_TENS else winograd.off()
+    return contextlib.nullcontext() if images >= _SOME_TENS else multiplications.every()
 
 
 def _held(value, filters):

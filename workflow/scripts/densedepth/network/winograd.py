@@ -7,12 +7,12 @@ one, rounding grows little.) XLA compiles the sums to one pass over the map; as 
 what the multiplications save.
 """
 
-import contextlib
 import functools
-from typing import Callable, Iterator, List, Optional, Sequence, Tuple
+from typing import Callable, List, Optional, Sequence, Tuple
 
 import numpy as np
 
+from .. import multiplications
 from ..tf import Tensor, kernels, tf
 
 # Rows of the result that are computed together, and what of the map that takes.
@@ -24,9 +24,7 @@ _POINTS = (0, 5 / 8, -5 / 8, 3 / 2, -3 / 2)
 _MANY = 10**8
 # Channels and filters, below which the sums cost as much as the multiplications.
 _CHANNELS = 48
-# A collection of the graph, filled within `off`.
-_OFF = "densedepth_winograd_off"
-# Another, of one dict: the functions of `shared` as compiled.
+# A collection of the graph, of one dict: the functions of `shared` as compiled.
 _SHARED = "densedepth_compiled"
 
 
@@ -63,19 +61,8 @@ def applies(x: Tensor, kernel: Sequence[int], channels: Optional[int] = None) ->
         and pixels is not None
         and 9 * pixels * kernel[2] * kernel[3] >= _MANY
         and has_xla()
-        and not tf.get_collection(_OFF)
+        and not multiplications.are_all_wanted()
     )
-
-
-@contextlib.contextmanager
-def off() -> Iterator[None]:
-    """Within it, `applies` to nothing: for products of too few digits to take differences of them."""
-    marks = tf.get_collection_ref(_OFF)
-    marks.append(True)
-    try:
-        yield
-    finally:
-        marks.pop()
 
 
 def has_xla() -> bool:

@@ -3,9 +3,8 @@
 import os
 from typing import Any, ContextManager, Dict, List, Optional, Sequence
 
-from .. import memory, processors
+from .. import memory, multiplications, processors
 from ..errors import PipelineError
-from ..network import winograd
 from ..tf import Tensor, tf
 from .base import Options, Platform, checked_modes
 from .collective import Group
@@ -87,7 +86,7 @@ class CpuGpu(Platform):
 
     def network_scope(self) -> ContextManager[Any]:
         """In bfloat16 every multiplication is made: sums and differences of the maps would have too few digits."""
-        return winograd.off() if self._bfloat16 else super().network_scope()
+        return multiplications.every() if self._bfloat16 else super().network_scope()
 
     def wrap_optimizer(self, optimizer: Any) -> Any:
         if self._group:
