@@ -51,10 +51,15 @@ def build_parser():
     return arguments
 
 
+def passes(args, test_set):
+    """Images that the network is run on, about: each as it is and in five severities of each corruption."""
+    return min(args.images, test_set.count) * (1 + 5 * len(args.corruptions or corruptions.CORRUPTIONS))
+
+
 @contextlib.contextmanager
 def _network(args, test_set):
     if not args.network:
-        with networks.load(args.model_path, images=test_set.count) as predictor:
+        with networks.load(args.model_path, images=passes(args, test_set)) as predictor:
             yield under_test.Ours(predictor, test_set)
         return
     if not args.unit:

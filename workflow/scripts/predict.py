@@ -110,9 +110,9 @@ def not_of_videos(kinds, paths):
     return [words.format(" ".join(dropped))]
 
 
-def expected_images(paths):
-    """How many, about; a video has hundreds."""
-    return sum(500 if video_files.is_video(path) else 1 for path in paths)
+def passes(paths, flip_average):
+    """Images that the network is run on, about; a video has hundreds."""
+    return (2 if flip_average else 1) * sum(500 if video_files.is_video(path) else 1 for path in paths)
 
 
 def work(args):
@@ -127,7 +127,7 @@ def work(args):
     to_video = one_video(args.out, paths)
     if not to_video:
         outputs.check_place("--out", args.out)
-    with networks.load(args.model_path, images=expected_images(paths)) as network:
+    with networks.load(args.model_path, images=passes(paths, args.flip_average)) as network:
         limits, reason = forward.limits(network.describe(), args.maxdepth)
         print("depth is limited to {:g} to {:g} m: {}".format(*limits, reason), flush=True)
         options = predictions.Options(

@@ -126,9 +126,9 @@ def test_small_maps_keep_their_multiplications(plain):
 
 
 def test_for_few_images_nothing_is_compiled(shallow_frozen, plain, small_halves):
-    assert passes(lean(plain, images=50)[0]) and not passes(lean(plain, images=49)[0])
+    assert passes(lean(plain, images=100)[0]) and not passes(lean(plain, images=99)[0])
     compiled = []
-    for options in ({}, {"images": 50}):
+    for options in ({}, {"images": 100}):
         with networks.load(shallow_frozen, **options) as network:
             graph = network._predictor._session.graph
             compiled.append("XlaClusterOutput" in {op.type for op in graph.get_operations()})

@@ -41,6 +41,8 @@ def test_convolution_of_an_upsampled_map(batch, height, width):
 @pytest.mark.parametrize("size, training", [((32, 32), False), ((96, 64), False), ((96, 64), True)])
 def test_the_lean_network_is_the_plain_one(monkeypatch, size, training, many):
     monkeypatch.setattr(winograd, "_MANY", many)
+    if not many:
+        monkeypatch.setattr(winograd, "_CHANNELS", 1)
     # Of two layers, the second has joined features before it.
     monkeypatch.setitem(architecture.BLOCKS, "densenet121", (1, 2, 1, 2))
     batch = np.random.RandomState(4).uniform(0, 1, (2,) + size + (3,))

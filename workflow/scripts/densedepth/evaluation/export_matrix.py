@@ -107,7 +107,7 @@ def _made(kind, source, reference, limits, out):
             if made.runs:
                 row["sha256"] = files.sha256(path)
                 # What is loaded stays so when its folder gets its name, and is measured later.
-                network = networks.load(path)
+                network = networks.load(path, images=2 * reference.test_set.count)
                 _compare(row, network, reference)
                 _judge(row, made.exact, reference.metrics, limits)
             side = exported.facts(reference.network.describe(), row.get("sha256"))

@@ -30,8 +30,8 @@ _LARGEST = float(np.finfo(np.float32).max)
 # Pixels from which on oneDNN's normalisation is faster than a maximum; the smallest epsilon that TensorFlow takes.
 _MANY = 4000
 _EPSILON = 1.001e-5
-# Images of 480x640 in which half of the multiplications of the decoder save the two to three seconds of compilation.
-_SOME_TENS = 50
+# Images of 480x640 in which half of the decoder's multiplications save the two to three seconds of compilation.
+_ENOUGH = 100
 # What a folded network of this project is made of.
 _KINDS = frozenset(
     [
@@ -113,7 +113,7 @@ def rewrite(definition: Any, filters: Dict[str, np.ndarray], output: str, images
 
 
 def _sums_for(images):
-    return contextlib.nullcontext() if images >= _SOME_TENS else multiplications.every()
+    return contextlib.nullcontext() if images >= _ENOUGH else multiplications.every()
 
 
 def _held(value, filters):

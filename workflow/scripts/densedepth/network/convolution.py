@@ -1,7 +1,7 @@
-"""Convolutions for training on processors (`Platform.lean`): large 3x3 ones with half of the multiplications, see
-`winograd`, and faster gradients where TensorFlow has no oneDNN.
+"""Convolutions for training on processors (`Platform.lean`), with faster gradients where TensorFlow has no oneDNN.
 
-Its own (1.15, or with oneDNN off) copy patches of whole images, which no cache holds, and take twice the time of the
+Large 3x3 ones are made with half of the multiplications, see `winograd`. TensorFlow's own gradients without oneDNN
+(1.15, or with oneDNN off) copy patches of whole images, which no cache holds, and take twice the time of the
 convolution itself. Here the gradient by the input is a convolution, too, and that by the filter a product of the input
 with patches of the output's gradient, made in parts that a cache holds, or a convolution over the images.
 """

@@ -31,7 +31,7 @@ def norm_relu_conv(
             x=x, scale=gamma, offset=beta, mean=[], variance=[], epsilon=epsilon, is_training=True
         )
         few = winograd.applies(x, kernel.shape.as_list(), _FEW)
-        y = _relu_conv_by_sums(norm.y, kernel) if few else conv2d(tf.nn.relu(norm.y), kernel)
+        y = _relu_conv_by_sums(norm.y, kernel) if few else convolve(tf.nn.relu(norm.y), kernel)
 
         def gradient(dy, *_):
             # Delay the recomputation until the gradient is available.
@@ -45,7 +45,7 @@ def norm_relu_conv(
                 again = tf.nn.fused_batch_norm(
                     again, gamma, beta, norm.batch_mean, variance, epsilon=epsilon, is_training=False
                 )[0]
-                convolved = conv2d(tf.nn.relu(again), kernel)
+                convolved = convolve(tf.nn.relu(again), kernel)
                 d_norm, d_kernel = tf.gradients(convolved, [again, kernel], dy)
             found = tf.raw_ops.FusedBatchNormGradV3(
                 y_backprop=d_norm,

@@ -95,7 +95,7 @@ def _count(x):
 
 
 def _outside(x):
-    """The upsampled map's repeated edge outside of it: rows (N, 1, 2w + 2, C), twice, and columns (N, 2h, 1, C)."""
+    """The upsampled map's repeated edge outside of it: rows (N, 1, 2w + 2, C), columns (N, 2h + 2, 1, C)."""
     height, width = x.shape.as_list()[1:3]
     rows = tf.image.resize_bilinear(tf.concat([x[:, :1], x[:, -1:]], 0), [1, 2 * width], half_pixel_centers=True)
     columns = tf.image.resize_bilinear(
