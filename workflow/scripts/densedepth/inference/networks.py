@@ -30,8 +30,8 @@ def load(path: str, *tensors: str, images: int = 1) -> "Network":
     - a frozen graph: any other file
 
     `tensors` are the names of a frozen graph's input and output where they are not `input_1:0` and `conv3/BiasAdd:0`.
-    `images`: on about how many it will be run, mirrored ones too. For a hundred or more, parts of a large frozen graph are
-    compiled, for each new batch size, which takes 2 to 3 seconds; depth is the same up to rounding.
+    `images`: on about how many it will be run, mirrored ones too. For a hundred or more, parts of a large frozen graph
+    are compiled, for each new batch size, which takes 2 to 3 seconds; depth is the same up to rounding.
     A network for TensorFlow switches this process to graph mode (`tf.compat.v1.disable_v2_behavior`). Raises
     PipelineError, which names the file and what is wrong with it.
     """
