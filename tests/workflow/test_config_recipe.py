@@ -21,6 +21,11 @@ CONFIG = configuration.read(str(REPOSITORY / "config/config.yaml"))
         ("train.brightness", 1, "config: train.brightness = 1: must be less than 1"),
         ("train.frozen_encoder_epochs", 1, "train.frozen_encoder_epochs = 1: an encoder of random weights cannot be"),
         (
+            "evaluate.metrics",
+            ["mae", "plane_flatness"],
+            'evaluate.metrics[1] = "plane_flatness": needs the planes of the test images: set evaluate.planes',
+        ),
+        (
             "runs.1p",
             {"devices": 2, "train": {"warmup_steps": 220}},
             "runs.1p.train.warmup_steps = 220: must be less than the 220 steps of the run",

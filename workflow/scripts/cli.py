@@ -109,8 +109,9 @@ def add_predicted(arguments, external_network, alignment, required):
     add("--alignment", default="none", choices=alignment.ALIGNMENTS, help=words)
     add_boolean(group, "--trust_unit", False, "score values whose unit the ground truth contradicts")
     add("--size", nargs=2, type=positive_int, help="height and width that images are resized to")
-    add("--mean", nargs=3, type=float, default=default.mean, help="taken from the colours")
-    add("--deviation", nargs=3, type=float, default=default.deviation, help="by which they are divided")
+    add("--mean", nargs=3, type=number("colour"), default=default.mean, help="taken from the colours")
+    words = "by which they are divided"
+    add("--deviation", nargs=3, type=number("colour"), default=default.deviation, help=words)
     add("--highest", type=int, default=1, choices=external_network.HIGHEST, help="white, before that")
     add("--layout", default="nchw", choices=external_network.LAYOUTS, help="order of the input's axes")
     add("--colours", default="rgb", choices=external_network.COLOURS, help="order of the colours")

@@ -38,7 +38,7 @@ def work(args):
         source = predictor.describe()
         print("evaluating {} (epoch {}) on {} images".format(source["path"], source["epoch"], test_set.count))
         report = Progress(test_set.count, "images")
-        with stored_arrays.opened_planes(args.planes, test_set) as planes:
+        with stored_arrays.opened_planes(args.planes, test_set, args.metrics) as planes:
             document = scoring.evaluate(
                 predictor, test_set, args.bs, None, report, args.protocol, more=args.metrics, planes=planes
             )

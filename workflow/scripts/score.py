@@ -58,7 +58,7 @@ def work(args):
         print("{}: {} depth maps, matched by {}".format(maps.path, test_set.count, maps.matched_by), flush=True)
         predicted.check_unit(maps, test_set, args.trust_unit)
         report = Progress(test_set.count, "images")
-        with stored_arrays.opened_planes(args.planes, test_set) as planes:
+        with stored_arrays.opened_planes(args.planes, test_set, args.metrics) as planes:
             document = scoring.evaluate_maps(maps, test_set, report, args.protocol, args.metrics, planes)
     if args.json:
         files.write_json(args.json, document)

@@ -127,6 +127,7 @@ def test_images_are_resized_and_the_depth_back(tmp_path, archive):
         ({}, ["--output", "disp"], "has no output disp; it has depth"),
         ({}, ["--deviation", "1", "0", "1"], "the deviation of a colour must be above 0"),
         ({"outputs": ("inverse",)}, NORMALIZED, "so they are likely disparity or inverse, not metres"),
+        ({}, ["--metrics", "mae", "plane_flatness"], "metric plane_flatness: needs the planes of the test images; name"),
         ({}, ["--mean", "9", "9", "9"], "image 0: the lowest value is"),
     ],
 )
@@ -135,6 +136,14 @@ def test_what_does_not_fit_is_one_line(tmp_path, archive, capsys, form, flags, w
     assert score.main(["--test_data", archive, "--network", path, "--unit", "metres", *flags]) == 1
     said = capsys.readouterr().err
     assert words in said and len(said.splitlines()) == 1
+
+
+@pytest.mark.parametrize("flag", ["--mean", "--deviation"])
+@pytest.mark.parametrize("value", ["inf", "nan"])
+def test_colours_are_numbers(capsys, flag, value):
+    with pytest.raises(SystemExit):
+        score.main(["--network", "theirs.onnx", "--unit", "metres", flag, "1", value, "1"])
+    assert "argument {}: {}: must be a number".format(flag, value) in capsys.readouterr().err
 
 
 def test_a_file_that_is_no_network(tmp_path):

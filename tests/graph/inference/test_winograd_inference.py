@@ -1,7 +1,10 @@
 """Parts of a 3x3 convolution with half of the multiplications, for filters that do not change."""
 
+import infer_from_pb
+import measure_robustness
 import numpy as np
 import pytest
+from densedepth.inference import networks
 from densedepth.network import winograd
 from densedepth.tf import tf
 
@@ -36,3 +39,25 @@ def test_filters_are_rounded_once():
     assert [part.shape for part in parts] == [(1, 3, 2, 4)] * 6 and {part.dtype for part in parts} == {np.dtype("f4")}
     exact = np.einsum("pr,rkcf->pkcf", winograd._FILTERS, kernel.astype(np.float64))
     np.testing.assert_allclose(np.concatenate(parts), exact, rtol=1e-7)
+
+
+class Loaded(Exception):
+    pass
+
+
+@pytest.mark.parametrize(
+    "program, flags, images",
+    [
+        # Five images and their mirrored ones; three, as they are and in five severities of two corruptions.
+        (infer_from_pb, ["--image_path"], 10),
+        (measure_robustness, ["--images", "3", "--corruptions", "contrast", "gaussian_noise", "--test_data"], 33),
+    ],
+)
+def test_programs_say_how_many_images_they_have(test_archive, monkeypatch, program, flags, images):
+    def load(*names, **said):
+        assert said == {"images": images}
+        raise Loaded
+
+    monkeypatch.setattr(networks, "load", load)
+    with pytest.raises(Loaded):
+        program.main([*flags, test_archive])

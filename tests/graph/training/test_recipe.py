@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 import trainings
-from densedepth import platforms
+from densedepth import multiplications, platforms
 from densedepth.data.augmentation import NONE, Augmentation
+from densedepth.data.records import RecordIndex
 from densedepth.errors import PipelineError
-from densedepth.network import checkpoints
+from densedepth.network import architecture, checkpoints
 from densedepth.platforms.base import Options
 from densedepth.tf import tf
 from densedepth.training import optimizers, step_graph
@@ -198,3 +199,17 @@ def test_a_step_that_is_cut_between_its_parts_or_before_its_average_is_taken_aga
     told = [line for line in capsys.readouterr().out.splitlines() if "resuming" in line]
     assert [line.partition("step ")[2].split()[0] for line in told] == ["1", "1"]
     assert_same(whole / "epoch2", cut / "epoch2")
+
+
+def test_the_network_of_a_step_is_built_in_the_scope_of_the_platform(records, monkeypatch):
+    """In bfloat16 that is where every multiplication is asked for."""
+    platform = platforms.create("cpu_gpu", Options("must_keep_origin_dtype", "high_precision", False, False))
+    monkeypatch.setattr(platform, "network_scope", multiplications.every)
+
+    def network(*args, **kwargs):
+        assert multiplications.are_all_wanted()
+        raise PowerCut
+
+    monkeypatch.setattr(architecture, "predict", network)
+    with RecordIndex([records]) as index, tf.Graph().as_default(), pytest.raises(PowerCut):
+        step_graph.StepGraph(trainings.settings(batch_size=1), index, platform)

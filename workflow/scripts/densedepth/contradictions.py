@@ -49,6 +49,14 @@ def _bts(config):
         yield ["evaluate", "protocols"], None, words
 
 
+def _planes(config):
+    names = config["evaluate"]["metrics"]
+    if not config["evaluate"]["planes"]:
+        for index, name in enumerate(names if isinstance(names, list) else []):
+            if name.startswith("plane_"):
+                yield ["evaluate", "metrics", index], name, "needs the planes of the test images: set evaluate.planes"
+
+
 def _network(config):
     weights = config["train"]["weights"]
     if weights.startswith("published/") and weights[len("published/") :] not in config["pretrained"]:
@@ -150,6 +158,7 @@ _RECIPE: List[Check] = [
     _port,
     _own_size,
     _bts,
+    _planes,
     *run_settings.RECIPE,
     *validation_settings.CHOICES,
     _network,

@@ -87,6 +87,7 @@ FLAGS: Dict[str, Dict[str, Any]] = {
     "centimetres": {"type": "number", "exclusiveMinimum": 0, "maximum": 100000},
     "state_minutes": {"type": "number", "minimum": 0, "maximum": 1440},
     "frozen_batch": dict(_BATCH, minimum=0),
+    "colour": {"type": "number"},
     "workers": {"type": "integer", "minimum": 1, "maximum": 1024},
     "npu": {"type": "integer", "minimum": 0, "maximum": 15},
 }

@@ -20,6 +20,9 @@ from .metric_table import MORE
 ALL = "all"
 NAMES = tuple(metric.key for metric in MORE)
 
+# Those that need the numbers of planes.
+OF_PLANES = frozenset(metric.key for metric in MORE if metric.part == "Planes")
+
 _PACKAGE = "edge_accuracy, edge_completeness and cloud_* need SciPy, which this Python lacks: run `make setup`"
 
 

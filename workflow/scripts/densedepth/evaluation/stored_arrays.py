@@ -10,7 +10,7 @@ import collections
 import contextlib
 import os
 import re
-from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator, List, Optional, Tuple, TypeVar
+from typing import TYPE_CHECKING, Any, Callable, Collection, Dict, Iterator, List, Optional, Tuple, TypeVar
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from .. import file_names
 from ..data import array_files, trees
 from ..errors import PipelineError
 from ..imaging.untrusted import open_zip, unpacked, visible
+from .more_metrics import OF_PLANES
 
 if TYPE_CHECKING:
     from ..data.test_archive import TestSet
@@ -115,9 +116,14 @@ class Planes(Arrays):
 
 
 @contextlib.contextmanager
-def opened_planes(path: str, test_set: "TestSet") -> Iterator[Optional[Planes]]:
-    """A context manager with those stored at `path`; with None where it is empty."""
+def opened_planes(path: str, test_set: "TestSet", wanted: Collection[str] = ()) -> Iterator[Optional[Planes]]:
+    """A context manager with those stored at `path`; with None where it is empty.
+
+    Raises PipelineError where it is empty and the metrics `wanted` name one of planes.
+    """
     if not path:
+        for name in OF_PLANES.intersection(wanted):
+            raise PipelineError("metric {}: needs the planes of the test images; name them by --planes".format(name))
         yield None
         return
     with Planes(path, test_set) as planes:
