@@ -169,10 +169,15 @@ def _sums(matrix, rows):
 
 def taken_apart(x: Tensor) -> List[Tensor]:
     """The six sums of rows, (N, ceil(h / 4), w, C) each, of a map (N, h, w, C) of known h; to be compiled."""
-    height = x.shape.as_list()[1]
-    count = -(-height // _ROWS)
-    padded = tf.pad(x, [[0, 0], [1, _ROWS * count + 1 - height], [0, 0], [0, 0]])
-    return _sums(_BEFORE, [padded[:, row : row + _ROWS * count - 3 : _ROWS] for row in range(_TAKEN)])
+    images, height, width, channels = x.shape.as_list()
+    # Where the height allows it, no border is laid around the map: the loops that XLA makes of these take 0.7 of the
+    # time of such that look for a border at each row.
+    whole = tf.pad(x, [[0, 0], [0, -height % _ROWS], [0, 0], [0, 0]]) if height % _ROWS else x
+    fours = tf.reshape(whole, [-1 if images is None else images, -(-height // _ROWS), _ROWS, width, channels])
+    own = [fours[:, :, row] for row in range(_ROWS)]
+    before = tf.pad(own[-1][:, :-1], [[0, 0], [1, 0], [0, 0], [0, 0]])
+    after = tf.pad(own[0][:, 1:], [[0, 0], [0, 1], [0, 0], [0, 0]])
+    return _sums(_BEFORE, [before] + own + [after])
 
 
 def taken_apart_gradient(*maps: Tensor, height: int) -> List[Tensor]:
