@@ -127,7 +127,7 @@ def test_images_are_resized_and_the_depth_back(tmp_path, archive):
         ({}, ["--output", "disp"], "has no output disp; it has depth"),
         ({}, ["--deviation", "1", "0", "1"], "the deviation of a colour must be above 0"),
         ({"outputs": ("inverse",)}, NORMALIZED, "so they are likely disparity or inverse, not metres"),
-        ({}, ["--metrics", "mae", "plane_flatness"], "metric plane_flatness: needs the planes of the test images; name"),
+        ({}, ["--metrics", "mae", "plane_flatness"], "metric plane_flatness: needs the planes of the test images;"),
         ({}, ["--mean", "9", "9", "9"], "image 0: the lowest value is"),
     ],
 )

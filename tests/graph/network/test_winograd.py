@@ -151,6 +151,19 @@ def test_equal_layers_are_compiled_once():
         assert len(graph.as_graph_def().library.function) == 4 + 2
 
 
+def test_large_maps_are_compiled_like_small_ones():
+    """TensorFlow has large sums of known shape computed in place, also in functions that are to be compiled."""
+    config = tf.ConfigProto()
+    # With the passes over a graph that a program has.
+    config.graph_options.rewrite_options.constant_folding = config.graph_options.rewrite_options.ON
+    with tf.Graph().as_default(), tf.Session(config=config) as session:
+        x, kernel = tf.get_variable("x", (4, 240, 320, 52)), tf.get_variable("kernel", (3, 3, 52, 52))
+        y = by_sums(tf.nn.relu(x), kernel)
+        found = tf.gradients(tf.reduce_sum(tf.square(y)), [x, kernel])
+        session.run(tf.global_variables_initializer())
+        assert np.isfinite(session.run([tf.reduce_max(one) for one in found])).all()
+
+
 def test_small_layers_are_not(monkeypatch):
     platform = platforms.create("cpu_gpu", options("must_keep_origin_dtype"))
     assert decoder(platform.network_scope(), 96, 128) == (0, 0)

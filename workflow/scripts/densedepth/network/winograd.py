@@ -169,11 +169,13 @@ def _sums(matrix, rows):
 
 def taken_apart(x: Tensor) -> List[Tensor]:
     """The six sums of rows, (N, ceil(h / 4), w, C) each, of a map (N, h, w, C) of known h; to be compiled."""
-    images, height, width, channels = x.shape.as_list()
+    height, width, channels = x.shape.as_list()[1:]
     # Where the height allows it, no border is laid around the map: the loops that XLA makes of these take 0.7 of the
     # time of such that look for a border at each row.
     whole = tf.pad(x, [[0, 0], [0, -height % _ROWS], [0, 0], [0, 0]]) if height % _ROWS else x
-    fours = tf.reshape(whole, [-1 if images is None else images, -(-height // _ROWS), _ROWS, width, channels])
+    # The number of images is left open, even where it is known: in sums of large maps of known shape, TensorFlow would
+    # let the terms share a temporary variable, which XLA lacks.
+    fours = tf.reshape(whole, [-1, -(-height // _ROWS), _ROWS, width, channels])
     own = [fours[:, :, row] for row in range(_ROWS)]
     before = tf.pad(own[-1][:, :-1], [[0, 0], [1, 0], [0, 0], [0, 0]])
     after = tf.pad(own[0][:, 1:], [[0, 0], [0, 1], [0, 0], [0, 0]])
