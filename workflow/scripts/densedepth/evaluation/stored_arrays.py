@@ -122,7 +122,7 @@ def opened_planes(path: str, test_set: "TestSet", wanted: Collection[str] = ()) 
     Raises PipelineError where it is empty and the metrics `wanted` name one of planes.
     """
     if not path:
-        for name in OF_PLANES.intersection(wanted):
+        for name in sorted(OF_PLANES.intersection(wanted)):
             raise PipelineError("metric {}: needs the planes of the test images; name them by --planes".format(name))
         yield None
         return
