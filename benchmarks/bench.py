@@ -1,6 +1,6 @@
 """Run the benchmarks and write results/bench/<name>.json and the page docs/performance.md.
 
-    .venv/workflow/bin/python benchmarks/bench.py                     all of them, nearly two hours on two idle cores
+    .venv/workflow/bin/python benchmarks/bench.py                     all of them, up to 2.5 hours on two idle cores
     .venv/workflow/bin/python benchmarks/bench.py inference dry_run   some
     .venv/workflow/bin/python benchmarks/bench.py --full              with the sizes that take hours
 
@@ -103,7 +103,7 @@ def bench_training_step(full):
 
 
 # Of inference: by whose images/s, and what is wanted.
-ENGINES = {
+OTHERS = {
     "onnxruntime": ("ONNX Runtime", {"tf1": 1.1, "tf2": 1.4}),
     "openvino": ("OpenVINO", {"tf1": 1.0, "tf2": 1.25}),
 }
@@ -123,7 +123,7 @@ def bench_inference(full):
             mine, other = name.split("/")
             if other == "tf2_as_written":
                 continue
-            title, targets = ENGINES[other]
+            title, targets = OTHERS[other]
             what = "inference 480x640, batch {}: images/s by those of {}".format(batch, title)
             figures.append(figure(what, mine, ratios, targets[mine]))
         if batch == 1:
@@ -302,9 +302,10 @@ def bench_scaling(full):
     figures, points = [], {}
     for runtime in runtimes():
         words = ["--records", records(1000), "--rounds", 4 if full else 2, "--sides", "apart"]
-        steps = ["--steps", 8 if full else 4]
+        # Three of them warm up.
+        steps = ["--steps", 12 if full else 8]
         large = benchmark(runtime, "scaling.py", *words, *steps, out=raw("scaling", runtime))
-        words += ["whole", "--size", 96, 128, "--encoder", "densenet121", "--steps", 12, "--processes", 1, 2, 4, 8]
+        words += ["whole", "--size", 96, 128, "--encoder", "densenet121", "--steps", 20, "--processes", 1, 2, 4, 8]
         small = benchmark(runtime, "scaling.py", *words, out=raw("scaling", runtime, "small"))
         figures += scaling.figures(runtime, large["ratios"], small["ratios"])
         points[runtime] = scaling.points(small["rounds"])
