@@ -155,18 +155,6 @@ def shared(function: Callable, *tensors: Tensor, **numbers: int) -> List[Tensor]
     return list(made[0][function](*tensors, **numbers))
 
 
-def _filters(kernel):
-    """The six 1x3 kernels (1, 3, C, F) of a kernel (3, 3, C, F)."""
-    shape = kernel.shape.as_list()
-    sums = tf.matmul(tf.constant(_FILTERS, tf.float32), tf.reshape(kernel, [3, -1]))
-    return tf.unstack(tf.reshape(sums, [_TAKEN, 1] + shape[1:]))
-
-
-def _sums(matrix, rows):
-    """For each row of the matrix, the tensors times its numbers, added."""
-    return [tf.add_n([row * np.float32(weight) for weight, row in zip(line, rows) if weight]) for line in matrix]
-
-
 def taken_apart(x: Tensor) -> List[Tensor]:
     """The six sums of rows, (N, ceil(h / 4), w, C) each, of a map (N, h, w, C) of known h; to be compiled."""
     height, width, channels = x.shape.as_list()[1:]
@@ -201,6 +189,18 @@ def put_together_gradient(dy: Tensor) -> List[Tensor]:
     height = dy.shape.as_list()[1]
     padded = tf.pad(dy, [[0, 0], [0, -height % _ROWS], [0, 0], [0, 0]])
     return _sums(_AFTER.T, [padded[:, row::_ROWS] for row in range(_ROWS)])
+
+
+def _filters(kernel):
+    """The six 1x3 kernels (1, 3, C, F) of a kernel (3, 3, C, F)."""
+    shape = kernel.shape.as_list()
+    sums = tf.matmul(tf.constant(_FILTERS, tf.float32), tf.reshape(kernel, [3, -1]))
+    return tf.unstack(tf.reshape(sums, [_TAKEN, 1] + shape[1:]))
+
+
+def _sums(matrix, rows):
+    """For each row of the matrix, the tensors times its numbers, added."""
+    return [tf.add_n([row * np.float32(weight) for weight, row in zip(line, rows) if weight]) for line in matrix]
 
 
 def _in_turn(maps, height):
