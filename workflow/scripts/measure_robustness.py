@@ -51,9 +51,14 @@ def build_parser():
     return arguments
 
 
+def wanted(args):
+    """Names of the corruptions to measure."""
+    return args.corruptions or [*corruptions.CORRUPTIONS, *(corruption_library.NAMES if args.library else ())]
+
+
 def passes(args, test_set):
     """Images that the network is run on, about: each as it is and in five severities of each corruption."""
-    return min(args.images, test_set.count) * (1 + 5 * len(args.corruptions or corruptions.CORRUPTIONS))
+    return min(args.images, test_set.count) * (1 + 5 * len(wanted(args)))
 
 
 @contextlib.contextmanager
@@ -74,9 +79,8 @@ def _network(args, test_set):
 def work(args):
     with open_test_set(args.test_data) as test_set, _network(args, test_set) as network:
         with corruption_library.Library(args.library) if args.library else contextlib.nullcontext() as library:
-            names = args.corruptions or [*corruptions.CORRUPTIONS, *(corruption_library.NAMES if library else ())]
-            report = Progress(min(args.images, test_set.count) * len(names), "corrupted images")
-            document = robustness.measure(network, test_set, args.images, names, report, library)
+            report = Progress(min(args.images, test_set.count) * len(wanted(args)), "corrupted images")
+            document = robustness.measure(network, test_set, args.images, wanted(args), report, library)
     if args.json:
         files.write_json(args.json, document)
     print("\n".join(robustness.lines(document)))

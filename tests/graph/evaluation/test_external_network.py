@@ -150,6 +150,9 @@ def test_a_file_that_is_no_network(tmp_path):
     (tmp_path / "text.onnx").write_text("no network")
     with pytest.raises(PipelineError, match="ONNX Runtime cannot load it"):
         external_network.NetworkMaps(str(tmp_path / "text.onnx"), external_network.Preprocessing(), "metres", "none")
+    # It is another program's, so none of ours makes it.
+    with pytest.raises(PipelineError, match=r"none\.onnx: no such file$"):
+        external_network.NetworkMaps(str(tmp_path / "none.onnx"), external_network.Preprocessing(), "metres", "none")
 
 
 def test_robustness_of_a_network_of_another_program(tmp_path, archive, capsys):

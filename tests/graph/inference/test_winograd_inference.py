@@ -3,6 +3,7 @@
 import infer_from_pb
 import measure_robustness
 import numpy as np
+import predict
 import pytest
 from densedepth.inference import networks
 from densedepth.network import winograd
@@ -51,6 +52,8 @@ class Loaded(Exception):
         # Five images and their mirrored ones; three, as they are and in five severities of two corruptions.
         (infer_from_pb, ["--image_path"], 10),
         (measure_robustness, ["--images", "3", "--corruptions", "contrast", "gaussian_noise", "--test_data"], 33),
+        # All twelve corruptions, and the library's fifteen.
+        (measure_robustness, ["--images", "3", "--library", "python", "--test_data"], 3 * (1 + 5 * 27)),
     ],
 )
 def test_programs_say_how_many_images_they_have(test_archive, monkeypatch, program, flags, images):
@@ -61,3 +64,20 @@ def test_programs_say_how_many_images_they_have(test_archive, monkeypatch, progr
     monkeypatch.setattr(networks, "load", load)
     with pytest.raises(Loaded):
         program.main([*flags, test_archive])
+
+
+def test_predictions_say_how_many_images_they_have(tmp_path, monkeypatch):
+    for name in ("a.png", "b.png", "c.mp4"):
+        (tmp_path / name).write_bytes(b"x")
+    said = []
+
+    def load(*names, images):
+        said.append(images)
+        raise Loaded
+
+    monkeypatch.setattr(networks, "load", load)
+    for flags in ([], ["--flip_average", "false"]):
+        with pytest.raises(Loaded):
+            predict.main(["--input", str(tmp_path), "--out", str(tmp_path / "out"), *flags])
+    # Two photos and a video, and their mirrored images.
+    assert said == [1004, 502]

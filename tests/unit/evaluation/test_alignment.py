@@ -109,6 +109,19 @@ def test_values_at_the_ends():
     assert alignment.aligned([[[1.0, 1.0]]], truth, "metres", "affine", LIMITS).tolist() == [[[3.0, 3.0]]]
 
 
+@pytest.mark.parametrize("name", ["scale", "scale_robust", "affine", "affine_robust", "affine_trimmed"])
+def test_pixels_infinitely_far_leave_the_fit_of_the_others_alone(name):
+    stored = 3 / TRUTH
+    stored[0, 1, :2] = 0
+    found = alignment.aligned(stored, TRUTH, "inverse", name, LIMITS)
+    expected = TRUTH.copy()
+    expected[0, 1, :2] = LIMITS[1]
+    np.testing.assert_allclose(found, expected, rtol=1e-9)
+    # Where no other pixel has ground truth, nothing is fitted.
+    alone = np.where(stored == 0, TRUTH, 0)
+    assert (alignment.aligned(stored, alone, "inverse", name, LIMITS)[0, 1, :2] == LIMITS[1]).all()
+
+
 POSITIVE = " must be above zero everywhere; a shift for any values is fitted by "
 LINES = "affine, affine_robust, affine_trimmed"
 
@@ -127,6 +140,7 @@ LINES = "affine, affine_robust, affine_trimmed"
             "the lowest value is -2, disparity" + POSITIVE + "affine_disparity",
         ),
         ([0.0, 0.0], "inverse", "none", "all values are zero"),
+        ([1.0, 1e300], "disparity", "affine_disparity", "the largest value is 1e+300, above what float32 holds"),
     ],
 )
 def test_values_that_cannot_be(values, unit, name, words):

@@ -1,7 +1,6 @@
 """Predictions of other programs: every form in which they may lie, and what is refused."""
 
 import importlib.util
-import io
 import json
 import zipfile
 
@@ -9,59 +8,14 @@ import numpy as np
 import pytest
 import score
 from densedepth.data import test_archive_writer
-from densedepth.data.test_archive import open_test_set
-from densedepth.errors import PipelineError
-from densedepth.evaluation import more_metrics, scoring, stored_maps
+from densedepth.evaluation import more_metrics
 from densedepth.evaluation.metric_table import METRICS, MORE
-from PIL import Image
-
-SIZE, CROP = (48, 64), (4, 43, 3, 58)
-COUNT = 11
-
-
-def truth(index):
-    rows, columns = np.mgrid[0 : SIZE[0], 0 : SIZE[1]]
-    return (1 + index / 5 + rows / 40 + columns / 30).astype(np.float32)
-
-
-def predicted(index):
-    """In whole millimetres, near the truth, with an error of its own in each image."""
-    return np.rint(1000 * truth(index) * (1 + 0.02 * index)).astype(np.uint16)
+from map_files import COUNT, CROP, SIZE, encoded, folder, predicted, scored, truth, write
 
 
 @pytest.fixture
 def archive(tmp_path):
     return write(str(tmp_path / "test.zip"))
-
-
-def write(path, names=None):
-    pairs = ((np.zeros(SIZE + (3,), np.uint8), truth(index)) for index in range(COUNT))
-    facts = {"format": 1, "holes": False, "max_depth_m": 10.0, "rgb": names} if names else None
-    test_archive_writer.write(path, pairs, COUNT, SIZE, CROP, facts)
-    return path
-
-
-def encoded(array, kind):
-    stream = io.BytesIO()
-    if kind == "png":
-        Image.fromarray(array).save(stream, "PNG")
-    elif kind == "npy":
-        np.save(stream, array)
-    else:
-        np.savez_compressed(stream, depth=array)
-    return stream.getvalue()
-
-
-def folder(place, kind, name="frame{}", maps=None):
-    place.mkdir()
-    for index, array in enumerate(maps if maps is not None else map(predicted, range(COUNT))):
-        (place / "{}.{}".format(name.format(index), kind)).write_bytes(encoded(array, kind))
-    return str(place)
-
-
-def scored(path, archive, unit="millimetres", alignment="none", protocol=("port", "paper")):
-    with open_test_set(archive) as test_set, stored_maps.Maps(path, test_set, unit, alignment) as maps:
-        return scoring.evaluate_maps(maps, test_set, names=protocol)
 
 
 def forms(place):
@@ -91,38 +45,6 @@ def test_every_form_gives_the_same_figures(tmp_path, archive):
     np.testing.assert_allclose(relative, 0.02 * np.arange(COUNT), atol=3e-4)
     assert found[0]["protocol"]["alignment"] == "none" and found[0]["protocol"]["flip_average"] is False
     assert set(found[0]["protocols"]) == {"paper"} and found[0]["speed"] is None
-
-
-def test_names_are_matched_before_the_order(tmp_path):
-    names = ["kitchen/{}.jpg".format(chr(ord("a") + COUNT - index)) for index in range(COUNT)]
-    path = write(str(tmp_path / "named.zip"), names)
-    place = folder(tmp_path / "maps", "npy", "{}")
-    for index in range(COUNT):
-        (tmp_path / "maps" / "{}.npy".format(index)).rename(
-            tmp_path / "maps" / names[index].split("/")[1].replace("jpg", "npy")
-        )
-    document = scored(place, path)
-    assert document["source"]["matched_by"] == "name"
-    np.testing.assert_allclose([i["rel_truth"] for i in document["per_image"]], 0.02 * np.arange(COUNT), atol=3e-4)
-    doubled = tmp_path / "maps" / "more" / names[5].split("/")[1].replace("jpg", "npy")
-    doubled.parent.mkdir()
-    doubled.write_bytes(encoded(predicted(5), "npy"))
-    with pytest.raises(PipelineError, match="has 2 maps named g; keep one"):
-        scored(place, path)
-    doubled.unlink()
-    (tmp_path / "maps" / names[3].split("/")[1].replace("jpg", "npy")).unlink()
-    with pytest.raises(PipelineError, match=r"has no map for 1 of 11 images, the first is i\.jpg"):
-        scored(place, path)
-
-
-def test_a_number_that_is_doubled_or_lacking_is_named(tmp_path, archive):
-    place = folder(tmp_path / "maps", "npy", "{}")
-    (tmp_path / "maps" / "5.npy").rename(tmp_path / "maps" / "04.npy")
-    with pytest.raises(PipelineError, match=r"(0?4\.npy) and (0?4\.npy) are both number 4; keep one"):
-        scored(place, archive)
-    (tmp_path / "maps" / "04.npy").unlink()
-    with pytest.raises(PipelineError, match=r"has 10 depth maps, .* predict each image once \(there is no number 5\)"):
-        scored(place, archive)
 
 
 @pytest.mark.parametrize("size, close", [((24, 32), 2e-3), ((96, 128), 2e-3), ((49, 65), 2e-2)])

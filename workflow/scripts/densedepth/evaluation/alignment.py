@@ -67,6 +67,8 @@ def problem(values: np.ndarray, unit: str, alignment: str) -> str:
     """What is wrong with the stored `values` of one image, in words; empty where they can be scored."""
     if not np.isfinite(values).all():
         return "{} values are not finite; every pixel must be predicted".format(int((~np.isfinite(values)).sum()))
+    if values.dtype.itemsize > 4 and float(np.abs(values).max()) > float(np.finfo(np.float32).max):
+        return "the largest value is {:.4g}, above what float32 holds".format(float(np.abs(values).max()))
     if unit in _SHIFTED.get(alignment, ()):
         return ""
     lowest = float(values.min())
@@ -84,7 +86,8 @@ def aligned(
     """Depth in metres, float64 within `limits`, of stored `values` without `problem`.
 
     values: an array of any shape. truth: the ground truth in metres, an array of the same shape, 0 (or anything that
-    is not a finite depth above zero) where it must not be looked at. A fit is made of the other pixels.
+    is not a finite depth above zero) where it must not be looked at. A fit is made of the other pixels, but for those
+    predicted infinitely far, which only the median can take: of sums they would leave nothing else.
     """
     if alignment == "none":
         return np.clip(_depth(values, unit), *limits, dtype=np.float64)
@@ -95,6 +98,10 @@ def aligned(
         scale, shift = _line(inverse[known], 1 / np.asarray(truth[known], np.float64))
         return _inverted(inverse * scale + shift, limits)
     depth = np.minimum(_depth(values, unit), np.finfo(np.float32).max)
+    if alignment != "median" and unit in INVERSE and not values[known].all():
+        known &= values != 0
+        if not known.any():
+            return np.clip(depth, *limits)
     found, wanted = depth[known], np.asarray(truth[known], np.float64)
     if alignment in _SCALES:
         scale, shift = _scale(found, wanted, alignment), 0.0

@@ -48,9 +48,10 @@ class Arrays:
         """Find the arrays at `path` and match them with the images. Raises PipelineError for any that lacks one."""
         self.path = path
         self._open: List[Any] = []
+        self._unread = ""
         try:
             named = self._find(path, test_set.count)
-            self._reads, self.matched_by = _matched(path, named, test_set)
+            self._reads, self.matched_by = _matched(path, named, test_set, self._unread)
         except BaseException:
             self.__exit__()
             raise
@@ -97,7 +98,10 @@ class Arrays:
                 return _stack(path, count, lambda: array_files.npy(unpacked(path, archive, names[0], _LARGEST_STACK)))
         tree = trees.open_tree(path)
         self._open.append(tree)
-        return [(name, lambda name=name: array_files.load(tree, name)) for name in _chosen(path, tree.names())]
+        names = list(tree.names())
+        chosen = _chosen(path, names)
+        self._unread = _unread(names, chosen)
+        return [(name, lambda name=name: array_files.load(tree, name)) for name in chosen]
 
 
 class Planes(Arrays):
@@ -147,11 +151,22 @@ def _stack(path, count, read):
     return [("", lambda index=index: array[index]) for index in range(len(array))]
 
 
+def _of_kind(names, suffix):
+    return [name for name in names if name.lower().endswith(suffix)]
+
+
+def _unread(names, chosen):
+    """What a message adds on files that would be maps as well, of another kind than those that are; "" without any."""
+    kind = os.path.splitext(chosen[0])[1].lower()
+    others = [suffix for suffix in _SUFFIXES if suffix != kind and _of_kind(names, suffix)]
+    words = "; its {} {} files were not read, since maps are of one kind"
+    return words.format(len(_of_kind(names, others[0])), others[0]) if others else ""
+
+
 def _chosen(path, names):
     """Those of the files that are maps: of the first of `_SUFFIXES` that one has, in the order of their numbers."""
-    names = list(names)
     for suffix in _SUFFIXES:
-        found = [name for name in names if name.lower().endswith(suffix)]
+        found = _of_kind(names, suffix)
         if found:
             return sorted(found, key=file_names.natural)
     words = "{}: holds no depth maps ({})".format(path, " ".join(_SUFFIXES))
@@ -161,8 +176,11 @@ def _chosen(path, names):
     raise PipelineError(words)
 
 
-def _matched(path, named, test_set):
-    """([(name, what reads it)] in the order of the images, in words by what they were matched)."""
+def _matched(path, named, test_set, unread):
+    """([(name, what reads it)] in the order of the images, in words by what they were matched).
+
+    unread: what is said of files that were left out, where images lack a map.
+    """
     counts = collections.Counter(_stem(name) for name, _ in named)
     wanted = [_stem(name) for name in test_set.names or ()]
     if not counts.keys().isdisjoint(wanted):
@@ -171,8 +189,8 @@ def _matched(path, named, test_set):
             raise PipelineError("{}: has {} maps named {}; keep one".format(path, counts[twice[0]], twice[0]))
         missing = [name for name, stem in zip(test_set.names, wanted) if not counts[stem]]
         if missing:
-            words = "{}: has no map for {} of {} images, the first is {}"
-            raise PipelineError(words.format(path, len(missing), len(wanted), missing[0]))
+            words = "{}: has no map for {} of {} images, the first is {}{}"
+            raise PipelineError(words.format(path, len(missing), len(wanted), missing[0], unread))
         if len(set(wanted)) == len(wanted):
             found = {_stem(one[0]): one for one in named}
             return [found[stem] for stem in wanted], "name"
@@ -184,7 +202,7 @@ def _matched(path, named, test_set):
             words += " (there is no number {})".format(lacking[0])
         elif named[0][0] and len(named) <= _FEW:
             words += " (it holds {})".format(", ".join(name for name, _ in named))
-        raise PipelineError(words)
+        raise PipelineError(words + unread)
     unnumbered = [name for name, _ in named if name and not re.search("[0-9]", name)]
     if unnumbered and len(named) > 1:
         words = "{}: {} has no number in its name, so its image is not known; name each map by the number of its image"

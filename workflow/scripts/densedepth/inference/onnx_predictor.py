@@ -20,11 +20,14 @@ def runtime_module() -> Any:
     return onnxruntime
 
 
-def session(path: str) -> Any:
-    """The ONNX file, loaded by ONNX Runtime. Raises PipelineError where one of both is missing, or the file is none."""
+def session(path: str, source: str = "") -> Any:
+    """The ONNX file, loaded by ONNX Runtime. Raises PipelineError where one of both is missing, or the file is none.
+
+    source: where such a file comes from, for the message that there is none.
+    """
     onnxruntime = runtime_module()
     if not os.path.isfile(path):
-        raise PipelineError("{}: no such file; export_onnx.py makes one of a frozen graph".format(path))
+        raise PipelineError("{}: no such file{}".format(path, source and "; " + source))
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     try:
@@ -36,7 +39,7 @@ def session(path: str) -> Any:
 
 def load(path: str) -> "OnnxPredictor":
     """The `OnnxPredictor` of the file. Raises PipelineError when it is none, or no network from image to depth."""
-    loaded = session(path)
+    loaded = session(path, "export_onnx.py makes one of a frozen graph")
     inputs, outputs = loaded.get_inputs(), loaded.get_outputs()
     if len(inputs) != 1 or len(outputs) != 1 or len(inputs[0].shape) != 4 or inputs[0].shape[3] != 3:
         raise PipelineError(
