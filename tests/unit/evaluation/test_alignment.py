@@ -117,6 +117,10 @@ def test_pixels_infinitely_far_leave_the_fit_of_the_others_alone(name):
     expected = TRUTH.copy()
     expected[0, 1, :2] = LIMITS[1]
     np.testing.assert_allclose(found, expected, rtol=1e-9)
+    # What is infinitely far stays so where a fit turns near and far.
+    turned = 3 / (10 - TRUTH)
+    turned[0, 1, :2] = 0
+    assert (alignment.aligned(turned, TRUTH, "inverse", name, LIMITS)[0, 1, :2] == LIMITS[1]).all()
     # Where no other pixel has ground truth, nothing is fitted.
     alone = np.where(stored == 0, TRUTH, 0)
     assert (alignment.aligned(stored, alone, "inverse", name, LIMITS)[0, 1, :2] == LIMITS[1]).all()

@@ -51,6 +51,11 @@ def test_maps_of_another_kind_that_were_not_read_are_named(tmp_path, archive):
     words = r"has 6 depth maps, .* has 11 images.*; its 5 \.png files were not read, since maps are of one kind"
     with pytest.raises(PipelineError, match=words):
         scored(place, archive)
+    with pytest.raises(PipelineError, match=r"predict each image once$"):
+        scored(folder(tmp_path / "more", "npy", maps=[predicted(0)] * (COUNT + 1)), archive)
+    (tmp_path / "more" / "frame0.png").write_bytes(encoded(predicted(0), "png"))
+    with pytest.raises(PipelineError, match=r"predict each image once$"):
+        scored(str(tmp_path / "more"), archive)
     named = write(str(tmp_path / "named.zip"), ["frame{}.jpg".format(index) for index in range(COUNT)])
     with pytest.raises(PipelineError, match=r"the first is frame0\.jpg; its 5 \.png files were not read"):
         scored(place, named)

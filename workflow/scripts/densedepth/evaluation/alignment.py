@@ -86,8 +86,8 @@ def aligned(
     """Depth in metres, float64 within `limits`, of stored `values` without `problem`.
 
     values: an array of any shape. truth: the ground truth in metres, an array of the same shape, 0 (or anything that
-    is not a finite depth above zero) where it must not be looked at. A fit is made of the other pixels, but for those
-    predicted infinitely far, which only the median can take: of sums they would leave nothing else.
+    is not a finite depth above zero) where it must not be looked at. A fit is made of the other pixels; fits in depth
+    but the median leave out those predicted infinitely far, which would outweigh all others, and these stay farthest.
     """
     if alignment == "none":
         return np.clip(_depth(values, unit), *limits, dtype=np.float64)
@@ -97,17 +97,24 @@ def aligned(
         inverse = values if unit in INVERSE else 1 / _depth(values, unit)
         scale, shift = _line(inverse[known], 1 / np.asarray(truth[known], np.float64))
         return _inverted(inverse * scale + shift, limits)
+    if alignment != "median" and unit in INVERSE and not values.all():
+        return _without_infinite(values, truth, unit, alignment, limits)
     depth = np.minimum(_depth(values, unit), np.finfo(np.float32).max)
-    if alignment != "median" and unit in INVERSE and not values[known].all():
-        known &= values != 0
-        if not known.any():
-            return np.clip(depth, *limits)
     found, wanted = depth[known], np.asarray(truth[known], np.float64)
     if alignment in _SCALES:
         scale, shift = _scale(found, wanted, alignment), 0.0
     else:
         scale, shift = _LINE[alignment](found, wanted)
     return np.clip(depth * scale + shift, *limits)
+
+
+def _without_infinite(values, truth, unit, alignment, limits):
+    """As `aligned`, of values in inverse depth some of which are 0: these are farthest, and fitted are the others."""
+    near = values != 0
+    found = np.full(values.shape, limits[1], np.float64)
+    if (near & np.isfinite(truth) & (truth > 0)).any():
+        found[near] = aligned(values[near], truth[near], unit, alignment, limits)
+    return found
 
 
 def _depth(values, unit):

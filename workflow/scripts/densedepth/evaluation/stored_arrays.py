@@ -202,7 +202,7 @@ def _matched(path, named, test_set, unread):
             words += " (there is no number {})".format(lacking[0])
         elif named[0][0] and len(named) <= _FEW:
             words += " (it holds {})".format(", ".join(name for name, _ in named))
-        raise PipelineError(words + unread)
+        raise PipelineError(words + (unread if len(named) < test_set.count else ""))
     unnumbered = [name for name, _ in named if name and not re.search("[0-9]", name)]
     if unnumbered and len(named) > 1:
         words = "{}: {} has no number in its name, so its image is not known; name each map by the number of its image"
