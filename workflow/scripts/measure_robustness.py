@@ -79,8 +79,9 @@ def _network(args, test_set):
 def work(args):
     with open_test_set(args.test_data) as test_set, _network(args, test_set) as network:
         with corruption_library.Library(args.library) if args.library else contextlib.nullcontext() as library:
-            report = Progress(min(args.images, test_set.count) * len(wanted(args)), "corrupted images")
-            document = robustness.measure(network, test_set, args.images, wanted(args), report, library)
+            names = wanted(args)
+            report = Progress(min(args.images, test_set.count) * len(names), "corrupted images")
+            document = robustness.measure(network, test_set, args.images, names, report, library)
     if args.json:
         files.write_json(args.json, document)
     print("\n".join(robustness.lines(document)))

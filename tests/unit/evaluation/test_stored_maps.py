@@ -10,12 +10,7 @@ import score
 from densedepth.data import test_archive_writer
 from densedepth.evaluation import more_metrics
 from densedepth.evaluation.metric_table import METRICS, MORE
-from map_files import COUNT, CROP, SIZE, encoded, folder, predicted, scored, truth, write
-
-
-@pytest.fixture
-def archive(tmp_path):
-    return write(str(tmp_path / "test.zip"))
+from map_files import COUNT, CROP, SIZE, encoded, folder, predicted, scored, truth
 
 
 def forms(place):

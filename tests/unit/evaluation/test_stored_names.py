@@ -6,11 +6,6 @@ from densedepth.errors import PipelineError
 from map_files import COUNT, encoded, folder, predicted, scored, write
 
 
-@pytest.fixture
-def archive(tmp_path):
-    return write(str(tmp_path / "test.zip"))
-
-
 def test_names_are_matched_before_the_order(tmp_path):
     names = ["kitchen/{}.jpg".format(chr(ord("a") + COUNT - index)) for index in range(COUNT)]
     path = write(str(tmp_path / "named.zip"), names)

@@ -51,6 +51,9 @@ _SHIFTED = {"affine_disparity": INVERSE, **dict.fromkeys(_LINES, ("metres", "mil
 _MOST_PIXELS = 16384
 _TRIMMED = 0.95
 
+# Of stored values, and of the depth that a fit sees.
+_LARGEST = float(np.finfo(np.float32).max)
+
 
 def check(unit: str, alignment: str) -> None:
     """Raise PipelineError for an unknown name, and for values without a unit that nothing gives a scale."""
@@ -67,8 +70,9 @@ def problem(values: np.ndarray, unit: str, alignment: str) -> str:
     """What is wrong with the stored `values` of one image, in words; empty where they can be scored."""
     if not np.isfinite(values).all():
         return "{} values are not finite; every pixel must be predicted".format(int((~np.isfinite(values)).sum()))
-    if values.dtype.itemsize > 4 and float(np.abs(values).max()) > float(np.finfo(np.float32).max):
-        return "the largest value is {:.4g}, above what float32 holds".format(float(np.abs(values).max()))
+    largest = float(np.abs(values).max()) if values.dtype.itemsize > 4 else 0.0
+    if largest > _LARGEST:
+        return "the largest value is {:.4g}, above what float32 holds".format(largest)
     if unit in _SHIFTED.get(alignment, ()):
         return ""
     lowest = float(values.min())
@@ -98,23 +102,18 @@ def aligned(
         scale, shift = _line(inverse[known], 1 / np.asarray(truth[known], np.float64))
         return _inverted(inverse * scale + shift, limits)
     if alignment != "median" and unit in INVERSE and not values.all():
-        return _without_infinite(values, truth, unit, alignment, limits)
-    depth = np.minimum(_depth(values, unit), np.finfo(np.float32).max)
+        near = values != 0
+        depth = np.full(values.shape, limits[1], np.float64)
+        if known[near].any():
+            depth[near] = aligned(values[near], truth[near], unit, alignment, limits)
+        return depth
+    depth = np.minimum(_depth(values, unit), _LARGEST)
     found, wanted = depth[known], np.asarray(truth[known], np.float64)
     if alignment in _SCALES:
         scale, shift = _scale(found, wanted, alignment), 0.0
     else:
         scale, shift = _LINE[alignment](found, wanted)
     return np.clip(depth * scale + shift, *limits)
-
-
-def _without_infinite(values, truth, unit, alignment, limits):
-    """As `aligned`, of values in inverse depth some of which are 0: these are farthest, and fitted are the others."""
-    near = values != 0
-    found = np.full(values.shape, limits[1], np.float64)
-    if (near & np.isfinite(truth) & (truth > 0)).any():
-        found[near] = aligned(values[near], truth[near], unit, alignment, limits)
-    return found
 
 
 def _depth(values, unit):

@@ -8,6 +8,7 @@ their names: frame2 before frame10.
 
 import collections
 import contextlib
+import functools
 import os
 import re
 from typing import TYPE_CHECKING, Any, Callable, Collection, Dict, Iterator, List, Optional, Tuple, TypeVar
@@ -48,10 +49,9 @@ class Arrays:
         """Find the arrays at `path` and match them with the images. Raises PipelineError for any that lacks one."""
         self.path = path
         self._open: List[Any] = []
-        self._unread = ""
         try:
-            named = self._find(path, test_set.count)
-            self._reads, self.matched_by = _matched(path, named, test_set, self._unread)
+            named, unread = self._find(path, test_set.count)
+            self._reads, self.matched_by = _matched(path, named, test_set, unread)
         except BaseException:
             self.__exit__()
             raise
@@ -84,10 +84,10 @@ class Arrays:
         return values
 
     def _find(self, path, count):
-        """[(name of the array, what reads it)] for so many images."""
+        """([(name of the array, what reads it)] for so many images, what a message says of files that are not read)."""
         suffix = os.path.splitext(path)[1].lower()
         if os.path.isfile(path) and suffix == ".npy":
-            return _stack(path, count, lambda: np.lib.format.open_memmap(path, mode="r"))
+            return _stack(path, count, lambda: np.lib.format.open_memmap(path, mode="r")), ""
         if os.path.isfile(path) and suffix not in (".npz", ".zip", ".tar"):
             raise PipelineError("{}: expected a folder, .zip, .tar, .npy or .npz of depth maps".format(path))
         if suffix == ".npz":
@@ -95,13 +95,14 @@ class Arrays:
             self._open.append(archive)
             names = list(visible(archive))
             if len(names) == 1:
-                return _stack(path, count, lambda: array_files.npy(unpacked(path, archive, names[0], _LARGEST_STACK)))
+                read = functools.partial(unpacked, path, archive, names[0], _LARGEST_STACK)
+                return _stack(path, count, lambda: array_files.npy(read())), ""
         tree = trees.open_tree(path)
         self._open.append(tree)
         names = list(tree.names())
         chosen = _chosen(path, names)
-        self._unread = _unread(names, chosen)
-        return [(name, lambda name=name: array_files.load(tree, name)) for name in chosen]
+        reads = [(name, lambda name=name: array_files.load(tree, name)) for name in chosen]
+        return reads, _unread(names, chosen)
 
 
 class Planes(Arrays):
