@@ -2,6 +2,7 @@ import os
 
 import numpy as np
 import pytest
+from densedepth import memory
 from densedepth.errors import PipelineError
 from densedepth.inference import filter_variables, predictors
 from densedepth.tf import tf
@@ -42,6 +43,18 @@ def test_without_onednn_the_results_are_the_same(shallow_frozen, monkeypatch):
         kinds = {op.type for op in network._session.graph.get_operations()}
         np.testing.assert_allclose(network.run(images), expected, rtol=1e-5)
     assert not [kind for kind in kinds if kind.startswith("_Mkl")]
+
+
+@pytest.mark.parametrize("images, onednn, expected", [(1000, "1", 1), (1, "1", 0), (1000, "0", 0)])
+def test_a_program_of_many_images_keeps_little_memory_where_that_costs_no_time(
+    shallow_frozen, monkeypatch, images, onednn, expected
+):
+    calls = []
+    monkeypatch.setattr(memory, "keep_little", lambda: calls.append(1))
+    monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", onednn)
+    with predictors.load_frozen(shallow_frozen, images=images):
+        pass
+    assert len(calls) == (0 if tf.__version__.startswith("1.") else expected)
 
 
 def test_what_may_be_the_input_is_no_filter(shallow_frozen):

@@ -1,12 +1,44 @@
-"""Memory that is free goes back to the system."""
+"""Whether memory that is free goes back to the system, or stays with the process: all by the C library of Linux."""
 
 import ctypes
 import gc
 
+# Parameters of mallopt (malloc.h), and the largest values that the library sets by itself, in bytes.
+_MMAP_THRESHOLD, _TRIM_THRESHOLD, _TOP_PAD = -3, -1, -2
+_LARGEST_MAP, _LARGEST_TOP = 32 << 20, 64 << 20
+# Bytes of an array that is not kept where little shall be.
+_LARGE = 8 << 20
+
 
 def give_back() -> None:
-    """Return freed memory that Python and the C library would keep, where the C library can (glibc)."""
+    """Return freed memory that Python and the C library would keep."""
     gc.collect()
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    trim = _function("malloc_trim")
     if trim:
         trim(0)
+
+
+def keep() -> None:
+    """From now on keep what is freed, which the system would clear each time that it is asked for anew."""
+    _set({_MMAP_THRESHOLD: _LARGEST_MAP, _TRIM_THRESHOLD: _LARGEST_TOP, _TOP_PAD: _LARGEST_TOP})
+
+
+def keep_little() -> None:
+    """From now on return arrays of 8 MB and more, and what else is free at the end of the heap, as soon as freed.
+
+    By itself the library raises both of its limits each time that a larger array is freed, up to 32 and 64 MB. Once one
+    is set, it leaves the other at 128 KB.
+    """
+    _set({_MMAP_THRESHOLD: _LARGE})
+
+
+def _set(values):
+    set_option = _function("mallopt")
+    if set_option:
+        for parameter, value in values.items():
+            set_option(parameter, value)
+
+
+def _function(name):
+    """None where the C library has no such function."""
+    return getattr(ctypes.CDLL(None), name, None)

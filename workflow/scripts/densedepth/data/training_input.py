@@ -6,7 +6,6 @@ TensorFlow release; they are those of TensorFlow's decoders too, for JPEG with `
 
 import collections
 import concurrent.futures
-import ctypes
 import io
 import os
 import struct
@@ -16,7 +15,7 @@ from typing import Any, Callable, Deque, NamedTuple, Optional, Tuple
 import numpy as np
 from PIL import Image, ImageFile
 
-from .. import ranges
+from .. import memory, ranges
 from ..errors import PipelineError
 from ..imaging import resize
 from ..tf import tf
@@ -36,10 +35,6 @@ _AHEAD = 2
 
 # Bytes; EIGEN_MAX_ALIGN_BYTES of any build.
 _ALIGNMENT = 64
-
-# Parameters of mallopt by the C library of Linux (malloc.h): memory that is freed stays with the process, and is not
-# cleared by the system for every image anew. The values are the largest that the library sets by itself.
-_MALLOC = {-3: 32 << 20, -1: 64 << 20, -2: 64 << 20}  # M_MMAP_THRESHOLD, M_TRIM_THRESHOLD, M_TOP_PAD
 
 _SCALE = np.float32(1 / 255.0)
 
@@ -118,14 +113,6 @@ def batches(
         read_ahead, (tf.float32, tf.float32, tf.int64), tuple(tf.TensorShape(shape) for shape in shapes)
     )
     return dataset.prefetch(1)
-
-
-def _keep_freed_memory():
-    """Let the C library keep what the decoders free; without it a quarter of the time goes to fresh memory."""
-    set_option = getattr(ctypes.CDLL(None), "mallopt", None)
-    if set_option is not None:
-        for parameter, value in _MALLOC.items():
-            set_option(parameter, value)
 
 
 def _looked_up(table, values):
@@ -245,7 +232,8 @@ class _Reader:
         self._halving = halving
         self._kind = _kind(index)
         self._arrays = _Arrays()
-        _keep_freed_memory()
+        # Without it a quarter of the decoders' time goes to fresh memory.
+        memory.keep()
         # Bytes that Pillow hands out at once: an image becomes an array without being put together from parts.
         ImageFile.MAXBLOCK = max(ImageFile.MAXBLOCK, 4 * self._kind.size[0] * self._kind.size[1])
         self._depth_range = depth_range

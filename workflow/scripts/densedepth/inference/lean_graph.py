@@ -112,8 +112,13 @@ def rewrite(definition: Any, filters: Dict[str, np.ndarray], output: str, images
     return result
 
 
+def are_many(images: int) -> bool:
+    """Whether the graph for so many images is compiled in part."""
+    return images >= _ENOUGH
+
+
 def _sums_for(images):
-    return contextlib.nullcontext() if images >= _ENOUGH else multiplications.every()
+    return contextlib.nullcontext() if are_many(images) else multiplications.every()
 
 
 def _held(value, filters):

@@ -1,0 +1,48 @@
+import os
+import subprocess
+import sys
+
+import pytest
+from densedepth import memory
+
+# Frees an array of 24 MB, by which glibc raises its limits, then 30 MB in small ones; prints what is resident after
+# that, in MB above what was before.
+PROGRAM = """
+import ctypes
+from densedepth import memory
+
+def resident():
+    with open("/proc/self/statm") as stream:
+        return int(stream.read().split()[1]) * 4096 / 1e6
+
+library = ctypes.CDLL(None)
+library.malloc.restype = ctypes.c_void_p
+
+def taken(size):
+    place = ctypes.c_void_p(library.malloc(size))
+    ctypes.memset(place, 1, size)
+    return place
+
+memory.give_back()
+memory.{}()
+before = resident()
+library.free(taken(24 << 20))
+places = [taken(512 << 10) for _ in range(60)]
+for place in places:
+    library.free(place)
+print(resident() - before)
+"""
+
+
+def left(function):
+    command = [sys.executable, "-c", PROGRAM.format(function)]
+    environment = dict(os.environ, PYTHONPATH=os.pathsep.join(sys.path))
+    return float(subprocess.run(command, check=True, stdout=subprocess.PIPE, env=environment).stdout)
+
+
+@pytest.mark.skipif(not memory._function("malloc_trim"), reason="this C library has no such options")
+def test_freed_memory_stays_or_goes_as_told():
+    assert left("keep_little") < 3
+    assert left("keep") > 25
+    # What the library itself does, without which neither would be needed.
+    assert left("give_back") > 25
