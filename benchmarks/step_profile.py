@@ -3,10 +3,11 @@
     .venv/tf2/bin/python benchmarks/step_profile.py --bs 4 --json profile.json
 
 Operations run one at a time, each on all threads, so that their seconds add up; those of a kind are the median of the
-traced steps. The bytes are those of inputs and first outputs, once each; FLOP are counted for convolutions alone, a
-multiplication and an addition as two. `at peak` is the time that both would take at the best that this machine does
-in the same TensorFlow: the faster of a matrix product and a 3x3 convolution, and an addition of arrays that no cache
-holds. What is left of a convolution's arithmetic by algorithms that multiply less is not in the FLOP.
+traced steps. The bytes are those of inputs and first outputs, once each; FLOP are counted for convolutions and matrix
+products alone, a multiplication and an addition as two. `at peak` is the time that both would take at the best that
+this machine does in the same TensorFlow: the faster of a matrix product and a 3x3 convolution, and an addition of
+arrays that no cache holds. What is left of a convolution's arithmetic by algorithms that multiply less is not in the
+FLOP.
 """
 
 import argparse
@@ -32,8 +33,14 @@ KINDS = {
     "Adam": ("ApplyAdam", "ResourceApplyAdam"),
     "gradient norm": ("L2Loss",),
     "padding": ("Pad", "PadV2", "MirrorPad", "MirrorPadGrad"),
+    # Of a function that XLA has compiled, on current TensorFlow and on 1.15: all such are `winograd`'s.
+    "sums of rows": ("PartitionedCall", "XlaLaunch", "_XlaRun", "XlaRun", "XlaCompile"),
+    "copies in another order": ("Transpose", "ReverseV2"),
 }
 CONVOLUTIONS = {"Conv2D": "", "Conv2DBackpropInput": ", gradient by input", "Conv2DBackpropFilter": ", by filter"}
+
+# The side of the network's largest filter; larger ones are maps.
+LARGEST = 7
 
 Operation = collections.namedtuple("Operation", "name type kind seconds flop bytes")
 
@@ -144,7 +151,12 @@ def kind_of(node, inputs, output):
         kernel = output if name.endswith("Filter") else inputs[1]
         convolved = output if name == "Conv2D" else inputs[2]
         kind = "{}x{} convolution{}".format(kernel[0], kernel[1], CONVOLUTIONS[name])
+        if kernel[0] > LARGEST:
+            kind = "convolution over the images, by filter"
         return kind, 2 * count(convolved) * kernel[0] * kernel[1] * kernel[2]
+    if name == "MatMul":
+        inner = inputs[0][0 if node.attr["transpose_a"].b else 1]
+        return "matrix product, by filter", 2 * count(output) * inner
     if name.startswith("DepthwiseConv2d"):
         return "filter of the decoder", 0
     if name.startswith("BatchNorm") and "Grad" not in name:
