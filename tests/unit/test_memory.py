@@ -9,11 +9,12 @@ from densedepth import memory
 # that, in MB above what was before.
 PROGRAM = """
 import ctypes
+import resource
 from densedepth import memory
 
 def resident():
     with open("/proc/self/statm") as stream:
-        return int(stream.read().split()[1]) * 4096 / 1e6
+        return int(stream.read().split()[1]) * resource.getpagesize() / 1e6
 
 library = ctypes.CDLL(None)
 library.malloc.restype = ctypes.c_void_p
@@ -36,7 +37,9 @@ print(resident() - before)
 
 def left(function):
     command = [sys.executable, "-c", PROGRAM.format(function)]
-    environment = dict(os.environ, PYTHONPATH=os.pathsep.join(sys.path))
+    # Without what would set the limits, too.
+    settings = {name: value for name, value in os.environ.items() if not name.startswith(("MALLOC_", "GLIBC_"))}
+    environment = dict(settings, PYTHONPATH=os.pathsep.join(sys.path))
     return float(subprocess.run(command, check=True, stdout=subprocess.PIPE, env=environment).stdout)
 
 
