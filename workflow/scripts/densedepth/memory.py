@@ -6,8 +6,8 @@ import gc
 # Parameters of mallopt (malloc.h), and the largest values that the library sets by itself, in bytes.
 _MMAP_THRESHOLD, _TRIM_THRESHOLD, _TOP_PAD = -3, -1, -2
 _LARGEST_MAP, _LARGEST_TOP = 32 << 20, 64 << 20
-# Bytes of an array that is not kept where little shall be.
-_LARGE = 8 << 20
+# Where little shall be kept: bytes of an array that is not, and of the end of the heap, the library's first value.
+_LARGE, _LITTLE = 8 << 20, 128 << 10
 
 
 def give_back() -> None:
@@ -26,10 +26,10 @@ def keep() -> None:
 def keep_little() -> None:
     """From now on return arrays of 8 MB and more, and what else is free at the end of the heap, as soon as freed.
 
-    By itself the library raises both of its limits each time that a larger array is freed, up to 32 and 64 MB. Once one
-    is set, it leaves the other at 128 KB.
+    By itself the library keeps 128 KB at the end, and raises both limits each time that a larger array is freed, up to
+    32 and 64 MB; what it has come to before this call, or by `keep`, counts no more.
     """
-    _set({_MMAP_THRESHOLD: _LARGE})
+    _set({_MMAP_THRESHOLD: _LARGE, _TRIM_THRESHOLD: _LITTLE, _TOP_PAD: _LITTLE})
 
 
 def _set(values):

@@ -174,7 +174,7 @@ def load_frozen(
     run `as_written`. The tensor names may lack the `:0`. Model and epoch are taken from `path`.json if it is of this
     file. Raises PipelineError when the file is no frozen graph, or has no such tensor: then with the likely names.
     """
-    if lean_graph.are_many(images) and filter_variables.by_onednn():
+    if not as_written and lean_graph.are_many(images) and filter_variables.by_onednn():
         # 40 MB less after some images, in as much time. Without oneDNN an image takes a tenth longer by it.
         memory.keep_little()
     holder = [_read_graph(path)]
