@@ -34,7 +34,7 @@ KINDS = {
     "gradient norm": ("L2Loss",),
     "padding": ("Pad", "PadV2", "MirrorPad", "MirrorPadGrad"),
     # Of a function that XLA has compiled, on current TensorFlow and on 1.15: all such are `winograd`'s.
-    "sums of rows": ("PartitionedCall", "XlaLaunch", "_XlaRun", "XlaRun", "XlaCompile"),
+    "sums of rows": ("PartitionedCall", "XlaLaunch"),
     "copies in another order": ("Transpose", "ReverseV2"),
 }
 CONVOLUTIONS = {"Conv2D": "", "Conv2DBackpropInput": ", gradient by input", "Conv2DBackpropFilter": ", by filter"}
@@ -156,7 +156,7 @@ def kind_of(node, inputs, output):
         return kind, 2 * count(convolved) * kernel[0] * kernel[1] * kernel[2]
     if name == "MatMul":
         inner = inputs[0][0 if node.attr["transpose_a"].b else 1]
-        return "matrix product, by filter", 2 * count(output) * inner
+        return "matrix product", 2 * count(output) * inner
     if name.startswith("DepthwiseConv2d"):
         return "filter of the decoder", 0
     if name.startswith("BatchNorm") and "Grad" not in name:

@@ -19,7 +19,7 @@ def give_back() -> None:
 
 
 def keep() -> None:
-    """From now on keep what is freed, which the system would clear each time that it is asked for anew."""
+    """From now on keep what is freed: the system would clear it again each time that memory is asked for."""
     _set({_MMAP_THRESHOLD: _LARGEST_MAP, _TRIM_THRESHOLD: _LARGEST_TOP, _TOP_PAD: _LARGEST_TOP})
 
 

@@ -174,9 +174,6 @@ def load_frozen(
     run `as_written`. The tensor names may lack the `:0`. Model and epoch are taken from `path`.json if it is of this
     file. Raises PipelineError when the file is no frozen graph, or has no such tensor: then with the likely names.
     """
-    if not as_written and lean_graph.are_many(images) and filter_variables.by_onednn():
-        # 40 MB less after some images, in as much time. Without oneDNN an image takes a tenth longer by it.
-        memory.keep_little()
     holder = [_read_graph(path)]
     return _of_graph(holder, _source("frozen", path), input_tensor_name, output_tensor_name, images, as_written)
 
@@ -218,6 +215,9 @@ def _of_graph(holder, source, input_tensor_name, output_tensor_name, images, as_
         try:
             on_processor = not tf.config.experimental.list_physical_devices("GPU")
             if not as_written and on_processor and lean_graph.applies(definition, (begin, end)):
+                if lean_graph.are_many(images) and filter_variables.by_onednn():
+                    # 40 MB less after some images, in as much time. Without oneDNN an image takes a tenth longer by it.
+                    memory.keep_little()
                 definition = tf.graph_util.extract_sub_graph(definition, [end])
                 definition, filters = filter_variables.take_out(definition)
                 definition = lean_graph.rewrite(definition, filters, end, images)
